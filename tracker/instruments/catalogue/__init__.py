@@ -1,0 +1,92 @@
+"""
+The instruments that the product carries, read once per process from the files beside this module.
+
+Scoring and the intake use these objects, not the database: a response costs no query. The rows that
+``load_catalogue`` writes are the published copy, which pins answers to what was asked.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from tracker.instruments import reading
+from tracker.instruments.form import Form
+
+FOLDER = Path(__file__).parent
+_also: list[Path] = []
+
+
+class UnknownInstrumentError(LookupError):
+    """No instrument, or no such version of it, is in the catalogue."""
+
+
+def also_from(folder: Path) -> None:
+    """Take in the questionnaires of another folder too: a clinic's own. Said once, at the start."""
+    _also.append(folder)
+    _forms.cache_clear()
+
+
+def files() -> list[Path]:
+    """The catalogue's files, by name; those of other folders after our own."""
+    return [path for folder in (FOLDER, *_also) for path in sorted(folder.glob("*.yaml"))]
+
+
+@cache
+def _forms() -> Mapping[str, Mapping[str, Form]]:
+    """Code to version to form; the versions of a code in the order of their files, the newest last."""
+    found: dict[str, dict[str, Form]] = {}
+    for path in files():
+        try:
+            form = reading.read(path.read_text(encoding="utf-8"))
+        except reading.UnreadableError as problem:
+            raise ValueError(f"{path.name}: {problem}") from None
+        versions = found.setdefault(form.code, {})
+        if form.version in versions:
+            raise ValueError(f"{path.name} repeats {form.code}@{form.version}")
+        versions[form.version] = form
+    return found
+
+
+def get(code: str, version: str) -> Form:
+    """
+    Return the form.
+
+    :raises UnknownInstrumentError: if the catalogue has no such instrument or version.
+    """
+    try:
+        return _forms()[code][version]
+    except KeyError:
+        raise UnknownInstrumentError(f"{code}@{version}") from None
+
+
+def latest(code: str) -> Form:
+    """
+    Return the newest version of the instrument.
+
+    :raises UnknownInstrumentError: if the catalogue has no such instrument.
+    """
+    try:
+        return next(reversed(_forms()[code].values()))
+    except KeyError:
+        raise UnknownInstrumentError(code) from None
+
+
+def find(name: str) -> Form:
+    """
+    Return the form that a person means by ``PHQ-9``, ``phq-9`` or ``phq-9@1999``.
+
+    :raises UnknownInstrumentError: if the catalogue has nothing of that name.
+    """
+    code, at, version = name.strip().partition("@")
+    code = code.strip().lower()
+    if not at:
+        return latest(code)
+    for form in _forms().get(code, {}).values():
+        if form.version.lower() == version.strip().lower():
+            return form
+    raise UnknownInstrumentError(name)
+
+
+def all() -> tuple[Form, ...]:
+    """Every version of every instrument, by code."""
+    return tuple(form for versions in _forms().values() for form in versions.values())

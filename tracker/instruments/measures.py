@@ -1,0 +1,209 @@
+"""
+The one registry of measures: every number on a patient's timeline has its name, unit and range here.
+
+Questionnaire scores and single answers come from the catalogue's files; the diary's own values stand below;
+``dose.<medication>`` is one measure per medication. Values are never rescaled between measures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+
+from tracker.instruments import catalogue
+from tracker.instruments.form import Band, Change, Direction, Family, Form, Item, Points, ScoreRule
+from tracker.instruments.rules import Bands
+
+DOSE = "dose."
+
+
+class UnknownMeasureError(LookupError):
+    """No measure has this code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """
+    What a number is.
+
+    ``form`` tells a questionnaire score from a daily value. ``percent_ok``: a percentage of change means
+    something (the scale has a true zero). ``mcid`` and ``reliable_change`` are in points of the scale, None
+    where none is established. For a score with a T-table, range, bands and ``mcid`` are those of the T-score.
+    ``cadence_days`` is how often a value is expected; None where none is.
+    """
+
+    code: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    direction: Direction
+    family: Family
+    form: bool
+    step: float = 1
+    percent_ok: bool = False
+    bands: tuple[Band, ...] = ()
+    mcid: float | None = None
+    mcid_percent: float | None = None
+    reliable_change: float | None = None
+    cadence_days: int | None = 1
+    instrument: str | None = None
+
+    def band(self, value: float) -> str | None:
+        """The name of the stretch that ``value`` lies in, if the measure has bands."""
+        return _bands(self.bands).of(value) if self.bands else None
+
+
+@lru_cache(maxsize=256)
+def _bands(bands: tuple[Band, ...]) -> Bands:
+    return Bands(bands)
+
+
+def _pain(code: str, label: str) -> Measure:
+    # The 0-10 rating of pain; bands and change rules as pain-nrs in the catalogue.
+    return replace(get_from(catalogue.latest("pain-nrs"), "avg24"), code=code, label=label, instrument=None)
+
+
+def get_from(form: Form, link_id: str) -> Measure:
+    """The measure that one answer of ``form`` is."""
+    return _of_item(form, form.item[link_id])
+
+
+def _diary() -> list[Measure]:
+    """What the phone logs without a questionnaire. The daily log's measures come from its catalogue file."""
+    return [
+        _pain("pain.intensity", "Pain"),
+        _pain("pain.worst", "Worst pain"),
+        _pain("pain.least", "Least pain"),
+        # No bands: those of pain intensity say nothing about interference.
+        Measure(
+            "pain.interference",
+            "Interference by pain",
+            "",
+            0,
+            10,
+            "higher_worse",
+            "function",
+            False,
+            percent_ok=True,
+        ),
+        Measure(
+            "journal.mood",
+            "Mood in the journal",
+            "",
+            0,
+            10,
+            "higher_better",
+            "mood",
+            False,
+            cadence_days=None,
+        ),
+    ]
+
+
+def _of_item(form: Form, item: Item) -> Measure:
+    measure = item.measure
+    assert measure is not None
+    options = form.options_of(item)
+    low, high = (
+        (min(option.value for option in options), max(option.value for option in options))
+        if options
+        else item.range or (0, 0)
+    )
+    change = measure.change or Change()
+    return Measure(
+        code=measure.code,
+        label=measure.label["en"],
+        unit=item.unit or "",
+        low=low,
+        high=high,
+        direction=measure.direction,
+        family=measure.family,
+        form=not measure.daily,
+        step=item.step,
+        percent_ok=measure.percent_ok,
+        bands=measure.bands,
+        mcid=_points(change.mcid),
+        mcid_percent=_points(change.mcid_percent),
+        reliable_change=_points(change.reliable),
+        cadence_days=form.cadence.days,
+        instrument=form.code,
+    )
+
+
+def _points(points: Points | None) -> float | None:
+    return points.points if points else None
+
+
+def _of_rule(form: Form, rule: ScoreRule) -> Measure | None:
+    if rule.range is None:
+        return None
+    low, high = (min(rule.table.t), max(rule.table.t)) if rule.table else rule.range
+    change = rule.change or Change()
+    return Measure(
+        code=rule.name,
+        label=rule.label["en"],
+        unit="T" if rule.table else rule.unit or "",
+        low=low,
+        high=high,
+        direction=rule.direction,
+        family=rule.family,
+        form=True,
+        step=0.1 if rule.table else _step(form, rule),
+        percent_ok=rule.percent_ok,
+        bands=rule.bands,
+        mcid=_points(change.mcid),
+        mcid_percent=_points(change.mcid_percent),
+        reliable_change=_points(change.reliable),
+        cadence_days=form.cadence.days,
+        instrument=form.code,
+    )
+
+
+def _step(form: Form, rule: ScoreRule) -> float:
+    return rule.times / len(form.items_of(rule)) if rule.rule == "mean" else rule.times
+
+
+def _of_form(form: Form) -> list[Measure]:
+    scores = [measure for rule in form.scoring.scores if (measure := _of_rule(form, rule))]
+    return [*scores, *(_of_item(form, item) for item in form.items if item.measure)]
+
+
+@cache
+def all() -> Mapping[str, Measure]:
+    """Every measure by its code, but for the doses, which are as many as the medications."""
+    found = {measure.code: measure for measure in _diary()}
+    # A later version of an instrument speaks for its measures.
+    for form in catalogue.all():
+        found.update({measure.code: measure for measure in _of_form(form)})
+    return found
+
+
+def get(code: str) -> Measure:
+    """
+    Return the measure of this code; ``dose.<medication>`` is resolved by its prefix.
+
+    :raises UnknownMeasureError: if there is none.
+    """
+    measure = all().get(code)
+    if measure:
+        return measure
+    if code.startswith(DOSE) and len(code) > len(DOSE):
+        return _dose(code)
+    raise UnknownMeasureError(code)
+
+
+@lru_cache(maxsize=1024)
+def _dose(code: str) -> Measure:
+    medication = code.removeprefix(DOSE).replace("_", " ").replace("-", " ")
+    return Measure(
+        code,
+        f"Dose of {medication}",
+        "mg",
+        0,
+        1e6,
+        "neutral",
+        "medication",
+        False,
+        step=0.001,
+        percent_ok=True,
+    )

@@ -1,0 +1,136 @@
+"""What is asked: published versions that never change, and what a clinic may put before its patients."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from tracker.lib.constraints import one_of
+
+
+class Terms(models.TextChoices):
+    """What the rights holder allows."""
+
+    FREE = "free", "free"
+    FREE_NONCOMMERCIAL = "free_noncommercial", "free for non-commercial use"
+    PERMISSION_NEEDED = "permission_needed", "permission needed"
+    LICENSED = "licensed", "licensed"
+    PROJECT_AUTHORED = "project_authored", "written by this project"
+    UNCLEAR = "unclear", "unclear"
+
+
+class Instrument(models.Model):
+    """A questionnaire, whatever its version."""
+
+    code = models.CharField(primary_key=True, max_length=64)
+
+    def __str__(self) -> str:
+        return f"instrument/{self.pk}"
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def for_clinic(self, clinic_id: UUID) -> Self:
+        """With ``available``: the wording ships, or this clinic holds permission for it."""
+        held = Permission.objects.filter(clinic_id=clinic_id, version=OuterRef("pk"))
+        return self.annotate(available=Q(wording_ships=True) | Q(Exists(held)))
+
+    def available_to(self, clinic_id: UUID) -> Self:
+        return self.for_clinic(clinic_id).filter(available=True)
+
+
+class Version(models.Model):
+    """
+    A published version. A trigger refuses to change or remove it: answers stay pinned to what was asked.
+
+    ``content`` is the catalogue file; without ``wording_ships`` it holds no item's text (a constraint).
+    """
+
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="versions")
+    version = models.CharField(max_length=64)
+    scoring_version = models.CharField(max_length=16)
+    title = models.CharField(max_length=200)
+    content = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    terms = models.CharField(max_length=20, choices=Terms.choices)
+    wording_ships = models.BooleanField()
+    copyright = models.TextField(blank=True)
+    published_at = models.DateTimeField()
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "version"], name="version_of_instrument_once"),
+            one_of("terms", Terms, name="version_terms_are_known"),
+            models.CheckConstraint(
+                condition=Q(content_hash__regex=r"^[0-9a-f]{64}$"), name="version_has_a_content_hash"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"version/{self.pk}"
+
+
+class Permission(models.Model):
+    """
+    A clinic's permission to use a wording that we may not ship, and that wording: private to the clinic.
+
+    ``granted_by`` and ``granted_on`` name who gave the permission and when.
+    """
+
+    clinic_id = models.UUIDField()
+    version = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    wording = models.JSONField()
+    granted_by = models.CharField(max_length=200)
+    granted_on = models.DateField()
+    loaded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic_id", "version"], name="permission_once_per_clinic_and_version"
+            ),
+            models.CheckConstraint(
+                condition=Q(granted_by__regex=r"\S"), name="permission_names_who_granted_it"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"permission/{self.pk}"
+
+
+class Offer(models.Model):
+    """
+    A version that a clinic puts before its patients; only what is offered can be scheduled.
+
+    A trigger refuses an offer whose wording neither ships nor is permitted to this clinic, and refuses to
+    take a permission away while its offer stands.
+    """
+
+    clinic_id = models.UUIDField()
+    version = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    offered_by = models.CharField(max_length=80)
+    offered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic_id", "version"], name="offer_once_per_clinic_and_version"
+            ),
+            models.CheckConstraint(condition=Q(offered_by__regex=r"\S"), name="offer_names_who_made_it"),
+        ]
+
+    def __str__(self) -> str:
+        return f"offer/{self.pk}"
+
+
+def as_row(document: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a version that repeat its content, for queries."""
+    return {
+        "scoring_version": document["scoring"]["version"],
+        "title": document["title"]["en"],
+        "terms": document["terms"]["status"],
+        "wording_ships": document["terms"]["wording_may_ship"],
+        "copyright": document["terms"].get("copyright") or "",
+    }
