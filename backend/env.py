@@ -1,0 +1,105 @@
+"""
+Read the environment once, check it, and stop the start with a clear sentence if a value is wrong.
+
+There is no default for a secret. ``NAME_FILE`` may name a file that holds the value (container secrets).
+"""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+class BadEnvironment(SystemExit):
+    """A value that the product cannot start with. Printed as one sentence, without a traceback."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"Interlude cannot start: {sentence}")
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return the value of ``name``, or of the file that ``name_FILE`` points to."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text().strip()
+        except OSError as problem:
+            raise BadEnvironment(f"{name}_FILE cannot be read ({problem.strerror}).") from None
+    value = os.environ.get(name, default)
+    if value is None or (value == "" and default is None):
+        raise BadEnvironment(f"{name} is not set. See docs/operations.md, or use ./dev, which sets it.")
+    return value
+
+
+def flag(name: str, default: bool) -> bool:
+    """Return a yes/no value: 1, true, yes, on or 0, false, no, off."""
+    value = text(name, "1" if default else "0").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise BadEnvironment(f"{name} must be 1 or 0.")
+
+
+def number(name: str, default: int, *, low: int, high: int) -> int:
+    """Return a whole number from ``low`` to ``high``."""
+    try:
+        value = int(text(name, str(default)))
+    except ValueError:
+        raise BadEnvironment(f"{name} must be a whole number.") from None
+    if not low <= value <= high:
+        raise BadEnvironment(f"{name} must be from {low} to {high}.")
+    return value
+
+
+def key(name: str) -> bytes:
+    """Return a 32-byte key given in base64."""
+    try:
+        value = base64.b64decode(text(name), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadEnvironment(f"{name} must be base64.") from None
+    if len(value) != 32:
+        raise BadEnvironment(f"{name} must be 32 bytes in base64: try `openssl rand -base64 32`.")
+    return value
+
+
+def secret(name: str, *, at_least: int) -> str:
+    """Return a secret text of at least ``at_least`` characters."""
+    value = text(name)
+    if len(value) < at_least:
+        raise BadEnvironment(f"{name} must have at least {at_least} characters.")
+    return value
+
+
+def names(name: str, default: str) -> list[str]:
+    """Return a comma-separated list."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def database(name: str) -> dict[str, object]:
+    """Return Django's settings for a ``postgresql://user:password@host:port/name?option=value`` address."""
+    try:
+        url = urlsplit(text(name))
+        port = url.port
+    except ValueError:
+        raise BadEnvironment(f"{name} is not a valid address.") from None
+    if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
+        raise BadEnvironment(f"{name} must look like postgresql://user:password@host:5432/name.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.lstrip("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname or "",
+        "PORT": str(port or ""),
+        "OPTIONS": dict(parse_qsl(url.query)),
+    }
+
+
+def broker(name: str) -> str:
+    """Return the address of Valkey or Redis."""
+    value = text(name)
+    if urlsplit(value).scheme not in {"redis", "rediss", "valkey", "valkeys"}:
+        raise BadEnvironment(f"{name} must look like redis://:password@host:6379/0.")
+    return value.replace("valkey", "redis", 1) if value.startswith("valkey") else value

@@ -1,0 +1,228 @@
+"""Push: what a phone sends arrives once, and only what can be used."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.outbox.models import Message
+from tracker.records.models import Current, JournalText, Observation, PainEntry, Response, Score
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def inside(world: make.World):
+    """Look at the rows as a worker of the clinic would."""
+    walls.leave()
+    return walls.clinic(world.clinic.pk)
+
+
+def statuses(answer) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [result["status"] for result in answer.json()["results"]]
+
+
+def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
+    answer = phone.push(make.pain(6))
+
+    assert statuses(answer) == ["stored"]
+    with inside(world):
+        entry = PainEntry.objects.get()
+        assert (entry.intensity, entry.zone, entry.local_on.isoformat()) == (6, make.ZONE, "2026-03-02")
+        assert Observation.objects.get().value == 6
+        assert Current.objects.get().last == 6
+
+
+def test_sending_the_same_batch_twice_changes_nothing(world, phone):
+    batch = make.batch(make.pain(6), make.daily(mood=3))
+
+    first, second = phone.post("sync/push", batch), phone.post("sync/push", batch)
+
+    assert first.json() == second.json()
+    with inside(world):
+        assert PainEntry.objects.count() == 1
+        assert Observation.objects.count() == 2
+
+
+def test_the_same_record_under_another_key_is_replayed(world, phone):
+    record = make.pain(6)
+    phone.push(record)
+
+    assert statuses(phone.push(record)) == ["replayed"]
+
+
+def test_the_same_key_with_other_records_is_refused(phone):
+    phone.push(make.pain(6), key="one-key-for-two", device="0191d6a0-0000-7000-8000-000000000001")
+    answer = phone.push(make.pain(7), key="one-key-for-two", device="0191d6a0-0000-7000-8000-000000000001")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "key_reused")
+
+
+def test_one_bad_record_never_blocks_another(world, phone):
+    bad = make.pain(11)
+    answer = phone.push(bad, make.pain(4), {"kind": "pain"}, "nonsense", make.record("weather", {}))
+
+    assert statuses(answer) == ["rejected", "stored", "rejected", "rejected", "rejected"]
+    first = answer.json()["results"][0]
+    assert (first["code"], first["field"], first["id"]) == ("out_of_range", "data.intensity", bad["id"])
+
+
+def test_an_amendment_keeps_the_former_version(world, phone):
+    record = make.pain(6)
+    phone.push(record)
+
+    answer = phone.push(record | {"revision": 2, "data": {"intensity": 3}})
+
+    assert statuses(answer) == ["stored"]
+    with inside(world):
+        from tracker.records.models import FormerVersion
+
+        assert FormerVersion.objects.get().row["intensity"] == 6
+        assert Observation.objects.get().value == 3
+        assert Current.objects.get().last == 3
+
+
+def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_copy(phone):
+    record = make.pain(6)
+    phone.push(record, record | {"revision": 2, "data": {"intensity": 5}})
+
+    answer = phone.push(record | {"revision": 2, "data": {"intensity": 1}})
+
+    result = answer.json()["results"][0]
+    assert (result["status"], result["server"]["data"]["intensity"]) == ("conflict", 5)
+
+
+def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
+    record = make.pain(6)
+    phone.push(record)
+    tombstone = {key: value for key, value in record.items() if key != "data"}
+    phone.push(tombstone | {"revision": 2, "removed": True})
+
+    answer = phone.push(record | {"revision": 2, "data": {"intensity": 2}})
+
+    assert statuses(answer) == ["conflict"]
+    with inside(world):
+        assert PainEntry.objects.get().removed_at is not None
+        assert not Observation.objects.exists()
+        assert not Current.objects.exists()
+
+
+def test_an_amendment_that_arrives_before_its_base_is_asked_for_again(phone):
+    assert statuses(phone.push(make.pain(6, revision=2))) == ["retry"]
+
+
+def test_a_phq9_is_scored_on_the_server(world, phone):
+    answer = phone.push(make.phq9([1, 2, 1, 2, 1, 2, 1, 2, 0]))
+
+    assert statuses(answer) == ["stored"]
+    with inside(world):
+        assert Response.objects.get().status == "COMPLETE"
+        score = Score.objects.get()
+        assert (score.measure, score.value, score.band, score.answered) == ("phq-9", 12, "moderate", 9)
+        assert Observation.objects.get(measure="phq-9").value == 12
+        assert not Alert.objects.exists()
+
+
+def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, phone):
+    phone.push(make.phq9([1, 2, None, 2, 1, 2, 1, 2, 0]))
+
+    with inside(world):
+        assert Response.objects.get().status == "INCOMPLETE"
+        assert not Score.objects.exists()
+
+
+def test_item_nine_at_one_raises_an_alert_and_its_messages_with_the_answer(world, phone):
+    answer = phone.push(make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+
+    assert answer.json()["guidance"]["crisis"] == world.clinic.crisis_text
+    with inside(world):
+        alert = Alert.objects.get()
+        assert (alert.rule, alert.level, alert.patient_id) == ("phq9_item9", "URGENT", world.ada.pk)
+        told = set(Message.objects.values_list("recipient_id", flat=True))
+        assert told == {world.ben.user_id, world.dan.user_id}
+
+
+def test_item_nine_alerts_even_when_the_rest_is_missing_or_cannot_be_used(world, phone):
+    incomplete = make.phq9([None] * 8 + [2])
+    unusable = make.phq9([9, 0, 0, 0, 0, 0, 0, 0, 3])
+
+    assert statuses(phone.push(incomplete, unusable)) == ["stored", "stored"]
+    with inside(world):
+        assert Alert.objects.count() == 2
+        assert set(Response.objects.values_list("status", flat=True)) == {"INCOMPLETE"}
+
+
+def test_replaying_a_worrying_answer_raises_no_second_alert(world, phone):
+    record = make.phq9([0] * 8 + [3])
+    phone.push(record)
+    phone.push(record)
+    phone.push(record | {"revision": 2, "recorded_at": (make.MONDAY + timedelta(hours=1)).isoformat()})
+
+    with inside(world):
+        assert Alert.objects.count() == 1
+
+
+def test_the_daily_safety_question_alerts(world, phone):
+    phone.push(make.daily(mood=2, safe_today=True))
+
+    with inside(world):
+        assert Alert.objects.get().rule == "daily_safe"
+
+
+def test_answers_that_cannot_be_used_are_refused_by_item(phone):
+    result = phone.push(make.phq9([4, 0, 0, 0, 0, 0, 0, 0, 0])).json()["results"][0]
+
+    assert (result["status"], result["field"]) == ("rejected", "data.answers./44250-9")
+
+
+def test_an_unknown_instrument_is_refused(phone):
+    record = make.phq9()
+    record["data"]["version"] = "2050"
+
+    assert phone.push(record).json()["results"][0]["code"] == "unknown_instrument"
+
+
+def test_journal_text_is_stored_sealed_and_read_back_by_its_author(world, phone):
+    record = make.record("journal", {"text": "Slept badly, dreamt of the sea.", "mood": 4})
+    phone.push(record)
+
+    with inside(world):
+        sealed = bytes(JournalText.objects.get().sealed)
+        assert b"sea" not in sealed
+    assert phone.get(f"records/{record['id']}").json()["data"]["text"] == "Slept badly, dreamt of the sea."
+
+
+def test_a_skipped_dose_counts_as_none_taken(world, phone):
+    phone.push(make.record("medication_use", {"medication": "venlafaxine", "outcome": "skipped"}))
+
+    with inside(world):
+        assert Observation.objects.get(measure="dose.venlafaxine").value == 0
+
+
+def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
+    phone.push(make.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
+
+    with inside(world):
+        assert PainEntry.objects.get().clock == "AHEAD"
+
+
+@pytest.mark.parametrize("records", [1, 60])
+def test_the_number_of_statements_does_not_grow_with_the_batch(phone, records, django_assert_max_num_queries):
+    kinds = [
+        make.pain(3),
+        make.daily(mood=4),
+        make.phq9(),
+        make.record(
+            "medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5, "dose_unit": "mg"}
+        ),
+    ]
+    phone.push(make.pain(1))
+    batch = [dict(kind, id=make.pain()["id"]) for _ in range(records) for kind in kinds]
+    with django_assert_max_num_queries(18):
+        assert set(statuses(phone.push(*batch))) == {"stored"}

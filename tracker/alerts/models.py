@@ -1,0 +1,64 @@
+"""What must not wait."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib.constraints import all_or_none, one_of
+from tracker.people.models import PatientOwned, User
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Alerts, narrowed in words of the domain. Row security narrows them to the viewer's patients."""
+
+    def open(self) -> Self:
+        return self.filter(acknowledged_at__isnull=True)
+
+
+class Level(models.TextChoices):
+    EMERGENCY = "EMERGENCY", "emergency"
+    URGENT = "URGENT", "urgent"
+    HIGH = "HIGH", "high"
+    REVIEW = "REVIEW", "review"
+
+
+class Alert(PatientOwned):
+    """
+    An answer that a clinician must see, and whether one has.
+
+    It was written in the transaction of the answer. ``answered_at`` is the patient's time of the answer,
+    ``raised_at`` the server's: timers run from the latter, so an old or future phone clock delays nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    rule = models.CharField(max_length=64)
+    level = models.CharField(max_length=12, choices=Level.choices)
+    source_kind = models.CharField(max_length=32)
+    source_id = models.UUIDField()
+    historical = models.BooleanField(default=False, help_text="the answer was older than 7 days on arrival")
+    answered_at = models.DateTimeField()
+    raised_at = models.DateTimeField()
+    steps = models.SmallIntegerField(default=0)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "rule", "source_id"], name="alert_once_per_rule_and_answer"
+            ),
+            all_or_none("acknowledged_at", "acknowledged_by", name="alert_acknowledged_at_and_by"),
+            one_of("level", Level, name="alert_level_is_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["clinic_id", "patient"], condition=Q(acknowledged_at__isnull=True), name="alert_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"alert/{self.pk}"

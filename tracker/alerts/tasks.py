@@ -1,0 +1,12 @@
+"""What the timetable starts."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from tracker.alerts import actions
+
+
+@shared_task
+def escalate_overdue() -> int:
+    """Ask again about alerts nobody has acknowledged. Safe at any time, twice, and by many workers."""
+    return actions.escalate_overdue(at=timezone.now())

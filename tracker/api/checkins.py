@@ -1,0 +1,92 @@
+"""Telehealth check-ins: staff plan and cancel them, the patient sees them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, chart, only, viewer_of
+from tracker.api.wire import Refused, checked
+from tracker.lib import days
+from tracker.people import access
+from tracker.people.access import Viewer
+from tracker.people.policy import Action
+from tracker.reminders import actions
+from tracker.reminders.models import CheckIn
+
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+
+
+def shown(row: CheckIn, zone: str) -> dict[str, Any]:
+    """Return a check-in; ``local_time`` is the patient's own wall clock, in the zone they live in now."""
+    return {
+        "id": row.pk,
+        "starts_at": row.starts_at,
+        "local_time": days.local(row.starts_at, zone).strftime("%Y-%m-%d %H:%M"),
+        "zone": zone,
+        "minutes": row.minutes,
+        "with": row.staff_member.name,
+        "patient": row.patient_id,
+        "cancelled": row.cancelled_at is not None,
+    }
+
+
+def upcoming(viewer: Viewer, at: datetime) -> list[dict[str, Any]]:
+    """Return the patient's own check-ins that are still to come."""
+    rows = CheckIn.objects.upcoming(at).filter(patient_id=viewer.own_patient_id)
+    rows = rows.select_related("staff_member").order_by("starts_at", "id")[:20]
+    return [shown(row, viewer.zone) for row in rows]
+
+
+class CheckIns(Door):
+    """List a patient's check-ins, soonest first; plan one."""
+
+    actions = {"GET": Action.SEE_CHECK_INS, "POST": Action.PLAN_CHECK_IN}
+
+    @extend_schema(
+        operation_id="checkins_list",
+        parameters=[OpenApiParameter("patient", UUID, description="for staff: whose check-ins")],
+        responses={200: shapes.CheckInList, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "patient")
+        patient = chart(request, "api/checkins")
+        rows = CheckIn.objects.filter(patient_id=patient.pk).select_related("staff_member")
+        rows = rows.order_by("-starts_at", "id")[:200]
+        return Response({"check_ins": [shown(row, patient.zone) for row in reversed(rows)]})
+
+    @extend_schema(
+        operation_id="checkins_plan",
+        request=shapes.CheckInIn,
+        responses={201: shapes.CheckInOut, 409: shapes.Problem, **_PROBLEMS},
+    )
+    def post(self, request: Request) -> Response:
+        given = checked(shapes.CheckInIn, request.data)
+        viewer, at = viewer_of(request), timezone.now()
+        patient = access.open_chart(viewer, given.patient, why="api/checkins", at=at)
+        try:
+            check_in = actions.plan_check_in(
+                viewer=viewer, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at
+            )
+        except actions.InThePastError:
+            errors = [{"pointer": "/starts_at", "code": "in_the_past"}]
+            raise Refused(400, "in_the_past", "A check-in starts in the future.", errors) from None
+        except actions.AlreadyPlannedError:
+            raise Refused(409, "already_planned", "There is a check-in at that time already.") from None
+        return Response(shown(check_in, patient.zone), 201)
+
+
+class OneCheckIn(Door):
+    """Cancel a check-in."""
+
+    actions = {"DELETE": Action.PLAN_CHECK_IN}
+
+    @extend_schema(operation_id="checkins_cancel", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request, check_in_id: UUID) -> Response:
+        actions.cancel_check_in(viewer=viewer_of(request), check_in_id=check_in_id, at=timezone.now())
+        return Response(status=204)

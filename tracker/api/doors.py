@@ -1,0 +1,126 @@
+"""The base of every API view: one transaction, one policy, one viewer."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.plumbing import ResolvedComponent
+from pydantic import BaseModel
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from tracker.api.wire import Refused
+from tracker.people import access, policy
+from tracker.people.access import Viewer
+from tracker.people.models import Patient
+
+
+class Policy(BasePermission):
+    """May somebody with this role use this method of this route? Which patients it reaches is another matter."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        viewer: object = request.user
+        if not isinstance(viewer, Viewer):
+            return False
+        wanted = view.actions.get("GET" if request.method == "HEAD" else request.method)
+        # A method that the view does not have is answered with 405, whoever asks.
+        return wanted is None or policy.may(viewer.role, wanted)
+
+
+class Door(APIView):
+    """
+    A view whose whole request is one transaction, inside the walls of the person who asks.
+
+    ``actions`` names the right that each method needs; a view without it does not start.
+    """
+
+    actions: ClassVar[dict[str, policy.Action]]
+    permission_classes = [Policy]
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        methods = {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(cls, name)}
+        if methods != set(getattr(cls, "actions", ())):
+            raise TypeError(f"{cls.__name__} must name one action for each of its methods")
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with transaction.atomic():
+            response = super().dispatch(request, *args, **kwargs)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+        response["Cache-Control"] = response.get("Cache-Control", "no-store")
+        return response
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Return who asks."""
+    viewer: object = request.user
+    assert isinstance(viewer, Viewer)
+    return viewer
+
+
+def uuid_or_refuse(text: str, name: str) -> UUID:
+    """Return a UUID from a query parameter."""
+    try:
+        if len(text) == 36:
+            return UUID(text)
+    except ValueError:
+        pass
+    raise Refused(400, "invalid", "A parameter cannot be taken.", [{"pointer": name, "code": "not_a_uuid"}])
+
+
+def chart(request: Request, why: str) -> Patient:
+    """
+    Return the patient a request is about: the caller, or for staff the one named by ``?patient=``.
+
+    The only way of a route to a patient: it checks the relation and leaves a trace for staff.
+    """
+    viewer = viewer_of(request)
+    named = request.query_params.get("patient")
+    if viewer.patient_id is not None:
+        if named and named != str(viewer.patient_id):
+            raise access.NotYoursError
+        return Patient.objects.get(pk=viewer.patient_id)
+    if not named:
+        raise Refused(400, "invalid", "Name a patient.", [{"pointer": "patient", "code": "missing_field"}])
+    return access.open_chart(viewer, uuid_or_refuse(named, "patient"), why=why, at=timezone.now())
+
+
+def limit_of(request: Request, *, most: int = 200, usual: int = 50) -> int:
+    """Return ``?limit=`` from 1 to ``most``."""
+    text = request.query_params.get("limit", str(usual))
+    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= most:
+        return int(text)
+    raise Refused(
+        400, "invalid", f"limit must be from 1 to {most}.", [{"pointer": "limit", "code": "out_of_range"}]
+    )
+
+
+def only(request: Request, *names: str) -> None:
+    """Refuse query parameters that this route does not know, by name."""
+    unknown = sorted(set(request.query_params) - set(names))
+    if unknown:
+        errors = [{"pointer": name[:80], "code": "unknown_field"} for name in unknown[:20]]
+        raise Refused(400, "invalid", "Some parameters are not known here.", errors)
+
+
+class PydanticInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Lets pydantic models stand for serializers in the OpenAPI schema."""
+
+    target_class = BaseModel
+    match_subclasses = True
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str:
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = self.target.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name, part in schema.pop("$defs", {}).items():
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]
+                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part
+            )
+            auto_schema.registry.register_on_missing(component)
+        return schema

@@ -1,0 +1,94 @@
+"""Every error as ``application/problem+json`` (RFC 9457): a stable code, a request id, no values, no hints."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from tracker.api.wire import Refused
+from tracker.lib import logs
+from tracker.lib.requests import request_id
+from tracker.people.access import NotYoursError
+
+log = logs.get(__name__)
+CONTENT_TYPE = "application/problem+json"
+_RETRY_AFTER = "5"
+
+
+def body(
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    more: Mapping[str, Any] = {},
+) -> dict[str, Any]:
+    """Return the members of a problem."""
+    problem: dict[str, Any] = {
+        "type": f"urn:interlude:error:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id.get(),
+    }
+    if errors:
+        problem["errors"] = errors
+    return problem | dict(more)
+
+
+def page(status: int, code: str, detail: str) -> HttpResponse:
+    """Return a problem outside of a view: an unknown path, or a failure before a view was found."""
+    response = HttpResponse(
+        orjson.dumps(body(status, code, detail)), status=status, content_type=CONTENT_TYPE
+    )
+    if status == 503:
+        response["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+_KNOWN: dict[type[Exception], tuple[int, str, str]] = {
+    Http404: (404, "not_found", "There is nothing here for you."),
+    NotYoursError: (404, "not_found", "There is nothing here for you."),
+    PermissionDenied: (403, "not_allowed", "Your role may not use this route."),
+    exceptions.NotAuthenticated: (401, "not_signed_in", "Sign in and send X-Session-Token."),
+    exceptions.AuthenticationFailed: (401, "not_signed_in", "Sign in and send X-Session-Token."),
+    exceptions.PermissionDenied: (403, "not_allowed", "Your role may not use this route."),
+    exceptions.MethodNotAllowed: (405, "method_not_allowed", "This route does not take this method."),
+    exceptions.NotAcceptable: (406, "not_acceptable", "This route answers in JSON."),
+    exceptions.UnsupportedMediaType: (415, "not_json", "Send application/json."),
+    OperationalError: (503, "try_again", "The database is away. Nothing was stored; try again."),
+    InterfaceError: (503, "try_again", "The database is away. Nothing was stored; try again."),
+}
+
+
+def problem(exception: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. An unknown exception goes on to Django, and is answered with a bare 500."""
+    if isinstance(exception, Refused):
+        given = body(
+            exception.status_code, exception.code, str(exception.detail), exception.errors, exception.more
+        )
+        return Response(given, exception.status_code, content_type=CONTENT_TYPE)
+    for kind in type(exception).__mro__:
+        if kind in _KNOWN:
+            status, code, detail = _KNOWN[kind]
+            response = Response(body(status, code, detail), status, content_type=CONTENT_TYPE)
+            if status == 401:
+                response["WWW-Authenticate"] = "SessionToken"
+            if status == 503:
+                response["Retry-After"] = _RETRY_AFTER
+                log.warning("database away", error=type(exception).__name__)
+            if status == 405:
+                response["Allow"] = ", ".join(context["view"].allowed_methods)
+            return response
+    if isinstance(exception, exceptions.APIException):
+        status = exception.status_code
+        return Response(
+            body(status, "refused", "The request cannot be taken."), status, content_type=CONTENT_TYPE
+        )
+    return None

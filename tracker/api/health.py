@@ -1,0 +1,52 @@
+"""Is the process alive, is it ready to serve? Open to everybody; says nothing about anybody."""
+
+import orjson
+from celery import current_app
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse
+
+
+def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
+    response = HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers."""
+    return _answer({"status": "alive"})
+
+
+def _database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, InterfaceError):
+        return "away"
+    return "migrations pending" if pending else "ready"
+
+
+def _broker() -> str:
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, timeout=1)
+    except Exception as problem:
+        # Whatever the transport raises: it is the broker that is away, and the database carries on.
+        return f"away ({type(problem).__name__})"
+    return "ready"
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """
+    200 when the database answers and is migrated, else 503.
+
+    A dead broker is told but does not make the service unready: entries and alerts need only PostgreSQL.
+    """
+    database = _database()
+    body = {
+        "status": "ready" if database == "ready" else "not ready",
+        "database": database,
+        "broker": _broker(),
+    }
+    return _answer(body, 200 if database == "ready" else 503)

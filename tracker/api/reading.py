@@ -1,0 +1,171 @@
+"""What it all adds up to: observations and progress summaries."""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, chart, limit_of, only, viewer_of
+from tracker.api.wire import Refused
+from tracker.instruments import measures
+from tracker.people import access
+from tracker.people.access import NotYoursError, Viewer
+from tracker.people.models import Clinic
+from tracker.people.policy import Action
+from tracker.progress.models import Summary
+from tracker.records.models import Current, Observation
+
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+_PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose")
+_SALT = "interlude.observations.page"
+
+
+def _day(request: Request, name: str) -> date | None:
+    text = request.query_params.get(name)
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise Refused(
+            400, "invalid", f"{name} must be YYYY-MM-DD.", [{"pointer": name, "code": "not_a_day"}]
+        ) from None
+
+
+class Observations(Door):
+    """The numeric timeline of one measure, oldest first, with baseline and last week."""
+
+    actions = {"GET": Action.READ_RECORDS}
+
+    @extend_schema(
+        operation_id="observations_list",
+        parameters=[
+            _PATIENT,
+            OpenApiParameter("measure", str, required=True, description="such as pain.intensity or phq-9"),
+            OpenApiParameter("from", str, description="first local day, YYYY-MM-DD"),
+            OpenApiParameter("to", str, description="last local day, YYYY-MM-DD"),
+            OpenApiParameter("limit", int, description="1 to 1000"),
+            OpenApiParameter("cursor", str, description="`next` of the page before"),
+        ],
+        responses={200: shapes.ObservationPage, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "patient", "measure", "from", "to", "limit", "cursor")
+        measure = self._measure(request)
+        patient = chart(request, "api/observations")
+        limit = limit_of(request, most=1000, usual=200)
+        rows = Observation.objects.filter(patient_id=patient.pk, measure=measure.code)
+        first, last = _day(request, "from"), _day(request, "to")
+        rows = rows.filter(local_on__gte=first) if first else rows
+        rows = rows.filter(local_on__lte=last) if last else rows
+        start = self._start(request)
+        page = list(rows.order_by("local_on", "at", "source_id")[start : start + limit + 1])
+        following = signing.dumps(start + limit, salt=_SALT) if len(page) > limit else None
+        return Response(
+            {
+                "measure": _measure_out(measure),
+                "current": self._current(patient.pk, measure.code),
+                "observations": [
+                    {"at": row.at, "local_on": row.local_on, "value": row.value, "band": row.band,
+                     "source": row.source_id}
+                    for row in page[:limit]
+                ],
+                "next": following,
+            }
+        )  # fmt: skip
+
+    def _measure(self, request: Request) -> Any:
+        try:
+            return measures.get(request.query_params.get("measure", ""))
+        except measures.UnknownMeasureError:
+            raise Refused(
+                400, "unknown_measure", "Name a measure.", [{"pointer": "measure", "code": "unknown"}]
+            ) from None
+
+    def _start(self, request: Request) -> int:
+        cursor = request.query_params.get("cursor")
+        if cursor is None:
+            return 0
+        try:
+            return int(signing.loads(cursor, salt=_SALT))
+        except (signing.BadSignature, ValueError, TypeError):
+            raise Refused(400, "bad_cursor", "This cursor is not one of ours.") from None
+
+    def _current(self, patient_id: UUID, code: str) -> dict[str, Any] | None:
+        row = Current.objects.filter(patient_id=patient_id, measure=code).first()
+        if row is None:
+            return None
+        names = shapes.CurrentOut.model_fields
+        return {name: getattr(row, name) for name in names}
+
+
+def _measure_out(measure: Any) -> dict[str, Any]:
+    return {
+        "measure": measure.code, "label": measure.label, "unit": measure.unit, "low": measure.low,
+        "high": measure.high, "direction": measure.direction, "family": measure.family,
+    }  # fmt: skip
+
+
+def _summary_out(row: Summary) -> dict[str, Any]:
+    return {
+        "id": row.pk, "patient": row.patient_id, "week_on": row.week_on, "revision": row.revision,
+        "built_at": row.built_at, "algorithm": row.algorithm, "digest": row.digest,
+        "figures": json.loads(row.figures),
+    }  # fmt: skip
+
+
+def _may_see_summaries(viewer: Viewer) -> None:
+    """A patient sees summaries where the clinic's policy says so."""
+    if viewer.is_patient:
+        clinic = Clinic.objects.get(pk=viewer.clinic_id)
+        if not clinic.patients_see_summaries:
+            raise Refused(403, "not_shared_by_clinic", "Your clinic does not share summaries in the app.")
+
+
+class Summaries(Door):
+    """Weekly progress summaries of one patient, newest first."""
+
+    actions = {"GET": Action.READ_SUMMARIES}
+
+    @extend_schema(
+        operation_id="summaries_list",
+        parameters=[
+            _PATIENT,
+            OpenApiParameter("week", str, description="a local day, YYYY-MM-DD: only the week that it is in"),
+            OpenApiParameter("limit", int, description="1 to 200"),
+        ],
+        responses={200: shapes.SummaryList, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "patient", "week", "limit")
+        _may_see_summaries(viewer_of(request))
+        patient = chart(request, "api/summaries")
+        rows = Summary.objects.filter(patient_id=patient.pk)
+        day = _day(request, "week")
+        if day:
+            rows = rows.filter(week_on__lte=day, week_on__gt=day - timedelta(days=7))
+        page = rows.order_by("-week_on")[: limit_of(request, usual=20)]
+        return Response({"summaries": [_summary_out(row) for row in page]})
+
+
+class OneSummary(Door):
+    """One progress summary."""
+
+    actions = {"GET": Action.READ_SUMMARIES}
+
+    @extend_schema(operation_id="summaries_read", responses={200: shapes.SummaryOut, **_PROBLEMS})
+    def get(self, request: Request, summary_id: UUID) -> Response:
+        only(request)
+        viewer = viewer_of(request)
+        _may_see_summaries(viewer)
+        row = Summary.objects.filter(pk=summary_id, patient_id__in=viewer.patients).first()
+        if row is None:
+            raise NotYoursError
+        if not viewer.is_patient:
+            access.open_chart(viewer, row.patient_id, why="api/summary", at=timezone.now())
+        return Response(_summary_out(row))

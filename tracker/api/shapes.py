@@ -1,0 +1,256 @@
+"""What the routes take and give, as the schema tells it. Records themselves are in ``records.shapes``."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from tracker.records.shapes import Daily, Id, Instant, Journal, MedicationUse, Pain, Record, Response, Shape
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a stable ``code`` and the fields that could not be taken."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: list[dict[str, str]] = []
+
+
+class Push(Shape):
+    """A batch of up to 500 records. The same ``key`` again gets the same receipt."""
+
+    key: Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
+    device: Id
+    records: Annotated[list[Any], Field(max_length=500)]
+
+
+class PushRecords(BaseModel):
+    """The body of a push as a phone writes it; each record gets a verdict of its own."""
+
+    key: str
+    device: UUID
+    records: list[Record]
+
+
+class HeldRecord(BaseModel):
+    """A record as the server holds it. A tombstone (``removed``) has no data."""
+
+    kind: str
+    id: UUID
+    revision: int
+    recorded_at: datetime
+    zone: str
+    local_on: date
+    received_at: datetime
+    late: bool
+    clock: Literal["steady", "ahead", "behind"]
+    change: int
+    removed: bool
+    data: Pain | Daily | Response | MedicationUse | Journal | dict[str, Any] | None = None
+
+
+class PushResult(BaseModel):
+    """What became of one record, in the order sent."""
+
+    id: str | None
+    status: Literal["stored", "replayed", "conflict", "rejected", "retry"]
+    revision: int | None = None
+    code: str | None = None
+    field: str | None = None
+    detail: str | None = None
+    server: HeldRecord | None = None
+
+
+class Guidance(BaseModel):
+    """What to show at once when an answer worries us. It never says that somebody is watching."""
+
+    crisis: str
+    note: str
+
+
+class PushReceipt(BaseModel):
+    """The reply to a push."""
+
+    receipt: UUID
+    results: list[PushResult]
+    guidance: Guidance | None = None
+    cursor: str
+
+
+class PullPage(BaseModel):
+    """What changed since the cursor, in order."""
+
+    records: list[HeldRecord]
+    gone: list[UUID]
+    cursor: str
+    more: bool
+
+
+class RecordPage(BaseModel):
+    """A page of records, newest first."""
+
+    records: list[HeldRecord]
+    next: str | None = None
+
+
+class RecordReply(BaseModel):
+    """One record as it is held now, with guidance if an answer worries us."""
+
+    status: Literal["stored", "replayed"]
+    record: HeldRecord
+    guidance: Guidance | None = None
+
+
+class ClinicOut(BaseModel):
+    name: str
+    zone: str
+
+
+class CheckInOut(BaseModel):
+    id: UUID
+    starts_at: datetime
+    local_time: str
+    zone: str
+    minutes: int
+    with_: str = Field(alias="with")
+    patient: UUID
+    cancelled: bool
+
+
+class CheckInIn(Shape):
+    """A check-in to plan: the patient, when it starts, and for how long (5 to 240 minutes)."""
+
+    patient: Id
+    starts_at: Instant
+    minutes: Annotated[int, Field(ge=5, le=240)] = 20
+
+
+class CheckInList(BaseModel):
+    check_ins: list[CheckInOut]
+
+
+class Me(BaseModel):
+    """Who is signed in, and what a phone shows first. ``crisis`` is for offline use too."""
+
+    id: UUID
+    role: Literal["PATIENT", "CLINICIAN", "COORDINATOR", "ADMINISTRATOR"]
+    name: str
+    patient: UUID | None
+    zone: str
+    clinic: ClinicOut
+    crisis: Guidance
+    unread_messages: int
+    check_ins: list[CheckInOut]
+
+
+class DeviceIn(Shape):
+    """A phone that is paired: its own id, and a label to tell it by."""
+
+    id: Id
+    label: Annotated[str, Field(max_length=80)] = ""
+
+
+class DeviceOut(BaseModel):
+    id: UUID
+    label: str
+    paired_at: datetime
+
+
+class MessageOut(BaseModel):
+    id: UUID
+    text: str
+    about: str
+    sent_at: datetime
+    read: bool
+
+
+class MessageList(BaseModel):
+    messages: list[MessageOut]
+
+
+class ObservationOut(BaseModel):
+    at: datetime
+    local_on: date
+    value: float
+    band: str
+    source: UUID
+
+
+class MeasureOut(BaseModel):
+    """A measure: unit, the ends of its scale, and which direction is worse."""
+
+    measure: str
+    label: str
+    unit: str
+    low: float | None
+    high: float | None
+    direction: Literal["higher_worse", "higher_better", "neutral"]
+    family: str
+
+
+class CurrentOut(BaseModel):
+    baseline: float | None
+    baseline_n: int
+    baseline_basis: str
+    last: float
+    last_at: datetime
+    last_on: date
+    week_mean: float
+    week_n: int
+
+
+class ObservationPage(BaseModel):
+    measure: MeasureOut
+    current: CurrentOut | None
+    observations: list[ObservationOut]
+    next: str | None = None
+
+
+class SummaryOut(BaseModel):
+    """One week of one patient. ``figures`` is canonical JSON whose bytes have the SHA-256 ``digest``."""
+
+    id: UUID
+    patient: UUID
+    week_on: date
+    revision: int
+    built_at: datetime
+    algorithm: str
+    digest: str
+    figures: dict[str, Any]
+
+
+class SummaryList(BaseModel):
+    summaries: list[SummaryOut]
+
+
+class InstrumentBrief(BaseModel):
+    instrument: str
+    version: str
+    title: str
+    available: bool
+
+
+class InstrumentList(BaseModel):
+    instruments: list[InstrumentBrief]
+
+
+class AlertOut(BaseModel):
+    id: UUID
+    patient: UUID
+    rule: str
+    label: str
+    level: Literal["EMERGENCY", "URGENT", "HIGH", "REVIEW"]
+    historical: bool
+    answered_at: datetime
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
+class AlertList(BaseModel):
+    alerts: list[AlertOut]

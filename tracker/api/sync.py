@@ -1,0 +1,92 @@
+"""Push and pull: the phone's two routes."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, limit_of, only, viewer_of
+from tracker.api.wire import MOST_BYTES_OF_A_BATCH, Refused, checked
+from tracker.outbox.tasks import ring
+from tracker.people.access import Viewer
+from tracker.people.models import Clinic
+from tracker.people.policy import Action
+from tracker.sync import changes, intake
+
+NOT_WATCHED = (
+    "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
+    "emergency service."
+)
+
+
+def guidance(viewer: Viewer) -> dict[str, str]:
+    """Return what to show when an answer worries us, in the clinic's words."""
+    crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=viewer.clinic_id)
+    return {"crisis": crisis, "note": NOT_WATCHED}
+
+
+class Push(Door):
+    """Take in a batch of records from a phone; sending it twice changes nothing."""
+
+    actions = {"POST": Action.WRITE_RECORDS}
+    most_bytes = MOST_BYTES_OF_A_BATCH
+
+    @extend_schema(
+        operation_id="sync_push",
+        request=shapes.PushRecords,
+        responses={200: shapes.PushReceipt, 400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem,
+                   409: shapes.Problem, 413: shapes.Problem, 415: shapes.Problem},
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        batch = checked(shapes.Push, request.data)
+        viewer = viewer_of(request)
+        try:
+            receipt = intake.receive(
+                viewer=viewer,
+                sent=intake.Sent(batch.device, batch.key),
+                items=batch.records,
+                at=timezone.now(),
+            )
+        except intake.KeyReusedError:
+            raise Refused(409, "key_reused", "This key was used before, with other records.") from None
+        body: dict[str, Any] = {
+            "receipt": receipt.receipt,
+            "results": receipt.results,
+            "cursor": changes.cursor_at(viewer, receipt.head),
+        }
+        if receipt.worried:
+            body["guidance"] = guidance(viewer)
+            transaction.on_commit(ring)
+        return Response(body)
+
+
+class Pull(Door):
+    """Hand out what changed since a cursor, in order, tombstones included."""
+
+    actions = {"GET": Action.WRITE_RECORDS}
+
+    @extend_schema(
+        operation_id="sync_pull",
+        parameters=[
+            OpenApiParameter(
+                "cursor", str, description="as given by the last pull; none: from the beginning"
+            ),
+            OpenApiParameter("limit", int, description="1 to 500"),
+        ],
+        responses={200: shapes.PullPage, 400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "cursor", "limit")
+        try:
+            page = changes.since(
+                viewer_of(request), request.query_params.get("cursor"), limit_of(request, most=500, usual=200)
+            )
+        except changes.BadCursorError:
+            raise Refused(400, "bad_cursor", "This cursor is not one of ours: start again without.") from None
+        return Response(
+            {"records": page.records, "gone": page.gone, "cursor": page.cursor, "more": page.more}
+        )

@@ -1,0 +1,44 @@
+"""The phone's door."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from tracker.api import alerts, catalogue, checkins, health, people, reading, records, sync
+
+V1 = "api/v1/"
+urlpatterns = [
+    path("health/live", health.live, name="live"),
+    path("health/ready", health.ready, name="ready"),
+    path(V1 + "me", people.Me.as_view(), name="me"),
+    path(V1 + "devices", people.Devices.as_view(), name="devices"),
+    path(V1 + "devices/<uuid:device_id>", people.OneDevice.as_view(), name="device"),
+    path(V1 + "messages", people.Messages.as_view(), name="messages"),
+    path(V1 + "messages/<uuid:message_id>/read", people.OneMessage.as_view(), name="message-read"),
+    path(V1 + "sync/push", sync.Push.as_view(), name="push"),
+    path(V1 + "sync/pull", sync.Pull.as_view(), name="pull"),
+    path(V1 + "records", records.Records.as_view(), name="records"),
+    path(V1 + "records/<uuid:record_id>", records.OneRecord.as_view(), name="record"),
+    path(V1 + "instruments", catalogue.Instruments.as_view(), name="instruments"),
+    path(
+        V1 + "instruments/<str:instrument>/<str:version>",
+        catalogue.OneInstrument.as_view(),
+        name="instrument",
+    ),
+    path(V1 + "observations", reading.Observations.as_view(), name="observations"),
+    path(V1 + "summaries", reading.Summaries.as_view(), name="summaries"),
+    path(V1 + "summaries/<uuid:summary_id>", reading.OneSummary.as_view(), name="summary"),
+    path(V1 + "alerts", alerts.Alerts.as_view(), name="alerts"),
+    path(V1 + "alerts/<uuid:alert_id>/acknowledge", alerts.Acknowledge.as_view(), name="acknowledge-alert"),
+    path(V1 + "checkins", checkins.CheckIns.as_view(), name="checkins"),
+    path(V1 + "checkins/<uuid:check_in_id>", checkins.OneCheckIn.as_view(), name="checkin"),
+    path(
+        V1 + "schema",
+        SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="schema",
+    ),
+    path(
+        V1 + "docs",
+        SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
+        name="docs",
+    ),
+]

@@ -1,0 +1,83 @@
+"""JSON in and out: strict and bounded on the way in, fast on the way out."""
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+from tracker.lib import strict_json
+
+MOST_BYTES = 1024 * 1024
+MOST_BYTES_OF_A_BATCH = 5 * 1024 * 1024
+T = TypeVar("T", bound=BaseModel)
+
+
+class Refused(APIException):
+    """A request that cannot be taken, with a stable code and, where there is one, the field."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None, **more: Any
+    ) -> None:
+        super().__init__(detail, code)
+        self.status_code = status
+        self.code = code
+        self.errors = errors or []
+        self.more = more
+
+
+class StrictJSONParser(BaseParser):
+    """Reads a JSON body that is no larger than the view allows."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        view = (parser_context or {}).get("view")
+        most: int = getattr(view, "most_bytes", MOST_BYTES)
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise Refused(413, "too_large", f"The body is larger than {most} bytes.")
+        try:
+            return strict_json.decode(body)
+        except strict_json.BadJSON as problem:
+            raise Refused(400, problem.code, str(problem)) from None
+
+
+class JSONRenderer(BaseRenderer):
+    """Writes JSON; instants are RFC 3339 in UTC."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        if data is None:
+            return b""
+        return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS, default=str)
+
+
+_CODES = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
+
+
+def checked(shape: type[T], data: Any) -> T:
+    """
+    Return ``data`` in its shape.
+
+    :raises Refused: 400, naming each field that cannot be taken; values are never echoed.
+    """
+    try:
+        return shape.model_validate(data)
+    except ValidationError as problem:
+        errors = [
+            {
+                "pointer": "/" + "/".join(str(part) for part in error["loc"][:4])[:120],
+                "code": _CODES.get(error["type"], error["type"]),
+                "detail": "This field is not known here."
+                if error["type"] == "extra_forbidden"
+                else "This field cannot be taken.",
+            }
+            for error in problem.errors(include_input=False, include_url=False, include_context=False)[:20]
+        ]
+        raise Refused(400, "invalid", "Some fields cannot be taken.", errors) from None

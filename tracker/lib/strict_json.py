@@ -1,0 +1,95 @@
+"""
+A JSON decoder for what strangers send.
+
+Refused, each with a stable code: bad UTF-8, numbers that are not finite (``1e400``, ``NaN``), NUL and lone
+surrogates, duplicate keys, nesting deeper than 32. Python's own decoder accepts all of them.
+"""
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+DEEPEST = 32
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])")
+_LONGEST_NUMBER = 400
+
+
+class BadJSON(ValueError):
+    """The body is not JSON that we take. ``code`` is stable, for clients; the text is for people."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise BadJSON("number_not_finite", "NaN and Infinity are not JSON.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise BadJSON("number_not_finite", "A number is too large.")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise BadJSON("number_too_long", "A number has too many digits.")
+    return int(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise BadJSON("duplicate_key", "A key stands twice in one object.")
+    return result
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+)
+
+
+def _depth(body: bytes) -> int:
+    deepest = depth = 0
+    for byte in _STRINGS.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _has_bad_text(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return any(_has_bad_text(key) or _has_bad_text(part) for key, part in value.items())
+    if isinstance(value, list):
+        return any(map(_has_bad_text, value))
+    return False
+
+
+def decode(body: bytes) -> Any:
+    """
+    Return the value that ``body`` holds.
+
+    :raises BadJSON: if it is not strict JSON.
+    """
+    if _depth(body) > DEEPEST:
+        raise BadJSON("too_deep", f"The body is nested deeper than {DEEPEST}.")
+    try:
+        value = _DECODER.decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadJSON("bad_utf8", "The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadJSON("too_deep", f"The body is nested deeper than {DEEPEST}.") from None
+    except json.JSONDecodeError:
+        raise BadJSON("bad_json", "The body is not JSON.") from None
+    if _SUSPECT.search(body) and _has_bad_text(value):
+        raise BadJSON("bad_text", "A text holds NUL or half a character.")
+    return value

@@ -1,0 +1,105 @@
+"""Putting messages into the outbox, and delivering what is due."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tracker.lib import bulk, logs, walls
+from tracker.outbox import channels
+from tracker.outbox.models import Channel, Message
+from tracker.people.models import Clinic
+
+log = logs.get(__name__)
+LEASE = timedelta(minutes=2)
+AT_ONCE = 50
+# A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
+MOST_ATTEMPTS = 20
+
+_COLUMNS = (
+    "clinic_id", "id", "recipient", "channel", "words", "subject", "key", "urgent", "due_at", "attempts",
+)  # fmt: skip
+
+
+def enqueue(
+    *,
+    clinic_id: UUID,
+    recipients: Sequence[UUID],
+    words: str,
+    subject: str,
+    key: str,
+    due_at: datetime,
+    urgent: bool = False,
+) -> int:
+    """
+    Write one message per recipient and channel, unless it was written before; return how many are new.
+
+    Two at once are harmless: ``key`` with recipient and channel is unique.
+    """
+    rows = [
+        (
+            clinic_id, uuid4(), person, channel.value, words, subject,
+            f"{key}/{person}/{channel.value}", urgent, due_at, 0,
+        )
+        for person in recipients
+        for channel in Channel
+    ]  # fmt: skip
+    return bulk.insert(Message, _COLUMNS, rows, key=("clinic_id", "key"))
+
+
+def withdraw(*, clinic_id: UUID, subject: str, at: datetime) -> int:
+    """Take back what has not been sent yet about ``subject``."""
+    waiting = Message.objects.filter(clinic_id=clinic_id, subject=subject, sent_at__isnull=True)
+    return waiting.update(withdrawn_at=at)
+
+
+def mark_read(*, recipient_id: UUID, message_id: UUID, at: datetime) -> bool:
+    """Note that the recipient has read a message of their own inbox; return whether there is one."""
+    own = Message.objects.inbox_of(recipient_id).filter(pk=message_id)
+    return own.filter(read_at__isnull=True).update(read_at=at) > 0 or own.exists()
+
+
+def deliver_due(*, at: datetime) -> int:
+    """Send the messages that are due, clinic by clinic; return how many went out."""
+    sent = 0
+    for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
+        while claimed := _claim(clinic_id, at):
+            sent += sum(_deliver(message, address) for message, address in claimed)
+    return sent
+
+
+@transaction.atomic
+def _claim(clinic_id: UUID, at: datetime) -> list[tuple[Message, str]]:
+    """Take a lease on up to ``AT_ONCE`` due messages, so that no other worker sends them meanwhile."""
+    with walls.clinic(clinic_id):
+        due = Message.objects.due(at).filter(clinic_id=clinic_id)
+        due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
+        rows = list(
+            due.select_for_update(skip_locked=True, of=("self",))
+            .select_related("recipient")
+            .order_by("-urgent", "due_at", "id")[:AT_ONCE]
+        )
+        Message.objects.filter(pk__in=[row.pk for row in rows]).update(
+            claimed_until=at + LEASE, attempts=F("attempts") + 1
+        )
+        return [(row, row.recipient.email) for row in rows if row.recipient.is_active]
+
+
+def _deliver(message: Message, address: str) -> int:
+    """Send with no transaction open, then mark. A crash between the two means a second notice, never none."""
+    if message.channel == Channel.EMAIL:
+        try:
+            channels.mail(address, message.words, message.pk)
+        except OSError as problem:
+            log.warning(
+                "message not sent",
+                channel=message.channel,
+                attempt=message.attempts + 1,
+                error=type(problem).__name__,
+            )
+            return 0
+    with transaction.atomic(), walls.clinic(message.clinic_id):
+        return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())

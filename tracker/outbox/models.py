@@ -1,0 +1,74 @@
+"""What is to be said to whom. A message is a row before it is a task."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib.constraints import one_of
+from tracker.people.models import User, Walled
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages, narrowed in words of the domain."""
+
+    def due(self, at: object) -> Self:
+        return self.filter(
+            Q(claimed_until__isnull=True) | Q(claimed_until__lte=at),
+            sent_at__isnull=True,
+            withdrawn_at__isnull=True,
+            due_at__lte=at,
+        )
+
+    def inbox_of(self, user_id: uuid.UUID) -> Self:
+        return self.filter(
+            recipient_id=user_id, channel=Channel.INBOX, sent_at__isnull=False, withdrawn_at__isnull=True
+        )
+
+
+class Channel(models.TextChoices):
+    INBOX = "INBOX", "inbox in the app"
+    EMAIL = "EMAIL", "e-mail"
+
+
+class Message(Walled):
+    """
+    One thing to say to one person by one channel, at most once per ``key``.
+
+    ``words`` names a fixed text (``outbox.words``). ``subject`` points at what it is about, such as
+    ``check-in/<id>``; it is shown only after sign-in. No health value is ever kept here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    recipient = models.ForeignKey(User, models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    words = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    key = models.CharField(max_length=160)
+    urgent = models.BooleanField(default=False)
+    due_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic_id", "key"], name="message_once_per_key"),
+            one_of("channel", Channel, name="message_channel_is_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["clinic_id", "due_at"],
+                condition=Q(sent_at__isnull=True, withdrawn_at__isnull=True),
+                name="message_waiting",
+            ),
+            models.Index(fields=["recipient", "-due_at"], name="message_by_recipient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"message/{self.pk}"

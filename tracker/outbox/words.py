@@ -1,0 +1,26 @@
+"""
+The fixed texts. What leaves the house holds no name, condition, drug, score, speciality, sender or time.
+
+``inbox`` is read after sign-in; ``mail`` may lie open on a kitchen table.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One text, for the inbox and for the world outside."""
+
+    inbox: str
+    mail_subject: str = "You have a new message"
+    mail_body: str = (
+        "You have a new message in the app.\n\nSign in to read it: {url}\nReference: {reference}\n"
+    )
+
+
+TEXTS = {
+    "alert": Words(inbox="An answer needs your attention now."),
+    "check-in": Words(inbox="You have a check-in coming up."),
+    "check-in-planned": Words(inbox="A check-in has been planned for you."),
+    "check-in-cancelled": Words(inbox="A check-in has been cancelled."),
+}

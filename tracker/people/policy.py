@@ -1,0 +1,53 @@
+"""
+May they or may they not: the one table of rights. Pure.
+
+A right is (role, action); which patients it reaches is decided by relation, in ``people.access``.
+"""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a route lets its caller do. Every route names exactly one per method."""
+
+    SEE_SELF = "see_self"
+    WRITE_RECORDS = "write_records"
+    READ_RECORDS = "read_records"
+    READ_SUMMARIES = "read_summaries"
+    READ_CATALOGUE = "read_catalogue"
+    SEE_CASELOAD = "see_caseload"
+    ACKNOWLEDGE_ALERT = "acknowledge_alert"
+    PLAN_CHECK_IN = "plan_check_in"
+    SEE_CHECK_INS = "see_check_ins"
+    READ_MESSAGES = "read_messages"
+
+
+_EVERYBODY = {Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES}
+_RIGHTS: dict[str, set[Action]] = {
+    "PATIENT": _EVERYBODY
+    | {Action.WRITE_RECORDS, Action.READ_RECORDS, Action.READ_SUMMARIES, Action.SEE_CHECK_INS},
+    "CLINICIAN": _EVERYBODY
+    | {
+        Action.READ_RECORDS,
+        Action.READ_SUMMARIES,
+        Action.SEE_CASELOAD,
+        Action.ACKNOWLEDGE_ALERT,
+        Action.PLAN_CHECK_IN,
+        Action.SEE_CHECK_INS,
+    },
+    "COORDINATOR": _EVERYBODY
+    | {
+        Action.READ_RECORDS,
+        Action.READ_SUMMARIES,
+        Action.SEE_CASELOAD,
+        Action.ACKNOWLEDGE_ALERT,
+        Action.PLAN_CHECK_IN,
+        Action.SEE_CHECK_INS,
+    },
+    "ADMINISTRATOR": _EVERYBODY,
+}
+
+
+def may(role: str, action: Action) -> bool:
+    """Return whether somebody with ``role`` may ever do ``action``. An unknown role may do nothing."""
+    return action in _RIGHTS.get(role, set())

@@ -1,0 +1,184 @@
+"""Making summaries: for whom they are stale, from the numbers as they stand, in one transaction per patient."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+
+from tracker.lib import bulk, days, walls
+from tracker.people.models import Clinic, Patient
+from tracker.progress import trends
+from tracker.progress.models import Progress, Summary
+
+AT_ONCE = 100
+
+# Stale is a comparison of two numbers, not a flag to forget. A patient's day that has turned makes the
+# running week stale too, and so does a new version of the algorithm.
+_STALE = """
+SELECT patient.id FROM people_patient AS patient
+JOIN records_timeline AS timeline ON timeline.patient_id = patient.id
+LEFT JOIN progress_progress AS done ON done.patient_id = patient.id
+WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
+  AND (done.patient_id IS NULL OR done.through_change < timeline.head
+       OR done.through_on < %(earliest_today)s OR done.algorithm <> %(algorithm)s)
+ORDER BY done.through_change NULLS FIRST, patient.id
+LIMIT %(at_once)s
+"""
+
+_ENTRIES = """
+SELECT local_on, kind, count(*), sum(late) FROM (
+{parts}
+) AS entry GROUP BY local_on, kind ORDER BY local_on, kind
+"""
+_TABLES = {
+    "pain": "records_painentry",
+    "daily": "records_dailylog",
+    "response": "records_response",
+    "medication_use": "records_medicationuse",
+    "journal": "records_journalentry",
+}
+_ENTRIES_SQL = _ENTRIES.format(
+    parts=" UNION ALL ".join(
+        f"SELECT local_on, '{kind}' AS kind, late::int AS late FROM {table}"
+        " WHERE patient_id = %(patient)s AND removed_at IS NULL"
+        for kind, table in _TABLES.items()
+    )
+)
+_VALUES = """
+SELECT measure, local_on, count(*), avg(value ORDER BY at, source_id),
+       (array_agg(value ORDER BY at DESC, source_id DESC))[1]
+FROM records_observation WHERE patient_id = %(patient)s GROUP BY measure, local_on ORDER BY measure, local_on
+"""
+_USES = """
+SELECT local_on, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
+       count(*) FILTER (WHERE outcome = 'SKIPPED'), count(*) FILTER (WHERE outcome = 'PRN')
+FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL
+GROUP BY local_on, medication ORDER BY local_on, medication
+"""
+_SESSIONS = """
+SELECT local_on, route, dose_mg::float FROM records_treatmentsession
+WHERE patient_id = %(patient)s ORDER BY starts_at, id
+"""
+_ALERTS = "SELECT answered_at FROM alerts_alert WHERE patient_id = %(patient)s ORDER BY answered_at"
+
+_COLUMNS = (
+    "clinic_id", "patient", "id", "week_on", "figures", "digest", "algorithm", "through_change", "built_at",
+    "revision",
+)  # fmt: skip
+
+
+def refresh_stale(*, at: datetime) -> int:
+    """Refresh the summaries of patients whose entries have changed; return how many patients there were."""
+    done = 0
+    for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
+        while stale := _stale(clinic_id, at):
+            refreshed = sum(refresh(clinic_id=clinic_id, patient_id=patient, at=at) for patient in stale)
+            done += refreshed
+            # The others are in a colleague's hands.
+            if refreshed < len(stale):
+                break
+    return done
+
+
+@transaction.atomic
+def _stale(clinic_id: UUID, at: datetime) -> list[UUID]:
+    zones = ("Pacific/Pago_Pago", "Pacific/Kiritimati")
+    with walls.clinic(clinic_id), connection.cursor() as cursor:
+        cursor.execute(
+            _STALE,
+            {
+                "clinic": clinic_id,
+                "earliest_today": min(days.local_day(at, zone) for zone in zones),
+                "algorithm": trends.ALGORITHM,
+                "at_once": AT_ONCE,
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+@transaction.atomic
+def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
+    """
+    Make a patient's summaries again; rewrite those whose bytes differ. Return whether it was our turn.
+
+    The lock on the timeline keeps writers out while the numbers are read, so ``through_change`` is exact; a
+    second worker does not wait for it.
+    """
+    with walls.one_patient(clinic_id, patient_id), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT head FROM records_timeline WHERE patient_id = %s FOR UPDATE SKIP LOCKED", [patient_id]
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        patient = Patient.objects.get(pk=patient_id)
+        today = days.local_day(at, patient.zone)
+        _write(patient, row[0], load(patient), today, at)
+    return True
+
+
+def load(patient: Patient) -> trends.Facts:
+    """Read all that a patient's summaries are made of, in five statements."""
+    entries: dict[date, dict[str, int]] = defaultdict(dict)
+    late: dict[date, int] = defaultdict(int)
+    for on, kind, count, tardy in _rows(_ENTRIES_SQL, patient):
+        entries[on][kind] = count
+        late[on] += tardy
+    values: dict[str, list[trends.DayValue]] = defaultdict(list)
+    for measure, on, count, mean, last in _rows(_VALUES, patient):
+        values[measure].append(trends.DayValue(on, count, mean, last))
+    alerts: dict[date, int] = defaultdict(int)
+    for (answered_at,) in _rows(_ALERTS, patient):
+        alerts[days.local_day(answered_at, patient.zone)] += 1
+    return trends.Facts(
+        zone=patient.zone,
+        entries=entries,
+        late=late,
+        values=values,
+        uses=[trends.Use(*row) for row in _rows(_USES, patient)],
+        sessions=[tuple(row) for row in _rows(_SESSIONS, patient)],
+        alerts=alerts,
+    )
+
+
+def _rows(statement: str, patient: Patient) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"patient": patient.pk})
+        rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: datetime) -> None:
+    held = dict(Summary.objects.filter(patient=patient).values_list("week_on", "digest"))
+    revisions = dict(Summary.objects.filter(patient=patient).values_list("week_on", "revision"))
+    rows = []
+    for week_on in trends.weeks(facts, today):
+        content = trends.as_bytes(trends.figures(facts, week_on, today))
+        digest = hashlib.sha256(content).hexdigest()
+        if held.get(week_on) != digest:
+            revision = revisions.get(week_on, 0) + 1
+            rows.append(
+                (
+                    patient.clinic_id, patient.pk, uuid4(), week_on, content.decode(), digest,
+                    trends.ALGORITHM, head, at, revision,
+                )
+            )  # fmt: skip
+    changed = ("figures", "digest", "algorithm", "through_change", "built_at", "revision")
+    bulk.insert(Summary, _COLUMNS, rows, key=("patient", "week_on"), update=changed)
+    _forget_others(patient, trends.weeks(facts, today))
+    bulk.insert(
+        Progress,
+        ("clinic_id", "patient", "through_change", "through_on", "algorithm"),
+        [(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
+        key=("patient", "clinic_id"),
+        update=("through_change", "through_on", "algorithm"),
+    )
+
+
+def _forget_others(patient: Patient, kept: Iterable[date]) -> None:
+    """A week whose entries were all moved or removed has no summary any more."""
+    Summary.objects.filter(patient=patient).exclude(week_on__in=list(kept)).delete()

@@ -1,0 +1,82 @@
+import django.db.models.deletion
+import uuid
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("people", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Progress",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "clinic_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("through_change", models.BigIntegerField()),
+                ("through_on", models.DateField(help_text="the patient's local day of the last run")),
+                ("algorithm", models.CharField(max_length=32)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Summary",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("week_on", models.DateField(help_text="the Monday it starts on")),
+                ("figures", models.TextField()),
+                ("digest", models.CharField(max_length=64)),
+                ("algorithm", models.CharField(max_length=32)),
+                ("through_change", models.BigIntegerField()),
+                ("built_at", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=1)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("patient", "week_on"), name="summary_once_per_week"),
+                    models.CheckConstraint(
+                        condition=models.Q(("week_on__iso_week_day", 1)), name="summary_starts_on_monday"
+                    ),
+                ],
+            },
+        ),
+    ]

@@ -1,0 +1,44 @@
+"""What it all adds up to: a progress summary per patient and week."""
+
+import uuid
+
+from django.db import models
+
+from tracker.people.models import PatientOwned
+
+
+class Progress(PatientOwned):
+    """How far a patient's summaries have come: stale when the timeline's head is beyond ``through_change``."""
+
+    pk = models.CompositePrimaryKey("patient_id", "clinic_id")
+    through_change = models.BigIntegerField()
+    through_on = models.DateField(help_text="the patient's local day of the last run")
+    algorithm = models.CharField(max_length=32)
+
+
+class Summary(PatientOwned):
+    """
+    One week (Monday to Sunday, the patient's local days) of one patient, for the care team.
+
+    ``figures`` is canonical JSON: same inputs, same bytes. ``digest`` is its SHA-256, in hexadecimal.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    week_on = models.DateField(help_text="the Monday it starts on")
+    figures = models.TextField()
+    digest = models.CharField(max_length=64)
+    algorithm = models.CharField(max_length=32)
+    through_change = models.BigIntegerField()
+    built_at = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "week_on"], name="summary_once_per_week"),
+            models.CheckConstraint(
+                condition=models.Q(week_on__iso_week_day=1), name="summary_starts_on_monday"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"summary/{self.pk}"

@@ -1,0 +1,263 @@
+"""
+A patient's numbers to weekly figures. Pure: same inputs, same figures, same bytes.
+
+A day is the patient's local day at the time of the entry; a week is Monday to Sunday. A missing day is a
+missing day, never a zero, and nothing is carried forward. ``docs/summaries.md`` states every rule.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from tracker.instruments import measures
+from tracker.instruments.measures import Measure
+from tracker.lib import days
+
+ALGORITHM = "progress/1"
+WEEK = timedelta(days=6)
+# A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
+LEAST_DAYS_NOW, LEAST_DAYS_BASELINE = 4, 5
+BASELINE_DAYS = 14
+# Summaries of a silent patient stop after this many empty weeks, and go on when entries do.
+EMPTY_WEEKS = 4
+# Days between two forms of an instrument that names no cadence.
+USUAL_CADENCE = 28
+
+
+@dataclass(frozen=True, slots=True)
+class DayValue:
+    """One measure on one local day: the mean of its ``n`` values, and the last of them."""
+
+    on: date
+    n: int
+    mean: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How one medication was used on one local day."""
+
+    on: date
+    medication: str
+    taken: int
+    skipped: int
+    as_needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a patient's summaries are made of. Everything is sorted by day, then name."""
+
+    zone: str
+    entries: Mapping[date, Mapping[str, int]]
+    late: Mapping[date, int]
+    values: Mapping[str, Sequence[DayValue]]
+    uses: Sequence[Use] = ()
+    sessions: Sequence[tuple[date, str, float]] = ()
+    alerts: Mapping[date, int] = field(default_factory=dict)
+
+
+def weeks(facts: Facts, today: date) -> list[date]:
+    """Return the Mondays of the weeks that get a summary, the running one included."""
+    if not facts.entries:
+        return []
+    first = days.week_start(min(facts.entries))
+    quiet = days.week_start(max(facts.entries)) + timedelta(weeks=EMPTY_WEEKS)
+    last = min(days.week_start(today), quiet)
+    return [first + timedelta(weeks=n) for n in range((last - first).days // 7 + 1)]
+
+
+def figures(facts: Facts, week_on: date, today: date) -> dict[str, Any]:
+    """Return the figures of the week that starts on the Monday ``week_on``, as known on ``today``."""
+    ends_on = week_on + WEEK
+    through = min(ends_on, today)
+    return {
+        "algorithm": ALGORITHM,
+        "week": {
+            "starts_on": week_on,
+            "ends_on": ends_on,
+            "through_on": through,
+            "zone": facts.zone,
+            "ended": today > ends_on,
+        },
+        "logged": _logged(facts, week_on, through),
+        "measures": [_measure(facts, name, week_on, through) for name in _known(facts, through)],
+        "medication": _medication(facts, week_on, through),
+        "sessions": [
+            {"local_on": on, "route": route, "dose_mg": dose}
+            for on, route, dose in facts.sessions
+            if week_on <= on <= through
+        ],
+        "alerts": {"raised": sum(n for on, n in facts.alerts.items() if week_on <= on <= through)},
+    }
+
+
+def as_bytes(content: Mapping[str, Any]) -> bytes:
+    """Return canonical JSON: sorted keys, no spaces, numbers rounded to four decimals."""
+    return json.dumps(
+        _rounded(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+    ).encode()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4) + 0.0
+    if isinstance(value, Mapping):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return value
+
+
+def _logged(facts: Facts, first: date, last: date) -> dict[str, Any]:
+    expected = days.span(first, last)
+    missed = [on for on in expected if on not in facts.entries]
+    kinds: dict[str, int] = {}
+    for on in expected:
+        for kind, n in facts.entries.get(on, {}).items():
+            kinds[kind] = kinds.get(kind, 0) + n
+    return {
+        "days_expected": len(expected),
+        "days_logged": len(expected) - len(missed),
+        "days_missed": missed,
+        "entries": kinds,
+        "late": sum(facts.late.get(on, 0) for on in expected),
+    }
+
+
+def _known(facts: Facts, through: date) -> list[str]:
+    """Return the measures that have a value up to ``through``; doses are told under medication."""
+    names = [name for name, values in facts.values.items() if values and values[0].on <= through]
+    return sorted(name for name in names if not name.startswith("dose."))
+
+
+def _measure(facts: Facts, name: str, first: date, last: date) -> dict[str, Any]:
+    measure = measures.get(name)
+    values = facts.values[name]
+    baseline = _form_baseline(facts, values) if measure.form else _daily_baseline(facts, values)
+    now = _form_now(measure, values, last) if measure.form else _daily_now(values, first, last)
+    # A baseline that is still to come, or is being made, is not compared with.
+    if baseline is not None and baseline["from"] > last:
+        baseline = None
+    return {
+        "measure": name,
+        "label": measure.label,
+        "unit": measure.unit,
+        "direction": measure.direction,
+        "family": measure.family,
+        "baseline": baseline,
+        "now": now,
+        "change": _change(measure, baseline, now),
+    }
+
+
+def _window(values: Sequence[DayValue], first: date, last: date) -> list[DayValue]:
+    return [value for value in values if first <= value.on <= last]
+
+
+def _mean(values: Sequence[DayValue]) -> float:
+    return sum(value.mean for value in values) / len(values)
+
+
+def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
+    """The mean of the daily means in the 14 days before the first session, or of the first 14 days."""
+    if facts.sessions:
+        start, basis = facts.sessions[0][0] - timedelta(days=BASELINE_DAYS), "BEFORE_TREATMENT"
+    else:
+        start, basis = values[0].on, "FIRST_DAYS"
+    end = start + timedelta(days=BASELINE_DAYS - 1)
+    inside = _window(values, start, end)
+    if not inside:
+        return None
+    return {
+        "value": _mean(inside), "n": len(inside), "basis": basis, "from": start, "to": end,
+        "provisional": len(inside) < LEAST_DAYS_BASELINE,
+    }  # fmt: skip
+
+
+def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
+    """The last form in days -14 to 0 before the first session; without a session, the first form."""
+    if facts.sessions:
+        day = facts.sessions[0][0]
+        inside = _window(values, day - timedelta(days=BASELINE_DAYS), day)
+        found, basis = (inside[-1] if inside else None), "BEFORE_TREATMENT"
+    else:
+        found, basis = values[0], "FIRST_DAYS"
+    if found is None:
+        return None
+    return {
+        "value": found.last, "n": 1, "basis": basis, "from": found.on, "to": found.on, "provisional": False,
+    }  # fmt: skip
+
+
+def _daily_now(values: Sequence[DayValue], first: date, last: date) -> dict[str, Any] | None:
+    """The mean of this week's daily means; None with fewer than four days, since a few days say little."""
+    inside = _window(values, first, last)
+    if len(inside) < LEAST_DAYS_NOW:
+        return None
+    return {"value": _mean(inside), "n": len(inside), "from": inside[0].on, "to": inside[-1].on}
+
+
+def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> dict[str, Any] | None:
+    """The last form, if it is not older than one and a half times its cadence."""
+    inside = [value for value in values if value.on <= last]
+    cadence = measure.cadence_days or USUAL_CADENCE
+    if not inside or (last - inside[-1].on).days > 1.5 * cadence:
+        return None
+    found = inside[-1]
+    return {"value": found.last, "n": 1, "from": found.on, "to": found.on}
+
+
+def _change(
+    measure: Measure, baseline: dict[str, Any] | None, now: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """
+    The change from baseline, in the measure's own unit and direction.
+
+    Percent only for scales with a true zero, and never from a baseline of 0. None while the window of now
+    lies inside the baseline itself.
+    """
+    if baseline is None or now is None or now["to"] <= baseline["to"]:
+        return None
+    absolute = now["value"] - baseline["value"]
+    percent = None
+    if measure.percent_ok and baseline["value"] > 0:
+        percent = 100 * absolute / baseline["value"]
+    return {"absolute": absolute, "percent": percent, "word": _word(measure, absolute)}
+
+
+def _word(measure: Measure, absolute: float) -> str:
+    """Return what a change means for the patient. Below a twentieth of the scale it is 'about the same'."""
+    small = 0.05 * (measure.high - measure.low)
+    if abs(absolute) < small or absolute == 0:
+        return "about the same"
+    if measure.direction == "neutral":
+        return "higher" if absolute > 0 else "lower"
+    return "worse" if (absolute > 0) == (measure.direction == "higher_worse") else "better"
+
+
+def _medication(facts: Facts, first: date, last: date) -> list[dict[str, Any]]:
+    inside = [use for use in facts.uses if first <= use.on <= last]
+    return [
+        _one_medication(facts, name, inside, first, last) for name in sorted({u.medication for u in inside})
+    ]
+
+
+def _one_medication(facts: Facts, name: str, uses: Sequence[Use], first: date, last: date) -> dict[str, Any]:
+    own = [use for use in uses if use.medication == name]
+    doses = _window(facts.values.get(f"dose.{name}", ()), first, last)
+    # A day's dose is the sum of its doses, not their mean.
+    daily = [value.mean * value.n for value in doses]
+    return {
+        "medication": name,
+        "taken": sum(use.taken for use in own),
+        "skipped": sum(use.skipped for use in own),
+        "as_needed": sum(use.as_needed for use in own),
+        "days_known": len({use.on for use in own}),
+        "daily_mg": {"first": daily[0], "last": daily[-1], "mean": sum(daily) / len(daily)}
+        if daily
+        else None,
+    }

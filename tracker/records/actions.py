@@ -1,0 +1,289 @@
+"""Writing records: in bulk, with their scores, observations and current values, in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from tracker.audit import actions as audit
+from tracker.instruments import catalogue, scoring
+from tracker.instruments.form import Form
+from tracker.lib import bulk, days, sealed
+from tracker.people import keys
+from tracker.people.access import Viewer
+from tracker.people.models import Patient
+from tracker.records import current, held, observing
+from tracker.records.kinds import KINDS, Kind
+from tracker.records.models import JournalText, Observation, Score, TreatmentSession
+from tracker.records.models.base import Clock
+from tracker.records.shapes import Record
+
+AHEAD = timedelta(minutes=10)
+BEHIND = timedelta(days=30)
+
+_ENVELOPE = (
+    "clinic_id", "patient", "id", "revision", "recorded_at", "zone", "local_on", "received_at",
+    "device_id", "author", "change", "late", "clock", "fingerprint", "removed_at",
+)  # fmt: skip
+_KEY = ("patient", "id")
+_OBSERVATION = (
+    "clinic_id",
+    "patient",
+    "source_id",
+    "source_kind",
+    "measure",
+    "local_on",
+    "at",
+    "value",
+    "band",
+)
+_SCORE = (
+    "clinic_id", "patient", "response_id", "revision", "measure", "instrument", "version", "scoring_version",
+    "value", "t", "se", "answered", "items", "prorated", "band", "made_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose records these are, who sends them, from which device, and when we received them."""
+
+    clinic_id: UUID
+    patient_id: UUID
+    author_id: UUID
+    device_id: UUID | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
+
+    record: Record
+    change: int
+    fingerprint: bytes
+    result: scoring.Result | None
+    replaces: bool
+
+    @property
+    def status(self) -> str:
+        """The status of a response: what its answers say, whatever the client believes."""
+        assert self.result is not None
+        if self.record.data is not None and self.record.data.status == "draft":  # type: ignore[union-attr]
+            return "DRAFT"
+        return "COMPLETE" if self.result.status == "complete" else "INCOMPLETE"
+
+
+def score(data: Any) -> scoring.Result:
+    """
+    Score the answers of a response by the version of the instrument that it names.
+
+    :raises catalogue.UnknownInstrumentError: if there is no such instrument or version.
+    """
+    form = catalogue.get(data.instrument, data.version)
+    return scoring.score(form, data.answers, data.reported_total)
+
+
+def clock_of(recorded_at: datetime, received_at: datetime) -> str:
+    """Return what we think of the phone's clock. A health entry is never refused for it."""
+    if recorded_at > received_at + AHEAD:
+        return Clock.AHEAD
+    if recorded_at < received_at - BEHIND:
+        return Clock.BEHIND
+    return Clock.STEADY
+
+
+def store(source: Source, accepted: Sequence[Accepted]) -> None:
+    """
+    Write the accepted records and all that is derived from them.
+
+    The number of statements depends on the kinds among them, not on how many there are.
+    """
+    groups: dict[str, list[Accepted]] = {}
+    for item in accepted:
+        groups.setdefault(item.record.kind, []).append(item)
+    for name, items in groups.items():
+        _store_kind(source, name, items)
+    if "journal" in groups:
+        _seal_texts(source, groups["journal"])
+    if "response" in groups:
+        _store_scores(source, groups["response"])
+    _observe(source, accepted)
+
+
+def _store_kind(source: Source, name: str, items: Sequence[Accepted]) -> None:
+    kind = KINDS[name]
+    columns = _ENVELOPE + kind.columns
+    live = [item for item in items if not item.record.removed]
+    rows = [_row(source, item) for item in live]
+    changed = [column for column in columns if column not in {"clinic_id", *_KEY}]
+    bulk.insert(kind.model, columns, rows, key=_KEY, update=changed)
+    _remove(source, kind, [item for item in items if item.record.removed])
+
+
+def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
+    """Turn rows into tombstones: the data stays in the history, the row keeps its place in the changes."""
+    bulk.change(
+        kind.model,
+        _KEY,
+        ("revision", "change", "fingerprint", "received_at", "removed_at"),
+        [
+            (
+                source.patient_id, item.record.id, item.record.revision, item.change,
+                item.fingerprint, source.received_at, source.received_at,
+            )
+            for item in items
+        ],
+    )  # fmt: skip
+
+
+def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
+    record = item.record
+    data = KINDS[record.kind].to_row(record.data)
+    local_on = days.local_day(record.recorded_at, record.zone)
+    if item.result is not None:
+        data = (*data[:2], item.status, *data[3:])
+    return (
+        source.clinic_id,
+        source.patient_id,
+        record.id,
+        record.revision,
+        record.recorded_at,
+        record.zone,
+        local_on,
+        source.received_at,
+        source.device_id,
+        source.author_id,
+        item.change,
+        days.local_day(source.received_at, record.zone) > local_on,
+        clock_of(record.recorded_at, source.received_at),
+        item.fingerprint,
+        None,
+        *data,
+    )
+
+
+def _seal_texts(source: Source, items: Sequence[Accepted]) -> None:
+    live = [item.record for item in items if not item.record.removed]
+    if not live:
+        return
+    key_id, key = keys.of_patient(source.clinic_id, source.patient_id, source.received_at)
+    rows = []
+    for record in live:
+        bound = held.bound_text(source.patient_id, record.id, record.revision, key_id)
+        text = sealed.seal(key, record.data.text.encode(), bound)  # type: ignore[union-attr]
+        rows.append((source.clinic_id, source.patient_id, record.id, record.revision, key_id, text))
+    bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key_id", "sealed"), rows)
+
+
+def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
+    rows = []
+    for item in items:
+        if item.result is None or item.record.removed or item.status == "DRAFT":
+            continue
+        data: Any = item.record.data
+        rows += [
+            (
+                source.clinic_id, source.patient_id, item.record.id, item.record.revision, made.name,
+                data.instrument, data.version, made.scoring_version, float(made.value), made.t, made.se,
+                made.answered, made.items, made.prorated, made.band or "", source.received_at,
+            )
+            for made in item.result.scores
+            if made.value is not None
+        ]  # fmt: skip
+    bulk.insert(Score, _SCORE, rows)
+
+
+def _numbers(item: Accepted) -> list[tuple[str, float, str]]:
+    """The (measure, value, band) of one record. T-scores are the number that a T-scored domain is read by."""
+    if item.record.removed:
+        return []
+    if item.result is not None:
+        if item.status == "DRAFT":
+            return []
+        scores = [
+            (made.name, float(made.value if made.t is None else made.t), made.band or "")
+            for made in item.result.scores
+            if made.value is not None
+        ]
+        return scores + _single_answers(item)
+    return [
+        (measure, float(value), "") for measure, value in observing.of(item.record.kind, item.record.data)
+    ]
+
+
+@cache
+def _measured(form: Form) -> tuple[Any, ...]:
+    """The items of a form whose answer is a measure of its own."""
+    return tuple(item for item in form.items if item.measure)
+
+
+def _single_answers(item: Accepted) -> list[tuple[str, float, str]]:
+    """The answers that are measures of their own, such as a momentary mood; none from unusable answers."""
+    data: Any = item.record.data
+    if item.result is None or item.result.status == "invalid":
+        return []
+    form = catalogue.get(data.instrument, data.version)
+    return [
+        (asked.measure.code, float(data.answers[asked.link_id]), "")
+        for asked in _measured(form)
+        if data.answers.get(asked.link_id) is not None
+    ]
+
+
+def _observe(source: Source, accepted: Sequence[Accepted]) -> None:
+    replaced = [item.record.id for item in accepted if item.replaces]
+    touched: set[str] = set()
+    if replaced:
+        old = Observation.objects.filter(patient_id=source.patient_id, source_id__in=replaced)
+        touched |= set(old.values_list("measure", flat=True))
+        old.delete()
+    rows = []
+    for item in accepted:
+        record = item.record
+        day = days.local_day(record.recorded_at, record.zone)
+        rows += [
+            (
+                source.clinic_id, source.patient_id, record.id, record.kind, measure, day,
+                record.recorded_at, value, band,
+            )
+            for measure, value, band in _numbers(item)
+        ]  # fmt: skip
+    bulk.insert(Observation, _OBSERVATION, rows)
+    current.refresh(source.clinic_id, source.patient_id, touched | {row[4] for row in rows}, bool(replaced))
+
+
+def record_session(
+    *,
+    viewer: Viewer,
+    patient: Patient,
+    starts_at: datetime,
+    route: str,
+    dose_mg: Decimal,
+    at: datetime,
+) -> TreatmentSession:
+    """Record a treatment session; baselines count back from the first one, so all of them are made again."""
+    local_on: date = days.local_day(starts_at, patient.zone)
+    session = TreatmentSession.objects.create(
+        clinic_id=patient.clinic_id,
+        patient=patient,
+        starts_at=starts_at,
+        zone=patient.zone,
+        local_on=local_on,
+        route=route,
+        dose_mg=dose_mg,
+        recorded_by_id=viewer.user_id,
+    )
+    measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
+    current.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
+    audit.note(
+        actor=viewer.actor,
+        action="session.record",
+        subject=str(session),
+        clinic_id=patient.clinic_id,
+        patient_id=patient.pk,
+        at=at,
+    )
+    return session

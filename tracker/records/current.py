@@ -1,0 +1,99 @@
+"""
+Baseline, last value and last week of each measure, kept current in the transaction that changes them.
+
+Windows (``docs/summaries.md`` tells why): the baseline of a daily measure is the mean of the daily means
+in the 14 days before the first treatment session, that day excluded; without a session, of the first 14 days
+of the record. The baseline of a questionnaire is the last one in days -14 to 0 before the first
+session; without a session, the first one. Both are bounded range scans of one index.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from tracker.instruments import measures
+
+_REFRESH = """
+WITH anchor AS (
+    SELECT min(local_on) AS first_session FROM records_treatmentsession WHERE patient_id = %(patient)s
+)
+INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_basis,
+    last, last_at, last_on, previous, week_mean, week_n)
+SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baseline.n, 0),
+    CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
+    last.value, last.at, last.local_on, previous.value, week.mean, week.n
+FROM unnest(%(measures)s::text[], %(forms)s::boolean[]) AS wanted (measure, is_form)
+CROSS JOIN anchor
+CROSS JOIN LATERAL (
+    SELECT o.value, o.at, o.local_on FROM records_observation o
+    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+    ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1
+) AS last
+LEFT JOIN LATERAL (
+    SELECT o.value FROM records_observation o
+    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+    ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC OFFSET 1 LIMIT 1
+) AS previous ON true
+CROSS JOIN LATERAL (
+    SELECT avg(day.mean) AS mean, count(*) AS n FROM (
+        SELECT avg(o.value) AS mean FROM records_observation o
+        WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+          AND o.local_on > last.local_on - 7 AND o.local_on <= last.local_on
+        GROUP BY o.local_on
+    ) AS day
+) AS week
+CROSS JOIN LATERAL (
+    SELECT min(o.local_on) AS first_on FROM records_observation o
+    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+) AS record
+LEFT JOIN LATERAL (
+    SELECT avg(day.mean) AS value, count(*) AS n FROM (
+        SELECT avg(o.value) AS mean FROM records_observation o
+        WHERE NOT wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
+          AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
+          AND o.local_on < coalesce(anchor.first_session, record.first_on + 14)
+        GROUP BY o.local_on
+    ) AS day
+    HAVING count(*) > 0
+    UNION ALL
+    (SELECT o.value, 1 FROM records_observation o
+     WHERE wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
+       AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
+       AND o.local_on <= coalesce(anchor.first_session, record.first_on)
+     ORDER BY CASE WHEN anchor.first_session IS NULL THEN o.at END ASC, o.at DESC LIMIT 1)
+) AS baseline ON true
+ON CONFLICT (patient_id, measure) DO UPDATE SET
+    baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n, baseline_basis = EXCLUDED.baseline_basis,
+    last = EXCLUDED.last, last_at = EXCLUDED.last_at, last_on = EXCLUDED.last_on,
+    previous = EXCLUDED.previous, week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
+"""
+
+_FORGET = """
+DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
+AND NOT EXISTS (
+    SELECT 1 FROM records_observation o WHERE o.patient_id = %(patient)s AND o.measure = c.measure
+)
+"""
+
+
+def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: bool) -> None:
+    """
+    Make the current values of the ``touched`` measures again, in one statement.
+
+    ``removed`` says that observations may have gone: a measure without any has no current value.
+    """
+    names = sorted(touched)
+    if not names:
+        return
+    values: dict[str, Any] = {
+        "clinic": clinic_id,
+        "patient": patient_id,
+        "measures": names,
+        "forms": [measures.get(name).form for name in names],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REFRESH, values)
+        if removed:
+            cursor.execute(_FORGET, values)

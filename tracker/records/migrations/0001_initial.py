@@ -1,0 +1,916 @@
+import django.db.models.deletion
+import uuid
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("people", "0001_initial"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="JournalText",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "entry_id",
+                        "revision",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("entry_id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("key_id", models.UUIDField()),
+                ("sealed", models.BinaryField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Timeline",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "clinic_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("head", models.BigIntegerField(default=0)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Current",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "measure", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("measure", models.CharField(max_length=80)),
+                ("baseline", models.FloatField(null=True)),
+                ("baseline_n", models.IntegerField(default=0)),
+                (
+                    "baseline_basis",
+                    models.CharField(
+                        choices=[
+                            ("BEFORE_TREATMENT", "before the first session"),
+                            ("FIRST_DAYS", "first 14 days of the record"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("last", models.FloatField()),
+                ("last_at", models.DateTimeField()),
+                ("last_on", models.DateField()),
+                ("previous", models.FloatField(null=True)),
+                ("week_mean", models.FloatField()),
+                ("week_n", models.IntegerField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("baseline_basis__in", ["BEFORE_TREATMENT", "FIRST_DAYS"])),
+                        name="current_basis_is_known",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="DailyLog",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("pain_avg", models.SmallIntegerField(null=True)),
+                ("pain_worst", models.SmallIntegerField(null=True)),
+                ("mood", models.SmallIntegerField(null=True)),
+                ("anxiety", models.SmallIntegerField(null=True)),
+                ("function", models.SmallIntegerField(null=True)),
+                ("sleep_hours", models.DecimalField(decimal_places=2, max_digits=4, null=True)),
+                ("sleep_quality", models.SmallIntegerField(null=True)),
+                ("safe_today", models.BooleanField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="dailylog_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="dailylog_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="dailylog_clock_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="dailylog_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("pain_avg__isnull", False),
+                            ("pain_worst__isnull", False),
+                            ("mood__isnull", False),
+                            ("anxiety__isnull", False),
+                            ("function__isnull", False),
+                            ("sleep_hours__isnull", False),
+                            ("sleep_quality__isnull", False),
+                            ("safe_today__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="daily_log_has_an_answer",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("pain_avg__gte", 0), ("pain_avg__lte", 10)),
+                            ("pain_avg__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_pain_avg_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("pain_worst__gte", 0), ("pain_worst__lte", 10)),
+                            ("pain_worst__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_pain_worst_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("mood__gte", 0), ("mood__lte", 10)),
+                            ("mood__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_mood_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("anxiety__gte", 0), ("anxiety__lte", 10)),
+                            ("anxiety__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_anxiety_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("function__gte", 0), ("function__lte", 10)),
+                            ("function__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_function_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sleep_hours__gte", 0), ("sleep_hours__lte", 24)),
+                            ("sleep_hours__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_sleep_hours_0_to_24",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sleep_quality__gte", 0), ("sleep_quality__lte", 10)),
+                            ("sleep_quality__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="daily_sleep_quality_0_to_10",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="FormerVersion",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=32)),
+                ("record_id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("fingerprint", models.BinaryField(max_length=32, null=True)),
+                ("row", models.JSONField()),
+                ("replaced_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="JournalEntry",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("mood", models.SmallIntegerField(null=True)),
+                (
+                    "share",
+                    models.CharField(
+                        choices=[("NONE", "nobody"), ("ENTRY", "the care team, this entry only")],
+                        default="NONE",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="journalentry_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="journalentry_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="journalentry_clock_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="journalentry_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("mood__gte", 0), ("mood__lte", 10)),
+                            ("mood__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="journal_mood_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("share__in", ["NONE", "ENTRY"])), name="journal_share_is_known"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="MedicationUse",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("medication", models.CharField(max_length=64)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("TAKEN", "taken"), ("SKIPPED", "skipped"), ("PRN", "taken as needed")],
+                        max_length=8,
+                    ),
+                ),
+                ("dose_value", models.DecimalField(decimal_places=3, max_digits=10, null=True)),
+                (
+                    "dose_unit",
+                    models.CharField(
+                        choices=[
+                            ("mg", "mg"),
+                            ("mcg", "mcg"),
+                            ("ml", "ml"),
+                            ("tablet", "tablet"),
+                            ("spray", "spray"),
+                            ("patch", "patch"),
+                        ],
+                        max_length=8,
+                        null=True,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("FORGOT", "forgot"),
+                            ("SIDE_EFFECTS", "side effects"),
+                            ("FELT_WELL", "felt well"),
+                            ("NO_SUPPLY", "ran out"),
+                            ("ADVISED", "advised to"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=16,
+                        null=True,
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="medicationuse_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="medicationuse_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="medicationuse_clock_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="medicationuse_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["TAKEN", "SKIPPED", "PRN"])),
+                        name="medication_outcome_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("dose_unit__isnull", True),
+                            ("dose_unit__in", ["mg", "mcg", "ml", "tablet", "spray", "patch"]),
+                            _connector="OR",
+                        ),
+                        name="medication_dose_unit_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reason__isnull", True),
+                            (
+                                "reason__in",
+                                ["FORGOT", "SIDE_EFFECTS", "FELT_WELL", "NO_SUPPLY", "ADVISED", "OTHER"],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="medication_reason_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("dose_value__isnull", True), ("dose_unit__isnull", True)),
+                            models.Q(("dose_value__isnull", False), ("dose_unit__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="medication_dose_has_a_unit",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("dose_value__gte", 0), ("dose_value__lte", 100000)),
+                            ("dose_value__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="medication_dose_from_zero",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome", "SKIPPED"), _negated=True),
+                            ("dose_value__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="medication_skipped_has_no_dose",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("medication__regex", "^[a-z0-9][a-z0-9-]{0,63}$")),
+                        name="medication_is_a_code",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Observation",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "source_id",
+                        "measure",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("source_id", models.UUIDField()),
+                ("source_kind", models.CharField(max_length=32)),
+                ("measure", models.CharField(max_length=80)),
+                ("local_on", models.DateField()),
+                ("at", models.DateTimeField()),
+                ("value", models.FloatField()),
+                ("band", models.CharField(blank=True, max_length=80)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["patient", "measure", "local_on", "at"],
+                        include=("value",),
+                        name="observation_by_day",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PainEntry",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("intensity", models.SmallIntegerField()),
+                ("worst", models.SmallIntegerField(null=True)),
+                ("least", models.SmallIntegerField(null=True)),
+                ("interference", models.SmallIntegerField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="painentry_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="painentry_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="painentry_clock_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="painentry_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("intensity__gte", 0), ("intensity__lte", 10)),
+                            ("intensity__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="pain_intensity_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("worst__gte", 0), ("worst__lte", 10)),
+                            ("worst__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="pain_worst_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("least__gte", 0), ("least__lte", 10)),
+                            ("least__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="pain_least_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("interference__gte", 0), ("interference__lte", 10)),
+                            ("interference__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="pain_interference_0_to_10",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("least__lte", models.F("worst")),
+                            ("least__isnull", True),
+                            ("worst__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="pain_least_up_to_worst",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Response",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("instrument", models.CharField(max_length=64)),
+                ("version", models.CharField(max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "being filled in"),
+                            ("INCOMPLETE", "answers are missing or cannot be used"),
+                            ("COMPLETE", "complete"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("answers", models.JSONField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("reported_total", models.FloatField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="response_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="response_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="response_clock_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="response_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["DRAFT", "INCOMPLETE", "COMPLETE"])),
+                        name="response_status_is_known",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Score",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("response_id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("measure", models.CharField(max_length=80)),
+                ("instrument", models.CharField(max_length=64)),
+                ("version", models.CharField(max_length=64)),
+                ("scoring_version", models.CharField(max_length=32)),
+                ("value", models.FloatField()),
+                ("t", models.FloatField(null=True)),
+                ("se", models.FloatField(null=True)),
+                ("answered", models.SmallIntegerField()),
+                ("items", models.SmallIntegerField()),
+                ("prorated", models.BooleanField()),
+                ("band", models.CharField(blank=True, max_length=80)),
+                ("made_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("patient", "response_id", "revision", "measure", "scoring_version"),
+                        name="score_once_per_version",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("answered__lte", models.F("items"))),
+                        name="score_answered_up_to_items",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TreatmentSession",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("starts_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                (
+                    "route",
+                    models.CharField(
+                        choices=[
+                            ("IV_INFUSION", "IV infusion"),
+                            ("IM", "intramuscular"),
+                            ("SC", "subcutaneous"),
+                            ("ORAL", "oral"),
+                            ("SUBLINGUAL", "sublingual"),
+                            ("NASAL_RACEMIC", "nasal spray, compounded"),
+                            ("NASAL_ESKETAMINE", "nasal spray, esketamine"),
+                            ("RECTAL", "rectal"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("dose_mg", models.DecimalField(decimal_places=2, max_digits=7)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["patient", "local_on"], name="session_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "route__in",
+                                [
+                                    "IV_INFUSION",
+                                    "IM",
+                                    "SC",
+                                    "ORAL",
+                                    "SUBLINGUAL",
+                                    "NASAL_RACEMIC",
+                                    "NASAL_ESKETAMINE",
+                                    "RECTAL",
+                                ],
+                            )
+                        ),
+                        name="session_route_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("dose_mg__gte", 0), ("dose_mg__lte", 2000)),
+                            ("dose_mg__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="session_dose_up_to_2000_mg",
+                    ),
+                ],
+            },
+        ),
+    ]

@@ -1,0 +1,81 @@
+"""The envelope that every record shares, the patient's timeline, and the history of former versions."""
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib.constraints import one_of
+from tracker.people.models import PatientOwned, User
+
+
+class Clock(models.TextChoices):
+    """What we think of the phone's clock: a record is flagged, never refused, for it."""
+
+    STEADY = "STEADY", "plausible"
+    AHEAD = "AHEAD", "more than 10 minutes ahead of receipt"
+    BEHIND = "BEHIND", "more than 30 days behind receipt"
+
+
+class Recorded(PatientOwned):
+    """
+    A record: keyed by patient and by an id made on the phone.
+
+    ``recorded_at`` and ``zone`` are the patient's, ``local_on`` the day they give; ``received_at`` is ours.
+    ``change`` numbers the patient's changes, given under the timeline's lock, so it commits in order.
+    ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
+    a tombstone, which keeps its place in the order of changes.
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "id")
+    id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    recorded_at = models.DateTimeField()
+    zone = models.CharField(max_length=64)
+    local_on = models.DateField()
+    received_at = models.DateTimeField()
+    device_id = models.UUIDField(null=True)
+    author = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    change = models.BigIntegerField()
+    late = models.BooleanField(help_text="received on a later local day than it tells of")
+    clock = models.CharField(max_length=8, choices=Clock.choices, default=Clock.STEADY)
+    fingerprint = models.BinaryField(max_length=32)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=Q(revision__gte=1), name="%(class)s_revision_from_one"),
+            one_of("clock", Clock, name="%(class)s_clock_is_known"),
+            models.UniqueConstraint(fields=["patient", "change"], name="%(class)s_change_once"),
+        ]
+        indexes = [models.Index(fields=["patient", "local_on"], name="%(class)s_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self._meta.model_name}/{self.id}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class Timeline(PatientOwned):
+    """The head of a patient's changes. Its lock puts one patient's writers in line; others never wait."""
+
+    pk = models.CompositePrimaryKey("patient_id", "clinic_id")
+    head = models.BigIntegerField(default=0)
+
+
+class FormerVersion(PatientOwned):
+    """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=32)
+    record_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    row = models.JSONField()
+    replaced_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")]
+
+    def __str__(self) -> str:
+        return f"former-version/{self.pk}"

@@ -1,0 +1,162 @@
+"""The diary's kinds: pain, daily log, medication use, journal."""
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib.constraints import all_or_none, at_least_one, one_of, ordered, within
+from tracker.people.models import PatientOwned
+from tracker.records.models.base import Recorded
+
+DAILY_ITEMS = (
+    "pain_avg",
+    "pain_worst",
+    "mood",
+    "anxiety",
+    "function",
+    "sleep_hours",
+    "sleep_quality",
+    "safe_today",
+)
+
+
+class PainEntry(Recorded):
+    """Pain at one moment, 0 (none) to 10 (worst imaginable). One tap, the intensity, is a whole entry."""
+
+    intensity = models.SmallIntegerField()
+    worst = models.SmallIntegerField(null=True)
+    least = models.SmallIntegerField(null=True)
+    interference = models.SmallIntegerField(null=True)
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            within("intensity", 0, 10, name="pain_intensity_0_to_10"),
+            within("worst", 0, 10, name="pain_worst_0_to_10"),
+            within("least", 0, 10, name="pain_least_0_to_10"),
+            within("interference", 0, 10, name="pain_interference_0_to_10"),
+            ordered("least", "worst", name="pain_least_up_to_worst"),
+        ]
+
+
+class DailyLog(Recorded):
+    """
+    A day's answers; any subset, at least one.
+
+    Scales are 0 to 10 (pain and anxiety: 10 is worst; mood, function, sleep quality: 10 is best). Sleep is in
+    hours. ``safe_today`` is the daily safety question as asked ("have you had thoughts of harming
+    yourself ..."): true means yes, and raises an alert.
+    """
+
+    pain_avg = models.SmallIntegerField(null=True)
+    pain_worst = models.SmallIntegerField(null=True)
+    mood = models.SmallIntegerField(null=True)
+    anxiety = models.SmallIntegerField(null=True)
+    function = models.SmallIntegerField(null=True)
+    sleep_hours = models.DecimalField(max_digits=4, decimal_places=2, null=True)
+    sleep_quality = models.SmallIntegerField(null=True)
+    safe_today = models.BooleanField(null=True)
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            at_least_one(*DAILY_ITEMS, name="daily_log_has_an_answer"),
+            within("pain_avg", 0, 10, name="daily_pain_avg_0_to_10"),
+            within("pain_worst", 0, 10, name="daily_pain_worst_0_to_10"),
+            within("mood", 0, 10, name="daily_mood_0_to_10"),
+            within("anxiety", 0, 10, name="daily_anxiety_0_to_10"),
+            within("function", 0, 10, name="daily_function_0_to_10"),
+            within("sleep_hours", 0, 24, name="daily_sleep_hours_0_to_24"),
+            within("sleep_quality", 0, 10, name="daily_sleep_quality_0_to_10"),
+        ]
+
+
+class Outcome(models.TextChoices):
+    TAKEN = "TAKEN", "taken"
+    SKIPPED = "SKIPPED", "skipped"
+    PRN = "PRN", "taken as needed"
+
+
+class Unit(models.TextChoices):
+    MG = "mg", "mg"
+    MCG = "mcg", "mcg"
+    ML = "ml", "ml"
+    TABLET = "tablet", "tablet"
+    SPRAY = "spray", "spray"
+    PATCH = "patch", "patch"
+
+
+class Reason(models.TextChoices):
+    FORGOT = "FORGOT", "forgot"
+    SIDE_EFFECTS = "SIDE_EFFECTS", "side effects"
+    FELT_WELL = "FELT_WELL", "felt well"
+    NO_SUPPLY = "NO_SUPPLY", "ran out"
+    ADVISED = "ADVISED", "advised to"
+    OTHER = "OTHER", "other"
+
+
+class MedicationUse(Recorded):
+    """
+    A dose that was taken, skipped, or taken as needed.
+
+    ``medication`` is a code (``venlafaxine``); ``dose_value`` is the dose taken, in ``dose_unit``. A skipped
+    dose has no dose value: it counts as none taken, which a day without an entry does not.
+    """
+
+    medication = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    dose_value = models.DecimalField(max_digits=10, decimal_places=3, null=True)
+    dose_unit = models.CharField(max_length=8, choices=Unit.choices, null=True)  # noqa: DJ001 - NULL: no dose given
+    reason = models.CharField(max_length=16, choices=Reason.choices, null=True)  # noqa: DJ001 - NULL: not asked
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            one_of("outcome", Outcome, name="medication_outcome_is_known"),
+            models.CheckConstraint(
+                condition=Q(dose_unit__isnull=True) | Q(dose_unit__in=Unit.values),
+                name="medication_dose_unit_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__isnull=True) | Q(reason__in=Reason.values),
+                name="medication_reason_is_known",
+            ),
+            all_or_none("dose_value", "dose_unit", name="medication_dose_has_a_unit"),
+            within("dose_value", 0, 100_000, name="medication_dose_from_zero"),
+            models.CheckConstraint(
+                condition=~Q(outcome="SKIPPED") | Q(dose_value__isnull=True),
+                name="medication_skipped_has_no_dose",
+            ),
+            models.CheckConstraint(
+                condition=Q(medication__regex=r"^[a-z0-9][a-z0-9-]{0,63}$"),
+                name="medication_is_a_code",
+            ),
+        ]
+
+
+class Share(models.TextChoices):
+    NONE = "NONE", "nobody"
+    ENTRY = "ENTRY", "the care team, this entry only"
+
+
+class JournalEntry(Recorded):
+    """A page of the journal. Its text is sealed and lives apart; private unless the patient shares this entry."""
+
+    mood = models.SmallIntegerField(null=True)
+    share = models.CharField(max_length=8, choices=Share.choices, default=Share.NONE)
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            within("mood", 0, 10, name="journal_mood_0_to_10"),
+            one_of("share", Share, name="journal_share_is_known"),
+        ]
+
+
+class JournalText(PatientOwned):
+    """The sealed text of one revision of a journal entry (``lib.sealed``), under the patient's own key."""
+
+    pk = models.CompositePrimaryKey("patient_id", "entry_id", "revision")
+    entry_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    key_id = models.UUIDField()
+    sealed = models.BinaryField()

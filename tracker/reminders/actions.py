@@ -1,0 +1,115 @@
+"""Planning telehealth check-ins, and their reminders."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from tracker.audit import actions as audit
+from tracker.lib import walls
+from tracker.outbox import actions as outbox
+from tracker.people.access import NotYoursError, Viewer
+from tracker.people.models import Clinic, Patient
+from tracker.reminders import timing
+from tracker.reminders.models import CheckIn
+
+HORIZON = timedelta(days=3)
+
+
+class InThePastError(Exception):
+    """A check-in cannot be planned for a time that has passed."""
+
+
+class AlreadyPlannedError(Exception):
+    """The patient has a check-in at that time already."""
+
+
+def plan_check_in(
+    *, viewer: Viewer, patient: Patient, starts_at: datetime, minutes: int, at: datetime
+) -> CheckIn:
+    """
+    Plan a telehealth check-in of ``minutes`` (5 to 240) and tell the patient.
+
+    :raises InThePastError: if ``starts_at`` has passed.
+    :raises AlreadyPlannedError: if the patient has a check-in at that time already.
+    """
+    if starts_at <= at:
+        raise InThePastError
+    assert viewer.staff_id is not None
+    try:
+        with transaction.atomic():
+            check_in = CheckIn.objects.create(
+                clinic_id=patient.clinic_id,
+                patient=patient,
+                staff_member_id=viewer.staff_id,
+                starts_at=starts_at,
+                zone=patient.zone,
+                minutes=minutes,
+                planned_at=at,
+            )
+    except IntegrityError:
+        raise AlreadyPlannedError from None
+    _tell(check_in, patient, words="check-in-planned", due_at=at)
+    _note(viewer, check_in, "check-in.plan", at)
+    return check_in
+
+
+def cancel_check_in(*, viewer: Viewer, check_in_id: UUID, at: datetime) -> None:
+    """
+    Cancel a check-in, take back its reminder and tell the patient. Cancelling twice changes nothing.
+
+    :raises NotYoursError: if there is no such check-in for this viewer.
+    """
+    check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=viewer.patients).first()
+    if check_in is None:
+        raise NotYoursError
+    changed = CheckIn.objects.planned().filter(pk=check_in_id).update(cancelled_at=at)
+    if changed:
+        patient = Patient.objects.get(pk=check_in.patient_id)
+        outbox.withdraw(clinic_id=check_in.clinic_id, subject=str(check_in), at=at)
+        _tell(check_in, patient, words="check-in-cancelled", due_at=at)
+        _note(viewer, check_in, "check-in.cancel", at)
+
+
+def plan_reminders(*, at: datetime) -> int:
+    """
+    Put the reminders that fall due into the outbox; return how many are new.
+
+    A reminder is planned when it is due, by the zone the patient lives in then, and once: its key is
+    the check-in, so a second beat, a restart or a zone change never sends a second one.
+    """
+    return sum(_plan_clinic(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
+    planned = 0
+    with walls.clinic(clinic_id):
+        coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + HORIZON)
+        for check_in in coming.select_related("patient"):
+            due = timing.remind_at(check_in.starts_at, check_in.patient.zone, check_in.planned_at)
+            if due is not None and timing.is_due(due, at):
+                planned += _tell(check_in, check_in.patient, words="check-in", due_at=due)
+    return planned
+
+
+def _tell(check_in: CheckIn, patient: Patient, *, words: str, due_at: datetime) -> int:
+    return outbox.enqueue(
+        clinic_id=check_in.clinic_id,
+        recipients=[patient.user_id],
+        words=words,
+        subject=str(check_in),
+        key=f"{check_in}/{words}",
+        due_at=due_at,
+    )
+
+
+def _note(viewer: Viewer, check_in: CheckIn, action: str, at: datetime) -> None:
+    audit.note(
+        actor=viewer.actor,
+        action=action,
+        subject=str(check_in),
+        clinic_id=check_in.clinic_id,
+        patient_id=check_in.patient_id,
+        at=at,
+    )

@@ -1,0 +1,51 @@
+"""What comes next: planned telehealth check-ins."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+
+from tracker.lib.constraints import within
+from tracker.people.models import PatientOwned, StaffMember
+
+
+class CheckInQuerySet(models.QuerySet["CheckIn"]):
+    """Check-ins, narrowed in words of the domain."""
+
+    def planned(self) -> Self:
+        return self.filter(cancelled_at__isnull=True)
+
+    def upcoming(self, at: object) -> Self:
+        return self.planned().filter(starts_at__gte=at)
+
+
+class CheckIn(PatientOwned):
+    """
+    A telehealth contact that staff planned with a patient.
+
+    ``starts_at`` is an instant; ``zone`` is the zone it was planned in, the patient's at that time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    zone = models.CharField(max_length=64)
+    minutes = models.SmallIntegerField(default=20)
+    planned_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+
+    objects = CheckInQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            within("minutes", 5, 240, name="check_in_5_to_240_minutes"),
+            models.UniqueConstraint(
+                fields=["patient", "starts_at"],
+                condition=models.Q(cancelled_at__isnull=True),
+                name="check_in_once_at_a_time",
+            ),
+        ]
+        indexes = [models.Index(fields=["clinic_id", "starts_at"], name="check_in_by_time")]
+
+    def __str__(self) -> str:
+        return f"check-in/{self.pk}"

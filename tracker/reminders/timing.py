@@ -1,0 +1,43 @@
+"""When the next nudge falls, in the patient's own time zone. Pure."""
+
+from datetime import date, datetime, time, timedelta
+
+from tracker.lib import days
+
+QUIET_FROM, QUIET_TO = time(21, 0), time(8, 0)
+
+
+def day_before(starts_at: datetime, zone_name: str) -> datetime:
+    """
+    Return when to remind of something that starts at ``starts_at``: the day before, at the same wall-clock time.
+
+    The day is the patient's, so it is 23 or 25 hours when clocks change. A time that would fall into
+    the quiet hours (21:00 to 08:00) moves earlier, to 18:00 of the same day or of the day before it.
+    """
+    local = days.local(starts_at, zone_name)
+    day: date = local.date() - timedelta(days=1)
+    wall = local.time()
+    if wall >= QUIET_FROM:
+        wall = time(18, 0)
+    elif wall < QUIET_TO:
+        day, wall = day - timedelta(days=1), time(18, 0)
+    return days.instant(day, wall, zone_name)
+
+
+def remind_at(starts_at: datetime, zone_name: str, planned_at: datetime) -> datetime | None:
+    """
+    Return when to remind, or None if it was planned too late for a reminder to be of use.
+
+    Planned after the day-before time has passed: the planning itself was the notice.
+    """
+    at = day_before(starts_at, zone_name)
+    return at if at > planned_at else None
+
+
+# A reminder that could not be sent in time is dropped, not sent at night.
+LATEST = timedelta(hours=2)
+
+
+def is_due(remind_at: datetime, now: datetime) -> bool:
+    """Return whether a reminder falls due now: reached, and not missed by more than two hours."""
+    return remind_at <= now < remind_at + LATEST

@@ -1,0 +1,305 @@
+"""
+The one way in. Phones, single-record routes, forms and imports all end here.
+
+In one transaction: lock the patient's timeline; key seen before? return that receipt; read what is held;
+decide; store with scores and observations; raise alerts with their messages; note the receipt and the trail.
+The number of statements does not grow with the number of records.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection
+
+from tracker.alerts import actions as alerts
+from tracker.audit import actions as audit
+from tracker.instruments import catalogue, scoring
+from tracker.people.access import Viewer
+from tracker.records import actions as records
+from tracker.records import held
+from tracker.records.shapes import Record
+from tracker.sync import merge, reading
+from tracker.sync.merge import Held, Verdict
+from tracker.sync.models import Batch
+
+MOST_RECORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a batch comes from, and the key that it can be sent again under."""
+
+    device_id: UUID
+    key: str
+
+
+class KeyReusedError(Exception):
+    """The batch key was used before, with other records."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one item, in the order sent."""
+
+    id: str | None
+    status: str
+    revision: int | None = None
+    code: str = ""
+    field: str = ""
+    detail: str = ""
+    server: dict[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        shown = {"id": self.id, "status": self.status}
+        rest = {
+            "revision": self.revision, "code": self.code, "field": self.field,
+            "detail": self.detail, "server": self.server,
+        }  # fmt: skip
+        return shown | {name: value for name, value in rest.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The reply to a batch. ``worried`` says that an answer raised an alert: show the crisis resources."""
+
+    receipt: UUID
+    results: list[dict[str, Any]]
+    head: int
+    worried: bool
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """One batch on its way through."""
+
+    source: records.Source
+    items: list[Record | reading.Unreadable]
+    outcomes: list[Outcome] = field(default_factory=list)
+    held: dict[UUID, Held] = field(default_factory=dict)
+    next_change: int = 0
+    stored: list[records.Accepted] = field(default_factory=list)
+
+
+def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: datetime) -> Receipt:
+    """
+    Take in a patient's records; sending them twice changes nothing.
+
+    ``items`` are records as decoded JSON. With ``sent`` the receipt is kept, and the same key from the
+    same device gets the same receipt again. Must be called inside the transaction that ``access.enter``
+    has set the walls of.
+
+    :raises KeyReusedError: if the key was used before with other records.
+    """
+    head = _advance(viewer, len(items))
+    if sent is not None:
+        print_of_all = reading.batch_fingerprint(settings.LOOKUP_KEY, list(items))
+        seen = _seen(viewer.own_patient_id, sent, print_of_all)
+        if seen is not None:
+            _advance(viewer, -len(items))
+            return seen
+    source = records.Source(
+        viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent and sent.device_id, at
+    )
+    work = _Work(source, [reading.read(item) for item in items], next_change=head - len(items) + 1)
+    _load_held(work)
+    for wave in _waves(work):
+        _take(work, wave)
+    _show_conflicts(work)
+    worried = alerts.assess(
+        clinic_id=viewer.clinic_id,
+        patient_id=viewer.own_patient_id,
+        findings=[finding for item in work.stored for finding in _findings(item)],
+        at=at,
+    )
+    results = [outcome.as_dict() for outcome in work.outcomes]
+    receipt = Receipt(uuid4(), results, head, worried)
+    if sent is not None:
+        _keep(viewer, sent, print_of_all, receipt, at)
+    _note(viewer, receipt, at)
+    return receipt
+
+
+def _advance(viewer: Viewer, by: int) -> int:
+    """Lock the patient's timeline and move its head; return the new head."""
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute(
+                "UPDATE records_timeline SET head = head + %s WHERE patient_id = %s RETURNING head",
+                [by, viewer.own_patient_id],
+            )
+            row = cursor.fetchone()
+            if row is not None:
+                return int(row[0])
+            cursor.execute(
+                "INSERT INTO records_timeline (clinic_id, patient_id, head) VALUES (%s, %s, 0)"
+                " ON CONFLICT DO NOTHING",
+                [viewer.clinic_id, viewer.own_patient_id],
+            )
+    raise RuntimeError("the timeline could not be made")
+
+
+def _seen(patient_id: UUID, sent: Sent, print_of_all: bytes) -> Receipt | None:
+    """Return the receipt that this key got before. Asked under the lock, so two at once are safe."""
+    batch = Batch.objects.filter(patient_id=patient_id, device_id=sent.device_id, key=sent.key).first()
+    if batch is None:
+        return None
+    if bytes(batch.fingerprint) != print_of_all:
+        raise KeyReusedError
+    return Receipt(batch.receipt, batch.results["results"], batch.head, batch.results["worried"], True)
+
+
+def _load_held(work: _Work) -> None:
+    """Read what is held under the ids that arrived: one statement, and one more if any comes again."""
+    patient_id = work.source.patient_id
+    ids = [item.id for item in work.items if not isinstance(item, reading.Unreadable)]
+    heads = held.heads(patient_id, ids) if ids else {}
+    again = [record_id for record_id, (_, revision, _) in heads.items() if revision > 1]
+    former = held.former_fingerprints(patient_id, again) if again else {}
+    for record_id, (kind, revision, fingerprint) in heads.items():
+        work.held[record_id] = Held(kind, revision, fingerprint, former.get(record_id, {}))
+
+
+def _waves(work: _Work) -> list[list[tuple[int, Record]]]:
+    """
+    Put the readable records in waves in which each id stands once, lower revisions first.
+
+    The order inside a batch does not matter; and one statement cannot write one row twice.
+    """
+    work.outcomes = [
+        Outcome(item.id, Verdict.REJECTED, code=item.code, field=item.field, detail=item.detail)
+        if isinstance(item, reading.Unreadable)
+        else Outcome(str(item.id), Verdict.RETRY)
+        for item in work.items
+    ]
+    readable = [(n, item) for n, item in enumerate(work.items) if not isinstance(item, reading.Unreadable)]
+    readable.sort(key=lambda pair: pair[1].revision)
+    waves: list[list[tuple[int, Record]]] = []
+    count: dict[UUID, int] = {}
+    for n, record in readable:
+        place = count.get(record.id, 0)
+        count[record.id] = place + 1
+        if place == len(waves):
+            waves.append([])
+        waves[place].append((n, record))
+    return waves
+
+
+def _take(work: _Work, wave: Sequence[tuple[int, Record]]) -> None:
+    accepted = []
+    for n, record in wave:
+        fingerprint = reading.fingerprint(settings.LOOKUP_KEY, record)
+        before = work.held.get(record.id)
+        incoming = merge.Incoming(record.kind, record.id, record.revision, fingerprint)
+        decision = merge.decide(before, incoming)
+        outcome = work.outcomes[n]
+        outcome.status, outcome.code, outcome.revision = decision.verdict, decision.code, record.revision
+        if decision.verdict != Verdict.STORED:
+            continue
+        if record.removed and before is None:
+            outcome.status, outcome.code = Verdict.REJECTED, "nothing_to_remove"
+            continue
+        result = _scored(record, outcome)
+        if outcome.status == Verdict.STORED:
+            accepted.append(
+                records.Accepted(record, work.next_change + n, fingerprint, result, before is not None)
+            )
+            work.held[record.id] = merge.after(before, incoming)
+    records.store(work.source, accepted)
+    work.stored += accepted
+
+
+def _scored(record: Record, outcome: Outcome) -> scoring.Result | None:
+    """
+    Score a response. Answers that cannot be used are refused by item, so that the phone can mend them,
+    unless one of them worries us: then the answers are kept as incomplete, and the alert is raised.
+    """
+    if record.kind != "response" or record.data is None:
+        return None
+    try:
+        result = records.score(record.data)
+    except catalogue.UnknownInstrumentError:
+        outcome.status, outcome.code, outcome.field = (
+            Verdict.REJECTED,
+            "unknown_instrument",
+            "data.instrument",
+        )
+        return None
+    if result.errors and not result.positive_safety:
+        problem = result.errors[0]
+        outcome.status, outcome.code = Verdict.REJECTED, problem.code
+        outcome.field, outcome.detail = f"data.answers.{problem.item}"[:120], problem.detail
+    return result
+
+
+def _findings(item: records.Accepted) -> list[alerts.Finding]:
+    """Return what in a stored record a clinician must see."""
+    record = item.record
+    if record.removed:
+        return []
+    rules: list[tuple[str, str]] = []
+    if item.result is not None:
+        rules = [(finding.rule, finding.level.upper()) for finding in item.result.positive_safety]
+    elif record.kind == "daily" and record.data is not None and record.data.safe_today:
+        rules = [("daily_safe", "URGENT")]
+    return [alerts.Finding(rule, level, record.kind, record.id, record.recorded_at) for rule, level in rules]
+
+
+def _show_conflicts(work: _Work) -> None:
+    """Put our copy beside each conflict, so that the phone can show both."""
+    conflicts = {
+        (work.items[n].kind, work.items[n].id)  # type: ignore[union-attr]
+        for n, outcome in enumerate(work.outcomes)
+        if outcome.status == Verdict.CONFLICT
+    }
+    if not conflicts:
+        return
+    source = work.source
+    rows = held.by_ids(source.patient_id, conflicts)  # type: ignore[arg-type]
+    shown = {
+        str(copy["id"]): copy for copy in held.as_wire(source.clinic_id, source.patient_id, rows, own=True)
+    }
+    for outcome in work.outcomes:
+        if outcome.status == Verdict.CONFLICT and outcome.id is not None:
+            outcome.server = shown.get(outcome.id)
+            outcome.revision = outcome.server["revision"] if outcome.server else None
+
+
+def _keep(viewer: Viewer, sent: Sent, print_of_all: bytes, receipt: Receipt, at: datetime) -> None:
+    """Keep the receipt: ids and verdicts. The server's copies of conflicts hold health data and are left out."""
+    bare = [{name: value for name, value in row.items() if name != "server"} for row in receipt.results]
+    Batch.objects.bulk_create(
+        [
+            Batch(
+                clinic_id=viewer.clinic_id,
+                patient_id=viewer.own_patient_id,
+                device_id=sent.device_id,
+                key=sent.key,
+                fingerprint=print_of_all,
+                received_at=at,
+                receipt=receipt.receipt,
+                results=json.loads(json.dumps({"results": bare, "worried": receipt.worried}, default=str)),
+                head=receipt.head,
+            )
+        ]
+    )
+
+
+def _note(viewer: Viewer, receipt: Receipt, at: datetime) -> None:
+    counts: dict[str, int] = {}
+    for row in receipt.results:
+        counts[row["status"]] = counts.get(row["status"], 0) + 1
+    audit.note(
+        actor=viewer.actor,
+        action="records.receive",
+        subject=f"receipt/{receipt.receipt}",
+        clinic_id=viewer.clinic_id,
+        patient_id=viewer.own_patient_id,
+        at=at,
+        detail=counts,
+    )

@@ -1,0 +1,75 @@
+"""
+Held and incoming versions to verdicts. Pure.
+
+A record's revision counts its versions. New content comes with the revision after the one held; the same
+revision with the same content was sent before; the same or an older revision with other content was
+written without knowing of ours, and is a conflict. A tombstone is a version like any other, so an edit
+made before the removal was known conflicts with it and never brings the record back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Verdict(StrEnum):
+    """What becomes of one incoming record."""
+
+    STORED = "stored"
+    REPLAYED = "replayed"
+    CONFLICT = "conflict"
+    REJECTED = "rejected"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What we have under an id. ``former`` maps earlier revisions to their fingerprints."""
+
+    kind: str
+    revision: int
+    fingerprint: bytes
+    former: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What arrives under an id."""
+
+    kind: str
+    id: UUID
+    revision: int
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict, and why when it is not ``stored`` or ``replayed``."""
+
+    verdict: Verdict
+    code: str = ""
+
+
+def decide(held: Held | None, incoming: Incoming) -> Decision:
+    """Return what becomes of ``incoming`` when ``held`` is what we have under its id."""
+    if held is None:
+        if incoming.revision == 1:
+            return Decision(Verdict.STORED)
+        return Decision(Verdict.RETRY, "base_missing")
+    if held.kind != incoming.kind:
+        return Decision(Verdict.REJECTED, "id_of_another_kind")
+    if incoming.revision == held.revision + 1:
+        return Decision(Verdict.STORED)
+    if incoming.revision > held.revision:
+        return Decision(Verdict.RETRY, "base_missing")
+    known = held.fingerprint if incoming.revision == held.revision else held.former.get(incoming.revision)
+    if known == incoming.fingerprint:
+        return Decision(Verdict.REPLAYED)
+    return Decision(Verdict.CONFLICT, "newer_version_held")
+
+
+def after(held: Held | None, incoming: Incoming) -> Held:
+    """Return what is held once ``incoming`` has been stored."""
+    former = dict(held.former) | {held.revision: held.fingerprint} if held else {}
+    return Held(incoming.kind, incoming.revision, incoming.fingerprint, former)

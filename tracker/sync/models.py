@@ -1,0 +1,18 @@
+"""The receipt of a batch: the same key again gets the same answer."""
+
+from django.db import models
+
+from tracker.people.models import PatientOwned
+
+
+class Batch(PatientOwned):
+    """What a device sent under one key, and what it was told. ``results`` holds ids and verdicts, no values."""
+
+    pk = models.CompositePrimaryKey("patient_id", "device_id", "key")
+    device_id = models.UUIDField()
+    key = models.CharField(max_length=80)
+    fingerprint = models.BinaryField(max_length=32)
+    received_at = models.DateTimeField()
+    receipt = models.UUIDField()
+    results = models.JSONField()
+    head = models.BigIntegerField()

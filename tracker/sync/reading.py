@@ -1,0 +1,94 @@
+"""Reading what a phone sent: each item on its own, so that one bad record never blocks another. Pure."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from tracker.lib import sealed
+from tracker.records.shapes import RECORD, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that cannot be taken: its id as far as it could be read, a stable code, and the field."""
+
+    id: str | None
+    code: str
+    field: str
+    detail: str
+
+
+_CODES = {
+    "extra_forbidden": "unknown_field",
+    "missing": "missing_field",
+    "union_tag_invalid": "unknown_kind",
+    "union_tag_not_found": "unknown_kind",
+    "literal_error": "not_offered",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "finite_number": "out_of_range",
+    "string_too_long": "too_long",
+    "string_too_short": "too_short",
+    "string_pattern_mismatch": "bad_format",
+    "too_long": "too_many",
+}
+
+
+def _code(kind: str) -> str:
+    if kind in _CODES:
+        return _CODES[kind]
+    return "wrong_type" if kind.endswith(("_type", "_parsing")) else kind
+
+
+def read(item: Any) -> Record | Unreadable:
+    """Return the record in ``item``, or why it cannot be taken. No value of it is echoed."""
+    try:
+        return RECORD.validate_python(item)
+    except ValidationError as problem:
+        first = problem.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = [str(part) for part in first["loc"]]
+        # The discriminator puts the kind in front of the place.
+        if place and isinstance(item, dict) and place[0] == item.get("kind"):
+            place = place[1:]
+        given = item.get("id") if isinstance(item, dict) else None
+        shown = given if isinstance(given, str) and len(given) <= 64 else None
+        # Only our own words: a message of the validator may quote what was sent.
+        return Unreadable(shown, _code(first["type"]), ".".join(place[:4])[:120], _words(first["type"]))
+
+
+_WORDS = {
+    "extra_forbidden": "This field is not known here.",
+    "missing": "This field must be there.",
+    "greater_than_equal": "The value is below the scale.",
+    "less_than_equal": "The value is above the scale.",
+    "literal_error": "The value is not one that is offered.",
+}
+
+
+def _words(kind: str) -> str:
+    return _WORDS.get(kind, "The value cannot be taken here.")
+
+
+def fingerprint(key: bytes, record: Record) -> bytes:
+    """Return what tells whether the same id comes again with the same content."""
+    content = record.model_dump(mode="json", exclude={"revision", "id"}, exclude_none=True)
+    plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sealed.fingerprint(key, plain.encode("utf-8", "surrogatepass"))
+
+
+def batch_fingerprint(key: bytes, items: list[Any]) -> bytes:
+    """Return what tells whether the same batch key comes again with the same records."""
+    plain = json.dumps(items, sort_keys=True, separators=(",", ":"), default=str)
+    return sealed.fingerprint(key, hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest())
+
+
+def id_of(item: Any) -> UUID | None:
+    """Return the id of an item if it has a readable one."""
+    try:
+        return UUID(item["id"])
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
