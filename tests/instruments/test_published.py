@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -110,7 +111,7 @@ def test_even_the_owner_cannot_change_a_published_version(owner, statement):
         owner.execute(statement)
 
 
-def publish(owner: psycopg.Connection, content: dict, *, ships: bool) -> None:
+def publish(owner: psycopg.Connection, content: dict[str, Any], *, ships: bool) -> None:
     owner.execute("INSERT INTO instruments_instrument VALUES ('made-up')")
     owner.execute(
         "INSERT INTO instruments_version (instrument_id, version, scoring_version, title, content,"

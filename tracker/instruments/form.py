@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+)
 
 Number = StrictInt | StrictFloat
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
@@ -340,7 +349,7 @@ class Form(Part):
     traps: tuple[Text, ...] = ()
     sources: dict[Text, Source]
     validated: StrictBool = True
-    document: Mapping[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    _document: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     # A form is compared and kept by what it is: the one object read from its file.
     __hash__ = object.__hash__
@@ -356,6 +365,11 @@ class Form(Part):
     @property
     def code(self) -> str:
         return self.id
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The file as it was read: what is published and sent to phones."""
+        return self._document
 
     @property
     def scoring_version(self) -> str:
@@ -385,6 +399,13 @@ class Form(Part):
         if isinstance(item.options, str):
             return self.option_sets[item.options]
         return item.options
+
+    def answers_to(self, item: Item) -> tuple[Number, ...]:
+        """The whole numbers that the item takes, those of its options or of its range."""
+        options = self.options_of(item)
+        if options:
+            return tuple(option.value for option in options)
+        return tuple(range(int(item.range[0]), int(item.range[1]) + 1)) if item.range else ()
 
     def items_of(self, rule: ScoreRule) -> tuple[str, ...]:
         return self.scored if rule.items == "scored" else rule.items

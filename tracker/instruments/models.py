@@ -57,6 +57,9 @@ class Version(models.Model):
     copyright = models.TextField(blank=True)
     published_at = models.DateTimeField()
 
+    # Only on rows from `for_clinic`.
+    available: bool
+
     objects = VersionQuerySet.as_manager()
 
     class Meta:

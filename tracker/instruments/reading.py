@@ -8,15 +8,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from tracker.instruments import review
-from tracker.instruments.form import Form
+from tracker.instruments.form import Form, Part
 
 Path = tuple[str | int, ...]
+_DEEPEST = 32
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 # The parser in C where the wheel has it: twelve times faster, the same language.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -67,17 +69,21 @@ class _Walk:
         self._scalars = yaml.constructor.SafeConstructor()
 
     def value(self, node: yaml.Node, path: Path) -> Any:
+        if len(path) > _DEEPEST:
+            raise ValueError("it holds itself, or is nested too deep")
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(part, (*path, index)) for index, part in enumerate(node.value)]
-        return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
+        return self._scalars.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = self._scalars.construct_object(key_node)  # type: ignore[no-untyped-call]
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ValueError("a key must be a plain word")
+            key = self._scalars.construct_object(key_node)
             line = key_node.start_mark.line + 1
             if key in result:
                 self.mistakes.append(Mistake(line, _said((*path, key)), "stands twice; keep one"))
@@ -160,15 +166,31 @@ def read(text: str) -> Form:
     :raises UnreadableError: with every mistake that could be found.
     """
     located = _locate(text)
-    mistakes = list(located.mistakes)
-    try:
-        form = Form.model_validate({**located.data, "document": located.data})
-    except ValidationError as problem:
-        raise UnreadableError(sorted([*mistakes, *_of_shape(located, problem)])) from None
-    mistakes += [Mistake(located.line(path), _said(path), said) for path, said in review.faults(form)]
+    form = _shaped(Form, located)
+    form._document = located.data
+    mistakes = [Mistake(located.line(path), _said(path), said) for path, said in review.faults(form)]
     if mistakes:
         raise UnreadableError(sorted(mistakes))
     return form
+
+
+def read_as(kind: type[AnyPart], text: str) -> AnyPart:
+    """
+    Return another kind of file, such as a clinic's wording, in the shape of ``kind``.
+
+    :raises UnreadableError: with every mistake in its shape.
+    """
+    return _shaped(kind, _locate(text))
+
+
+def _shaped(kind: type[AnyPart], located: _Located) -> AnyPart:
+    try:
+        shaped = kind.model_validate(located.data)
+    except ValidationError as problem:
+        raise UnreadableError(sorted([*located.mistakes, *_of_shape(located, problem)])) from None
+    if located.mistakes:
+        raise UnreadableError(sorted(located.mistakes))
+    return shaped
 
 
 def content_hash(document: Mapping[str, Any]) -> str:

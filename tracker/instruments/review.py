@@ -16,7 +16,11 @@ Fault = tuple[Path, str]
 
 def faults(form: Form) -> list[Fault]:
     """Everything that is wrong with a form that has the right shape."""
-    return [
+    # Without knowing what an item takes, nothing can be said about scores.
+    malformed = [fault for at, item in enumerate(form.items) for fault in _answers(form, item, ("items", at))]
+    if malformed:
+        return malformed
+    found = (
         *_items(form),
         *_wording(form),
         *_measure_names(form),
@@ -24,7 +28,8 @@ def faults(form: Form) -> list[Fault]:
         *_scoring(form),
         *_safety(form),
         *_sources(form),
-    ]
+    )
+    return list(dict.fromkeys(found))
 
 
 def _items(form: Form) -> Iterator[Fault]:
@@ -41,7 +46,6 @@ def _items(form: Form) -> Iterator[Fault]:
             yield (*path, "n"), f"{item.n} names more than one item"
         if item.asked_when and item.asked_when.item not in form.item:
             yield (*path, "asked_when"), f"there is no item {item.asked_when.item!r}"
-        yield from _answers(form, item, path)
 
 
 def _answers(form: Form, item: Item, path: Path) -> Iterator[Fault]:
@@ -60,16 +64,8 @@ def _answers(form: Form, item: Item, path: Path) -> Iterator[Fault]:
         yield (*path, "options"), "two options have the same value"
     if item.reverse and item.recode:
         yield path, "reverse and recode exclude each other"
-    if item.recode and set(item.recode) != set(_whole_answers(form, item)):
+    if item.recode and set(item.recode) != set(form.answers_to(item)):
         yield (*path, "recode"), "must say what each answer becomes, and no other"
-
-
-def _whole_answers(form: Form, item: Item) -> list[float]:
-    options = form.options_of(item)
-    if options:
-        return [option.value for option in options]
-    assert item.range is not None
-    return list(range(int(item.range[0]), int(item.range[1]) + 1))
 
 
 def _wording(form: Form) -> Iterator[Fault]:

@@ -55,7 +55,7 @@ def points_of(form: Form, link_id: str) -> Mapping[int | float, int] | None:
     """What each answer of a reversed or recoded item counts; None where it counts as it is."""
     item = form.item[link_id]
     if item.recode:
-        return dict(item.recode)
+        return {answer: points for answer, points in item.recode.items()}
     if not item.reverse:
         return None
     options = form.options_of(item)

@@ -66,7 +66,7 @@ def latest(code: str) -> Form:
     :raises UnknownInstrumentError: if the catalogue has no such instrument.
     """
     try:
-        return next(reversed(_forms()[code].values()))
+        return list(_forms()[code].values())[-1]
     except KeyError:
         raise UnknownInstrumentError(code) from None
 

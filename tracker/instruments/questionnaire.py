@@ -1,0 +1,172 @@
+"""
+A form as an R4 Questionnaire, and the answers of an R4 QuestionnaireResponse back. Pure values, no models.
+
+LOINC codes stand only where the catalogue has them; answers without one are coded in a system of our own,
+by their value.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tracker.instruments.form import Asked, Form, Item, Option
+
+Json = dict[str, Any]
+
+LOINC = "http://loinc.org"
+ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
+MIN = "http://hl7.org/fhir/StructureDefinition/minValue"
+MAX = "http://hl7.org/fhir/StructureDefinition/maxValue"
+# An OID-free name for codes that nobody else gives: the value of an answer within its instrument.
+OWN = "urn:interlude:instrument"
+
+
+class WordingMissingError(ValueError):
+    """The form ships without its wording; without a clinic's own there is nothing to show."""
+
+
+def url_of(form: Form) -> str:
+    """The canonical address of the form, without its version."""
+    return f"{OWN}:{form.code}"
+
+
+def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str = "en") -> Json:
+    """
+    Return the Questionnaire.
+
+    ``wording`` is a clinic's private wording (``wording.Wording`` as JSON), needed where none ships.
+
+    :raises WordingMissingError: if an item would have no text.
+    """
+    given = wording["items"] if wording else {}
+    resource: Json = {
+        "resourceType": "Questionnaire",
+        "id": f"{form.code}-{form.version}"[:64],
+        "url": url_of(form),
+        "version": form.version,
+        "name": "".join(part.title() for part in form.code.replace(".", "-").split("-")),
+        "title": form.title[language],
+        "status": "active",
+        "subjectType": ["Patient"],
+        "language": language,
+        "copyright": form.terms.copyright or form.terms.text,
+    }
+    if form.codes.panel:
+        resource["code"] = [{"system": LOINC, "code": form.codes.panel, "display": form.title[language]}]
+    stem = (wording or {}).get("stem") or form.stem
+    if stem:
+        resource["description"] = stem[language]
+    resource["item"] = [
+        _item(form, item, given.get(item.link_id), language) for item in form.items if not item.elsewhere
+    ]
+    return resource
+
+
+def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str) -> Json:
+    text = given["text"] if given else item.text
+    if not text:
+        raise WordingMissingError(f"{form.code} {item.link_id} has no wording")
+    options = _options(form, item, (given or {}).get("options") or {})
+    result: Json = {
+        "linkId": item.link_id,
+        "text": text[language],
+        "type": _type(item, options),
+        "required": False,
+    }
+    if item.n is not None:
+        result["prefix"] = str(item.n)
+    if item.loinc:
+        result["code"] = [{"system": LOINC, "code": item.loinc}]
+    if item.asked_when:
+        result["enableWhen"] = [_condition(form, item.asked_when)]
+    if options:
+        result["answerOption"] = [_option(form, option, language) for option in options]
+    elif item.range:
+        kind = "valueInteger" if result["type"] == "integer" else "valueDecimal"
+        ends = zip((MIN, MAX), item.range, strict=True)
+        result["extension"] = [{"url": url, kind: end} for url, end in ends]
+    return result
+
+
+def _options(form: Form, item: Item, labels: Mapping[str, Any]) -> tuple[Option, ...]:
+    """The item's options, with a clinic's own labels; a range becomes a choice where each number has a label."""
+    own = form.options_of(item)
+    if own is None and not labels:
+        return ()
+    codes = {option.value: option for option in own or ()}
+    return tuple(
+        Option(
+            value=value,
+            label=labels.get(str(value)) or (codes[value].label if value in codes else None),
+            loinc=codes[value].loinc if value in codes else None,
+        )
+        for value in form.answers_to(item)
+    )
+
+
+def _type(item: Item, options: tuple[Option, ...]) -> str:
+    if options:
+        return "choice"
+    return "integer" if item.step == 1 and item.off_step == "refused" else "decimal"
+
+
+def _own_system(form: Form) -> str:
+    return f"{url_of(form)}:answers"
+
+
+def _coding(form: Form, option: Option) -> Json:
+    if option.loinc:
+        return {"system": LOINC, "code": option.loinc}
+    return {"system": _own_system(form), "code": f"{option.value:g}"}
+
+
+def _option(form: Form, option: Option, language: str) -> Json:
+    display = {"display": option.label[language]} if option.label else {}
+    ordinal = [{"url": ORDINAL, "valueDecimal": option.value}]
+    return {"valueCoding": {"extension": ordinal, **_coding(form, option), **display}}
+
+
+def _condition(form: Form, asked: Asked) -> Json:
+    options = {option.value: option for option in form.options_of(form.item[asked.item]) or ()}
+    wanted = options.get(asked.equals)
+    answer: Json = {"answerCoding": _coding(form, wanted)} if wanted else {"answerInteger": asked.equals}
+    return {"question": asked.item, "operator": "=", **answer}
+
+
+def answers_of(form: Form, response: Mapping[str, Any]) -> tuple[dict[str, object], object]:
+    """
+    Return the answers of an R4 QuestionnaireResponse, by linkId, and the total that it states, if any.
+
+    Both are for ``scoring.score``. The total is met as an item of its own, under its LOINC code.
+
+    A coded answer becomes its option's value; a code that the item does not offer stays text, which scoring
+    refuses by name. Several answers to one item are refused in the same way.
+    """
+    answers = dict(_flat(form, response.get("item") or ()))
+    return answers, answers.pop(f"/{form.codes.total}", None) if form.codes.total else None
+
+
+def _flat(form: Form, items: Any) -> Iterator[tuple[str, object]]:
+    for item in items:
+        given = item.get("answer") or ()
+        if given:
+            values = [_value(form, item["linkId"], one) for one in given]
+            yield item["linkId"], values[0] if len(values) == 1 else values
+        yield from _flat(form, item.get("item") or ())
+        for one in given:
+            yield from _flat(form, one.get("item") or ())
+
+
+def _value(form: Form, link_id: str, answer: Mapping[str, Any]) -> object:
+    coding = answer.get("valueCoding")
+    if coding is None:
+        return next((value for name, value in answer.items() if name.startswith("value")), None)
+    given = (coding.get("system"), coding.get("code"))
+    item = form.item.get(link_id)
+    for option in (form.options_of(item) if item else None) or ():
+        ours = _coding(form, option)
+        if given == (ours["system"], ours["code"]):
+            return option.value
+    for value in form.answers_to(item) if item and not item.options else ():
+        if given == (_own_system(form), f"{value:g}"):
+            return value
+    return str(coding.get("code"))
