@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tracker.instruments import catalogue, measures, reading
+from tracker.instruments import catalogue, measures, reading, scoring
 from tracker.instruments.form import Form
 
 FORMS = list(catalogue.all())
@@ -243,3 +244,27 @@ def test_every_number_that_a_form_yields_is_a_registered_measure(form: Form):
     }
 
     assert names <= set(measures.all())
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "instruments.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_the_guide_lists_every_version_with_its_terms(form):
+    (row,) = [
+        line
+        for line in GUIDE.splitlines()
+        if f"`{form.code}@{form.version}`" in line and line.startswith("|")
+    ]
+
+    _, title, _, terms, ships, *_ = [cell.strip() for cell in row.split("|")]
+    assert (title, terms) == (form.title["en"], form.terms.status.replace("_", " "))
+    assert (ships == "yes") == form.terms.wording_may_ship
+
+
+def test_the_guides_own_questionnaire_is_a_good_one():
+    form = reading.read(GUIDE.split("```yaml\n")[1].split("```")[0])
+
+    result = scoring.score(form, {"tense": 2, "calm": 0, "harm": 1})
+    assert (result.scores[0].value, result.scores[0].band) == (4, "tense")
+    assert [finding.rule for finding in result.positive_safety] == ["calm_check_harm"]
