@@ -31,14 +31,21 @@ class Clone:
         self.data = folder / "var"
 
     def dev(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.folder / "dev", *arguments],
+        """Run a command to its end."""
+        started = self.start(*arguments, env=env)
+        stdout, stderr = started.communicate(timeout=180)
+        return subprocess.CompletedProcess(started.args, started.returncode, stdout, stderr)
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [str(self.folder / "dev"), *arguments],
             cwd=self.folder,
             env={**{name: value for name, value in os.environ.items() if name not in OURS}, **(env or {})},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=180,
+            start_new_session=True,
         )
 
     def pids(self) -> dict[str, int]:

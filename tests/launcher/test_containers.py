@@ -128,8 +128,8 @@ def run_init_script(folder: Path, programs: Path, port: int, held: dict[str, str
         "PGPORT": str(port),
         "PGPASSWORD": held["postgres"],
     }
-    create = [programs / "createdb", "--username", "postgres", "interlude"]
-    for command in (create, [ROOT / "docker" / "postgres" / "10-roles.sh"]):
+    create = [str(programs / "createdb"), "--username", "postgres", "interlude"]
+    for command in (create, [str(ROOT / "docker" / "postgres" / "10-roles.sh")]):
         subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
