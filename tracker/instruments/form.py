@@ -9,37 +9,24 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StringConstraints,
+from pydantic import Field, PrivateAttr, StrictBool, StrictInt
+
+from tracker.instruments.parts import (
+    Code,
+    Direction,
+    Family,
+    Level,
+    Loinc,
+    LoincAnswer,
+    MeasureCode,
+    Number,
+    Part,
+    Sources,
+    Text,
+    Version,
+    Words,
 )
-
-Number = StrictInt | StrictFloat
-Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$", strict=True)]
-MeasureCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._-]*$", strict=True)]
-Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$", strict=True)]
-Loinc = Annotated[str, StringConstraints(pattern=r"^[0-9]+-[0-9]$", strict=True)]
-LoincAnswer = Annotated[str, StringConstraints(pattern=r"^LA[0-9]+-[0-9]$", strict=True)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", strict=True)]
-Words = dict[Language, Text]
-Sources = tuple[Text, ...]
-
-Direction = Literal["higher_worse", "higher_better", "neutral"]
-Family = Literal["pain", "mood", "anxiety", "function", "sleep", "medication", "wellbeing", "safety", "other"]
-Level = Literal["emergency", "urgent", "high", "review"]
-
-
-class Part(BaseModel):
-    """A piece of a form: frozen, and a stranger among its keys is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+from tracker.instruments.score_rules import Band, Change, ScoreRule, Scoring
 
 
 class Source(Part):
@@ -101,9 +88,9 @@ class ItemMeasure(Part):
     direction: Direction
     daily: StrictBool = True
     percent_ok: StrictBool = False
-    bands: tuple["Band", ...] = ()
+    bands: tuple[Band, ...] = ()
     bands_src: Sources = ()
-    change: "Change | None" = None
+    change: Change | None = None
     src: Sources
 
 
@@ -128,177 +115,6 @@ class Item(Part):
     elsewhere: Text | None = None
     measure: ItemMeasure | None = None
     note: Text | None = None
-
-
-class Band(Part):
-    """A named stretch of a score, from ``min`` on, or ``above`` it; the next band ends it."""
-
-    min: Number | None = None
-    above: Number | None = None
-    max: Number | None = None
-    label: Text
-    words: Words | None = None
-
-    @property
-    def starts(self) -> tuple[float, bool]:
-        """The lowest value, and whether that value itself is left out."""
-        if self.above is not None:
-            return (self.above, True)
-        return (float("-inf") if self.min is None else self.min, False)
-
-
-class Points(Part):
-    points: Number
-    src: Sources
-    note: Text | None = None
-
-
-class Response(Part):
-    """At least this percentage better than a baseline that was at least this bad."""
-
-    percent: Number
-    baseline_at_least: Number | None = None
-    src: Sources
-
-
-class Threshold(Part):
-    """Met below, at or above a score; exactly one of the three is given."""
-
-    below: Number | None = None
-    at_most: Number | None = None
-    at_least: Number | None = None
-    src: Sources
-    note: Text | None = None
-
-
-class Change(Part):
-    """What a change of this score means."""
-
-    mcid: Points | None = None
-    mcid_percent: Points | None = None
-    reliable: Points | None = None
-    reliable_by_standard_error: Sources | None = None
-    response: Response | None = None
-    remission: Threshold | None = None
-    caseness: Threshold | None = None
-    note: Text | None = None
-
-
-class Missing(Part):
-    """
-    What a score does without an answer: nothing, unless the instrument allows the mean of the others.
-
-    ``prorate_up_to`` is how many answers may be missing; ``by_default`` whether it happens unasked.
-    """
-
-    prorate_up_to: StrictInt = 0
-    by_default: StrictBool = False
-    rounded: StrictBool = False
-    note: Text | None = None
-    src: Sources
-
-
-class Table(Part):
-    """From a whole raw sum to a T-score and its standard error; the first entry is the lowest sum."""
-
-    t: tuple[Number, ...]
-    se: tuple[Number, ...] | None = None
-    note: Text | None = None
-    src: Sources
-
-
-class Met(Part):
-    """A condition on one answer, or on the sum of several."""
-
-    item: Text | None = None
-    sum_of: tuple[Text, ...] | None = None
-    equals: Number | None = None
-    at_least: Number | None = None
-    one_of: tuple[Number, ...] | None = None
-
-
-class Tier(Part):
-    """A level of concern, reached by any one of its conditions; the last, with none, is the floor."""
-
-    tier: Text
-    any: tuple[Met, ...] = ()
-
-
-class Branch(Part):
-    """A step of a decision: the first whose condition holds gives the grade; the last has none."""
-
-    when: Met | None = None
-    gives: StrictInt
-
-
-class ScoreRule(Part):
-    """How one score comes about."""
-
-    name: MeasureCode
-    label: Words
-    rule: Literal["sum", "mean", "tiers", "branches", "count", "worst", "marks", "areas"]
-    items: Literal["scored"] | tuple[Text, ...] = "scored"
-    times: Number = 1
-    at_least: Number | None = None
-    range: tuple[Number, Number] | None
-    direction: Direction
-    family: Family
-    unit: Text | None = None
-    percent_ok: StrictBool = False
-    stated_within: Number = 0
-    table: Table | None = None
-    tiers: tuple[Tier, ...] = ()
-    branches: tuple[Branch, ...] = ()
-    areas: dict[Text, tuple[Text, ...]] = {}
-    none_item: Text | None = None
-    all_item: Text | None = None
-    missing: Missing
-    bands: tuple[Band, ...] = ()
-    bands_src: Sources = ()
-    bands_note: Text | None = None
-    change: Change | None = None
-    reliability: "Reliability | None" = None
-    note: Text | None = None
-    src: Sources
-
-
-class Reliability(Part):
-    alpha: Number | None = None
-    retest: Number | None = None
-    note: Text | None = None
-    src: Sources
-
-
-class Screen(Part):
-    """A pattern of answers worth a clinician's look: a screen, never a diagnosis."""
-
-    id: Text
-    label: Words
-    all: tuple["Enough", ...]
-    src: Sources
-
-
-class Enough(Part):
-    """So many of these items (and no more than ``at_most``) at this value or above."""
-
-    items: tuple[Text, ...]
-    value: Number
-    lower_for: dict[Text, Number] = {}
-    at_least: StrictInt
-    at_most: StrictInt | None = None
-
-
-class Scoring(Part):
-    """``version`` changes whenever a score would."""
-
-    version: Text
-    main: MeasureCode | None = None
-    scores: tuple[ScoreRule, ...] = ()
-    complete_when: Literal["scored", "decided"] | tuple[Text, ...] = "scored"
-    in_order: tuple[tuple[Text, ...], ...] = ()
-    screens: tuple[Screen, ...] = ()
-    note: Text | None = None
-    src: Sources
 
 
 class SafetyWhen(Part):

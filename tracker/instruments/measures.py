@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from tracker.instruments import catalogue
-from tracker.instruments.form import Band, Change, Direction, Family, Form, Item, Points, ScoreRule
+from tracker.instruments.form import Form, Item
+from tracker.instruments.parts import Direction, Family
 from tracker.instruments.rules import Bands
+from tracker.instruments.score_rules import Band, Change, Points, ScoreRule
 
 DOSE = "dose."
 

@@ -14,7 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from tracker.instruments import review
-from tracker.instruments.form import Form, Part
+from tracker.instruments.form import Form
+from tracker.instruments.parts import Part
 
 Path = tuple[str | int, ...]
 _DEEPEST = 32

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from tracker.instruments.form import Band, Form, Item, Met, Part, ScoreRule
+from tracker.instruments.form import Form, Item
+from tracker.instruments.parts import Part
+from tracker.instruments.score_rules import Band, Met, ScoreRule
 
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]

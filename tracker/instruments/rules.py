@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.instruments.answers import Answers, is_asked
-from tracker.instruments.form import Band, Form, Met, ScoreRule
+from tracker.instruments.form import Form
+from tracker.instruments.score_rules import Band, Met, ScoreRule
 
 
 class Score(NamedTuple):

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 from tracker.instruments import answers as answers_
 from tracker.instruments import rules
 from tracker.instruments.answers import Answers, Problem
-from tracker.instruments.form import Enough, Form, SafetyRule
+from tracker.instruments.form import Form, SafetyRule
 from tracker.instruments.rules import Score, Summed
+from tracker.instruments.score_rules import Enough
 
 __all__ = ["Problem", "Result", "SafetyFinding", "Score", "score", "screens"]
 

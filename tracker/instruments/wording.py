@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
-from tracker.instruments.form import Code, Form, Language, Part, Text, Version, Words
+from tracker.instruments.form import Form
+from tracker.instruments.parts import Code, Language, Part, Text, Version, Words
 
 
 class ItemWording(Part):
