@@ -224,6 +224,28 @@ def test_a_percentage_of_change_is_never_taken_of_a_t_score_or_an_arbitrary_zero
     )
 
 
+@pytest.mark.parametrize("taken", ["pain.intensity", "daily.mood"])
+def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, monkeypatch, taken):
+    own = (catalogue.FOLDER / "dvprs.2.0.yaml").read_text(encoding="utf-8")
+    own = (
+        own.replace("id: dvprs", "id: own")
+        .replace("code: dvprs.pain", f"code: {taken}")
+        .replace("dvprs.", "own.")
+    )
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
+    monkeypatch.setattr(catalogue, "_also", [tmp_path])
+    catalogue._forms.cache_clear()
+    measures.all.cache_clear()
+
+    try:
+        with pytest.raises(ValueError, match=f"own names its measure {taken}, which is taken"):
+            measures.all()
+    finally:
+        monkeypatch.undo()
+        catalogue._forms.cache_clear()
+        measures.all.cache_clear()
+
+
 @pytest.mark.parametrize("code", ["", "mood", "dose.", "phq-9.item9"])
 def test_an_unknown_measure_is_refused(code):
     with pytest.raises(measures.UnknownMeasureError):

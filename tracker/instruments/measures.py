@@ -172,11 +172,18 @@ def _of_form(form: Form) -> list[Measure]:
 
 @cache
 def all() -> Mapping[str, Measure]:
-    """Every measure by its code, but for the doses, which are as many as the medications."""
+    """
+    Every measure by its code, but for the doses, which are as many as the medications.
+
+    :raises ValueError: if two instruments give one name to different things.
+    """
     found = {measure.code: measure for measure in _diary()}
-    # A later version of an instrument speaks for its measures.
-    for form in catalogue.all():
-        found.update({measure.code: measure for measure in _of_form(form)})
+    for measure in (measure for form in catalogue.all() for measure in _of_form(form)):
+        former = found.get(measure.code)
+        if former and former.instrument != measure.instrument:
+            raise ValueError(f"{measure.instrument} names its measure {measure.code}, which is taken")
+        # A later version of an instrument speaks for its measures.
+        found[measure.code] = measure
     return found
 
 
