@@ -68,12 +68,16 @@ def test_a_folder_with_something_else_in_it_is_refused(clone: Clone, tmp_path: P
 
 
 def test_a_step_that_fails_is_shown_and_leaves_nothing_running(clone: Clone):
-    (clone.folder / "manage.py").write_text("import sys; sys.exit('the planted mistake')")
+    command = clone.folder / "tracker" / "instruments" / "management" / "commands" / "load_catalogue.py"
+    command.write_text("raise RuntimeError('the planted mistake')")
 
     done = clone.dev("up", "--detach", "--json")
 
-    assert "the planted mistake" in says_one_sentence(done)
-    assert "`manage.py migrate` failed" in done.stderr
+    assert done.returncode == 1
+    assert "dev: Loading the catalogue of questionnaires: that failed" in done.stderr
+    # The end of the step's own log is shown; the launcher itself has nothing to trace.
+    assert done.stderr.endswith("RuntimeError: the planted mistake\n")
+    assert f'File "{clone.folder / "dev"}"' not in done.stderr
     assert clone.pids() == {}
     assert clone.processes() == []
 
