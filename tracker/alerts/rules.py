@@ -11,6 +11,7 @@ from uuid import UUID
 # What staff read, after signing in. Which answer meets which rule, and its level, stand in the catalogue.
 LABELS = {
     "phq9_item9": "PHQ-9 item 9: thoughts of death or self-harm",
+    "scl90r_item15": "SCL-90-R item 15: suicidal thoughts",
     "daily_safe": "Daily log: thoughts of self-harm",
     "cssrs_high": "C-SSRS: high risk",
     "cssrs_moderate": "C-SSRS: moderate risk",

@@ -48,6 +48,10 @@ def _only_the_type(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableM
             place = place.tb_next
         if place:
             event["error"] += f" at {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}"
+        # The name of a broken constraint is ours; the row that broke it is not told.
+        diagnosis = getattr(problem.__cause__, "diag", None)
+        if diagnosis is not None and diagnosis.constraint_name:
+            event["error"] += f" ({diagnosis.constraint_name})"
     return event
 
 
@@ -82,7 +86,10 @@ SETTINGS: dict[str, Any] = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
 }
 
 structlog.configure(

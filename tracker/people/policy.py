@@ -16,6 +16,7 @@ class Action(StrEnum):
     READ_SUMMARIES = "read_summaries"
     READ_CATALOGUE = "read_catalogue"
     SEE_CASELOAD = "see_caseload"
+    OPEN_CHART = "open_chart"
     ACKNOWLEDGE_ALERT = "acknowledge_alert"
     PLAN_CHECK_IN = "plan_check_in"
     SEE_CHECK_INS = "see_check_ins"
@@ -31,6 +32,7 @@ _RIGHTS: dict[str, set[Action]] = {
         Action.READ_RECORDS,
         Action.READ_SUMMARIES,
         Action.SEE_CASELOAD,
+        Action.OPEN_CHART,
         Action.ACKNOWLEDGE_ALERT,
         Action.PLAN_CHECK_IN,
         Action.SEE_CHECK_INS,
@@ -40,6 +42,7 @@ _RIGHTS: dict[str, set[Action]] = {
         Action.READ_RECORDS,
         Action.READ_SUMMARIES,
         Action.SEE_CASELOAD,
+        Action.OPEN_CHART,
         Action.ACKNOWLEDGE_ALERT,
         Action.PLAN_CHECK_IN,
         Action.SEE_CHECK_INS,

@@ -226,10 +226,10 @@ def _change(
     percent = None
     if measure.percent_ok and baseline["value"] > 0:
         percent = 100 * absolute / baseline["value"]
-    return {"absolute": absolute, "percent": percent, "word": _word(measure, absolute)}
+    return {"absolute": absolute, "percent": percent, "word": word(measure, absolute)}
 
 
-def _word(measure: Measure, absolute: float) -> str:
+def word(measure: Measure, absolute: float) -> str:
     """Return what a change means for the patient. Below a twentieth of the scale it is 'about the same'."""
     small = 0.05 * (measure.high - measure.low)
     if abs(absolute) < small or absolute == 0:

@@ -208,7 +208,8 @@ def _numbers(item: Accepted) -> list[tuple[str, float, str]]:
             for made in item.result.scores
             if made.value is not None
         ]
-        return scores + _single_answers(item)
+        named = {name for name, _, _ in scores}
+        return scores + [single for single in _single_answers(item) if single[0] not in named]
     return [
         (measure, float(value), "") for measure, value in observing.of(item.record.kind, item.record.data)
     ]

@@ -19,9 +19,9 @@ _REFRESH = """
 WITH anchor AS (
     SELECT min(local_on) AS first_session FROM records_treatmentsession WHERE patient_id = %(patient)s
 )
-INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_basis,
+INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_to, baseline_basis,
     last, last_at, last_on, previous, week_mean, week_n)
-SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baseline.n, 0),
+SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baseline.n, 0), baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
     last.value, last.at, last.local_on, previous.value, week.mean, week.n
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[]) AS wanted (measure, is_form)
@@ -49,8 +49,8 @@ CROSS JOIN LATERAL (
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
 ) AS record
 LEFT JOIN LATERAL (
-    SELECT avg(day.mean) AS value, count(*) AS n FROM (
-        SELECT avg(o.value) AS mean FROM records_observation o
+    SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_on) AS until FROM (
+        SELECT o.local_on, avg(o.value) AS mean FROM records_observation o
         WHERE NOT wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
           AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
           AND o.local_on < coalesce(anchor.first_session, record.first_on + 14)
@@ -58,14 +58,15 @@ LEFT JOIN LATERAL (
     ) AS day
     HAVING count(*) > 0
     UNION ALL
-    (SELECT o.value, 1 FROM records_observation o
+    (SELECT o.value, 1, o.local_on FROM records_observation o
      WHERE wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
        AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
        AND o.local_on <= coalesce(anchor.first_session, record.first_on)
      ORDER BY CASE WHEN anchor.first_session IS NULL THEN o.at END ASC, o.at DESC LIMIT 1)
 ) AS baseline ON true
 ON CONFLICT (patient_id, measure) DO UPDATE SET
-    baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n, baseline_basis = EXCLUDED.baseline_basis,
+    baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,
+    baseline_to = EXCLUDED.baseline_to, baseline_basis = EXCLUDED.baseline_basis,
     last = EXCLUDED.last, last_at = EXCLUDED.last_at, last_on = EXCLUDED.last_on,
     previous = EXCLUDED.previous, week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
 """

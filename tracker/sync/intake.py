@@ -104,7 +104,7 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
             _advance(viewer, -len(items))
             return seen
     source = records.Source(
-        viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent and sent.device_id, at
+        viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent.device_id if sent else None, at
     )
     work = _Work(source, [reading.read(item) for item in items], next_change=head - len(items) + 1)
     _load_held(work)
@@ -123,6 +123,13 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
         _keep(viewer, sent, print_of_all, receipt, at)
     _note(viewer, receipt, at)
     return receipt
+
+
+def has_receipt(viewer: Viewer, sent: Sent) -> bool:
+    """Return whether a batch was received under this key before."""
+    return Batch.objects.filter(
+        patient_id=viewer.own_patient_id, device_id=sent.device_id, key=sent.key
+    ).exists()
 
 
 def _advance(viewer: Viewer, by: int) -> int:

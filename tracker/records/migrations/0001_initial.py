@@ -93,6 +93,10 @@ class Migration(migrations.Migration):
                 ("baseline", models.FloatField(null=True)),
                 ("baseline_n", models.IntegerField(default=0)),
                 (
+                    "baseline_to",
+                    models.DateField(help_text="the last day that the baseline is made of", null=True),
+                ),
+                (
                     "baseline_basis",
                     models.CharField(
                         choices=[

@@ -48,6 +48,7 @@ class Current(PatientOwned):
     measure = models.CharField(max_length=80)
     baseline = models.FloatField(null=True)
     baseline_n = models.IntegerField(default=0)
+    baseline_to = models.DateField(null=True, help_text="the last day that the baseline is made of")
     baseline_basis = models.CharField(max_length=20, choices=Basis.choices)
     last = models.FloatField()
     last_at = models.DateTimeField()

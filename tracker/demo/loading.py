@@ -1,0 +1,137 @@
+"""Filling the demo clinic: the real diary over HTTP, the simulated patients through the intake. Twice is once."""
+
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from tracker.alerts import actions as alerts
+from tracker.alerts.models import Alert
+from tracker.demo import diary, simulate
+from tracker.demo.phone import Phone, RefusedError, batches
+from tracker.lib import days
+from tracker.people import access
+from tracker.people.models import Patient, User
+from tracker.records import actions as records
+from tracker.records.models import TreatmentSession
+from tracker.reminders import actions as reminders
+from tracker.reminders.models import CheckIn
+from tracker.sync import intake
+
+Say = Callable[[str], None]
+BATCH = 200
+# Alerts older than this have been taken by a clinician; the newest stand open.
+STILL_OPEN = timedelta(days=7)
+
+
+def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: float = 600) -> dict[str, int]:
+    """
+    Push the real diary to a running server as a phone would; return how many records got which verdict.
+
+    Safe to stop at any point and to run again: what arrived before is replayed.
+
+    :raises RefusedError: if the server will not take a record, or gives no answer for ``patience_s`` seconds.
+    """
+    rows, mapping = diary.load()
+    found = diary.records(rows, mapping)
+    phone = Phone(url, email, password, patience_s=patience_s)
+    verdicts: dict[str, int] = {}
+    for key, batch in batches(found, BATCH):
+        for result in phone.push(key, str(diary.DEVICE), batch):
+            if result["status"] not in {"stored", "replayed"}:
+                raise RefusedError(f"{result['status']} {result.get('code')} {result.get('field')}")
+            verdicts[result["status"]] = verdicts.get(result["status"], 0) + 1
+        say(f"real diary: {sum(verdicts.values())} of {len(found)} records")
+    return verdicts
+
+
+def simulate_everybody(say: Say, now: datetime) -> None:
+    """Put six months of every simulated patient through the intake."""
+    everybody = simulate.everybody()
+    for n, who in enumerate(everybody, start=1):
+        if _simulate(who, now):
+            say(f"simulated patients: {n} of {len(everybody)}")
+
+
+def _enter(email: str, at: datetime) -> access.Viewer:
+    return access.enter(User.objects.get(email=email).pk, at)
+
+
+def _clinician_of(who: simulate.Simulated) -> str:
+    return ("ben" if who.number < 20 else "cleo") + "@demo.interlude.invalid"
+
+
+def _simulate(who: simulate.Simulated, now: datetime) -> bool:
+    """Load one patient; return whether there was anything to do. The last week's receipt says it was done."""
+    with transaction.atomic():
+        viewer = _enter(who.email, now)
+        enrolled_on = Patient.objects.get(pk=viewer.own_patient_id).enrolled_on
+        if intake.has_receipt(viewer, _sent(who, simulate.WEEKS - 1)):
+            return False
+    _sessions(who, enrolled_on)
+    for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
+        with transaction.atomic():
+            at = simulate.sent_at(enrolled_on, week)
+            intake.receive(viewer=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
+    _take_old_alerts(who, now)
+    _plan_check_in(who, now)
+    return True
+
+
+def _sent(who: simulate.Simulated, week: int) -> intake.Sent:
+    return intake.Sent(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
+
+
+@transaction.atomic
+def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
+    """Record the treatment sessions, first ones first."""
+    at = simulate.sent_at(enrolled_on, 0)
+    viewer = _enter(_clinician_of(who), at)
+    patient = access.open_chart(viewer, _patient_id(who, viewer), why="demo", at=at)
+    held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_on", flat=True))
+    for on in simulate.session_days(who, enrolled_on):
+        if on not in held:
+            starts_at = days.instant(on, time(10), patient.zone)
+            records.record_session(
+                viewer=viewer, patient=patient, starts_at=starts_at, route="IV_INFUSION", dose_mg=Decimal(35),
+                at=starts_at,
+            )  # fmt: skip
+
+
+def _patient_id(who: simulate.Simulated, viewer: access.Viewer) -> uuid.UUID:
+    found = Patient.objects.get(pk__in=viewer.patients, user__email=who.email)
+    return found.pk
+
+
+@transaction.atomic
+def _take_old_alerts(who: simulate.Simulated, now: datetime) -> None:
+    """A clinician took the alerts of the past at the time; only new ones stand open."""
+    viewer = _enter(_clinician_of(who), now)
+    for alert in Alert.objects.open().filter(
+        patient_id=_patient_id(who, viewer), raised_at__lt=now - STILL_OPEN
+    ):
+        alerts.acknowledge(alert_id=alert.pk, viewer=viewer, at=alert.raised_at + timedelta(minutes=9))
+
+
+@transaction.atomic
+def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
+    """Every third patient has a telehealth check-in within the next days."""
+    if who.number % 3:
+        return
+    viewer = _enter(_clinician_of(who), now)
+    patient = access.open_chart(viewer, _patient_id(who, viewer), why="demo", at=now)
+    if not CheckIn.objects.upcoming(now).filter(patient=patient).exists():
+        on = days.local_day(now, patient.zone) + timedelta(days=1 + who.number % 5)
+        starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.zone)
+        reminders.plan_check_in(viewer=viewer, patient=patient, starts_at=starts_at, minutes=20, at=now)
+
+
+def take_old_alerts_of_diary(now: datetime) -> None:
+    """The diary is of 2012: what it raised was looked at long ago."""
+    with transaction.atomic():
+        viewer = _enter("ben@demo.interlude.invalid", now)
+        old = Alert.objects.open().filter(patient_id__in=viewer.patients, historical=True)
+        for alert in old:
+            alerts.acknowledge(alert_id=alert.pk, viewer=viewer, at=now)

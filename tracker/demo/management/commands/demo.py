@@ -1,0 +1,64 @@
+"""``manage.py demo people`` and ``manage.py demo load``: the demo clinic. Both can be run again."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from tracker.demo import loading, people
+from tracker.demo.phone import RefusedError
+
+
+class Command(BaseCommand):
+    help = "Make the demo clinic's people, and fill it with the real diary and the simulated patients."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        steps = parser.add_subparsers(dest="step", required=True)
+        make = steps.add_parser("people", help="make clinics, staff and patients; write their sign-ins")
+        load = steps.add_parser("load", help="load the records into a running server")
+        alone = steps.add_parser(
+            "diary", help="import the real diary alone, as a phone, into a running server"
+        )
+        for step in (make, load, alone):
+            step.add_argument("--sign-ins", type=Path, required=True, help="the file of sign-ins")
+        for step in (load, alone):
+            step.add_argument("--url", required=True, help="address of the running server")
+            step.add_argument("--patience", type=float, default=600, help="seconds to wait for an answer")
+
+    def handle(self, *args: Any, step: str, **options: Any) -> None:
+        if step == "people":
+            made = people.prepare(options["sign_ins"], timezone.localdate())
+            self.say(f"{len(made)} sign-ins in {options['sign_ins']}")
+            return
+        # The two ways in do not wait for each other.
+        others = threading.Thread(target=self.simulated) if step == "load" else None
+        if others:
+            others.start()
+        try:
+            self.diary(options["url"], options["sign_ins"], options["patience"])
+        finally:
+            if others:
+                others.join()
+        loading.take_old_alerts_of_diary(timezone.now())
+        self.say("loaded")
+
+    def say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
+
+    def simulated(self) -> None:
+        loading.simulate_everybody(self.say, timezone.now())
+
+    def diary(self, url: str, sign_ins: Path, patience: float) -> None:
+        entry = next(item for item in json.loads(sign_ins.read_text()) if item["email"] == people.DIARY_EMAIL)
+        try:
+            verdicts = loading.import_diary(
+                url, entry["email"], entry["password"], self.say, patience_s=patience
+            )
+        except RefusedError as problem:
+            raise CommandError(f"{problem}. Run the command again: what arrived stays.") from None
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        self.say(f"real diary: {said}")

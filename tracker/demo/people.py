@@ -1,0 +1,167 @@
+"""The demo clinic's people: made once, found again afterwards."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+
+from tracker.demo import simulate
+from tracker.lib import walls
+from tracker.people.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership, User
+
+CLINIC, OTHER_CLINIC = "Interlude Demo Clinic", "Second Demo Clinic"
+CRISIS = (
+    "If you might act on thoughts of harming yourself, call 112 now. To talk with somebody, day or night, call "
+    "113 or 0800-0113 (free), or chat at 113.nl."
+)
+DIARY_EMAIL = "robin.diary@demo.interlude.invalid"
+# The diary's first day.
+DIARY_BEGINS = date(2012, 8, 13)
+STAFF_SINCE = datetime(2012, 1, 1, tzinfo=UTC)
+
+# (e-mail's first part, name, role, team)
+_STAFF = (
+    ("ben", "Dr Ben Aalders", Role.CLINICIAN, "North"),
+    ("cleo", "Dr Cleo Verhagen", Role.CLINICIAN, "South"),
+    ("dan", "Dan Okafor", Role.COORDINATOR, "North"),
+    ("eve", "Eve Lindqvist", Role.ADMINISTRATOR, None),
+)
+# Simulated patients whose sign-in is handed out: a quick responder, the item-9 patient, the traveller.
+SHOWN = (0, 6, 9)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What somebody needs to sign in to the demo."""
+
+    role: str
+    name: str
+    email: str
+    password: str
+    note: str
+
+
+def prepare(path: Path, today: date) -> list[SignIn]:
+    """
+    Make the demo's people if they are not there; write their sign-ins to ``path`` (mode 0600) and return them.
+
+    People who are there keep their passwords as long as the file knows them.
+    """
+    known = {entry["email"]: entry["password"] for entry in _read(path)}
+    with transaction.atomic():
+        made = _clinic(known, today) + _second_clinic(known)
+    _write(path, made)
+    return made
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return []
+
+
+def _write(path: Path, sign_ins: list[SignIn]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump([asdict(entry) for entry in sign_ins], file, indent=1)
+    part.replace(path)
+
+
+def _user(email: str, known: dict[str, str], *, may_sign_in: bool = True) -> tuple[User, str]:
+    user, new = User.objects.get_or_create(email=email)
+    password = known.get(email, "")
+    if may_sign_in and (new or not password or not user.check_password(password)):
+        password = "-".join(secrets.token_hex(3) for _ in range(3))
+        user.set_password(password)
+        user.save()
+    elif new:
+        user.set_unusable_password()
+        user.save()
+    if may_sign_in:
+        EmailAddress.objects.get_or_create(
+            user=user, email=email, defaults={"verified": True, "primary": True}
+        )
+    return user, password
+
+
+def _clinic_row(name: str) -> Clinic:
+    clinic, _ = Clinic.objects.get_or_create(
+        name=name,
+        defaults={"zone": simulate.HOME, "crisis_text": CRISIS, "patients_see_summaries": True},
+    )
+    return clinic
+
+
+def _clinic(known: dict[str, str], today: date) -> list[SignIn]:
+    clinic = _clinic_row(CLINIC)
+    with walls.clinic(clinic.pk):
+        teams = {
+            name: CareTeam.objects.get_or_create(clinic_id=clinic.pk, name=name)[0]
+            for name in ("North", "South")
+        }
+        staff = [_staff(clinic, known, teams, *entry) for entry in _STAFF]
+        diary = _patient(
+            clinic, known, DIARY_EMAIL, "Robin (real diary)", teams["North"], DIARY_BEGINS, "real diary"
+        )
+        patients = [_simulated(clinic, known, who, teams, today) for who in simulate.everybody()]
+    return [diary, *[entry for entry in patients if entry.password], *staff]
+
+
+def _staff(
+    clinic: Clinic, known: dict[str, str], teams: dict[str, CareTeam], first: str, name: str, role: Role,
+    team: str | None,
+) -> SignIn:  # fmt: skip
+    email = f"{first}@demo.interlude.invalid"
+    user, password = _user(email, known)
+    member, _ = StaffMember.objects.get_or_create(
+        user=user, defaults={"clinic_id": clinic.pk, "name": name, "role": role}
+    )
+    if team:
+        TeamMembership.objects.get_or_create(
+            clinic_id=clinic.pk, team=teams[team], staff_member=member, defaults={"starts_at": STAFF_SINCE}
+        )
+    return SignIn(role.lower(), name, email, password, f"team {team}" if team else clinic.name)
+
+
+def _patient(
+    clinic: Clinic, known: dict[str, str], email: str, name: str, team: CareTeam, enrolled_on: date, note: str,
+    *, may_sign_in: bool = True,
+) -> SignIn:  # fmt: skip
+    user, password = _user(email, known, may_sign_in=may_sign_in)
+    Patient.objects.get_or_create(
+        user=user,
+        defaults={
+            "clinic_id": clinic.pk, "care_team": team, "name": name, "zone": simulate.HOME,
+            "enrolled_on": enrolled_on,
+        },
+    )  # fmt: skip
+    return SignIn("patient", name, email, password, note)
+
+
+def _simulated(
+    clinic: Clinic, known: dict[str, str], who: simulate.Simulated, teams: dict[str, CareTeam], today: date
+) -> SignIn:
+    # Six months that end yesterday; the day of enrolment is kept, so the records stay the same afterwards.
+    enrolled_on = today - timedelta(weeks=simulate.WEEKS)
+    team = teams["North" if who.number < 20 else "South"]
+    return _patient(
+        clinic, known, who.email, who.name, team, enrolled_on, f"simulated: {who.trajectory.says}",
+        may_sign_in=who.number in SHOWN,
+    )  # fmt: skip
+
+
+def _second_clinic(known: dict[str, str]) -> list[SignIn]:
+    clinic = _clinic_row(OTHER_CLINIC)
+    with walls.clinic(clinic.pk):
+        team, _ = CareTeam.objects.get_or_create(clinic_id=clinic.pk, name="Harbour")
+        teams = {"Harbour": team}
+        entry = _staff(clinic, known, teams, "finn", "Dr Finn Marsh", Role.CLINICIAN, "Harbour")
+    return [SignIn(entry.role, entry.name, entry.email, entry.password, "the second clinic")]

@@ -1,0 +1,67 @@
+"""
+A phone, as the demo plays it: signs in over HTTP and pushes records in batches until each is acknowledged.
+
+A lost answer, a server that restarts, a database that is away: the same batch goes out again under the same
+key, which changes nothing if it had arrived.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import httpx
+
+PATIENCE_S = 600.0
+# A bare 500 is a mistake in the server, and likely to be the same next time.
+MOST_500S = 5
+
+
+class RefusedError(Exception):
+    """The server answered, and will not take it. Sending it again would not help."""
+
+
+class Phone:
+    """One signed-in phone."""
+
+    def __init__(self, url: str, email: str, password: str, *, patience_s: float = PATIENCE_S) -> None:
+        self.patience_s = patience_s
+        # Trust nothing from the environment: the address is on this machine or named by the operator.
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+        answer = self._until_answered(
+            lambda: self.http.post("/_allauth/app/v1/auth/login", json={"email": email, "password": password})
+        )
+        if answer.status_code != 200:
+            raise RefusedError(f"sign-in answered {answer.status_code}")
+        self.http.headers["X-Session-Token"] = answer.json()["meta"]["session_token"]
+
+    def _until_answered(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send until somebody answers. 5xx and 429 mean: nothing was stored, try again."""
+        started, pause, broken = time.monotonic(), 0.2, 0
+        while True:
+            try:
+                answer = send()
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+                reason = f"the server answers {answer.status_code}"
+                broken += answer.status_code == 500
+            except httpx.TransportError as problem:
+                reason = f"the server does not answer ({type(problem).__name__})"
+            if broken > MOST_500S or time.monotonic() - started > self.patience_s:
+                raise RefusedError(f"gave up: {reason}")
+            time.sleep(pause)
+            pause = min(5.0, 2 * pause)
+
+    def push(self, key: str, device: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Push one batch; return the verdicts, in order."""
+        body = {"key": key, "device": device, "records": list(records)}
+        answer = self._until_answered(lambda: self.http.post("/api/v1/sync/push", json=body))
+        if answer.status_code != 200:
+            raise RefusedError(f"push answered {answer.status_code} {answer.json().get('code')}")
+        results: list[dict[str, Any]] = answer.json()["results"]
+        return results
+
+
+def batches(records: Sequence[dict[str, Any]], size: int) -> Iterator[tuple[str, Sequence[dict[str, Any]]]]:
+    """Cut ``records`` into batches, each with a key that is the same every time."""
+    for start in range(0, len(records), size):
+        yield f"diary-{start:05d}-{size}", records[start : start + size]

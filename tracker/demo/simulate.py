@@ -1,0 +1,264 @@
+"""
+Simulated patients with stated trajectories. Pure and seeded: the same patient is the same every time.
+
+Nothing here is a clinical claim. The shapes exist so that every page has something worth looking at and every
+rule something to act on: who gets better quickly, slowly, wholly, for a while, not at all, or worse.
+"""
+
+import math
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from tracker.lib import days
+
+SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:demo")
+WEEKS = 26
+FIRST_SESSION = 21
+HOME = "Europe/Amsterdam"
+PHQ9 = (
+    "/44250-9", "/44255-8", "/44259-0", "/44254-1", "/44251-7", "/44258-2", "/44252-5", "/44253-3", "/44260-8",
+)  # fmt: skip
+GAD7 = ("/69725-0", "/68509-9", "/69733-4", "/69734-2", "/69735-9", "/69689-8", "/69736-7")
+PEG = ("/75893-8", "/91145-3", "/91146-1")
+
+# The share of the burden that is left on a day counted from the first session: 1 is the baseline.
+Course = Callable[[int], float]
+
+
+def _falls(to: float, over: float) -> Course:
+    return lambda day: 1.0 if day < 0 else to + (1 - to) * math.exp(-day / over)
+
+
+def _relapses(day: int) -> float:
+    """Better at first; the burden comes back after the third session, six weeks in."""
+    return _falls(0.35, 10)(day) if day < 45 else min(1.05, 0.4 + 0.02 * (day - 45))
+
+
+def _worsens(day: int) -> float:
+    return 1.0 if day < 0 else min(1.6, 1 + day / 150)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A stated course, how often the patient logs, and what is particular about them."""
+
+    name: str
+    says: str
+    course: Course
+    logs: float = 0.85
+    sessions: tuple[int, ...] = (0, 3, 7, 10, 14, 21, 56, 98)
+    opioid_mg: float = 0.0
+    tapers: bool = False
+    travels: bool = False
+    item9_on: int | None = None
+
+
+TRAJECTORIES = (
+    Trajectory("quick responder", "much better within two weeks", _falls(0.4, 7)),
+    Trajectory("slow responder", "better over three months", _falls(0.45, 50)),
+    Trajectory("remitter", "symptoms all but gone", _falls(0.1, 14)),
+    Trajectory("relapse", "relapse after the third session", _relapses, sessions=(0, 14, 35)),
+    Trajectory("no change", "the same throughout", _falls(0.97, 30)),
+    Trajectory("worsening", "slowly worse", _worsens),
+    Trajectory("item 9", "thoughts of self-harm in the newest PHQ-9", _falls(0.8, 40), item9_on=-1),
+    Trajectory("opioid taper", "oxycodone tapered to none", _falls(0.55, 25), opioid_mg=60, tapers=True),
+    Trajectory("logs little", "an entry now and then", _falls(0.6, 30), logs=0.2),
+    Trajectory("travels", "three weeks in New York, two in Tokyo", _falls(0.5, 20), travels=True),
+)
+
+_NAMES = (
+    "Anouk Bakker", "Bram Visser", "Chantal Smit", "Daan Meijer", "Esther de Boer", "Femke Mulder", "Gijs de Groot",
+    "Hanna Bos", "Imran Vos", "Jasmijn Peters", "Koen Hendriks", "Lotte van Leeuwen", "Mees Dekker", "Nadia Brouwer",
+    "Olaf de Wit", "Petra Dijkstra", "Quinten Smits", "Roos de Graaf", "Sanne van der Meer", "Tijn Kok",
+    "Ursula Jacobs", "Viktor de Haan", "Willemijn Vermeulen", "Xander van den Heuvel", "Yara van der Veen",
+    "Zoe van den Broek", "Adil de Bruijn", "Britt van der Heijden", "Casper Schouten", "Dewi van Beek",
+    "Emre Willems", "Floor van Vliet", "Guus van de Ven", "Hidde Hoekstra", "Iris Maas", "Jelle Verhoeven",
+    "Kyra Koster", "Lars van Dam", "Mila van der Wal", "Noor Prins",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One simulated patient: who they are and which course they take."""
+
+    number: int
+    name: str
+    trajectory: Trajectory
+
+    @property
+    def email(self) -> str:
+        return f"{self.name.lower().replace(' ', '.')}@demo.interlude.invalid"
+
+    def id(self, *parts: object) -> str:
+        """An id as the patient's phone would have made it, the same every time."""
+        return str(uuid.uuid5(SPACE, "/".join(map(str, (self.number, *parts)))))
+
+
+def everybody() -> list[Simulated]:
+    """Return the forty simulated patients, four for each trajectory."""
+    return [Simulated(n, name, TRAJECTORIES[n % len(TRAJECTORIES)]) for n, name in enumerate(_NAMES)]
+
+
+def session_days(who: Simulated, enrolled_on: date) -> list[date]:
+    """Return the days of the treatment sessions."""
+    first = enrolled_on + timedelta(days=FIRST_SESSION)
+    return [first + timedelta(days=day) for day in who.trajectory.sessions]
+
+
+def weeks(who: Simulated, enrolled_on: date) -> Iterator[list[dict[str, Any]]]:
+    """Yield the records of each week, as the patient's phone sends them at its end."""
+    chance = random.Random(f"interlude-demo-{who.number}")
+    burden = _Burden(chance.uniform(5.2, 7.6), chance.uniform(13, 19), chance)
+    for week in range(WEEKS):
+        records: list[dict[str, Any]] = []
+        for day in range(7 * week, 7 * week + 7):
+            if day == 0 or chance.random() < who.trajectory.logs:
+                records += _day(who, enrolled_on, day, burden, chance)
+        if week % 2 == 0 or week == WEEKS - 1:
+            records += _forms(who, enrolled_on, 7 * week + 6, week, burden, chance)
+        yield records
+
+
+@dataclass
+class _Burden:
+    """How bad it is: pain 0-10 and PHQ-9 total at baseline, scaled by the course, with day-to-day noise."""
+
+    pain: float
+    phq9: float
+    chance: random.Random
+
+    def pain_now(self, share: float, spread: float = 0.9) -> int:
+        return _within(self.pain * (0.35 + 0.65 * share) + self.chance.gauss(0, spread), 0, 10)
+
+    def mood_now(self, share: float) -> int:
+        return _within(8.2 - 5.2 * share + self.chance.gauss(0, 1.0), 0, 10)
+
+
+def _within(value: float, low: int, high: int) -> int:
+    return max(low, min(high, round(value)))
+
+
+def _zone(who: Simulated, day: int) -> str:
+    if who.trajectory.travels and 70 <= day < 91:
+        return "America/New_York"
+    if who.trajectory.travels and 120 <= day < 134:
+        return "Asia/Tokyo"
+    return HOME
+
+
+def _record(
+    who: Simulated, kind: str, enrolled_on: date, day: int, wall: time, data: dict[str, Any], *name: object
+) -> dict[str, Any]:
+    zone = _zone(who, day)
+    return {
+        "kind": kind,
+        "id": who.id(kind, day, *name),
+        "revision": 1,
+        "recorded_at": days.instant(enrolled_on + timedelta(days=day), wall, zone).isoformat(),
+        "zone": zone,
+        "data": data,
+    }
+
+
+def _day(
+    who: Simulated, enrolled_on: date, day: int, burden: _Burden, chance: random.Random
+) -> Iterator[dict[str, Any]]:
+    share = who.trajectory.course(day - FIRST_SESSION)
+    pain = burden.pain_now(share)
+    log = {
+        "pain_avg": pain,
+        "pain_worst": _within(pain + chance.uniform(0.5, 2.5), pain, 10),
+        "mood": burden.mood_now(share),
+        "anxiety": _within(1.5 + 5 * share + chance.gauss(0, 1), 0, 10),
+        "function": _within(8 - 4.5 * share + chance.gauss(0, 1), 0, 10),
+        "sleep_hours": round(4 * min(11, max(3, 7.4 - 1.6 * share + chance.gauss(0, 0.7)))) / 4,
+        "sleep_quality": _within(7.5 - 3.5 * share + chance.gauss(0, 1), 0, 10),
+    }
+    at = time(20, chance.randrange(60))
+    yield _record(who, "daily", enrolled_on, day, at, log)
+    if chance.random() < 0.3:
+        now = burden.pain_now(share, 1.4)
+        yield _record(who, "pain", enrolled_on, day, time(14, chance.randrange(60)), {"intensity": now})
+    yield from _medication(who, enrolled_on, day, chance)
+    if chance.random() < 0.06:
+        text = chance.choice(_PAGES)
+        data = {"text": text, "mood": log["mood"], "share": "entry" if chance.random() < 0.3 else "none"}
+        yield _record(who, "journal", enrolled_on, day, time(21, chance.randrange(60)), data)
+
+
+_PAGES = (
+    "Walked to the canal and back. Slower than I wanted, further than last week.",
+    "Tired all day. Cancelled the visit and felt guilty about it.",
+    "The breathing exercise helped a little before the afternoon dip.",
+    "Slept through. I had forgotten what that is like.",
+    "Talked with my sister about the session. It was easier than I thought.",
+)
+
+
+def _medication(
+    who: Simulated, enrolled_on: date, day: int, chance: random.Random
+) -> Iterator[dict[str, Any]]:
+    at = time(8, chance.randrange(60))
+    if chance.random() < 0.92:
+        taken: dict[str, Any] = {
+            "medication": "sertraline", "outcome": "taken", "dose_value": 100.0, "dose_unit": "mg",
+        }  # fmt: skip
+    else:
+        taken = {"medication": "sertraline", "outcome": "skipped", "reason": "forgot"}
+    yield _record(who, "medication_use", enrolled_on, day, at, taken, "sertraline")
+    opioid = who.trajectory.opioid_mg
+    if opioid:
+        steps = max(0, day - FIRST_SESSION - 14) // 14
+        dose = max(0.0, opioid - 10 * steps) if who.trajectory.tapers else opioid
+        use: dict[str, Any] = {"medication": "oxycodone", "outcome": "skipped", "reason": "advised"}
+        if dose:
+            use = {"medication": "oxycodone", "outcome": "taken", "dose_value": dose, "dose_unit": "mg"}
+        yield _record(who, "medication_use", enrolled_on, day, at, use, "oxycodone")
+
+
+def _forms(
+    who: Simulated, enrolled_on: date, day: int, week: int, burden: _Burden, chance: random.Random
+) -> Iterator[dict[str, Any]]:
+    share = who.trajectory.course(day - FIRST_SESSION)
+    total = burden.phq9 * share + chance.gauss(0, 1.2)
+    wanted = who.trajectory.item9_on
+    positive = wanted is not None and week in {8, WEEKS - 1}
+    phq9 = _spread(total, len(PHQ9) - 1, 3, chance)
+    phq9.append(1 + (week == WEEKS - 1) if positive else 0)
+    at = time(19, chance.randrange(60))
+    yield _form(who, enrolled_on, day, at, "phq-9", "1999", dict(zip(PHQ9, phq9, strict=True)))
+    gad7 = _spread(0.75 * total, len(GAD7), 3, chance)
+    yield _form(who, enrolled_on, day, at, "gad-7", "2006", dict(zip(GAD7, gad7, strict=True)))
+    peg = [burden.pain_now(share, 0.6) for _ in PEG]
+    yield _form(who, enrolled_on, day, at, "peg", "2009", dict(zip(PEG, peg, strict=True)))
+
+
+def _form(
+    who: Simulated,
+    enrolled_on: date,
+    day: int,
+    at: time,
+    instrument: str,
+    version: str,
+    answers: dict[str, int],
+) -> dict[str, Any]:
+    data = {"instrument": instrument, "version": version, "answers": answers, "status": "complete"}
+    return _record(who, "response", enrolled_on, day, at, data, instrument)
+
+
+def _spread(total: float, items: int, most: int, chance: random.Random) -> list[int]:
+    """Spread a total over items of 0 to ``most``, one point at a time."""
+    answers = [0] * items
+    for _ in range(_within(total, 0, items * most)):
+        open_items = [n for n, value in enumerate(answers) if value < most]
+        answers[chance.choice(open_items)] += 1
+    return answers
+
+
+def sent_at(enrolled_on: date, week: int) -> datetime:
+    """Return when the phone sends a week's records: on the evening of its last day."""
+    return days.instant(enrolled_on + timedelta(days=7 * week + 6), time(23, 30), HOME)
