@@ -25,7 +25,7 @@ def test_a_questionnaire_keeps_the_rules_of_r4(form):
     for item in resource["item"]:
         assert item["text"]
         assert ("answerOption" in item) == (item["type"] == "choice")
-        assert item["type"] in ("choice", "integer", "decimal")
+        assert item["type"] in ("choice", "integer", "decimal", "display")
         codings = [option["valueCoding"] for option in item.get("answerOption", ())]
         assert len({(coding["system"], coding["code"]) for coding in codings}) == len(codings)
         for when in item.get("enableWhen", ()):
@@ -39,10 +39,11 @@ def test_a_questionnaire_names_its_terms(form):
 
 def test_phq_9_has_its_codes_and_ordinal_values():
     resource = questionnaire.to_r4(catalogue.latest("phq-9"))
-    item = resource["item"][8]
+    item = next(item for item in resource["item"] if item["linkId"] == "/44260-8")
 
     assert resource["code"][0]["code"] == "44249-1"
-    assert resource["description"].startswith("Over the last 2 weeks")
+    assert resource["item"][0]["type"] == "display"
+    assert resource["item"][0]["text"].startswith("Over the last 2 weeks")
     assert item["linkId"] == "/44260-8"
     assert item["code"] == [{"system": LOINC, "code": "44260-8"}]
     assert item["answerOption"][3] == {
@@ -144,6 +145,8 @@ def filled(form: Form, pick: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """A response to our own questionnaire as a renderer makes it, and the values meant."""
     items, values = [], {}
     for item in questionnaire.to_r4(form)["item"]:
+        if item["type"] == "display":
+            continue
         if item["type"] == "choice":
             coding = item["answerOption"][pick]["valueCoding"]
             values[item["linkId"]] = coding["extension"][0]["valueDecimal"]

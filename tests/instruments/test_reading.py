@@ -51,6 +51,11 @@ def test_a_good_file_becomes_a_form():
     ("before", "after", "told"),
     [
         ("[0, 6]", "[0, 7]", "line 17: scoring.scores[1].range: says [0, 7], but the items give 0 to 6"),
+        (
+            "linkId: b",
+            "linkId: stem",
+            "line 9: items[2].linkId: 'stem' is what stands above the items; choose another",
+        ),
         ("linkId: b", "linkId: a", "line 9: items[2].linkId: 'a' names more than one item"),
         ("n: 2", "n: 1", "line 9: items[2].n: 1 names more than one item"),
         (

@@ -18,6 +18,7 @@ MIN = "http://hl7.org/fhir/StructureDefinition/minValue"
 MAX = "http://hl7.org/fhir/StructureDefinition/maxValue"
 # An OID-free name for codes that nobody else gives: the value of an answer within its instrument.
 OWN = "urn:interlude:instrument"
+STEM = "stem"
 
 
 class WordingMissingError(ValueError):
@@ -52,13 +53,17 @@ def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str = 
     }
     if form.codes.panel:
         resource["code"] = [{"system": LOINC, "code": form.codes.panel, "display": form.title[language]}]
-    stem = (wording or {}).get("stem") or form.stem
-    if stem:
-        resource["description"] = stem[language]
-    resource["item"] = [
+    asked = [
         _item(form, item, given.get(item.link_id), language) for item in form.items if not item.elsewhere
     ]
+    resource["item"] = [*_stem(form, wording or {}, language), *asked]
     return resource
+
+
+def _stem(form: Form, wording: Mapping[str, Any], language: str) -> list[Json]:
+    """What stands above the items, as an item: renderers show it there, and leave out a description."""
+    stem = wording.get("stem") or form.stem
+    return [{"linkId": STEM, "text": stem[language], "type": "display"}] if stem else []
 
 
 def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str) -> Json:

@@ -46,6 +46,8 @@ def _items(form: Form) -> Iterator[Fault]:
             yield (*path, "linkId"), f"{item.link_id!r} names more than one item"
         if item.n is not None and keys[str(item.n)] > 1 and str(item.n) != item.link_id.lstrip("/"):
             yield (*path, "n"), f"{item.n} names more than one item"
+        if item.link_id == "stem":
+            yield (*path, "linkId"), "'stem' is what stands above the items; choose another"
         if item.asked_when and item.asked_when.item not in form.item:
             yield (*path, "asked_when"), f"there is no item {item.asked_when.item!r}"
 

@@ -73,11 +73,12 @@ class _Lane:
         self._allows = allowed.issuperset
         self._count = len(scorer.form.scored)
         self._exact = self._count == len(names)
-        watched = next((name for name, _, _ in scorer.item_rules), names[0])
-        self._watched = names.index(watched)
+        watched = next((name for name, _, _ in scorer.item_rules if name in names), None)
+        self._watched = names.index(watched) if watched else 0
         sums = range(min(allowed) * self._count, max(allowed) * self._count + 1)
         self._ready = {
-            answer: {total: scorer.of_sum(total, {watched: answer}) for total in sums} for answer in allowed
+            answer: {total: scorer.of_sum(total, {watched: answer} if watched else {}) for total in sums}
+            for answer in allowed
         }
 
     def result(self, answers: Mapping[str, object]) -> Result | None:
