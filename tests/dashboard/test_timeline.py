@@ -1,0 +1,64 @@
+"""Which measures stand in which panel."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tracker.dashboard import timeline
+from tracker.dashboard.timeline import Tally
+
+FIRST = date(2026, 3, 2)
+
+
+def tallies(measure: str, days: int = 10, value: float = 3) -> list[Tally]:
+    return [Tally(measure, FIRST + timedelta(days=n), 2, value, 2 * value, value, value) for n in range(days)]
+
+
+def shown(*groups: list[Tally]) -> list[tuple[str, list[str]]]:
+    made = timeline.panels([tally for group in groups for tally in group], {})
+    return [(panel.title, [line.label for line in panel.lines]) for panel in made]
+
+
+def test_pain_comes_first_then_mood_then_medication_then_questionnaires():
+    made = timeline.panels(
+        [*tallies("phq-9"), *tallies("dose.venlafaxine"), *tallies("daily.mood"), *tallies("daily.pain_avg")],
+        {},
+    )
+
+    assert [panel.kind for panel in made] == ["daily", "daily", "dose", "form"]
+    assert made[0].title.startswith("Pain")
+
+
+def test_measures_share_a_panel_only_with_the_same_scale_and_direction():
+    made = timeline.panels(
+        [*tallies("esm.mood_down"), *tallies("esm.mood_cheerf"), *tallies("esm.mood_relaxed")], {}
+    )
+
+    scales = [(panel.low, panel.high, panel.note, len(panel.lines)) for panel in made]
+    assert sorted(scales) == [(-3, 3, "higher is worse", 1), (1, 7, "higher is better", 2)]
+
+
+def test_a_panel_has_at_most_two_lines_and_none_that_is_nearly_empty():
+    full = shown(tallies("pain.intensity"), tallies("pain.worst"), tallies("daily.pain_avg", 30))
+    thin = shown(tallies("daily.mood", 30), tallies("journal.mood", 3))
+
+    assert [len(lines) for _, lines in full] == [2]
+    assert thin == [("Mood", ["Mood"])]
+
+
+def test_a_daily_value_is_a_mean_and_a_dose_is_a_sum():
+    pain, dose = timeline.panels([*tallies("daily.pain_avg", 1), *tallies("dose.venlafaxine", 1, 75)], {})
+
+    assert pain.lines[0].days[0].value == 3
+    assert dose.lines[0].days[0].value == 150
+    assert (dose.low, dose.high, dose.unit) == (0, 150, "mg per day")
+
+
+def test_a_measure_that_left_the_registry_is_not_drawn():
+    assert shown(tallies("long.gone")) == []
+    assert timeline.drawable(["long.gone", "daily.pain_avg", "daily.sleep_hours"]) == ["daily.pain_avg"]
+
+
+@pytest.mark.parametrize(("highest", "top"), [(0, 1), (0.4, 0.4), (7, 8), (140, 150), (150, 150), (151, 200)])
+def test_a_scale_of_doses_ends_at_a_round_number(highest, top):
+    assert timeline.round_top(highest) == pytest.approx(top)
