@@ -1,0 +1,72 @@
+"""Staff at the dashboard: a browser that has signed in through the real form, at a known time."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+
+from tests import make
+from tracker.lib import walls
+from tracker.people import access
+from tracker.people.models import Patient, User
+from tracker.sync import intake
+
+# The page is looked at an hour after the answers of Monday morning.
+NOW = make.MONDAY + timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_counted() -> None:
+    """Each test signs in anew; the limit on attempts is tested with sign-in itself."""
+    cache.clear()
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+def sign_in(user: User) -> Client:
+    browser = Client()
+    answer = browser.post("/accounts/login/", {"login": user.email, "password": make.PASSWORD})
+    assert answer.status_code == 302, answer.content
+    return browser
+
+
+@pytest.fixture
+def ben(world: make.World, clock: time_machine.Traveller) -> Client:
+    """The browser of Ben, a clinician on Ada's team."""
+    return sign_in(world.ben.user)
+
+
+@pytest.fixture
+def cleo(world: make.World, clock: time_machine.Traveller) -> Client:
+    """The browser of Cleo, a clinician of the same clinic but of another team."""
+    return sign_in(world.cleo.user)
+
+
+@pytest.fixture
+def send() -> Callable[..., None]:
+    """Let a patient's phone send records, received at ``at``."""
+
+    def send(patient: Patient, *items: dict[str, Any], at: datetime = NOW) -> None:
+        with transaction.atomic():
+            viewer = access.enter(patient.user_id, at)
+            receipt = intake.receive(viewer=viewer, sent=None, items=list(items), at=at)
+            walls.leave()
+        assert {row["status"] for row in receipt.results} == {"stored"}, receipt.results
+
+    return send
+
+
+def text(answer: Any) -> str:
+    """The words of a page, tags left out and space folded."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())

@@ -1,0 +1,124 @@
+"""Who stands first in a caseload, and when a value is too old to stand for now."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from tracker.dashboard import need
+from tracker.dashboard.need import Held, Standing
+from tracker.instruments import measures
+
+TODAY = date(2026, 3, 2)
+BEFORE = TODAY - timedelta(days=100)
+
+
+def held(
+    code: str = "daily.pain_avg", baseline: float | None = 6, now: float = 6, days: int = 0, n: int = 7
+) -> Held:
+    return Held(measures.get(code), baseline, BEFORE, now, TODAY - timedelta(days=days), now, n)
+
+
+def standing(alerts=(), worse=(), silent: int = 0, has_entries: bool = True) -> Standing:
+    return Standing(alerts, worse, silent, has_entries)
+
+
+def test_an_alert_comes_before_worsening_and_worsening_before_silence():
+    people = {
+        "well": standing(),
+        "silent": standing(silent=9),
+        "worse": standing(worse=["pain"]),
+        "worse twice": standing(worse=["pain", "mood"]),
+        "late alert": standing(alerts=[("URGENT", True)]),
+        "alert": standing(alerts=[("URGENT", False)]),
+        "emergency": standing(alerts=[("REVIEW", False), ("EMERGENCY", False)]),
+    }
+
+    assert sorted(people, key=lambda name: people[name].rank()) == [
+        "emergency", "alert", "late alert", "worse twice", "worse", "silent", "well",
+    ]  # fmt: skip
+
+
+def test_a_level_that_is_not_known_stands_with_the_gravest():
+    assert standing(alerts=[("NEW", False)]).rank() < standing(alerts=[("URGENT", False)]).rank()
+
+
+def test_every_reason_is_said_in_words():
+    person = standing(alerts=[("URGENT", False), ("URGENT", True)], worse=["pain"], silent=12)
+
+    assert [text for _, text in person.reasons()] == [
+        "Open alert: urgent",
+        "1 open about late answers",
+        "Worse: pain",
+        "Silent for 12 days",
+    ]
+    assert standing(silent=6).reasons() == []
+    assert standing(silent=7, has_entries=False).reasons() == [("silent", "No entry yet for 7 days")]
+
+
+@pytest.mark.parametrize(
+    ("code", "now", "word"),
+    [
+        ("daily.pain_avg", 8, "worse"),
+        ("daily.pain_avg", 4, "better"),
+        ("daily.pain_avg", 6.4, "about the same"),
+        ("daily.mood", 8, "better"),
+        ("daily.mood", 4, "worse"),
+    ],
+)
+def test_the_word_follows_the_direction_of_the_measure(code, now, word):
+    change = need.change(held(code, now=now), TODAY)
+
+    assert change
+    assert change.word == word
+
+
+def test_the_arrow_says_where_the_number_went_and_the_word_what_it_means():
+    up, down = (
+        need.change(held("daily.mood", now=8), TODAY),
+        need.change(held("daily.pain_avg", now=4), TODAY),
+    )
+    same = need.change(held(now=6.1), TODAY)
+
+    assert up
+    assert down
+    assert same
+    assert [(change.arrow, change.word) for change in (up, down, same)] == [
+        ("↑", "better"), ("↓", "better"), ("→", "about the same"),
+    ]  # fmt: skip
+
+
+def test_nothing_outdated_is_compared():
+    assert need.change(held(now=9, days=7), TODAY) is not None
+    assert need.change(held(now=9, days=8), TODAY) is None
+
+
+def test_too_few_days_are_not_compared():
+    assert need.change(held(now=9, n=4), TODAY) is not None
+    assert need.change(held(now=9, n=3), TODAY) is None
+
+
+def test_a_week_inside_the_baseline_is_not_compared_with_it():
+    inside = replace(held(now=9), baseline_to=TODAY)
+    after = replace(held(now=9), baseline_to=TODAY - timedelta(days=1))
+
+    assert need.change(inside, TODAY) is None
+    assert need.change(after, TODAY) is not None
+
+
+def test_no_baseline_no_change():
+    assert need.change(held(baseline=None, now=9), TODAY) is None
+
+
+def test_a_questionnaire_stands_for_one_and_a_half_times_its_rhythm():
+    assert measures.get("phq-9").cadence_days == 14
+    assert held("phq-9", days=21).is_current(TODAY)
+    assert not held("phq-9", days=22).is_current(TODAY)
+
+
+def test_the_wanted_measure_is_picked_only_while_it_is_current():
+    daily, fresh, old = held("daily.mood"), held("phq-9", days=3), held("phq-9", days=60)
+
+    assert need.pick([daily, fresh], TODAY, "phq-9") == fresh
+    assert need.pick([daily, old], TODAY, "phq-9") == daily
+    assert need.pick([], TODAY, "phq-9") is None

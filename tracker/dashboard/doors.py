@@ -1,0 +1,102 @@
+"""What every page does before it does anything: who is asking, what may they do, from the database, now."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from tracker.audit import actions as audit
+from tracker.people import access, policy
+from tracker.people.access import Viewer
+from tracker.people.models import User
+
+Inner = Callable[Concatenate[HttpRequest, Viewer, datetime, ...], HttpResponse]
+Outer = Callable[..., HttpResponse]
+
+
+def page(action: policy.Action) -> Callable[[Inner], Outer]:
+    """
+    Let in who has signed in and may ever do ``action``; hand on the request, the viewer and the time.
+
+    One transaction holds the walls, the reading, the rendering and the trace of it. Nobody: to the sign-in
+    page. A role that never may: 403, whatever the address says. What is not theirs: 404, as if missing.
+    """
+
+    def decorate(view: Inner) -> Outer:
+        @wraps(view)
+        def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            at = timezone.now()
+            response = None
+            with transaction.atomic():
+                viewer = _viewer(request, at)
+                if viewer is not None:
+                    if not policy.may(viewer.role, action):
+                        raise PermissionDenied
+                    response = _answer(view, request, viewer, at, *args, **kwargs)
+            if viewer is None:
+                return _to_sign_in(request)
+            if response is None:
+                raise Http404
+            # Health pages stay in no cache: not the browser's, not after sign-out by the back button.
+            response["Cache-Control"] = "no-store, private"
+            return response
+
+        door.action = action  # type: ignore[attr-defined]  # the access matrix reads it
+        return door
+
+    return decorate
+
+
+def _answer(
+    view: Inner, request: HttpRequest, viewer: Viewer, at: datetime, *args: Any, **kwargs: Any
+) -> HttpResponse | None:
+    """Return the view's answer, or None for what is not the viewer's; the refusal leaves a trace."""
+    try:
+        return view(request, viewer, at, *args, **kwargs)
+    except access.NotYoursError:
+        audit.note(
+            actor=viewer.actor,
+            action="page.refuse",
+            subject=_route(request),
+            clinic_id=viewer.clinic_id,
+            at=at,
+        )
+        return None
+
+
+def _viewer(request: HttpRequest, at: datetime) -> Viewer | None:
+    """
+    Return who has signed in, or None.
+
+    ``access.enter`` hands over the password's hash, so that a session made before a change of password
+    ends here without another query.
+    """
+    user_id = request.session.get(SESSION_KEY)
+    if not user_id:
+        return None
+    try:
+        viewer = access.enter(User._meta.pk.to_python(user_id), at)
+    except access.NobodyError:
+        return None
+    expected = User(password=viewer.password_hash).get_session_auth_hash()
+    given = request.session.get(HASH_SESSION_KEY, "")
+    return viewer if constant_time_compare(given, expected) else None
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if request.session.get(SESSION_KEY):
+        # Switched off, or the password has changed: the sign-in page would send them straight back here.
+        logout(request)
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def _route(request: HttpRequest) -> str:
+    return request.resolver_match.route if request.resolver_match else ""

@@ -1,0 +1,96 @@
+"""The open alerts: which answer, whose, how old. One query."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from tracker.alerts import rules
+from tracker.alerts.models import Alert, Level
+from tracker.dashboard import words
+from tracker.lib import days
+from tracker.people.access import Viewer
+
+# A phone's clock within this of ours tells the same time.
+SAME_TIME = timedelta(minutes=10)
+_LEVEL_ORDER = [level.value for level in Level]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """One alert as it stands on a page, with both times where they differ."""
+
+    id: UUID
+    level: str
+    level_name: str
+    answer: str
+    patient_id: UUID
+    patient: str
+    age: str
+    answered: str
+    answered_at: datetime
+    arrived: str
+    arrived_at: datetime
+    times_differ: bool
+    historical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertBox:
+    """
+    The open alerts of a page, gravest first, then oldest.
+
+    ``late`` are those whose answer was older than 7 days when it reached us: they stand below, folded, so
+    that a diary brought in at once does not bury today's answer. Each still needs its acknowledgement.
+    """
+
+    fresh: Sequence[OpenAlert]
+    late: Sequence[OpenAlert]
+
+    @property
+    def all(self) -> list[OpenAlert]:
+        return [*self.fresh, *self.late]
+
+    @property
+    def late_patients(self) -> str:
+        """Return whose late answers these are: ``Ada Vermeer (12)``."""
+        names = Counter(alert.patient for alert in self.late)
+        return ", ".join(f"{name} ({n})" for name, n in sorted(names.items()))
+
+
+def alert_box(viewer: Viewer, at: datetime, patient_id: UUID | None = None) -> AlertBox:
+    """Return the open alerts of the viewer's patients, or of one of them."""
+    alerts = Alert.objects.open()
+    if patient_id:
+        alerts = alerts.filter(patient=patient_id)
+    rows = alerts.values(
+        "id", "rule", "level", "historical", "answered_at", "raised_at", "patient_id",
+        name=F("patient__name"), zone=F("patient__zone"),
+    ).order_by("raised_at", "id")  # fmt: skip
+    found = sorted(
+        (_shown(row, viewer, at) for row in rows), key=lambda alert: _LEVEL_ORDER.index(alert.level)
+    )
+    return AlertBox([a for a in found if not a.historical], [a for a in found if a.historical])
+
+
+def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
+    answered_at, raised_at = row["answered_at"], row["raised_at"]
+    return OpenAlert(
+        id=row["id"],
+        level=row["level"],
+        level_name=Level(row["level"]).label,
+        answer=rules.label(row["rule"]),
+        patient_id=row["patient_id"],
+        patient=row["name"],
+        age=words.age(at - answered_at),
+        answered=words.moment(days.local(answered_at, row["zone"])),
+        answered_at=answered_at,
+        arrived=words.moment(days.local(raised_at, viewer.zone)),
+        arrived_at=raised_at,
+        times_differ=abs(raised_at - answered_at) > SAME_TIME,
+        historical=row["historical"],
+    )

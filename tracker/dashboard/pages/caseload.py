@@ -1,0 +1,198 @@
+"""
+The caseload: every patient of the viewer's teams, those who need a clinician first.
+
+Three queries, whatever the number of patients: patients (with their last entry and next check-in), what is
+kept ready of their measures, and the open alerts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Greatest
+
+from tracker.dashboard import need, words
+from tracker.dashboard.need import Held
+from tracker.dashboard.pages import alerts as alerts_page
+from tracker.instruments import measures
+from tracker.lib import days
+from tracker.people.access import Viewer
+from tracker.people.models import Patient
+from tracker.records.models import Current, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
+from tracker.reminders.models import CheckIn
+
+ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
+_KINDS = (PainEntry, DailyLog, Response, MedicationUse, JournalEntry)
+_FAMILIES = ("pain", "mood")
+_FIRST = {"pain": "daily.pain_avg", "mood": "phq-9"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measure of one patient in the table. ``then`` is set where the value is too old to stand for now."""
+
+    label: str
+    baseline: str
+    now: str
+    basis: str
+    then: str
+    arrow: str
+    change: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One patient in the table."""
+
+    id: UUID
+    name: str
+    team: str
+    reasons: Sequence[tuple[str, str]]
+    pain: Reading | None
+    mood: Reading | None
+    last_on: date | None
+    last: str
+    last_ago: str
+    next_at: datetime | None
+    next: str
+    next_zone: str
+    rank: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseloadPage:
+    """All that the caseload shows."""
+
+    alerts: alerts_page.AlertBox
+    rows: Sequence[Row]
+    order: str
+    orders: Sequence[tuple[str, str]]
+    several_teams: bool
+    in_need: int
+
+
+def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
+    """Build the caseload in ``order``, one of ``ORDERS``; anything else is by need."""
+    order = order if order in ORDERS else "need"
+    alerts = alerts_page.alert_box(viewer, at)
+    raised: dict[UUID, list[tuple[str, bool]]] = {}
+    for alert in alerts.all:
+        raised.setdefault(alert.patient_id, []).append((alert.level, alert.historical))
+    held = _held()
+    rows = [
+        _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), viewer.zone, at)
+        for patient in _patients(viewer, at)
+    ]
+    return CaseloadPage(
+        alerts=alerts,
+        rows=sorted(rows, key=lambda row: _key(row, order)),
+        order=order,
+        orders=list(ORDERS.items()),
+        several_teams=len({row.team for row in rows}) > 1,
+        in_need=sum(bool(row.reasons) for row in rows),
+    )
+
+
+def _patients(viewer: Viewer, at: datetime) -> QuerySet[Patient, Any]:
+    """The viewer's patients in care, each with the day of the last entry and the next check-in."""
+    newest = [
+        Subquery(
+            kind.objects.filter(patient=OuterRef("pk"), removed_at=None)
+            .order_by("-local_on")
+            .values("local_on")[:1]
+        )
+        for kind in _KINDS
+    ]
+    upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
+    return (
+        Patient.objects.filter(pk__in=viewer.patients, left_on=None)
+        .annotate(
+            team=F("care_team__name"),
+            last_on=Greatest(*newest),
+            next_at=Subquery(upcoming.values("starts_at")[:1]),
+            next_zone=Subquery(upcoming.values("zone")[:1]),
+        )
+        .values("id", "name", "zone", "enrolled_on", "team", "last_on", "next_at", "next_zone")
+    )
+
+
+def _held() -> dict[UUID, dict[str, list[Held]]]:
+    """What is kept ready: patient to family to measures. Row security narrows it to theirs."""
+    wanted = {m.code: m for m in measures.all().values() if m.family in _FAMILIES}
+    found: dict[UUID, dict[str, list[Held]]] = {}
+    rows = Current.objects.filter(measure__in=wanted).values_list(
+        "patient_id", "measure", "baseline", "baseline_to", "last", "last_on", "week_mean", "week_n"
+    )
+    for patient_id, code, baseline, baseline_to, last, last_on, week_mean, week_n in rows:
+        measure = wanted[code]
+        held = Held(measure, baseline, baseline_to, last, last_on, week_mean, week_n)
+        found.setdefault(patient_id, {}).setdefault(measure.family, []).append(held)
+    return found
+
+
+def _row(
+    patient: dict[str, Any],
+    families: dict[str, list[Held]],
+    alerts: Sequence[tuple[str, bool]],
+    home_zone: str,
+    at: datetime,
+) -> Row:
+    today = days.local_day(at, patient["zone"])
+    pain = need.pick(families.get("pain", ()), today, _FIRST["pain"])
+    mood = need.pick(families.get("mood", ()), today, _FIRST["mood"])
+    last_on = patient["last_on"]
+    standing = need.Standing(
+        alerts=alerts,
+        worse=[name for name, held in (("pain", pain), ("mood", mood)) if _is_worse(held, today)],
+        silent_days=(today - (last_on or patient["enrolled_on"])).days,
+        has_entries=last_on is not None,
+    )
+    return Row(
+        id=patient["id"],
+        name=patient["name"],
+        team=patient["team"],
+        reasons=standing.reasons(),
+        pain=_reading(pain, today),
+        mood=_reading(mood, today),
+        last_on=last_on,
+        last=words.day(last_on) if last_on else "",
+        last_ago=words.days_ago((today - last_on).days) if last_on else "none yet",
+        next_at=patient["next_at"],
+        next=words.soon(days.local(patient["next_at"], patient["next_zone"])) if patient["next_at"] else "",
+        next_zone=patient["next_zone"] if patient["next_zone"] != home_zone else "",
+        rank=standing.rank(),
+    )
+
+
+def _is_worse(held: Held | None, today: date) -> bool:
+    change = need.change(held, today) if held else None
+    return change is not None and change.word == "worse"
+
+
+def _reading(held: Held | None, today: date) -> Reading | None:
+    if held is None:
+        return None
+    change = need.change(held, today)
+    return Reading(
+        label=held.measure.label,
+        baseline=words.number(held.baseline) if held.baseline is not None else "",
+        now=words.number(held.now),
+        basis=words.short_day(held.last_on) if held.measure.form else words.count(held.n, "day"),
+        then="" if held.is_current(today) else words.days_ago((today - held.last_on).days),
+        arrow=change.arrow if change else "",
+        change=words.signed(change.absolute) if change else "",
+        word=change.word if change else "",
+    )
+
+
+def _key(row: Row, order: str) -> tuple[Any, ...]:
+    by_name = (row.name.casefold(), row.id)
+    if order == "last":
+        return (row.last_on or date.min, *by_name)
+    if order == "next":
+        return (row.next_at is None, row.next_at.timestamp() if row.next_at else 0, *by_name)
+    return by_name if order == "name" else (*row.rank, *by_name)

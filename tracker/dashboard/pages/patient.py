@@ -1,0 +1,210 @@
+"""
+A patient's page: alerts, the timeline, the newest summary, what was recorded, what is planned.
+
+Six queries beside opening the chart itself, whatever the length of the record in the chosen range.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Avg, Case, Count, F, Max, Min, Subquery, Sum, TextField, Value, When
+
+from tracker.dashboard import charts, numbers, timeline, words
+from tracker.dashboard.charts import Drawing
+from tracker.dashboard.pages import alerts as alerts_page
+from tracker.dashboard.pages import happenings as happenings_page
+from tracker.dashboard.pages import summary as summary_page
+from tracker.dashboard.panels import Frame, Mark
+from tracker.lib import days
+from tracker.people.access import Viewer
+from tracker.people.models import Patient
+from tracker.progress.models import Summary
+from tracker.records.models import Current, Observation
+from tracker.reminders.models import CheckIn
+
+RANGES = {"4w": ("4 weeks", 28), "3m": ("3 months", 91), "all": ("All", None)}
+DEFAULT_RANGE = "3m"
+# A record that ended longer ago than this is drawn up to its end, and the page says so.
+ENDED_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCheckIn:
+    """A check-in that is still to come, at the patient's own time."""
+
+    id: UUID
+    when: str
+    at: datetime
+    minutes: int
+    zone: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The drawn timeline and the days it spans."""
+
+    drawings: Sequence[tuple[Drawing, str]]
+    axis: str
+    span: str
+    ended: str
+    marks: Sequence[tuple[str, str]]
+    strip: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatientPage:
+    """All that a patient's page shows."""
+
+    id: UUID
+    name: str
+    team: str
+    zone: str
+    local_time: str
+    age: str
+    enrolled: str
+    last: str
+    last_ago: str
+    alerts: alerts_page.AlertBox
+    range: str
+    ranges: Sequence[tuple[str, str]]
+    timeline: Timeline | None
+    summary: summary_page.SummaryView | None
+    summary_is_newest: bool
+    weeks: Sequence[tuple[date, str]]
+    newer: date | None
+    older: date | None
+    entries: Sequence[happenings_page.Entry]
+    check_ins: Sequence[PlannedCheckIn]
+
+
+def patient_page(
+    viewer: Viewer, patient: Patient, *, chosen: str, week: date | None, at: datetime
+) -> PatientPage:
+    """Build the page with the timeline over ``chosen`` (one of ``RANGES``) and the summary of ``week``."""
+    chosen = chosen if chosen in RANGES else DEFAULT_RANGE
+    today = days.local_day(at, patient.zone)
+    alerts = alerts_page.alert_box(viewer, at, patient.pk)
+    happened = happenings_page.happenings(patient.pk)
+    tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
+    last_on = happened.last_on
+    if week is None and last_on and _end(last_on, today) != today:
+        # The weeks after the end of a record hold nothing; its last one does.
+        week = days.week_start(last_on)
+    weeks, figures, shown_on = _summaries(patient.pk, week)
+    position = weeks.index(shown_on) if shown_on in weeks else None
+    return PatientPage(
+        id=patient.pk,
+        name=patient.name,
+        team=patient.care_team.name,
+        zone=patient.zone,
+        local_time=f"{days.local(at, patient.zone):%a %H:%M}",
+        age=_age(patient.born_on, today),
+        enrolled=words.day(patient.enrolled_on),
+        last=words.day(last_on) if last_on else "none yet",
+        last_ago=words.days_ago((today - last_on).days) if last_on else "",
+        alerts=alerts,
+        range=chosen,
+        ranges=[(key, label) for key, (label, _) in RANGES.items()],
+        timeline=_timeline(tallies, happened.marks, figures, chosen, drawn_to, today),
+        summary=summary_page.read(figures) if figures else None,
+        summary_is_newest=position == 0,
+        weeks=[(on, f"{words.short_day(on)} to {words.day(on + timedelta(days=6))}") for on in weeks],
+        newer=weeks[position - 1] if position else None,
+        older=weeks[position + 1] if position is not None and position + 1 < len(weeks) else None,
+        entries=happened.entries,
+        check_ins=_check_ins(patient.pk, at),
+    )
+
+
+def _tallies(
+    patient_id: UUID, range_days: int | None, today: date
+) -> tuple[list[timeline.Tally], date | None]:
+    """Return what each measure came to on each day of the range, and the last day of the whole record."""
+    kept = list(Current.objects.filter(patient=patient_id).values_list("measure", "last_on"))
+    last_on = max((on for _, on in kept), default=None)
+    if last_on is None:
+        return [], None
+    rows = Observation.objects.filter(
+        patient=patient_id, measure__in=timeline.drawable(measure for measure, _ in kept)
+    )
+    if range_days:
+        # Six days more than are drawn, so that the first seven-day means have their days.
+        rows = rows.filter(local_on__gt=_end(last_on, today) - timedelta(days=range_days + 6))
+    found = rows.values_list("measure", "local_on").annotate(
+        Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
+    )
+    return [timeline.Tally._make(row) for row in found.order_by("measure", "local_on")], last_on
+
+
+def _end(last_on: date, today: date) -> date:
+    """The last day that is drawn: today, unless the record ended long ago (or runs ahead of our clock)."""
+    return today if timedelta() <= today - last_on <= timedelta(days=ENDED_DAYS) else last_on
+
+
+def _timeline(
+    tallies: Sequence[timeline.Tally],
+    marks: Sequence[Mark],
+    figures: str,
+    chosen: str,
+    last_on: date | None,
+    today: date,
+) -> Timeline | None:
+    if last_on is None or not tallies:
+        return None
+    end = _end(last_on, today)
+    range_days = RANGES[chosen][1]
+    first = end - timedelta(days=range_days - 1) if range_days else min(tally.on for tally in tallies)
+    frame = Frame(first, end, [mark for mark in marks if first <= mark.on <= end])
+    panels = timeline.panels(tallies, summary_page.baselines(figures) if figures else {})
+    return Timeline(
+        drawings=[
+            (charts.draw(panel, frame, numbers.described(panel, frame)), numbers.table(panel, frame))
+            for panel in panels
+        ],
+        axis=charts.axis(frame),
+        span=f"{words.day(first)} to {words.day(end)}",
+        ended="" if end == today else words.days_ago((today - end).days),
+        marks=[(words.day(mark.on), mark.label) for mark in frame.marks],
+        strip=charts.strip(frame),
+    )
+
+
+def _summaries(patient_id: UUID, week: date | None) -> tuple[list[date], str, date | None]:
+    """Return the weeks that have a summary, newest first, and the figures of the one to show. One query."""
+    own = Summary.objects.filter(patient=patient_id)
+    wanted: Any = week or Subquery(own.order_by("-week_on").values("week_on")[:1])
+    rows = list(
+        own.annotate(
+            shown=Case(When(week_on=wanted, then=F("figures")), default=Value(""), output_field=TextField())
+        )
+        .order_by("-week_on")
+        .values_list("week_on", "shown")
+    )
+    shown = next(((on, figures) for on, figures in rows if figures), (None, ""))
+    return [on for on, _ in rows], shown[1], shown[0]
+
+
+def _check_ins(patient_id: UUID, at: datetime) -> list[PlannedCheckIn]:
+    rows = CheckIn.objects.upcoming(at).filter(patient=patient_id).order_by("starts_at", "id")
+    return [
+        PlannedCheckIn(
+            id=row.pk,
+            when=words.moment(days.local(row.starts_at, row.zone)),
+            at=row.starts_at,
+            minutes=row.minutes,
+            zone=row.zone,
+            by=row.staff_member.name,
+        )
+        for row in rows.select_related("staff_member")
+    ]
+
+
+def _age(born_on: date | None, today: date) -> str:
+    if born_on is None:
+        return ""
+    had_birthday = (today.month, today.day) >= (born_on.month, born_on.day)
+    return words.count(today.year - born_on.year - (not had_birthday), "year")

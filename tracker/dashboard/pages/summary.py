@@ -1,0 +1,166 @@
+"""A stored progress summary, put into words. Pure: figures in, what the page shows out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tracker.dashboard import words
+from tracker.dashboard.panels import Baseline
+
+_KINDS = {
+    "pain": "pain entry",
+    "daily": "daily log",
+    "response": "questionnaire",
+    "medication_use": "dose",
+    "journal": "journal entry",
+}
+_BASIS = {
+    "BEFORE_TREATMENT": "the 14 days before the first session",
+    "FIRST_DAYS": "the first 14 days of the measure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One measure: where it started, where it is, and what that means."""
+
+    label: str
+    unit: str
+    baseline: str
+    built: str
+    now: str
+    now_n: str
+    arrow: str
+    absolute: str
+    percent: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class MedicationRow:
+    """One medication in one week."""
+
+    name: str
+    taken: int
+    skipped: int
+    as_needed: int
+    unknown: int
+    dose: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryView:
+    """A week in words."""
+
+    week_on: date
+    heading: str
+    is_running: bool
+    through: str
+    logged: str
+    missed: str
+    entries: str
+    late: int
+    changes: Sequence[ChangeRow]
+    basis: str
+    medication: Sequence[MedicationRow]
+    sessions: Sequence[str]
+    alerts: int
+    algorithm: str
+
+
+def read(figures: str) -> SummaryView:
+    """Return the stored figures of a week as a page shows them."""
+    facts = json.loads(figures)
+    week, logged = facts["week"], facts["logged"]
+    starts_on, ends_on = date.fromisoformat(week["starts_on"]), date.fromisoformat(week["ends_on"])
+    return SummaryView(
+        week_on=starts_on,
+        heading=f"{words.short_day(starts_on)} to {words.day(ends_on)}",
+        is_running=not week["ended"],
+        through=words.day(date.fromisoformat(week["through_on"])),
+        logged=f"{logged['days_logged']} of {words.count(logged['days_expected'], 'day')}",
+        missed=words.listed([date.fromisoformat(on) for on in logged["days_missed"]]),
+        entries=", ".join(
+            words.count(n, _KINDS.get(kind, kind)) for kind, n in sorted(logged["entries"].items()) if n
+        ),
+        late=logged["late"],
+        changes=[_change(measure) for measure in facts["measures"]],
+        basis=_bases(facts["measures"]),
+        medication=[_medication(item, logged["days_expected"]) for item in facts["medication"]],
+        sessions=[_session(session) for session in facts["sessions"]],
+        alerts=facts["alerts"]["raised"],
+        algorithm=facts["algorithm"],
+    )
+
+
+def baselines(figures: str) -> Mapping[str, Baseline]:
+    """Return measure to baseline, for the chart."""
+    found = {}
+    for measure in json.loads(figures)["measures"]:
+        held = measure["baseline"]
+        if held:
+            found[measure["measure"]] = Baseline(
+                held["value"], date.fromisoformat(held["from"]), date.fromisoformat(held["to"])
+            )
+    return found
+
+
+def arrow(word: str, absolute: float) -> str:
+    """Return the way the number went; the word says what that means."""
+    if word == "about the same" or absolute == 0:
+        return "→"
+    return "↑" if absolute > 0 else "↓"
+
+
+def _change(measure: Mapping[str, Any]) -> ChangeRow:
+    baseline, now, change = measure["baseline"], measure["now"], measure["change"]
+    return ChangeRow(
+        label=measure["label"],
+        unit=measure["unit"],
+        baseline=words.number(baseline["value"]) if baseline else "none",
+        built=_built(baseline) if baseline else "",
+        now=words.number(now["value"]) if now else "too few",
+        now_n=f"n {now['n']}" if now else "",
+        arrow=arrow(change["word"], change["absolute"]) if change else "",
+        absolute=words.signed(change["absolute"]) if change else "n/a",
+        percent=f"{words.signed(change['percent'], 0)}\u00a0%"
+        if change and change["percent"] is not None
+        else "n/a",
+        word=change["word"] if change else "not enough to say",
+    )
+
+
+def _built(baseline: Mapping[str, Any]) -> str:
+    first, last = date.fromisoformat(baseline["from"]), date.fromisoformat(baseline["to"])
+    span = words.day(first) if first == last else f"{words.short_day(first)} to {words.day(last)}"
+    provisional = ", provisional" if baseline["provisional"] else ""
+    return f"{span}, n {baseline['n']}{provisional}"
+
+
+def _bases(measures: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the baselines of a table were built, each way once."""
+    codes = {m["baseline"]["basis"] for m in measures if m["baseline"]}
+    return " or ".join(_BASIS.get(code, code) for code in sorted(codes))
+
+
+def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:
+    dose = item["daily_mg"]
+    text = "not known"
+    if dose:
+        first, last = words.number(dose["first"]), words.number(dose["last"])
+        text = f"{first} mg" if first == last else f"{first} to {last} mg"
+    return MedicationRow(
+        name=str(item["medication"]).replace("-", " ").capitalize(),
+        taken=item["taken"],
+        skipped=item["skipped"],
+        as_needed=item["as_needed"],
+        unknown=max(0, days_expected - item["days_known"]),
+        dose=text,
+    )
+
+
+def _session(session: Mapping[str, Any]) -> str:
+    route = str(session["route"]).replace("_", " ").lower().replace("iv ", "IV ")
+    return f"{words.short_day(date.fromisoformat(session['local_on']))}: {route}, {words.number(session['dose_mg'])} mg"

@@ -1,0 +1,168 @@
+"""The dashboard's door: check the shape, make one call, answer."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from tracker.alerts import actions as alerts
+from tracker.audit import actions as audit
+from tracker.dashboard import words
+from tracker.dashboard.doors import page
+from tracker.dashboard.forms import CheckInForm
+from tracker.dashboard.pages.alerts import alert_box
+from tracker.dashboard.pages.caseload import caseload
+from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
+from tracker.lib import days
+from tracker.people import access, policy
+from tracker.people.access import Viewer
+from tracker.people.models import Patient, Role
+from tracker.people.policy import Action
+from tracker.reminders import actions as reminders
+
+
+@require_GET
+@page(Action.SEE_SELF)
+def home(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+    """The caseload for staff; a plain page for a patient or an administrator."""
+    if not policy.may(viewer.role, Action.SEE_CASELOAD):
+        kind = "administrator" if viewer.role == Role.ADMINISTRATOR else "patient"
+        return render(request, f"dashboard/{kind}_home.html", {"viewer": viewer})
+    _note(viewer, "caseload.read", at)
+    shown = caseload(viewer, request.GET.get("order", ""), at)
+    return render(request, "dashboard/caseload.html", {"viewer": viewer, "page": shown, "at": at})
+
+
+@require_GET
+@page(Action.SEE_CASELOAD)
+def open_alerts(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+    """The open alerts alone: a caseload that stays open on a screen asks for them again."""
+    _note(viewer, "alerts.read", at)
+    shown = {"alerts": alert_box(viewer, at), "polls": True}
+    return render(request, "dashboard/_alerts.html", shown)
+
+
+@require_POST
+@page(Action.ACKNOWLEDGE_ALERT)
+def acknowledge(request: HttpRequest, viewer: Viewer, at: datetime, alert_id: UUID) -> HttpResponse:
+    """Take an alert on; whoever comes second is told who was first."""
+    try:
+        alerts.acknowledge(alert_id=alert_id, viewer=viewer, at=at)
+    except alerts.AlreadyAcknowledgedError as first:
+        when = words.moment(days.local(first.at, viewer.zone))
+        messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
+    else:
+        messages.success(request, "Acknowledged. The alert is in your name now.")
+    return _back(request, viewer)
+
+
+@require_GET
+@page(Action.SEE_CASELOAD)
+def patient(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
+    """A patient's page. What is not the viewer's looks as if it did not exist."""
+    opened = _open(viewer, patient_id, "patient", at)
+    return _patient_page(request, viewer, opened, CheckInForm(today=_today(opened, at)), at)
+
+
+@require_POST
+@page(Action.PLAN_CHECK_IN)
+def plan_check_in(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
+    """Plan a telehealth check-in; a mistake comes back with the form."""
+    opened = _open(viewer, patient_id, "plan_check_in", at)
+    form = CheckInForm(request.POST, today=_today(opened, at))
+    if form.is_valid() and _plan(request, viewer, opened, form, at):
+        return redirect("dashboard:patient", patient_id)
+    return _patient_page(request, viewer, opened, form, at, status=422)
+
+
+@require_POST
+@page(Action.PLAN_CHECK_IN)
+def cancel_check_in(
+    request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID, check_in_id: UUID
+) -> HttpResponse:
+    """Cancel a planned check-in; the patient is told."""
+    _open(viewer, patient_id, "cancel_check_in", at)
+    reminders.cancel_check_in(viewer=viewer, check_in_id=check_in_id, at=at)
+    messages.success(request, "The check-in is cancelled. The patient is told in the app.")
+    return redirect("dashboard:patient", patient_id)
+
+
+def _plan(request: HttpRequest, viewer: Viewer, patient: Patient, form: CheckInForm, at: datetime) -> bool:
+    starts_at = form.starts_at(patient.zone)
+    try:
+        reminders.plan_check_in(
+            viewer=viewer,
+            patient=patient,
+            starts_at=starts_at,
+            minutes=form.cleaned_data["minutes"],
+            at=at,
+        )
+    except reminders.InThePastError:
+        form.add_error("on", "That time has passed where the patient lives.")
+    except reminders.AlreadyPlannedError:
+        form.add_error("time", "There is a check-in at that time already.")
+    else:
+        # The clock of the night that clocks change may differ from what was typed: say what was planned.
+        when = words.moment(days.local(starts_at, patient.zone))
+        messages.success(request, f"Check-in planned for {when} ({patient.zone}).")
+    return not form.errors
+
+
+def _patient_page(
+    request: HttpRequest, viewer: Viewer, patient: Patient, form: CheckInForm, at: datetime, status: int = 200
+) -> HttpResponse:
+    shown = patient_page(
+        viewer,
+        patient,
+        chosen=request.GET.get("range", DEFAULT_RANGE),
+        week=_week(request.GET.get("week", "")),
+        at=at,
+    )
+    return render(
+        request,
+        "dashboard/patient.html",
+        {"viewer": viewer, "page": shown, "form": form, "at": at},
+        status=status,
+    )
+
+
+def _open(viewer: Viewer, patient_id: UUID, why: str, at: datetime) -> Patient:
+    return access.open_chart(viewer, patient_id, why=f"dashboard/{why}", at=at)
+
+
+def _today(patient: Patient, at: datetime) -> date:
+    return days.local_day(at, patient.zone)
+
+
+def _note(viewer: Viewer, action: str, at: datetime) -> None:
+    audit.note(
+        actor=viewer.actor,
+        action=action,
+        subject="dashboard",
+        clinic_id=viewer.clinic_id,
+        at=at,
+        detail={"patients": len(viewer.patients)},
+    )
+
+
+def _week(text: str) -> date | None:
+    try:
+        return days.week_start(date.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _back(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """To the page that the button stood on: a patient of the viewer's, or the caseload."""
+    try:
+        patient_id = UUID(request.POST.get("back", ""))
+    except ValueError:
+        return redirect("dashboard:home")
+    return (
+        redirect("dashboard:patient", patient_id)
+        if patient_id in viewer.patients
+        else redirect("dashboard:home")
+    )
