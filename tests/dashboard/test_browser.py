@@ -1,0 +1,216 @@
+"""A clinician's morning in a real browser, against a real web server: by keyboard, narrow, without script."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server with the stage set."""
+
+    url: str
+    email: str
+    password: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(150):
+        assert process.poll() is None, "the web server has ended"
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the web server did not answer in 15 s")
+
+
+@pytest.fixture
+def site(fresh_database: Callable[[], dict[str, str]]) -> Iterator[Site]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    env = {**os.environ, **fresh_database(), "PUBLIC_URL": url, "DJANGO_SETTINGS_MODULE": "backend.settings"}
+    staged = subprocess.run(
+        [sys.executable, "-m", "tests.dashboard.stage"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert staged.returncode == 0, staged.stderr
+    command = [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+        *("--no-ws", "backend.wsgi:application"),
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as web:
+        try:
+            wait_for(f"{url}/accounts/login/", web)
+            yield Site(url, **json.loads(staged.stdout.splitlines()[-1]))
+        finally:
+            web.terminate()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+def sign_in(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    page.get_by_label("Email").fill(site.email)
+    page.get_by_label("Password").fill(site.password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="1 patient")).to_be_visible()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the element with this name has the focus, as somebody without a mouse would."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()"
+        )
+        if focused.startswith(name):
+            return
+    raise AssertionError(f"{name} cannot be reached by keyboard")
+
+
+def test_a_nurse_sees_the_alert_and_acknowledges_it_by_keyboard(site, browser):
+    page = browser.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda problem: faults.append(str(problem)))
+    sign_in(page, site)
+    expect(page.get_by_role("heading", name="1 open alert")).to_be_visible()
+    expect(page.get_by_text("PHQ-9 item 9")).to_be_visible()
+
+    tab_to(page, "Acknowledge: Ada")
+    ring = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    page.keyboard.press("Enter")
+
+    assert ring == "solid"
+    expect(page.get_by_text("Acknowledged. The alert is in your name now.")).to_be_visible()
+    expect(page.get_by_role("heading", name="No open alerts")).to_be_visible()
+    assert faults == []
+
+
+def test_a_page_left_open_learns_of_a_new_alert_by_itself(site, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page, site)
+    other = context.new_page()
+    other.goto(site.url)
+    other.get_by_role("button", name="Acknowledge: Ada").click()
+    expect(other.get_by_role("heading", name="No open alerts")).to_be_visible()
+
+    page.clock.run_for(61_000)
+
+    expect(page.get_by_role("heading", name="No open alerts")).to_be_visible()
+    assert page.title().startswith("Caseload")
+
+
+def test_no_page_is_wider_than_its_screen(site, browser):
+    page = browser.new_page()
+    sign_in(page, site)
+    pages = [page.url]
+    page.get_by_role("rowheader", name="Ada").get_by_role("link").click()
+    expect(page.get_by_role("img", name="Pain: average pain")).to_be_visible()
+    pages.append(page.url)
+
+    for width in (320, 360, 721, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        for address in pages:
+            page.goto(address)
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width, (address, width)
+
+
+def test_everything_works_without_script(site, browser):
+    page = browser.new_page(java_script_enabled=False)
+    sign_in(page, site)
+
+    page.get_by_role("rowheader", name="Ada").get_by_role("link").click()
+    page.get_by_role("link", name="4 weeks").click()
+    expect(page.get_by_role("link", name="4 weeks")).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Acknowledge: Ada").click()
+
+    expect(page.get_by_text("The alert is in your name now.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+
+
+# WCAG 2.1: text against what is behind it, and its AA limits.
+CONTRAST = """
+() => {
+  const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const read = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = read(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] === 1) return colour.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const box = element.getBoundingClientRect();
+    if (!own || !box.width || !box.height) continue;
+    const style = getComputedStyle(element);
+    const colour = read(element.namespaceURI.endsWith("svg") ? style.fill : style.color).slice(0, 3);
+    const [a, b] = [light(colour), light(behind(element))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const large = parseFloat(style.fontSize) >= 24;
+    if (ratio < (large ? 3 : 4.5)) poor.push(`${element.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}
+"""
+
+
+def test_every_text_stands_out_from_its_ground_in_light_and_dark(site, browser):
+    page = browser.new_page()
+    page.goto(site.url)
+    assert poor(page) == []
+    sign_in(page, site)
+    assert poor(page) == []
+    page.get_by_role("rowheader", name="Ada").get_by_role("link").click()
+    expect(page.get_by_role("img", name="Pain: average pain")).to_be_visible()
+
+    assert poor(page) == []
+
+
+def poor(page: Page) -> list[str]:
+    """The texts of a page that are hard to read, in either scheme."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {text}" for text in page.evaluate(CONTRAST)]
+    return found

@@ -1,0 +1,237 @@
+"""The caseload: who needs me and why first."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import make
+from tests.dashboard.conftest import NOW, sign_in, text
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.outbox.models import Message
+from tracker.people import access
+from tracker.reminders import actions as reminders
+
+POSITIVE: list[int | None] = [1, 1, 1, 1, 1, 1, 1, 1, 2]
+
+
+def week(value: int, *, ends, item: str = "pain_avg", days: int = 7) -> list[dict[str, Any]]:
+    return [
+        make.record("daily", {item: value}, recorded_at=(ends - timedelta(days=n)).isoformat())
+        for n in range(days)
+    ]
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'role="rowheader"><a [^>]+>([^<]+)<', page)
+
+
+def test_the_team_sees_its_patients_and_nobody_elses(world, ben):
+    page = text(ben.get("/"))
+
+    assert "1 patient" in page
+    assert "Ada" in page
+    assert "Bea" not in page
+    assert "Gus" not in page
+
+
+def test_a_worrying_answer_stands_at_the_top_with_both_times(world, ben, send):
+    answered = NOW - timedelta(hours=14)
+    send(world.ada, make.phq9(POSITIVE, recorded_at=answered.isoformat()))
+
+    page = text(ben.get("/"))
+
+    assert "1 open alert" in page
+    assert "Urgent" in page
+    assert "PHQ-9 item 9" in page
+    assert "Answered 14 h ago , Sun 1 Mar 2026, 21:00 ; reached us Mon 2 Mar 2026, 11:00" in page
+    assert "Open alert: urgent" in page
+
+
+def test_one_time_is_enough_where_the_two_agree(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
+
+    assert "reached us" not in text(ben.get("/"))
+
+
+def test_a_time_is_the_patients_own(world, clock, ben, send):
+    with walls.clinic(world.clinic.pk):
+        type(world.ada).objects.filter(pk=world.ada.pk).update(zone="America/New_York")
+    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
+
+    assert "Mon 2 Mar 2026, 04:55" in text(ben.get("/"))
+
+
+def test_answers_that_were_old_on_arrival_are_folded_but_stay_open(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(days=30)).isoformat()))
+
+    answer = ben.get("/")
+
+    assert "No open alerts about recent answers" in text(answer)
+    assert "1 open about answers older than 7 days on arrival: Ada (1)" in text(answer)
+    assert answer.content.count(b"Acknowledge</button>") == 1
+
+
+def test_acknowledging_puts_the_alert_in_ones_name(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE))
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+
+    answer = ben.post(f"/alerts/{alert.pk}/acknowledge/", follow=True)
+
+    assert answer.redirect_chain == [("/", 302)]
+    assert "Acknowledged. The alert is in your name now." in text(answer)
+    assert "No open alerts" in text(answer)
+    with walls.clinic(world.clinic.pk):
+        alert.refresh_from_db()
+    assert (alert.acknowledged_by_id, alert.acknowledged_at) == (world.ben.user_id, NOW)
+
+
+def test_the_second_clinician_is_told_who_was_first(world, clock, ben, send):
+    send(world.ada, make.phq9(POSITIVE))
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+    ben.post(f"/alerts/{alert.pk}/acknowledge/")
+    clock.shift(120)
+
+    answer = sign_in(world.dan.user).post(
+        f"/alerts/{alert.pk}/acknowledge/", {"back": str(world.ada.pk)}, follow=True
+    )
+
+    assert answer.redirect_chain == [(f"/patients/{world.ada.pk}/", 302)]
+    assert "Ben acknowledged this alert first, on Mon 2 Mar 2026, 11:00." in text(answer)
+    with walls.clinic(world.clinic.pk):
+        alert.refresh_from_db()
+    assert alert.acknowledged_by_id == world.ben.user_id
+
+
+def test_a_stranger_cannot_acknowledge_and_learns_nothing(world, cleo, send):
+    send(world.ada, make.phq9(POSITIVE))
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+
+    answer = cleo.post(f"/alerts/{alert.pk}/acknowledge/")
+
+    assert answer.status_code == 404
+    assert cleo.get("/alerts/").content.count(b"<li") == 0
+    with walls.clinic(world.clinic.pk):
+        alert.refresh_from_db()
+    assert alert.acknowledged_at is None
+
+
+def test_after_acknowledging_nobody_is_sent_to_a_page_of_others(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE))
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+
+    for back in (str(world.bea.pk), "https://example.org/", "//example.org"):
+        answer = ben.post(f"/alerts/{alert.pk}/acknowledge/", {"back": back})
+        assert answer["Location"] == "/"
+
+
+def test_the_open_alerts_can_be_asked_for_alone(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE))
+
+    answer = ben.get("/alerts/")
+
+    assert answer.content.count(b'<li class="alert') == 1
+    assert b"<html" not in answer.content
+
+
+def test_change_is_said_with_number_arrow_and_word(world, ben, send):
+    send(world.ada, *week(4, ends=NOW - timedelta(days=50)), *week(7, ends=NOW))
+
+    page = text(ben.get("/"))
+
+    assert "4 → to 7 ↑ +3 worse Average pain, 7 days" in page
+    assert "Worse: pain" in page
+
+
+def test_an_old_value_is_never_passed_off_as_current(world, ben, send):
+    send(world.ada, *week(4, ends=NOW - timedelta(days=60)), *week(9, ends=NOW - timedelta(days=20)))
+
+    page = text(ben.get("/"))
+
+    assert "was 9, 20 days ago" in page
+    assert "Silent for 20 days" in page
+    assert "worse" not in page.lower()
+
+
+def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
+    send(world.ada, make.record("journal", {"text": "A quiet day.", "share": "none"}))
+
+    page = text(ben.get("/"))
+
+    assert "today" in page
+    assert "Silent" not in page
+    assert "A quiet day" not in page
+
+
+def test_a_patient_without_entries_is_said_to_have_none(world, ben):
+    page = text(ben.get("/"))
+
+    assert "No entry yet for 56 days" in page
+    assert "none yet" in page
+
+
+def test_the_next_check_in_is_shown_in_the_patients_time(world, ben):
+    viewer = access.enter(world.ben.user_id, NOW)
+    for days in (2, 1):
+        reminders.plan_check_in(
+            viewer=viewer, patient=world.ada, starts_at=NOW + timedelta(days=days), minutes=20, at=NOW
+        )
+    walls.leave()
+
+    assert "Tue 3 Mar, 11:00" in text(ben.get("/"))
+
+
+def test_patients_can_be_put_in_other_orders(world, ben, send):
+    zoe = make.patient(world.clinic, "zoe", world.team)
+    send(zoe, make.phq9(POSITIVE))
+    send(world.ada, make.pain(3))
+    walls.leave()
+
+    def order(key: str) -> list[str]:
+        return names(ben.get("/", {"order": key}).content.decode())
+
+    assert order("") == order("need") == order("nonsense") == ["Zoe", "Ada"]
+    assert order("name") == ["Ada", "Zoe"]
+
+
+def test_who_has_left_is_no_longer_in_the_list(world, ben):
+    with walls.clinic(world.clinic.pk):
+        type(world.ada).objects.filter(pk=world.ada.pk).update(left_on=NOW.date())
+
+    assert names(ben.get("/").content.decode()) == []
+
+
+def test_the_caseload_costs_eight_statements_whatever_its_size(world, ben, send):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert ben.get("/").status_code == 200
+        return len(queries)
+
+    send(world.ada, make.phq9(POSITIVE), make.pain(4))
+    few = cost()
+    for n in range(12):
+        patient = make.patient(world.clinic, f"p{n}", world.team)
+        send(patient, make.phq9(POSITIVE), make.daily(), make.pain(n % 10))
+    walls.leave()
+
+    assert few == cost() <= 8
+
+
+def test_no_message_of_the_page_names_the_patient(world, ben, send):
+    send(world.ada, make.phq9(POSITIVE))
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+        assert Message.objects.exists()
+
+    answer = ben.post(f"/alerts/{alert.pk}/acknowledge/")
+
+    cookies = " ".join(cookie.value for cookie in answer.cookies.values())
+    assert "Ada" not in cookies
+    assert "PHQ" not in cookies

@@ -1,0 +1,258 @@
+"""A patient's page: the timeline, the summary, entries, check-ins."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import make
+from tests.dashboard.conftest import NOW, text
+from tracker.lib import walls
+from tracker.people import access
+from tracker.progress import actions as progress
+from tracker.records import actions as records
+from tracker.reminders.models import CheckIn
+
+
+def at(days_ago: float) -> str:
+    return (NOW - timedelta(days=days_ago)).isoformat()
+
+
+def diary(days: int, *, last: int = 0) -> list[dict[str, Any]]:
+    """A daily log, a dose and now and then a questionnaire."""
+    items: list[dict[str, Any]] = []
+    for n in range(last, last + days):
+        items.append(make.record("daily", {"pain_avg": n % 10, "mood": 5}, recorded_at=at(n)))
+        dose = {"medication": "venlafaxine", "outcome": "taken", "dose_value": 75.0, "dose_unit": "mg"}
+        items.append(make.record("medication_use", dose, recorded_at=at(n + 0.1)))
+        if n % 14 == 0:
+            items.append(make.phq9(recorded_at=at(n + 0.2)))
+    return items
+
+
+def summarise(world: make.World) -> None:
+    progress.refresh(clinic_id=world.clinic.pk, patient_id=world.ada.pk, at=NOW)
+    walls.leave()
+
+
+@pytest.fixture
+def path(world: make.World) -> str:
+    return f"/patients/{world.ada.pk}/"
+
+
+def test_the_timeline_is_drawn_with_pain_mood_dose_and_scores(ben, path, world, send):
+    send(world.ada, *diary(40))
+
+    page = ben.get(path).content.decode()
+
+    titles = re.findall(r"<title id=[^>]+>([^<]+)</title>", page)
+    assert titles == ["Pain: average pain", "Mood", "Dose of venlafaxine", "PHQ-9"]
+    assert page.count('role="img"') == 4
+    assert page.count("<caption>") == 4
+
+
+def test_the_ranges_are_links_and_the_chosen_one_is_marked(ben, path, world, send):
+    send(world.ada, *diary(200))
+
+    spans = {key: text(ben.get(path, {"range": key})) for key in ("4w", "3m", "all", "nonsense")}
+
+    assert "3 Feb 2026 to 2 Mar 2026" in spans["4w"]
+    assert "2 Dec 2025 to 2 Mar 2026" in spans["3m"]
+    assert "2 Dec 2025 to 2 Mar 2026" in spans["nonsense"]
+    assert "15 Aug 2025 to 2 Mar 2026" in spans["all"]
+    assert (
+        '<a href="?range=4w#timeline" aria-current="true">' in ben.get(path, {"range": "4w"}).content.decode()
+    )
+
+
+def test_a_record_that_ended_long_ago_says_so(ben, path, world, send):
+    send(world.ada, *diary(20, last=60))
+
+    page = text(ben.get(path))
+
+    assert "to 1 Jan 2026. The record ends there, 60 days ago: nothing here is about today" in page
+
+
+def test_treatment_sessions_are_marked(ben, path, world, send):
+    send(world.ada, *diary(40))
+    viewer = access.enter(world.ben.user_id, NOW)
+    records.record_session(
+        viewer=viewer, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
+        dose_mg=Decimal(35), at=NOW,
+    )  # fmt: skip
+    walls.leave()
+
+    page = ben.get(path).content.decode()
+
+    assert page.count('class="session"') == 4
+    assert "20 Feb 2026: IV infusion, 35 mg" in page
+
+
+def test_the_newest_summary_is_shown_and_older_weeks_are_a_link_away(ben, path, world, send):
+    send(world.ada, *diary(40))
+    summarise(world)
+
+    newest, older = ben.get(path), ben.get(path, {"week": "2026-02-09"})
+
+    assert "2 Mar to 8 Mar 2026" in text(newest)
+    assert "so far, up to 2 Mar 2026" in text(newest)
+    assert "week=2026-02-23#summary" in newest.content.decode()
+    assert "9 Feb to 15 Feb 2026 an older week" in text(older)
+    assert "7 of 7 days" in text(older)
+
+
+@pytest.mark.parametrize("week", ["nonsense", "9999-12-31", "0001-01-01", "2026-13-40", "1999-01-04"])
+def test_a_week_without_a_summary_is_no_fault(ben, path, world, send, week):
+    send(world.ada, *diary(10))
+    summarise(world)
+
+    assert ben.get(path, {"week": week}).status_code == 200
+
+
+def test_a_patient_without_anything_has_a_page(ben, path):
+    page = text(ben.get(path))
+
+    assert "Nothing has been recorded yet." in page
+    assert "No summary yet." in page
+
+
+def test_a_journal_is_private_and_its_text_is_never_shown(ben, path, world, send):
+    send(
+        world.ada,
+        make.record("journal", {"text": "What nobody may read.", "share": "none", "mood": 4}),
+        make.record("journal", {"text": "What the team may know.", "share": "entry"}),
+    )
+
+    page = text(ben.get(path))
+
+    assert "Journal entry, private; mood 4 of 10" in page
+    assert "Journal entry, shared with the care team" in page
+    assert "What nobody" not in page
+
+
+def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
+    send(
+        world.ada,
+        make.record("pain", {"intensity": 6, "worst": 8}),
+        make.phq9([2, 2, 2, 2, 2, 2, 2, 2, 0]),
+        make.phq9([2, None, None, None, None, None, None, None, 0], recorded_at=at(1)),
+        make.record(
+            "medication_use",
+            {"medication": "venlafaxine", "outcome": "skipped", "reason": "forgot"},
+            recorded_at=at(3),
+        ),
+        make.record("daily", {"safe_today": True, "sleep_hours": 6.5}),
+    )
+
+    page = text(ben.get(path))
+
+    assert "Pain 6 of 10, worst 8" in page
+    assert "Patient Health Questionnaire" in page
+    assert ": 16 (" in page
+    assert "incomplete" in page
+    assert "venlafaxine, skipped (forgot)" in page
+    assert "arrived 3 days later" in page
+    assert "thoughts of self-harm: yes" in page
+
+
+def test_a_removed_entry_is_gone(ben, path, world, send):
+    entry = make.pain(9)
+    send(world.ada, entry)
+    send(world.ada, make.record("pain", None, id=entry["id"], revision=2, removed=True))
+
+    assert "9 of 10" not in text(ben.get(path))
+
+
+def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, send):
+    send(world.ada, make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+
+    page = ben.get(path).content.decode()
+
+    assert "1 open alert" in page
+    assert f'name="back" value="{world.ada.pk}"' in page
+
+
+def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
+    with walls.clinic(world.clinic.pk):
+        type(world.ada).objects.filter(pk=world.ada.pk).update(zone="America/New_York")
+
+    answer = ben.post(
+        f"{path}check-ins/", {"on": "2026-03-04", "time": "09:30", "minutes": "30"}, follow=True
+    )
+
+    assert answer.redirect_chain == [(path, 302)]
+    assert "Check-in planned for Wed 4 Mar 2026, 09:30 (America/New_York)." in text(answer)
+    with walls.clinic(world.clinic.pk):
+        planned = CheckIn.objects.get()
+    assert (planned.starts_at.isoformat(), planned.minutes) == ("2026-03-04T14:30:00+00:00", 30)
+
+
+def test_a_missing_hour_is_planned_after_the_gap_and_said(ben, path):
+    answer = ben.post(
+        f"{path}check-ins/", {"on": "2026-03-29", "time": "02:30", "minutes": "20"}, follow=True
+    )
+
+    assert "Check-in planned for Sun 29 Mar 2026, 03:00 (Europe/Amsterdam)." in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"on": "2026-03-01", "time": "09:30", "minutes": "20"}, "That time has passed"),
+        ({"on": "2026-03-04", "time": "09:30", "minutes": "241"}, "less than or equal to 240"),
+        ({"on": "soon", "time": "09:30", "minutes": "20"}, "Enter a valid date"),
+        ({"on": "9999-12-31", "time": "23:59", "minutes": "20"}, "too far ahead"),
+        ({"on": "2026-03-02", "time": "10:59", "minutes": "20"}, "That time has passed"),
+        ({"on": "0001-01-01", "time": "00:00", "minutes": "20"}, "That time has passed"),
+        ({}, "This field is required"),
+    ],
+)
+def test_a_mistake_comes_back_with_the_form(ben, path, world, sent, told):
+    answer = ben.post(f"{path}check-ins/", sent)
+
+    assert answer.status_code == 422
+    assert told in text(answer)
+    assert "Not planned." in text(answer)
+    with walls.clinic(world.clinic.pk):
+        assert not CheckIn.objects.exists()
+
+
+def test_the_same_time_is_not_planned_twice(ben, path, world):
+    sent = {"on": "2026-03-04", "time": "09:30", "minutes": "20"}
+    ben.post(f"{path}check-ins/", sent)
+
+    answer = ben.post(f"{path}check-ins/", sent)
+
+    assert answer.status_code == 422
+    assert "There is a check-in at that time already." in text(answer)
+
+
+def test_a_check_in_can_be_cancelled(ben, path, world):
+    ben.post(f"{path}check-ins/", {"on": "2026-03-04", "time": "09:30", "minutes": "20"})
+    with walls.clinic(world.clinic.pk):
+        planned = CheckIn.objects.get()
+    assert "Wed 4 Mar 2026, 09:30" in text(ben.get(path))
+
+    answer = ben.post(f"{path}check-ins/{planned.pk}/cancel/", follow=True)
+
+    assert "The check-in is cancelled." in text(answer)
+    assert "None planned." in text(answer)
+
+
+def test_the_page_costs_twelve_statements_whatever_the_length_of_the_record(ben, path, world, send):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert ben.get(path, {"range": "all"}).status_code == 200
+        return len(queries)
+
+    send(world.ada, *diary(5))
+    summarise(world)
+    few = cost()
+    send(world.ada, *diary(100, last=5), make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 1]))
+    summarise(world)
+
+    assert few == cost() <= 12
