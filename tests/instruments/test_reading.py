@@ -56,6 +56,16 @@ def test_a_good_file_becomes_a_form():
             "linkId: stem",
             "line 9: items[2].linkId: 'stem' is what stands above the items; choose another",
         ),
+        (
+            "title: {en: Our own}",
+            "title: {nl: Van ons}",
+            "line 4: title: needs en, the language that staff read; others may stand beside it",
+        ),
+        (
+            "label: {en: Our own}",
+            "label: {nl: Van ons}",
+            "line 15: scoring.scores[1].label: lacks the language en, which the title has",
+        ),
         ("linkId: b", "linkId: a", "line 9: items[2].linkId: 'a' names more than one item"),
         ("n: 2", "n: 1", "line 9: items[2].n: 1 names more than one item"),
         (

@@ -275,3 +275,17 @@ def test_the_provisional_pattern_of_pcl_5(endorsed, met):
     answers = {f"q{n:02d}": 2 if n in endorsed else 1 for n in range(1, 21)}
 
     assert scoring.screens(catalogue.latest("pcl-5"), answers) == met
+
+
+@pytest.mark.parametrize("code", ["phq-9", "gad-7", "peg", "who-5", "isi", "whodas-2-12", "scl-90-r-esm"])
+def test_a_plain_form_takes_the_short_way(code):
+    """Its results are made beforehand: the same answers give the very same object."""
+    answers = all_at(catalogue.latest(code), 1)
+
+    assert scored(code, answers) is scored(code, dict(answers))
+
+
+def test_phq_9_takes_the_short_way_with_item_10_too():
+    answers = adding_up_to("phq-9", 27) | {"/69722-7": 3}
+
+    assert scored("phq-9", answers) is scored("phq-9", dict(answers))

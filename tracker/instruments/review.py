@@ -80,6 +80,8 @@ def _wording(form: Form) -> Iterator[Fault]:
             yield ("items", at), "has no text, though the terms allow shipping the wording"
     if not form.terms.wording_may_ship and form.stem:
         yield ("stem",), "the terms do not allow shipping the wording: leave stem out"
+    if "en" not in form.title:
+        yield ("title",), "needs en, the language that staff read; others may stand beside it"
     for path, words in _all_words(form):
         lacking = sorted(set(form.title) - set(words))
         if lacking:
@@ -90,6 +92,10 @@ def _all_words(form: Form) -> Iterator[tuple[Path, dict[str, str]]]:
     for at, item in enumerate(form.items):
         if item.text:
             yield ("items", at, "text"), item.text
+        if item.measure:
+            yield ("items", at, "measure", "label"), item.measure.label
+    for at, rule in enumerate(form.scoring.scores):
+        yield ("scoring", "scores", at, "label"), rule.label
     if form.stem:
         yield ("stem",), form.stem
     for name, options in form.option_sets.items():
