@@ -1,7 +1,9 @@
 """A pid file is believed only while it names the very process that we started."""
 
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,21 @@ def test_sweeping_leaves_a_stranger_with_the_same_pid_alone(
 
     assert stranger.poll() is None
     assert not place.pid_file("web").exists()
+
+
+@pytest.mark.parametrize(("program", "stays"), [("sleep", False), ("postgres", True)])
+def test_a_database_lock_is_dropped_only_where_its_pid_is_no_database(
+    tmp_path: Path, program: str, stays: bool
+):
+    named = Path(shutil.copy("/bin/sleep", tmp_path / program))
+    process = subprocess.Popen([str(named), "60"])
+    while Path(f"/proc/{process.pid}/comm").read_text().strip() != program:
+        time.sleep(0.01)  # for a moment after its birth it still bears our name
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{process.pid}\n{tmp_path}\n")
+
+    dev.drop_stale_lock(tmp_path)
+    process.kill()
+    process.wait()
+
+    assert lock.exists() is stays
