@@ -8,3 +8,8 @@ urlpatterns = [
     path("_allauth/", include("allauth.headless.urls")),
     path("", include("tracker.dashboard.urls")),
 ]
+
+handler400 = "backend.errors.bad_request"
+handler403 = "backend.errors.forbidden"
+handler404 = "backend.errors.not_found"
+handler500 = "backend.errors.broken"

@@ -7,12 +7,16 @@ Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the s
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from psycopg import sql
 
 from backend import env
@@ -67,13 +71,13 @@ def _connect_as(user: object, password: object, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def template_database(django_db_blocker: pytest.FixtureRequest) -> Iterator[str]:
+def template_database(django_db_blocker: Any) -> Iterator[str]:
     """A migrated database that nobody is connected to, to make others from."""
     settings = connections["default"].settings_dict
     app = (settings["USER"], settings["PASSWORD"])
     name = f"template_{secrets.token_hex(4)}"
     _create(name)
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with django_db_blocker.unblock():
         _connect_as(OWNER["USER"], OWNER["PASSWORD"], name)
         call_command("migrate", verbosity=0)
         call_command("grant", role=app[0], verbosity=0)
@@ -84,15 +88,15 @@ def template_database(django_db_blocker: pytest.FixtureRequest) -> Iterator[str]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(template_database: str, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[None]:
     """Every test of the session runs in its own transaction of one database, as the application's role."""
     settings = connections["default"].settings_dict
     name = f"test_{secrets.token_hex(4)}"
     _create(name, template_database)
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with django_db_blocker.unblock():
         _connect_as(settings["USER"], settings["PASSWORD"], name)
     yield
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with django_db_blocker.unblock():
         connections["default"].close()
     _drop(name)
 
@@ -116,9 +120,45 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
         _drop(name)
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_to_sign_in_yet() -> None:
+    """The limits on sign-in count per minute; each test begins with none used."""
+    cache.clear()
+
+
 @pytest.fixture
 def world(db: None) -> Iterator[make.World]:
     """A clinic at work: Ada, Ben, Cleo and the others. No wall is set when the test begins."""
     yield make.world()
     if not connections["default"].needs_rollback:
         walls.leave()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A database of its own that real processes share with the test, and where their mail goes."""
+
+    world: make.World
+    environment: dict[str, str]
+    mail: Path
+
+
+@pytest.fixture
+def live(
+    fresh_database: Callable[[], dict[str, str]], django_db_blocker: Any, tmp_path: Path
+) -> Iterator[Live]:
+    """Transactions really end here, and other processes see what was committed."""
+    settings = connections["default"].settings_dict
+    before = settings["NAME"]
+    environment = fresh_database()
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    # Valkey's numbered databases keep the queues of two tests apart.
+    queue = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{1 + secrets.randbelow(15)}").geturl()
+    with django_db_blocker.unblock():
+        name = urlsplit(environment["DATABASE_URL"]).path.lstrip("/")
+        _connect_as(settings["USER"], settings["PASSWORD"], name)
+        with transaction.atomic():
+            world = make.world()
+        yield Live(world, environment | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}, mail)
+        _connect_as(settings["USER"], settings["PASSWORD"], before)

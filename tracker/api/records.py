@@ -18,7 +18,6 @@ from tracker.people.access import NotYoursError, Viewer
 from tracker.people.policy import Action
 from tracker.records import held, listing
 from tracker.records.kinds import KINDS
-from tracker.records.shapes import Record
 from tracker.sync import intake
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -93,7 +92,7 @@ class Records(Door):
 
     @extend_schema(
         operation_id="records_add",
-        request=Record,
+        request=shapes.OneRecord,
         responses={200: shapes.RecordReply, 201: shapes.RecordReply, 409: shapes.Problem, **_PROBLEMS},
     )
     def post(self, request: Request) -> Response:
@@ -119,7 +118,7 @@ class OneRecord(Door):
 
     @extend_schema(
         operation_id="records_amend",
-        request=Record,
+        request=shapes.OneRecord,
         responses={200: shapes.RecordReply, 409: shapes.Problem, **_PROBLEMS},
     )
     def put(self, request: Request, record_id: UUID) -> Response:

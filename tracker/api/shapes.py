@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from tracker.records.shapes import Daily, Id, Instant, Journal, MedicationUse, Pain, Record, Response, Shape
 
@@ -35,6 +35,10 @@ class PushRecords(BaseModel):
     key: str
     device: UUID
     records: list[Record]
+
+
+class OneRecord(RootModel[Record]):
+    """One record as a phone writes it."""
 
 
 class HeldRecord(BaseModel):

@@ -36,14 +36,14 @@ def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: f
     """
     rows, mapping = diary.load()
     found = diary.records(rows, mapping)
-    phone = Phone(url, email, password, patience_s=patience_s)
     verdicts: dict[str, int] = {}
-    for key, batch in batches(found, BATCH):
-        for result in phone.push(key, str(diary.DEVICE), batch):
-            if result["status"] not in {"stored", "replayed"}:
-                raise RefusedError(f"{result['status']} {result.get('code')} {result.get('field')}")
-            verdicts[result["status"]] = verdicts.get(result["status"], 0) + 1
-        say(f"real diary: {sum(verdicts.values())} of {len(found)} records")
+    with Phone(url, email, password, patience_s=patience_s) as phone:
+        for key, batch in batches(found, BATCH):
+            for result in phone.push(key, str(diary.DEVICE), batch):
+                if result["status"] not in {"stored", "replayed"}:
+                    raise RefusedError(f"{result['status']} {result.get('code')} {result.get('field')}")
+                verdicts[result["status"]] = verdicts.get(result["status"], 0) + 1
+            say(f"real diary: {sum(verdicts.values())} of {len(found)} records")
     return verdicts
 
 

@@ -34,6 +34,12 @@ class Phone:
             raise RefusedError(f"sign-in answered {answer.status_code}")
         self.http.headers["X-Session-Token"] = answer.json()["meta"]["session_token"]
 
+    def __enter__(self) -> "Phone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
     def _until_answered(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """Send until somebody answers. 5xx and 429 mean: nothing was stored, try again."""
         started, pause, broken = time.monotonic(), 0.2, 0

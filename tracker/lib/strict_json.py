@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 DEEPEST = 32
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])")
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _LONGEST_NUMBER = 400
 
 

@@ -1,0 +1,128 @@
+"""Nothing that a client sends is answered with a 500, and no value is echoed."""
+
+import json
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+
+
+@pytest.fixture
+def phone(world) -> Phone:
+    return Phone(world.ada.user)
+
+
+BODIES = [
+    b"", b"null", b"[]", b"{", b"\xff", b'{"key": 1e400}', b'{"a":1,"a":2}', b'"\\u0000"', b"[" * 5000,
+    b'{"key": "k"}', json.dumps({"key": "k" * 100, "device": "x", "records": []}).encode(),
+    json.dumps({"key": "longenough", "device": "0191d6a0-0000-7000-8000-000000000001", "records": 5}).encode(),
+    json.dumps({"key": "longenough", "device": "0191d6a0-0000-7000-8000-000000000001", "records": [], "role": "x"}).encode(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("route", ["sync/push", "records", "devices"])
+def test_a_body_that_cannot_be_taken_is_refused_as_a_problem(phone, route, body):
+    answer = phone.call("POST", route, body)
+
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert {"type", "title", "status", "code", "detail", "request_id"} <= set(answer.json())
+
+
+ITEMS = [
+    None, 5, "x", [], {}, {"kind": None}, {"kind": "pain", "id": 5}, {"kind": ["pain"]},
+    make.pain(True), make.pain("3"), make.pain(3.5), make.pain(2**70), make.pain(-1), make.pain(None),
+    make.pain(6, zone="Mars/Olympus"), make.pain(6, zone="../etc/passwd"), make.pain(6, zone=5),
+    make.pain(6, recorded_at="yesterday"), make.pain(6, recorded_at="2026-03-02T10:00:00"),
+    make.pain(6, recorded_at="0001-01-01T00:00:00+23:59"), make.pain(6, recorded_at="9999-12-31T23:59:59-23:59"),
+    make.pain(6, recorded_at=1772442000), make.pain(6, revision=0), make.pain(6, revision=2**40),
+    make.pain(6, revision=True), make.pain(6, id="not-a-uuid"), make.pain(6, id="g" * 36), make.pain(6, score=9),
+    make.pain(6, removed=True), make.record("pain", None), make.record("pain", {"intensity": 3, "who": "me"}),
+    make.record("pain", {"intensity": 3, "least": 5, "worst": 4}), make.record("daily", {}),
+    make.record("daily", {"sleep_hours": 7.1}), make.record("daily", {"sleep_hours": float(25)}),
+    make.record("journal", {"text": ""}), make.record("journal", {"text": "é" * 33_000}),
+    make.record("journal", {"text": "x", "share": "everybody"}),
+    make.record("medication_use", {"medication": "Venlafaxine!", "outcome": "taken"}),
+    make.record("medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5}),
+    make.record("medication_use", {"medication": "x", "outcome": "skipped", "dose_value": 5, "dose_unit": "mg"}),
+    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/1": {}}, "status": "complete"}),
+    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": [], "status": "complete"}),
+    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/44250-9": "3"}, "status": "draft"}),
+    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/44250-9": True}, "status": "draft"}),
+    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"nobody": 1}, "status": "draft"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_an_item_that_cannot_be_taken_is_rejected_alone_and_never_blocks_the_next(phone, item):
+    answer = phone.push(item, make.pain(4))
+
+    assert answer.status_code == 200
+    rejected, stored = answer.json()["results"]
+    assert (rejected["status"], stored["status"]) == ("rejected", "stored")
+    assert rejected["code"]
+
+
+@pytest.mark.parametrize("item", [item for item in ITEMS if item is not None])
+def test_the_single_record_route_refuses_the_same(phone, item):
+    answer = phone.post("records", item)
+
+    assert answer.status_code == 400
+    assert answer.json()["code"]
+
+
+def test_what_was_sent_is_never_echoed(phone):
+    answer = phone.push(make.record("daily", {"mood": "SECRETWORD"}), {"kind": "SECRETWORD"})
+
+    assert "SECRETWORD" not in answer.content.decode()
+
+
+def test_a_body_that_is_too_large_is_refused(phone):
+    answer = phone.call("POST", "records", b'"' + b"x" * (1024 * 1024) + b'"')
+
+    assert answer.status_code in {400, 413}
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_more_than_500_records_are_refused(phone):
+    assert phone.push(*[make.pain() for _ in range(501)]).status_code == 400
+
+
+def test_a_body_that_is_not_json_is_unsupported(phone):
+    answer = phone.client.post(
+        "/api/v1/sync/push", "a=1", content_type="application/x-www-form-urlencoded",
+        headers={"X-Session-Token": phone.token},
+    )  # fmt: skip
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "not_json")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "records?limit=0", "records?limit=201", "records?limit=x", "records?kind=weather", "records?since=soon",
+        "records?cursor=forged", "records?who=me", "sync/pull?cursor=forged", "sync/pull?limit=9999",
+        "observations", "observations?measure=luck", "observations?measure=pain.intensity&from=x",
+        "observations?measure=pain.intensity&cursor=x", "observations?measure=%00", "summaries?week=x",
+        "summaries?patient=x", "records?limit=٣",
+    ],
+)  # fmt: skip
+def test_a_parameter_that_cannot_be_taken_is_refused_by_name(phone, route):
+    answer = phone.get(route)
+
+    assert answer.status_code in {400, 404}
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_an_unknown_path_and_an_unknown_method_are_problems_too(phone):
+    assert phone.get("nowhere").json()["code"] == "not_found"
+    assert phone.call("PATCH", "me").json()["code"] == "method_not_allowed"
+
+
+def test_a_cursor_of_somebody_else_is_refused(phone, world):
+    phone.push(make.pain())
+    cursor = phone.get("sync/pull").json()["cursor"]
+
+    assert Phone(world.bea.user).get(f"sync/pull?cursor={cursor}").json()["code"] == "bad_cursor"

@@ -1,0 +1,150 @@
+"""The whole path on real processes: a phone, a web server, PostgreSQL, Valkey, a Celery worker, the watch."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+
+from backend.celery import app
+from tests import make, servers
+from tracker.demo.phone import Phone
+from tracker.lib import walls
+from tracker.outbox.models import Channel, Message
+from tracker.people import access
+from tracker.progress.models import Summary
+from tracker.records.models import PainEntry
+from tracker.reminders import actions as reminders
+
+REFRESH = "tracker.progress.tasks.refresh_stale"
+DELIVER = "tracker.outbox.tasks.deliver_due"
+PLAN = "tracker.reminders.tasks.plan_reminders"
+
+
+@contextmanager
+def looking_in(world: make.World) -> Iterator[None]:
+    with transaction.atomic(), walls.clinic(world.clinic.pk):
+        yield
+
+
+def phone_of_ada(url: str, live) -> Phone:
+    return Phone(url, live.world.ada.user.email, make.PASSWORD, patience_s=20)
+
+
+def pain_of_days(n: int) -> list[dict]:
+    """One entry a day for ``n`` days up to yesterday, as lived in Amsterdam."""
+    start = datetime.now(UTC).replace(hour=11) - timedelta(days=n)
+    return [make.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)]
+
+
+def test_the_timetable_names_tasks_that_exist():
+    app.loader.import_default_modules()
+
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(live):
+    with (
+        servers.web(live.environment) as url,
+        servers.worker(live.environment),
+        phone_of_ada(url, live) as phone,
+    ):
+        results = phone.push("first-batch", str(uuid.uuid4()), pain_of_days(30))
+
+        servers.hint(live.environment, REFRESH)
+        summaries = servers.wait_until(
+            lambda: phone.http.get("/api/v1/summaries").json()["summaries"], what="a summary"
+        )
+
+    assert {result["status"] for result in results} == {"stored"}
+    week = summaries[1]["figures"]
+    assert week["logged"]["entries"] == {"pain": 7}
+    assert week["logged"]["days_missed"] == []
+    assert [row["measure"] for row in week["measures"]] == ["pain.intensity"]
+
+
+def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
+    dead = live.environment | {"REDIS_URL": f"redis://127.0.0.1:{servers.free_port()}/0"}
+    with servers.web(dead) as url:
+        with phone_of_ada(url, live) as phone:
+            stored = phone.push("worrying", str(uuid.uuid4()), [make.phq9([0] * 8 + [1])])
+
+        with servers.running("manage.py", "watch", "--every", "0.2", environment=dead):
+            # One mail each to Ben and Dan.
+            servers.wait_until(lambda: mails(live).count("Subject:") >= 2, what="the mail")
+
+    assert stored[0]["status"] == "stored"
+    with looking_in(live.world):
+        sent = Message.objects.filter(sent_at__isnull=False).values_list("recipient_id", "channel")
+        team = {live.world.ben.user_id, live.world.dan.user_id}
+        assert set(sent) == {(person, channel) for person in team for channel in Channel.values}
+
+
+def mails(live) -> str:
+    """All that lies in the local mail folder; one file may hold several mails."""
+    return "\n".join(path.read_text() for path in live.mail.iterdir())
+
+
+def at_noon() -> tuple[datetime, str]:
+    """Return now, and a zone in which it is between 12:00 and 13:00, so that no quiet hour interferes."""
+    now = datetime.now(UTC)
+    return now, f"Etc/GMT{now.hour - 12:+d}"
+
+
+def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
+    now, zone = at_noon()
+    ada = live.world.ada
+    with looking_in(live.world):
+        type(ada).objects.filter(pk=ada.pk).update(zone=zone)
+    with transaction.atomic():
+        ben = access.enter(live.world.ben.user_id, now)
+        chart = access.open_chart(ben, ada.pk, why="test", at=now)
+        reminders.plan_check_in(
+            viewer=ben, patient=chart, starts_at=now + timedelta(hours=23, minutes=50), minutes=20,
+            at=now - timedelta(days=2),
+        )  # fmt: skip
+
+    def sent() -> bool:
+        with looking_in(live.world):
+            found = Message.objects.filter(words="check-in", sent_at__isnull=False)
+            return found.count() >= len(Channel)
+
+    with servers.worker(live.environment):
+        for task in (PLAN, PLAN, DELIVER, PLAN, DELIVER):
+            servers.hint(live.environment, task)
+        servers.wait_until(sent, what="the reminder")
+
+    with looking_in(live.world):
+        about = Message.objects.filter(words="check-in")
+        assert sorted(about.values_list("recipient_id", "channel")) == [
+            (ada.user_id, channel) for channel in sorted(Channel.values)
+        ]
+    words = mails(live).lower()
+    assert "you have a new message" in words
+    for word in ("ketamine", "pain", "phq", "riverside", "check-in", "check in", "ben", "session", "mood"):
+        assert word not in words.replace(str(ada.user.email).lower(), "")
+
+
+def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
+    with servers.web(live.environment) as url:
+        with phone_of_ada(url, live) as phone:
+            phone.push("one-batch", str(uuid.uuid4()), pain_of_days(60))
+        with servers.worker(live.environment) as first:
+            servers.hint(live.environment, REFRESH)
+            os.killpg(first.pid, 9)
+        with servers.worker(live.environment):
+            servers.hint(live.environment, REFRESH)
+
+            def weeks() -> int:
+                with looking_in(live.world):
+                    return Summary.objects.count()
+
+            servers.wait_until(weeks, what="a summary")
+
+    with looking_in(live.world):
+        every = list(Summary.objects.values_list("week_on", flat=True))
+        days = set(PainEntry.objects.values_list("local_on", flat=True))
+    assert len(every) == len(set(every))
+    assert {day - timedelta(days=day.weekday()) for day in days} <= set(every)

@@ -1,0 +1,90 @@
+"""Real processes for tests: web server, Celery worker, beat, watch, each with an environment of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from celery import Celery
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def wait_until(true: Callable[[], Any], *, seconds: float = 30, what: str = "it") -> Any:
+    """Return what ``true`` returns as soon as it is true; fail if it never is."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = true()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(*command: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program of the environment until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command] if command[0] != "manage.py" else [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+
+
+@contextmanager
+def web(environment: Mapping[str, str]) -> Iterator[str]:
+    """A real web server; yields its address."""
+    port = free_port()
+    command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws")
+    url = f"http://127.0.0.1:{port}"
+    with running(*command, "backend.wsgi:application", environment=environment):
+        wait_until(lambda: _answers(url), what="the web server's answer")
+        yield url
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live", trust_env=False, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def worker(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker with one child process."""
+    command = ("celery", "-A", "backend", "worker", "--concurrency", "1", "--loglevel", "ERROR")
+    with running(*command, environment=environment) as process:
+        yield process
+
+
+def hint(environment: Mapping[str, str], task: str) -> None:
+    """Put a task on the queue by its name, as beat does."""
+    with Celery("test", broker=environment["REDIS_URL"], broker_pool_limit=0) as app:
+        app.send_task(task)
