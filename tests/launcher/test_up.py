@@ -6,6 +6,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,18 @@ def test_what_is_private_is_readable_by_its_owner_only(clone: Clone):
         assert (clone.data / path).stat().st_mode & 0o077 == 0
 
 
+def is_replaced(clone: Clone, name: str, pid: int) -> bool:
+    return clone.pids().get(name, pid) != pid
+
+
 def test_every_killed_process_comes_back(clone: Clone):
     facts = up(clone)
 
     for victim in sorted(RUNNING - {"dev"}):
         before = clone.pids()[victim]
         os.kill(before, signal.SIGKILL)
-        assert eventually(lambda name=victim, pid=before: clone.pids().get(name, pid) != pid), victim
-        assert eventually(lambda: is_ready(facts["url"])), victim
+        assert eventually(partial(is_replaced, clone, victim, before)), victim
+        assert eventually(partial(is_ready, facts["url"])), victim
 
     log = (clone.data / "log" / "dev.log").read_text()
     assert all(f"{victim} ended (SIGKILL); starting it again now" in log for victim in RUNNING - {"dev"})
