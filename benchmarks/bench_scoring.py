@@ -2,6 +2,7 @@
 
 import random
 import sys
+import time
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from tracker.instruments.form import Form
 
 RESPONSES = 10_000
 LIMIT = 10
-RUNS = 15
+RUNS = 20
 
 
 def responses(form: Form, seed: int) -> list[dict[str, Any]]:
@@ -20,9 +21,14 @@ def responses(form: Form, seed: int) -> list[dict[str, Any]]:
     return [{name: chance.randrange(4) for name in form.scored} for _ in range(RESPONSES)]
 
 
-def best(work: Callable[[], object]) -> float:
-    """The seconds of the quickest run: the others were disturbed by something else on the machine."""
-    return min(timeit.repeat(work, number=1, repeat=RUNS))
+def best(*works: Callable[[], object]) -> list[float]:
+    """
+    The seconds of processor time of each one's quickest run; the others were disturbed.
+
+    They take turns, so that a busy stretch of the machine falls on all of them.
+    """
+    rounds = [[timeit.timeit(work, timer=time.process_time, number=1) for work in works] for _ in range(RUNS)]
+    return [min(times) for times in zip(*rounds, strict=True)]
 
 
 def main() -> int:
@@ -31,12 +37,14 @@ def main() -> int:
     shuffled = [{"44250-9": given["/44250-9"], **{k: given[k] for k in form.scored[1:]}} for given in answers]
     scoring.score(form, answers[0])
 
-    bare = best(lambda: [sum(given.values()) for given in answers])
-    looked_up = best(lambda: [sum(given[name] for name in form.scored) for given in answers])
-    ours = best(lambda: [scoring.score(form, given) for given in answers])
-    long_way = best(lambda: [scoring.score(form, given) for given in shuffled])
+    bare, looked_up, ours, long_way = best(
+        lambda: [sum(given.values()) for given in answers],
+        lambda: [sum(given[name] for name in form.scored) for given in answers],
+        lambda: [scoring.score(form, given) for given in answers],
+        lambda: [scoring.score(form, given) for given in shuffled],
+    )
 
-    print(f"{RESPONSES} PHQ-9 responses, best of {RUNS} runs")
+    print(f"{RESPONSES} PHQ-9 responses, processor time, best of {RUNS} turns")
     print(f"  bare sum of the values        {bare * 1e3:8.2f} ms")
     print(f"  sum of the items by name      {looked_up * 1e3:8.2f} ms  {looked_up / bare:6.1f} x")
     print(f"  scored, checked, with bands   {ours * 1e3:8.2f} ms  {ours / bare:6.1f} x   limit {LIMIT}")

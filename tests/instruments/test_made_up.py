@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tracker.instruments import reading, scoring
+from tracker.instruments import catalogue, reading, scoring
 from tracker.instruments.form import Form
+from tracker.instruments.rules import Bands
+from tracker.instruments.score_rules import Band
 
 FORM = """\
 schema: 1
@@ -188,3 +190,101 @@ def test_the_answers_that_count_are_counted():
     assert [scoring.score(form, answers).answered for answers in ({}, {"a": 1}, {"a": 1, "b": 1}, {"c": 1})] == [
         0, 1, 2, 0,
     ]  # fmt: skip
+
+
+def test_a_mean_may_be_stretched_to_a_percentage():
+    """As Oswestry does: the mean of what is answered, times a factor."""
+    text = FORM.replace("rule: sum", "rule: mean\n      times: 20").format(
+        a=PLAIN, b=PLAIN, c=UNSCORED, range="[0, 60]", scoring="", safety="  []"
+    )
+    form = reading.read(text)
+
+    assert [value(form, a=a, b=b) for a, b in ((0, 0), (1, 2), (3, 3))] == [0, 30, 60]
+
+
+def test_steps_are_counted_from_the_lower_end():
+    form = own(a="range: [1, 6], step: 2.5", b=PLAIN, range="[1, 9]")
+
+    assert [scoring.score(form, {"a": a, "b": 0}).status for a in (1, 3.5, 6, 2.5)] == ["complete"] * 3 + [
+        "invalid"
+    ]
+
+
+def test_one_decimal_among_whole_answers_is_flagged():
+    form = own(a="range: [0, 3], off_step: kept")
+
+    assert scoring.score(form, {"a": 0.5, "b": 2}).flags == ("off_step",)
+
+
+@pytest.mark.parametrize("label", ["above", "min"])
+def test_a_band_starts_at_its_least_or_right_above_it(label):
+    bands = Bands([Band(label="low"), Band.model_validate({label: 40, "label": "high"})])
+
+    assert [bands.of(number) for number in (39.9, 40, 40.1)] == [
+        "low",
+        "low" if label == "above" else "high",
+        "high",
+    ]
+
+
+def test_below_the_first_band_there_is_none():
+    assert Bands([Band(min=1, label="some")]).of(0.9) is None
+
+
+OPTIONS = 'options: [{value: 0, label: {en: "No"}}, {value: 1, label: {en: "Yes"}}]'
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "told"),
+    [
+        ({"a": 7}, "out_of_range", "a takes 0 to 3"),
+        ({"a": float("nan")}, "out_of_range", "a takes 0 to 3"),
+        ({"a": 0.5}, "off_step", "a takes 0 to 3 in steps of 1"),
+        ({"b": 7}, "not_offered", "b offers 0, 1"),
+        ({"b": True}, "wrong_type", "b takes a number (0, 1), not true or false"),
+        ({"b": "1"}, "wrong_type", "b takes a number (0, 1), not text"),
+        ({"b": [1]}, "wrong_type", "b takes a number (0, 1), not a list"),
+        ({"b": {}}, "wrong_type", "b takes a number (0, 1), not an object"),
+        ({"b": b""}, "wrong_type", "b takes a number (0, 1), not something else"),
+        ({"x": 1}, "unknown_item", "own has no item of this name"),
+        ({"None": 1}, "unknown_item", "own has no item of this name"),
+        ({"a": 1, "/a": 1}, "unknown_item", "own has no item of this name"),
+        ({"c": 1}, "answered_elsewhere", "c is kept as a record of its own (journal)"),
+    ],
+)
+def test_a_problem_is_told_in_words(answers, code, told):
+    form = own(b=OPTIONS, c="elsewhere: journal, scored: false", range="[0, 4]")
+
+    assert [(problem.code, problem.detail) for problem in scoring.score(form, answers).errors] == [
+        (code, told)
+    ]
+
+
+def test_what_is_missing_is_told_in_words():
+    assert scoring.score(own(), {"a": 1}).missing == (("b", "missing", "b is not answered"),)
+    gcps = scoring.score(catalogue.latest("gcps-r"), {})
+    assert gcps.missing == (("", "missing", "gcps-r cannot be decided yet"),)
+
+
+def test_an_item_answered_twice_is_told_in_words():
+    form = catalogue.latest("phq-9")
+
+    (problem,) = scoring.score(form, {"/44250-9": 1, "1": 1}).errors
+    assert problem == ("/44250-9", "duplicate", "/44250-9 is answered twice")
+
+
+def test_item_numbers_may_be_numbers():
+    answers: dict[Any, Any] = dict.fromkeys(range(1, 10), 3)
+
+    assert scoring.score(catalogue.latest("phq-9"), answers).scores[0].value == 27
+
+
+def test_scores_without_a_sum_say_how_many_answers_they_had():
+    def counts(code: str, answers: dict[str, Any]) -> tuple[int, int, bool]:
+        score = scoring.score(catalogue.latest(code), answers).scores[0]
+        return score.answered, score.items, score.prorated
+
+    assert counts("gcps-r", {"q1": 2, "q2": 3}) == (2, 5, False)
+    assert counts("pain-nrs", {"avg24": 3}) == (1, 1, False)
+    assert counts("c-ssrs-screener", {"1": 1, "2": 0}) == (2, 3, False)
+    assert counts("body-map", {"knee.left": 1}) == (42, 42, False)

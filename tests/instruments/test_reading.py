@@ -66,6 +66,17 @@ def test_a_good_file_becomes_a_form():
             "label: {nl: Van ons}",
             "line 15: scoring.scores[1].label: lacks the language en, which the title has",
         ),
+        (
+            "range: [0, 3], text: {en: First}",
+            "options: [{value: 0, label: {en: no}}], text: {en: First}",
+            "line 8: items[1].options[1].label.en: must be text; "
+            "put it in quotes if it looks like a number, a date or yes/no",
+        ),
+        (
+            "range: [0, 3], text: {en: First}",
+            "options: [{valu: 0}], text: {en: First}",
+            "line 8: items[1].options[1].value: is missing",
+        ),
         ("linkId: b", "linkId: a", "line 9: items[2].linkId: 'a' names more than one item"),
         ("n: 2", "n: 1", "line 9: items[2].n: 1 names more than one item"),
         (

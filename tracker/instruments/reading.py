@@ -146,18 +146,29 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def _of_shape(located: _Located, problem: ValidationError) -> list[Mistake]:
-    """Pydantic's errors in plain words; several tries at one place (a choice of types) become one mistake."""
+    """
+    Pydantic's errors in plain words, one for each place.
+
+    Where a value may be of several kinds each kind complains; the complaint that goes deepest knows best.
+    """
     found: dict[Path, list[str]] = {}
     for error in problem.errors():
-        path: Path = tuple(step for step in error["loc"] if isinstance(step, (str, int)))
-        if error["type"] != "missing" and error["type"] != "extra_forbidden":
-            while path and path not in located.lines:
-                path = path[:-1]
-        found.setdefault(path, []).append(_message(error))
+        found.setdefault(_place(located, error), []).append(_message(error))
     return [
         Mistake(located.line(path), _said(path), " or ".join(dict.fromkeys(said)))
         for path, said in found.items()
+        if not any(other[: len(path)] == path and other != path for other in found)
     ]
+
+
+def _place(located: _Located, error: Mapping[str, Any]) -> Path:
+    """Where an error stands in the file; pydantic names the kinds that it tried on the way, the file does not."""
+    path: Path = ()
+    for step in error["loc"]:
+        if (*path, step) in located.lines:
+            path = (*path, step)
+    absent = error["type"] in ("missing", "extra_forbidden")
+    return (*path, error["loc"][-1]) if absent and path[-1:] != error["loc"][-1:] else path
 
 
 def read(text: str) -> Form:
