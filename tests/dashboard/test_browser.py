@@ -145,7 +145,7 @@ def test_no_page_is_wider_than_its_screen(site, browser):
     expect(page.get_by_role("img", name="Pain: average pain")).to_be_visible()
     pages.append(page.url)
 
-    for width in (320, 360, 721, 1280):
+    for width in (320, 360, 861, 1001, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         for address in pages:
             page.goto(address)

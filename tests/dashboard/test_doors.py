@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests import make
@@ -188,3 +189,30 @@ def test_signing_out_ends_the_session(world, ben):
     ben.post("/accounts/logout/")
 
     assert ben.get("/").status_code == 302
+
+
+def test_a_read_only_database_is_said_and_nothing_is_shown_without_its_trace(world, ben):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET TRANSACTION READ ONLY")
+
+    for answer in (ben.get("/"), ben.get(f"/patients/{world.ada.pk}/")):
+        assert answer.status_code == 503
+        assert answer["Retry-After"] == "30"
+        assert "Back in a moment" in text(answer)
+        assert "Ada" not in text(answer)
+
+
+def test_a_database_that_is_away_is_said_kindly(django_db_setup, django_db_blocker):
+    settings = connection.settings_dict
+    port = settings["PORT"]
+    with django_db_blocker.unblock():
+        connection.close()
+        settings["PORT"] = "1"
+        try:
+            answer = Client().get("/")
+        finally:
+            settings["PORT"] = port
+            connection.close()
+
+    assert answer.status_code == 503
+    assert "Back in a moment" in text(answer)

@@ -48,7 +48,7 @@ def test_every_reason_is_said_in_words():
 
     assert [text for _, text in person.reasons()] == [
         "Open alert: urgent",
-        "1 open about late answers",
+        "Open: 1 late answer",
         "Worse: pain",
         "Silent for 12 days",
     ]

@@ -19,13 +19,19 @@ def shown(*groups: list[Tally]) -> list[tuple[str, list[str]]]:
     return [(panel.title, [line.label for line in panel.lines]) for panel in made]
 
 
-def test_pain_comes_first_then_mood_then_medication_then_questionnaires():
+def test_pain_comes_first_then_mood_medication_questionnaires_and_anxiety():
     made = timeline.panels(
-        [*tallies("phq-9"), *tallies("dose.venlafaxine"), *tallies("daily.mood"), *tallies("daily.pain_avg")],
+        [
+            *tallies("daily.anxiety"),
+            *tallies("phq-9"),
+            *tallies("dose.venlafaxine"),
+            *tallies("daily.mood"),
+            *tallies("daily.pain_avg"),
+        ],
         {},
     )
 
-    assert [panel.kind for panel in made] == ["daily", "daily", "dose", "form"]
+    assert [panel.kind for panel in made] == ["daily", "daily", "dose", "form", "daily"]
     assert made[0].title.startswith("Pain")
 
 

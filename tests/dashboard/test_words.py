@@ -53,6 +53,8 @@ def test_how_long_ago_a_day_was(days, shown):
         (timedelta(minutes=60), "1 h"),
         (timedelta(hours=47), "47 h"),
         (timedelta(hours=48), "2 days"),
+        (timedelta(days=729), "729 days"),
+        (timedelta(days=4975), "13 years"),
     ],
 )
 def test_an_age_is_in_its_largest_useful_unit(span, shown):

@@ -111,7 +111,8 @@ def ticks(frame: Frame) -> list[tuple[date, str, bool]]:
 def _down(value: float, panel: Panel) -> float:
     """Where a value falls, in pixels from the top. Beyond the scale is drawn at its edge."""
     share = (value - panel.low) / (panel.high - panel.low)
-    return round(HEIGHT * (1 - min(1.0, max(0.0, share))), 1)
+    share = 0.0 if share < 0 else 1.0 if share > 1 else share
+    return round(HEIGHT * (1 - share), 1)
 
 
 def grid_values(panel: Panel) -> list[float]:

@@ -8,15 +8,19 @@ from typing import Any, Concatenate
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import InternalError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from tracker.audit import actions as audit
+from tracker.lib import logs
 from tracker.people import access, policy
 from tracker.people.access import Viewer
 from tracker.people.models import User
+
+log = logs.get(__name__)
 
 Inner = Callable[Concatenate[HttpRequest, Viewer, datetime, ...], HttpResponse]
 Outer = Callable[..., HttpResponse]
@@ -35,12 +39,15 @@ def page(action: policy.Action) -> Callable[[Inner], Outer]:
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             at = timezone.now()
             response = None
-            with transaction.atomic():
-                viewer = _viewer(request, at)
-                if viewer is not None:
-                    if not policy.may(viewer.role, action):
-                        raise PermissionDenied
-                    response = _answer(view, request, viewer, at, *args, **kwargs)
+            try:
+                with transaction.atomic():
+                    viewer = _viewer(request, at)
+                    if viewer is not None:
+                        if not policy.may(viewer.role, action):
+                            raise PermissionDenied
+                        response = _answer(view, request, viewer, at, *args, **kwargs)
+            except (OperationalError, InternalError):
+                return _unavailable()
             if viewer is None:
                 return _to_sign_in(request)
             if response is None:
@@ -89,6 +96,18 @@ def _viewer(request: HttpRequest, at: datetime) -> Viewer | None:
     expected = User(password=viewer.password_hash).get_session_auth_hash()
     given = request.session.get(HASH_SESSION_KEY, "")
     return viewer if constant_time_compare(given, expected) else None
+
+
+def _unavailable() -> HttpResponse:
+    """
+    The database is away, read-only or out of room: say so, and never that something was done.
+
+    Rendered without the request, whose session lies in that same database.
+    """
+    log.warning("unavailable")
+    return HttpResponse(
+        render_to_string("503.html"), status=503, headers={"Retry-After": "30", "Cache-Control": "no-store"}
+    )
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

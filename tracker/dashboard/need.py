@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from tracker.dashboard import words
 from tracker.instruments.measures import Measure
 from tracker.progress import trends
 
@@ -108,7 +109,7 @@ class Standing:
         found = [("alert", f"Open alert: {level.lower()}") for level in fresh]
         late = [level for level, late in self.alerts if late]
         if late:
-            found.append(("alert", f"{len(late)} open about late answers"))
+            found.append(("alert", f"Open: {words.count(len(late), 'late answer')}"))
         if self.worse:
             found.append(("worse", f"Worse: {', '.join(self.worse)}"))
         if self.is_silent:

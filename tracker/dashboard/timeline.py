@@ -10,7 +10,8 @@ from tracker.instruments.measures import Measure
 
 MOST_LINES = 2
 MOST_PANELS = 8
-_DAILY_FAMILIES = ("pain", "mood", "anxiety")
+_DAILY_FAMILIES = ("pain", "mood")
+_LAST_FAMILIES = ("anxiety",)
 _FORM_FAMILIES = ("mood", "pain", "anxiety", "function", "wellbeing")
 _HEADINGS = {"pain": "Pain", "mood": "Mood", "anxiety": "Anxiety"}
 _NOTES = {"higher_worse": "higher is worse", "higher_better": "higher is better", "neutral": ""}
@@ -34,7 +35,7 @@ def _days(tallies: Sequence[Tally]) -> list[Day]:
 
 def panels(tallies: Iterable[Tally], baselines: Mapping[str, Baseline]) -> list[Panel]:
     """
-    Return the panels of a timeline: pain, mood, medication, then questionnaires.
+    Return the panels of a timeline: pain, mood, medication, questionnaires, then daily anxiety.
 
     Measures share a panel only where they share family, range and direction; nothing is rescaled.
     """
@@ -44,17 +45,19 @@ def panels(tallies: Iterable[Tally], baselines: Mapping[str, Baseline]) -> list[
     known = [_known(code) for code in by_measure]
     found = [measure for measure in known if measure is not None]
     daily = [m for family in _DAILY_FAMILIES for m in found if m.family == family and not m.form]
+    last = [m for family in _LAST_FAMILIES for m in found if m.family == family and not m.form]
     forms = [m for family in _FORM_FAMILIES for m in found if m.family == family and m.form]
     doses = [m for m in found if m.family == "medication"]
     drawn = _daily_panels(daily, by_measure, baselines)
     drawn += [_dose_panel(m, by_measure[m.code]) for m in doses]
     drawn += [_form_panel(m, by_measure[m.code], baselines.get(m.code)) for m in forms]
+    drawn += _daily_panels(last, by_measure, baselines)
     return drawn[:MOST_PANELS]
 
 
 def drawable(codes: Iterable[str]) -> list[str]:
     """Return those of a patient's measures that a timeline may show."""
-    families = {*_DAILY_FAMILIES, *_FORM_FAMILIES, "medication"}
+    families = {*_DAILY_FAMILIES, *_LAST_FAMILIES, *_FORM_FAMILIES, "medication"}
     return [code for code in codes if (measure := _known(code)) and measure.family in families]
 
 

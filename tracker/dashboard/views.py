@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
-from tracker.dashboard import words
+from tracker.dashboard import rows, words
 from tracker.dashboard.doors import page
 from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.pages.alerts import alert_box
@@ -33,7 +33,8 @@ def home(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
         return render(request, f"dashboard/{kind}_home.html", {"viewer": viewer})
     _note(viewer, "caseload.read", at)
     shown = caseload(viewer, request.GET.get("order", ""), at)
-    return render(request, "dashboard/caseload.html", {"viewer": viewer, "page": shown, "at": at})
+    drawn = rows.rows(shown.rows, with_team=shown.several_teams)
+    return render(request, "dashboard/caseload.html", {"viewer": viewer, "page": shown, "rows": drawn})
 
 
 @require_GET
@@ -124,7 +125,7 @@ def _patient_page(
     return render(
         request,
         "dashboard/patient.html",
-        {"viewer": viewer, "page": shown, "form": form, "at": at},
+        {"viewer": viewer, "page": shown, "form": form},
         status=status,
     )
 

@@ -67,7 +67,8 @@ def age(span: timedelta) -> str:
         return f"{minutes} min"
     if minutes < 48 * 60:
         return f"{minutes // 60} h"
-    return count(minutes // (24 * 60), "day")
+    days = minutes // (24 * 60)
+    return count(days, "day") if days < 730 else count(days // 365, "year")
 
 
 def listed(days: list[date]) -> str:

@@ -163,7 +163,9 @@ def _daily(what: Mapping[str, Any]) -> str:
 
 def _medication(what: Mapping[str, Any]) -> str:
     name = what["medication"].replace("-", " ")
-    dose = f" {words.number(float(what['dose_value']), 3)} {what['dose_unit']}" if what["dose_value"] else ""
+    dose = ""
+    if what["dose_value"] is not None:
+        dose = f" {words.number(float(what['dose_value']), 3)} {what['dose_unit']}"
     reason = f" ({Reason(what['reason']).label})" if what["reason"] else ""
     return f"{name}{dose}, {Outcome(what['outcome']).label}{reason}"
 
