@@ -84,7 +84,12 @@ if _POOL:
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 3}  # type: ignore[operator]
+# Parameters are bound by the server and statements prepared: the intake's are planned once per connection.
+DATABASES["default"]["OPTIONS"] |= {  # type: ignore[operator]
+    "connect_timeout": 3,
+    "server_side_binding": True,
+    "prepare_threshold": 3,
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Celery on Valkey. The broker carries hints, never the only copy of anything.

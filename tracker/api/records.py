@@ -42,10 +42,13 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
             errors,
             **more,
         )
-    body: dict[str, Any] = {
-        "status": result["status"],
-        "record": _one(viewer, viewer.own_patient_id, UUID(result["id"])),
-    }
+    rows = receipt.stored()
+    record = (
+        held.as_wire(viewer.clinic_id, viewer.own_patient_id, rows, own=True)[0]
+        if rows
+        else _one(viewer, viewer.own_patient_id, UUID(result["id"]))
+    )
+    body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.worried:
         body["guidance"] = guidance(viewer)
         transaction.on_commit(ring)

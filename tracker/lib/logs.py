@@ -6,6 +6,7 @@ nothing. Libraries log through the same filter: their arguments and tracebacks' 
 """
 
 import logging
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -28,6 +29,9 @@ ALLOWED = frozenset(
         ),
     }
 )
+
+
+_PLACES = re.compile(r"%(\(\w+\))?[-#0 +]*[\d.]*[a-zA-Z]")
 
 
 def _allow(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -59,7 +63,11 @@ def _without_arguments(_: Any, __: str, event: MutableMapping[str, Any]) -> Muta
     """A library's record keeps its template, not the values that were to be put into it."""
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
-        event["event"] = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        event["event"] = _PLACES.sub("...", template)
+        told = getattr(record, "data", None)
+        if isinstance(told, dict):  # Celery's own facts about a task; its arguments and result stay here.
+            event.update(task=told.get("name"), task_id=told.get("id"), seconds=told.get("runtime"))
         if record.exc_info:
             event["exc_info"] = record.exc_info
     return event

@@ -17,7 +17,7 @@ from tracker.people.access import Viewer
 from tracker.people.models import Patient
 from tracker.records import current, held, observing
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import JournalText, Observation, Score, TreatmentSession
+from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
 from tracker.records.models.base import Clock
 from tracker.records.shapes import Record
 
@@ -163,6 +163,15 @@ def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
         None,
         *data,
     )
+
+
+def stored_row(source: Source, item: Accepted) -> tuple[Kind, Recorded]:
+    """Return a stored record as its row, without asking the database for what was just written."""
+    kind = KINDS[item.record.kind]
+    names = [
+        {"patient": "patient_id", "author": "author_id"}.get(name, name) for name in _ENVELOPE + kind.columns
+    ]
+    return kind, kind.model(**dict(zip(names, _row(source, item), strict=True)))
 
 
 def _seal_texts(source: Source, items: Sequence[Accepted]) -> None:

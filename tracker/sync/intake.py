@@ -7,9 +7,10 @@ The number of statements does not grow with the number of records.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +23,8 @@ from tracker.instruments import catalogue, scoring
 from tracker.people.access import Viewer
 from tracker.records import actions as records
 from tracker.records import held
+from tracker.records.kinds import Kind
+from tracker.records.models import Recorded
 from tracker.records.shapes import Record
 from tracker.sync import merge, reading
 from tracker.sync.merge import Held, Verdict
@@ -65,13 +68,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The reply to a batch. ``worried`` says that an answer raised an alert: show the crisis resources."""
+    """
+    The reply to a batch. ``worried`` says that an answer raised an alert: show the crisis resources.
+
+    ``stored`` gives the rows of what this batch stored; a receipt that is handed out again has none.
+    """
 
     receipt: UUID
     results: list[dict[str, Any]]
     head: int
     worried: bool
-    replayed: bool = False
+    stored: Callable[[], list[tuple[Kind, Recorded]]] = list
 
 
 @dataclass(slots=True)
@@ -118,11 +125,16 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
         at=at,
     )
     results = [outcome.as_dict() for outcome in work.outcomes]
-    receipt = Receipt(uuid4(), results, head, worried)
+    receipt = Receipt(uuid4(), results, head, worried, partial(_stored, work))
     if sent is not None:
         _keep(viewer, sent, print_of_all, receipt, at)
     _note(viewer, receipt, at)
     return receipt
+
+
+def _stored(work: _Work) -> list[tuple[Kind, Recorded]]:
+    """The records that this batch left behind, tombstones excepted."""
+    return [records.stored_row(work.source, item) for item in work.stored if not item.record.removed]
 
 
 def has_receipt(viewer: Viewer, sent: Sent) -> bool:
@@ -158,7 +170,7 @@ def _seen(patient_id: UUID, sent: Sent, print_of_all: bytes) -> Receipt | None:
         return None
     if bytes(batch.fingerprint) != print_of_all:
         raise KeyReusedError
-    return Receipt(batch.receipt, batch.results["results"], batch.head, batch.results["worried"], True)
+    return Receipt(batch.receipt, batch.results["results"], batch.head, batch.results["worried"])
 
 
 def _load_held(work: _Work) -> None:

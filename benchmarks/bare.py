@@ -1,0 +1,49 @@
+"""The yardstick: a bare DRF view that writes an entry and a line of audit by the ORM. No sign-in, no rules."""
+
+import uuid
+
+from django.db import transaction
+from django.urls import path
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.settings import *  # noqa: F403
+from tracker.lib import walls
+
+ROOT_URLCONF = "benchmarks.bare"
+
+
+class Entry(serializers.Serializer[object]):
+    id = serializers.UUIDField()
+    intensity = serializers.IntegerField(min_value=0, max_value=10)
+    recorded_at = serializers.DateTimeField()
+
+
+class Bare(APIView):
+    authentication_classes = []
+    permission_classes = []
+
+    def post(self, request: Request, clinic: uuid.UUID, patient: uuid.UUID, user: uuid.UUID) -> Response:
+        from tracker.audit.models import Event
+        from tracker.records.models import PainEntry
+
+        entry = Entry(data=request.data)
+        entry.is_valid(raise_exception=True)
+        at = entry.validated_data["recorded_at"]
+        with transaction.atomic(), walls.one_patient(clinic, patient):
+            PainEntry.objects.create(
+                clinic_id=clinic, patient_id=patient, id=entry.validated_data["id"], revision=1,
+                recorded_at=at, zone="UTC", local_on=at.date(), received_at=timezone.now(), author_id=user,
+                change=uuid.uuid4().int % 2**62, late=False, fingerprint=b"x" * 32,
+                intensity=entry.validated_data["intensity"],
+            )  # fmt: skip
+            Event.objects.create(
+                at=timezone.now(), clinic_id=clinic, actor="bench", action="bench", subject="bench"
+            )
+        return Response({"status": "stored"}, 201)
+
+
+urlpatterns = [path("bare/<uuid:clinic>/<uuid:patient>/<uuid:user>", Bare.as_view())]

@@ -1,0 +1,217 @@
+"""
+The intake over HTTP, as ratios to limits measured in the same run on the same machine.
+
+One entry per request from 32 connections against a bare DRF + ORM view, and against the bare SQL; batches of
+500 against one ``INSERT ... SELECT unnest`` of the same rows. Everything is on: sign-in, rights, row
+security, validation, audit, observations, current values, alerts. The load comes from this machine too, so
+all numbers are lower than a server of its own would give; the ratios are what counts.
+"""
+
+import http.client
+import json
+import multiprocessing
+import os
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import django
+import psycopg
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+django.setup()
+
+from django.db import transaction  # noqa: E402
+
+from tests import make, servers  # noqa: E402
+from tests.phone import token_of  # noqa: E402
+
+PROCESSES, THREADS = 2, 16
+SECONDS = 6
+BATCH, BATCHES = 500, 12
+BUDGET_SINGLE, BUDGET_BATCH = 1.0, 0.25
+
+_CONTEXT = "SELECT set_config('app.clinic', %s, true), set_config('app.patients', %s, true)"
+_ENTRY = """
+INSERT INTO records_painentry (clinic_id, patient_id, id, revision, recorded_at, zone, local_on, received_at,
+    author_id, change, late, clock, fingerprint, intensity)
+SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.change, false, 'STEADY', '\\x00', row.intensity
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row (id, at, change, intensity)
+ON CONFLICT (patient_id, id) DO NOTHING
+"""
+_TRAIL = """
+INSERT INTO audit_event (at, clinic_id, actor, action, subject, detail) VALUES (now(), %s, 'b', 'b', 'b', '{}')
+"""
+
+
+def entries(n: int) -> list[dict[str, Any]]:
+    start = datetime.now(UTC) - timedelta(days=300)
+    return [
+        make.pain(i % 11, recorded_at=(start + timedelta(minutes=37 * i)).isoformat(), zone="UTC")
+        for i in range(n)
+    ]
+
+
+class Sender:
+    """One kept connection that posts JSON."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        self.headers = {"Content-Type": "application/json"} | headers
+
+    def post(self, path: str, body: Any) -> None:
+        self.connection.request("POST", path, json.dumps(body), self.headers)
+        answer = self.connection.getresponse()
+        answer.read()
+        if answer.status not in {200, 201}:
+            raise RuntimeError(f"answered {answer.status}")
+
+
+def _hammer(make_one: Callable[[int], Callable[[], None]], index: int, results: Any) -> None:
+    """Run THREADS loops for SECONDS; report how often each came round and how long each round took."""
+    times: list[float] = []
+    deadline = time.monotonic() + SECONDS
+
+    def loop(number: int) -> None:
+        act = make_one(number)
+        while time.monotonic() < deadline:
+            started = time.perf_counter()
+            act()
+            times.append(time.perf_counter() - started)
+
+    threads = [threading.Thread(target=loop, args=(index * THREADS + n,)) for n in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put(times)
+
+
+def hammer(make_one: Callable[[int], Callable[[], None]]) -> tuple[float, float]:
+    """Return rounds per second and the median round in ms, from 32 connections in 2 processes."""
+    context = multiprocessing.get_context("fork")
+    results: Any = context.Queue()
+    processes = [context.Process(target=_hammer, args=(make_one, n, results)) for n in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    times = [moment for _ in processes for moment in results.get()]
+    for process in processes:
+        process.join()
+    return len(times) / SECONDS, 1000 * statistics.median(times)
+
+
+@contextmanager
+def server(settings: str) -> Iterator[str]:
+    port = servers.free_port()
+    command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws",
+               "--workers", "2", "--blocking-threads", "8", "backend.wsgi:application")  # fmt: skip
+    with servers.running(*command, environment={"DJANGO_SETTINGS_MODULE": settings}):
+        time.sleep(4)
+        yield f"http://127.0.0.1:{port}"
+
+
+def people() -> tuple[Any, list[Any], list[str]]:
+    """A clinic and a patient with a token for each connection: patients do not wait for each other."""
+    with transaction.atomic():
+        clinic = make.clinic()
+        team = make.team(clinic, "Bench")
+        patients = [make.patient(clinic, f"p{n}", team) for n in range(PROCESSES * THREADS)]
+        tokens = [token_of(patient.user) for patient in patients]
+    return clinic, patients, tokens
+
+
+def single_over_http(url: str, tokens: list[str]) -> tuple[float, float]:
+    def make_one(number: int) -> Callable[[], None]:
+        sender = Sender(url, {"X-Session-Token": tokens[number]})
+        return lambda: sender.post("/api/v1/records", make.pain(5))
+
+    return hammer(make_one)
+
+
+def single_bare(url: str, clinic: Any, patients: list[Any]) -> tuple[float, float]:
+    def make_one(number: int) -> Callable[[], None]:
+        sender, patient = Sender(url, {}), patients[number]
+        path = f"/bare/{clinic.pk}/{patient.pk}/{patient.user_id}"
+        return lambda: sender.post(
+            path, {"id": str(uuid.uuid4()), "intensity": 5, "recorded_at": make.MONDAY.isoformat()}
+        )
+
+    return hammer(make_one)
+
+
+def single_sql(clinic: Any, patients: list[Any]) -> tuple[float, float]:
+    def make_one(number: int) -> Callable[[], None]:
+        connection = psycopg.connect(os.environ["DATABASE_URL"])
+        patient = patients[number]
+
+        def act() -> None:
+            with connection.transaction():
+                connection.execute(_CONTEXT, [str(clinic.pk), str(patient.pk)])
+                change = uuid.uuid4().int % 2**62
+                rows = [[uuid.uuid4()], [make.MONDAY], [change], [5]]
+                connection.execute(_ENTRY, [clinic.pk, patient.pk, patient.user_id, *rows])
+                connection.execute(_TRAIL, [clinic.pk])
+
+        return act
+
+    return hammer(make_one)
+
+
+def batches_over_http(url: str, token: str) -> float:
+    sender = Sender(url, {"X-Session-Token": token})
+    bodies = [make.batch(*entries(BATCH)) for _ in range(BATCHES)]
+    sender.post("/api/v1/sync/push", make.batch(*entries(BATCH)))
+    started = time.perf_counter()
+    for body in bodies:
+        sender.post("/api/v1/sync/push", body)
+    return BATCH * BATCHES / (time.perf_counter() - started)
+
+
+def batches_sql(clinic: Any, patient: Any) -> float:
+    rounds = [entries(BATCH) for _ in range(BATCHES)]
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        started = time.perf_counter()
+        for n, batch in enumerate(rounds):
+            rows = [
+                [uuid.UUID(entry["id"]) for entry in batch],
+                [datetime.fromisoformat(entry["recorded_at"]) for entry in batch],
+                [10**12 + BATCH * n + i for i in range(BATCH)],
+                [entry["data"]["intensity"] for entry in batch],
+            ]
+            with connection.transaction():
+                connection.execute(_CONTEXT, [str(clinic.pk), str(patient.pk)])
+                connection.execute(_ENTRY, [clinic.pk, patient.pk, patient.user_id, *rows])
+        return BATCH * BATCHES / (time.perf_counter() - started)
+
+
+def line(name: str, value: float, unit: str, note: str = "") -> None:
+    print(f"{name:<46}{value:>10,.0f} {unit:<10}{note}")
+
+
+def main() -> None:
+    clinic, patients, tokens = people()
+    sql, sql_ms = single_sql(clinic, patients)
+    line("one entry, bare SQL, 32 connections", sql, "entries/s", f"median {sql_ms:.1f} ms")
+    with server("benchmarks.bare") as url:
+        bare, bare_ms = single_bare(url, clinic, patients)
+    line("one entry, bare DRF + ORM view", bare, "entries/s", f"median {bare_ms:.1f} ms")
+    with server("backend.settings") as url:
+        ours, ours_ms = single_over_http(url, tokens)
+        line("one entry, POST /records", ours, "entries/s", f"median {ours_ms:.1f} ms")
+        pushed = batches_over_http(url, tokens[0])
+    limit = batches_sql(clinic, patients[1])
+    line("batches of 500, one INSERT of unnest", limit, "records/s")
+    line("batches of 500, POST /sync/push", pushed, "records/s")
+    print(f"ratio, one entry to the bare view:    {ours / bare:.2f}   (budget {BUDGET_SINGLE})")
+    print(f"ratio, one entry to the bare SQL:     {ours / sql:.2f}")
+    print(f"ratio, batches to the unnest limit:   {pushed / limit:.2f}   (budget {BUDGET_BATCH})")
+
+
+if __name__ == "__main__":
+    main()
