@@ -3,6 +3,7 @@
 import os
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -116,7 +117,7 @@ def record(kind: str, data: dict[str, Any] | None, **more: Any) -> dict[str, Any
     return body | more
 
 
-def pain(intensity: int = 6, **more: Any) -> dict[str, Any]:
+def pain(intensity: Any = 6, **more: Any) -> dict[str, Any]:
     return record("pain", {"intensity": intensity}, **more)
 
 
@@ -129,7 +130,7 @@ PHQ9_ITEMS = (
 )  # fmt: skip
 
 
-def phq9(values: list[int | None] | None = None, **more: Any) -> dict[str, Any]:
+def phq9(values: Sequence[int | None] | None = None, **more: Any) -> dict[str, Any]:
     """A PHQ-9; ``values`` are the nine items in the questionnaire's order, None is not answered."""
     given = values or [1, 1, 1, 1, 1, 1, 1, 1, 0]
     answers = {item: value for item, value in zip(PHQ9_ITEMS, given, strict=True) if value is not None}

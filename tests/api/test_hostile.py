@@ -1,6 +1,7 @@
 """Nothing that a client sends is answered with a 500, and no value is echoed."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,12 @@ def phone(world) -> Phone:
     return Phone(world.ada.user)
 
 
+DEVICE = "0191d6a0-0000-7000-8000-000000000001"
 BODIES = [
     b"", b"null", b"[]", b"{", b"\xff", b'{"key": 1e400}', b'{"a":1,"a":2}', b'"\\u0000"', b"[" * 5000,
     b'{"key": "k"}', json.dumps({"key": "k" * 100, "device": "x", "records": []}).encode(),
-    json.dumps({"key": "longenough", "device": "0191d6a0-0000-7000-8000-000000000001", "records": 5}).encode(),
-    json.dumps({"key": "longenough", "device": "0191d6a0-0000-7000-8000-000000000001", "records": [], "role": "x"}).encode(),
+    json.dumps({"key": "longenough", "device": DEVICE, "records": 5}).encode(),
+    json.dumps({"key": "longenough", "device": DEVICE, "records": [], "role": "x"}).encode(),
 ]  # fmt: skip
 
 
@@ -31,7 +33,8 @@ def test_a_body_that_cannot_be_taken_is_refused_as_a_problem(phone, route, body)
     assert {"type", "title", "status", "code", "detail", "request_id"} <= set(answer.json())
 
 
-ITEMS = [
+PHQ9 = {"instrument": "phq-9", "version": "1999"}
+ITEMS: list[Any] = [
     None, 5, "x", [], {}, {"kind": None}, {"kind": "pain", "id": 5}, {"kind": ["pain"]},
     make.pain(True), make.pain("3"), make.pain(3.5), make.pain(2**70), make.pain(-1), make.pain(None),
     make.pain(6, zone="Mars/Olympus"), make.pain(6, zone="../etc/passwd"), make.pain(6, zone=5),
@@ -47,11 +50,11 @@ ITEMS = [
     make.record("medication_use", {"medication": "Venlafaxine!", "outcome": "taken"}),
     make.record("medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5}),
     make.record("medication_use", {"medication": "x", "outcome": "skipped", "dose_value": 5, "dose_unit": "mg"}),
-    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/1": {}}, "status": "complete"}),
-    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": [], "status": "complete"}),
-    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/44250-9": "3"}, "status": "draft"}),
-    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"/44250-9": True}, "status": "draft"}),
-    make.record("response", {"instrument": "phq-9", "version": "1999", "answers": {"nobody": 1}, "status": "draft"}),
+    make.record("response", PHQ9 | {"answers": {"/1": {}}, "status": "complete"}),
+    make.record("response", PHQ9 | {"answers": [], "status": "complete"}),
+    make.record("response", PHQ9 | {"answers": {"/44250-9": "3"}, "status": "draft"}),
+    make.record("response", PHQ9 | {"answers": {"/44250-9": True}, "status": "draft"}),
+    make.record("response", PHQ9 | {"answers": {"nobody": 1}, "status": "draft"}),
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
@@ -34,13 +35,12 @@ def test_pull_hands_out_every_change_once_and_in_order(phone):
         {key: value for key, value in sent[3].items() if key != "data"} | {"revision": 2, "removed": True}
     )
 
-    pages, cursor = [], ""
-    while True:
+    pages: list[list[dict[str, Any]]] = []
+    cursor, more = "", True
+    while more:
         page = phone.get(f"sync/pull?limit=10&cursor={cursor}").json()
         pages.append(page["records"])
-        cursor = page["cursor"]
-        if not page["more"]:
-            break
+        cursor, more = page["cursor"], page["more"]
 
     changes = [record["change"] for page in pages for record in page]
     assert [len(page) for page in pages] == [10, 10, 5]
@@ -63,7 +63,8 @@ def test_records_are_listed_newest_first_by_kind_and_day(phone):
 def test_pages_of_records_neither_skip_nor_repeat(phone):
     phone.push(*[make.pain(3) for _ in range(23)])
 
-    seen, following = [], ""
+    seen: list[str] = []
+    following: str | None = ""
     while following is not None:
         page = phone.get("records?limit=5" + (f"&cursor={following}" if following else "")).json()
         seen += [record["id"] for record in page["records"]]

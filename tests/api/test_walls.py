@@ -1,6 +1,7 @@
 """The phone's door: nobody reaches what is not theirs, and cannot tell it from what does not exist."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.urls import get_resolver
@@ -16,10 +17,10 @@ from tracker.people import policy
 def record(world) -> str:
     sent = make.record("journal", {"text": "mine alone"})
     assert Phone(world.ada.user).push(sent).status_code == 200
-    return sent["id"]
+    return str(sent["id"])
 
 
-def bare(answer) -> tuple:
+def bare(answer) -> tuple[Any, ...]:
     """Status, body and headers, without what differs by nature."""
     body = answer.json()
     body.pop("request_id", None)

@@ -1,6 +1,7 @@
 """The database's own net: every tenant table is walled, and no context means no rows."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
@@ -28,7 +29,7 @@ SHARED = {
 }
 
 
-def rows(sql: str, *values: object) -> list[tuple]:
+def rows(sql: str, *values: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -33,7 +34,7 @@ def phone_of_ada(url: str, live) -> Phone:
     return Phone(url, live.world.ada.user.email, make.PASSWORD, patience_s=20)
 
 
-def pain_of_days(n: int) -> list[dict]:
+def pain_of_days(n: int) -> list[dict[str, Any]]:
     """One entry a day for ``n`` days up to yesterday, as lived in Amsterdam."""
     start = datetime.now(UTC).replace(hour=11) - timedelta(days=n)
     return [make.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)]
