@@ -170,6 +170,23 @@ def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
     assert "A quiet day" not in page
 
 
+def test_a_removed_entry_is_no_longer_the_last_one(world, ben, send):
+    entry = make.record("journal", {"text": "Never mind.", "share": "none"})
+    send(world.ada, make.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()), entry)
+    send(world.ada, make.record("journal", None, id=entry["id"], revision=2, removed=True))
+
+    assert "Silent for 9 days" in text(ben.get("/"))
+
+
+def test_a_name_is_a_name_and_never_markup(world, ben):
+    with walls.clinic(world.clinic.pk):
+        type(world.ada).objects.filter(pk=world.ada.pk).update(name="<b>Ada</b> & Co")
+
+    page = ben.get("/").content.decode()
+
+    assert "&lt;b&gt;Ada&lt;/b&gt; &amp; Co</a>" in page
+
+
 def test_a_patient_without_entries_is_said_to_have_none(world, ben):
     page = text(ben.get("/"))
 

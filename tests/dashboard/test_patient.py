@@ -69,6 +69,17 @@ def test_the_ranges_are_links_and_the_chosen_one_is_marked(ben, path, world, sen
     )
 
 
+def test_the_first_mean_of_a_range_has_the_days_before_it(ben, path, world, send):
+    send(world.ada, *diary(60))
+
+    mean = re.search(
+        r'class="stretch".*?class="mean s0" d="M(\d+) ', ben.get(path, {"range": "4w"}).content.decode()
+    )
+
+    assert mean
+    assert mean[1] == "5"
+
+
 def test_a_record_that_ended_long_ago_says_so(ben, path, world, send):
     send(world.ada, *diary(20, last=60))
 
@@ -174,6 +185,13 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
     assert "1 open alert" in page
     assert f'name="back" value="{world.ada.pk}"' in page
+
+
+def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
+    send(make.patient(world.clinic, "zoe", world.team), make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+    walls.leave()
+
+    assert "No open alerts" in text(ben.get(path))
 
 
 def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):

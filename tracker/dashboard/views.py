@@ -61,7 +61,7 @@ def acknowledge(request: HttpRequest, viewer: Viewer, at: datetime, alert_id: UU
 
 
 @require_GET
-@page(Action.SEE_CASELOAD)
+@page(Action.OPEN_CHART)
 def patient(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
     """A patient's page. What is not the viewer's looks as if it did not exist."""
     opened = _open(viewer, patient_id, "patient", at)
