@@ -1,11 +1,17 @@
 """Errors outside of any view: as problems for the API, as pages for people."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 
 from tracker.api import errors
+from tracker.lib import logs
+
+log = logs.get(__name__)
 
 
 def _for_program(request: HttpRequest) -> bool:
@@ -38,3 +44,24 @@ def broken(request: HttpRequest, *args: Any) -> HttpResponse:
     if _for_program(request):
         return errors.page(500, "broken", "This is our mistake. Nothing of the request was stored.")
     return defaults.server_error(request)
+
+
+class DatabaseAway:
+    """Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Called by Django with what a view raised."""
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        log.warning("database away", error=type(exception).__name__)
+        if _for_program(request):
+            return errors.page(503, "try_again", "The database is away. Nothing was stored; try again.")
+        response = HttpResponse(loader.render_to_string("503.html"), status=503)
+        response["Retry-After"] = "5"
+        return response

@@ -1,0 +1,57 @@
+"""What people and programs are told when something is not there, or not well."""
+
+import pytest
+from django.db import connections
+
+
+@pytest.fixture
+def database_away(live):
+    """PostgreSQL does not answer: its port is another's."""
+    connection = connections["default"]
+    connection.close()
+    port = connection.settings_dict["PORT"]
+    connection.settings_dict["PORT"] = "1"
+    yield
+    connection.close()
+    connection.settings_dict["PORT"] = port
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/_allauth/app/v1/auth/login", "/api/v1/me", "/"])
+def test_a_database_that_is_away_is_503_with_a_time_to_try_again(database_away, client, path):
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "a" * 32
+    body = {"email": "ada@example.org", "password": "x", "login": "ada@example.org"}
+    headers = {"X-Session-Token": "a" * 32}
+    answer = (
+        client.get(path, headers=headers)
+        if path in {"/", "/api/v1/me"}
+        else client.post(path, body, content_type="application/json", headers={})
+        if "_allauth" in path
+        else client.post(path, body)
+    )
+
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+
+
+def test_readiness_says_that_the_database_is_away(database_away, client):
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["database"]) == (503, "away")
+    assert client.get("/health/live").status_code == 200
+
+
+def test_a_lost_page_is_a_page_and_a_lost_route_a_problem(client, db):
+    page, route = client.get("/nowhere/"), client.get("/api/v1/nowhere")
+
+    assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert (route.status_code, route["Content-Type"]) == (404, "application/problem+json")
+    assert route.json()["code"] == "not_found"
+
+
+def test_every_answer_carries_a_request_id_and_keeps_out_of_frames(client, db):
+    answer = client.get("/health/live", headers={"X-Request-ID": "my-own-request-1"})
+
+    assert answer["X-Request-ID"] == "my-own-request-1"
+    assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert client.get("/health/live", headers={"X-Request-ID": "bad id\u2028"})["X-Request-ID"] != "bad id"
