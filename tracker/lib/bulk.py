@@ -17,30 +17,44 @@ def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     return field
 
 
-@lru_cache(maxsize=256)
+def _sent_as(field: "models.Field[Any, Any]") -> str:
+    """
+    The type that a value travels as.
+
+    jsonb travels as text: an array of JSON values has no type of its own on the driver's side. So does
+    varchar(n): a cast to it would cut a long text short in silence, where the column refuses it.
+    """
+    kind = str(field.db_type(connection))
+    return "text" if kind == "jsonb" or kind.startswith("varchar") else kind
+
+
+@lru_cache(maxsize=512)
 def _statement(
-    model: type[models.Model], names: tuple[str, ...], key: tuple[str, ...], update: tuple[str, ...]
+    model: type[models.Model],
+    names: tuple[str, ...],
+    varies: tuple[bool, ...],
+    key: tuple[str, ...],
+    update: tuple[str, ...],
 ) -> str:
-    meta = model._meta
     fields = [_field(model, name) for name in names]
-    columns = [field.column for field in fields]
-    types = [field.db_type(connection) for field in fields]
-    # jsonb travels as text: an array of JSON values has no type of its own on the driver's side.
-    # So does varchar(n): a cast to it would cut a long text short in silence, where the column refuses it.
-    sent = ["text" if kind == "jsonb" or str(kind).startswith("varchar") else kind for kind in types]
-    given = ", ".join(f"%s::{kind}[]" for kind in sent)
-    picked = ", ".join(
-        f'"{column}"::jsonb' if kind == "jsonb" else f'"{column}"'
-        for column, kind in zip(columns, types, strict=True)
-    )
-    quoted = ", ".join(f'"{column}"' for column in columns)
-    sql = f'INSERT INTO "{meta.db_table}" ({quoted}) SELECT {picked} FROM unnest({given}) AS row ({quoted})'
+    # Arrays go in binary: as text, every element would have to be searched for quotes.
+    arrays = [(field, f"%b::{_sent_as(field)}[]") for field, many in zip(fields, varies, strict=True) if many]
+    picked = [
+        (f'row."{field.column}"' if many else f"%s::{_sent_as(field)}")
+        + ("::jsonb" if field.db_type(connection) == "jsonb" else "")
+        for field, many in zip(fields, varies, strict=True)
+    ]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT {", ".join(picked)}'
+    if arrays:
+        row = ", ".join(f'"{field.column}"' for field, _ in arrays)
+        sql += f" FROM unnest({', '.join(place for _, place in arrays)}) AS row ({row})"
     if key:
         target = ", ".join(f'"{_field(model, name).column}"' for name in key)
-        changes = ", ".join(
-            f'"{column}" = EXCLUDED."{column}"' for column in (_field(model, name).column for name in update)
+        news = ", ".join(
+            f'"{column}" = EXCLUDED."{column}"' for column in (_field(model, n).column for n in update)
         )
-        sql += f" ON CONFLICT ({target}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+        sql += f" ON CONFLICT ({target}) DO " + (f"UPDATE SET {news}" if news else "NOTHING")
     return sql
 
 
@@ -60,9 +74,16 @@ def insert(
     """
     if not rows:
         return 0
-    sql = _statement(model, tuple(names), tuple(key), tuple(update))
+    columns = list(zip(*rows, strict=True))
+    # Much is the same for all rows of a batch (clinic, patient, time of receipt): it is sent once.
+    varies = tuple(any(value != column[0] for value in column) for column in columns)
+    if not any(varies) and len(rows) > 1:
+        varies = (True, *varies[1:])
+    sql = _statement(model, tuple(names), varies, tuple(key), tuple(update))
+    single = [column[0] for column, many in zip(columns, varies, strict=True) if not many]
+    arrays = [list(column) for column, many in zip(columns, varies, strict=True) if many]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(sql, single + arrays)
         return int(cursor.rowcount)
 
 
