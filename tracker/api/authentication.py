@@ -9,10 +9,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
-from tracker.people import access
+from tracker.people import access, sessions
 from tracker.people.access import Viewer
 from tracker.people.models import User
-from tracker.people.sessions import SessionStore
 
 _LONGEST = 128
 
@@ -26,7 +25,7 @@ class SessionToken(BaseAuthentication):
             return None
         if len(token) > _LONGEST or not token.isascii() or not token.isalnum():
             raise AuthenticationFailed
-        session = SessionStore(token).load()
+        session = sessions.read(token)
         try:
             viewer = access.enter(UUID(session["_auth_user_id"]), timezone.now())
         except (KeyError, ValueError, access.NobodyError):
