@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from tracker.lib import bulk, days, walls
+from tracker.lib import bulk, days, logs, walls
 from tracker.people.models import Clinic, Patient
 from tracker.progress import trends
 from tracker.progress.models import Progress, Summary
 
+log = logs.get(__name__)
 AT_ONCE = 100
 
 # Stale is a comparison of two numbers, not a flag to forget. A patient's day that has turned makes the
@@ -50,7 +51,10 @@ _ENTRIES_SQL = _ENTRIES.format(
 )
 _VALUES = """
 SELECT measure, local_on, count(*), avg(value ORDER BY at, source_id),
-       (array_agg(value ORDER BY at DESC, source_id DESC))[1]
+       (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
+       (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
+           SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
+       )))[1]
 FROM records_observation WHERE patient_id = %(patient)s GROUP BY measure, local_on ORDER BY measure, local_on
 """
 _USES = """
@@ -76,12 +80,21 @@ def refresh_stale(*, at: datetime) -> int:
     done = 0
     for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
         while stale := _stale(clinic_id, at):
-            refreshed = sum(refresh(clinic_id=clinic_id, patient_id=patient, at=at) for patient in stale)
+            refreshed = sum(_refresh_or_tell(clinic_id, patient, at) for patient in stale)
             done += refreshed
-            # The others are in a colleague's hands.
+            # The others are in a colleague's hands, or cannot be made.
             if refreshed < len(stale):
                 break
     return done
+
+
+def _refresh_or_tell(clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
+    """Refresh one patient's summaries; one that cannot be made keeps nobody else from theirs."""
+    try:
+        return refresh(clinic_id=clinic_id, patient_id=patient_id, at=at)
+    except Exception as problem:
+        log.error("summaries not made", clinic=str(clinic_id), exc_info=problem)
+        return False
 
 
 @transaction.atomic
@@ -129,8 +142,8 @@ def load(patient: Patient) -> trends.Facts:
         entries[on][kind] = count
         late[on] += tardy
     values: dict[str, list[trends.DayValue]] = defaultdict(list)
-    for measure, on, count, mean, last in _rows(_VALUES, patient):
-        values[measure].append(trends.DayValue(on, count, mean, last))
+    for measure, *numbers in _rows(_VALUES, patient):
+        values[measure].append(trends.DayValue(*numbers))
     alerts: dict[date, int] = defaultdict(int)
     for (answered_at,) in _rows(_ALERTS, patient):
         alerts[days.local_day(answered_at, patient.zone)] += 1

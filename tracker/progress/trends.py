@@ -15,7 +15,7 @@ from tracker.instruments import measures
 from tracker.instruments.measures import Measure
 from tracker.lib import days
 
-ALGORITHM = "progress/1"
+ALGORITHM = "progress/2"
 WEEK = timedelta(days=6)
 # A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
 LEAST_DAYS_NOW, LEAST_DAYS_BASELINE = 4, 5
@@ -28,12 +28,18 @@ USUAL_CADENCE = 28
 
 @dataclass(frozen=True, slots=True)
 class DayValue:
-    """One measure on one local day: the mean of its ``n`` values, and the last of them."""
+    """
+    One measure on one local day: the mean of its ``n`` values, the first and the last of them.
+
+    ``before_dosing`` is the last one before the first treatment session began; None if there is none that day.
+    """
 
     on: date
     n: int
     mean: float
+    first: float
     last: float
+    before_dosing: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,13 @@ class Facts:
 
 
 def weeks(facts: Facts, today: date) -> list[date]:
-    """Return the Mondays of the weeks that get a summary, the running one included."""
-    if not facts.entries:
-        return []
-    first = days.week_start(min(facts.entries))
-    quiet = days.week_start(max(facts.entries)) + timedelta(weeks=EMPTY_WEEKS)
-    last = min(days.week_start(today), quiet)
-    return [first + timedelta(weeks=n) for n in range((last - first).days // 7 + 1)]
+    """
+    Return the Mondays of the weeks that get a summary, the running one included: those with an entry, and
+    the ``EMPTY_WEEKS`` after each. So an entry of a phone that believes in 1970 makes five weeks, not thousands.
+    """
+    logged = {days.week_start(on) for on in facts.entries}
+    told = {monday + timedelta(weeks=n) for monday in logged for n in range(EMPTY_WEEKS + 1)}
+    return sorted(monday for monday in told if monday <= today)
 
 
 def figures(facts: Facts, week_on: date, today: date) -> dict[str, Any]:
@@ -179,18 +185,21 @@ def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] 
 
 
 def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
-    """The last form in days -14 to 0 before the first session; without a session, the first form."""
+    """
+    The last form in days -14 to 0 before the first session; without a session, the first form.
+
+    A form of the session's own day counts only if it was filled in before the dosing.
+    """
     if facts.sessions:
-        day = facts.sessions[0][0]
+        day, basis = facts.sessions[0][0], "BEFORE_TREATMENT"
         inside = _window(values, day - timedelta(days=BASELINE_DAYS), day)
-        found, basis = (inside[-1] if inside else None), "BEFORE_TREATMENT"
+        found = [(value.on, value.before_dosing) for value in inside if value.before_dosing is not None]
     else:
-        found, basis = values[0], "FIRST_DAYS"
-    if found is None:
+        basis, found = "FIRST_DAYS", [(values[0].on, values[0].first)]
+    if not found:
         return None
-    return {
-        "value": found.last, "n": 1, "basis": basis, "from": found.on, "to": found.on, "provisional": False,
-    }  # fmt: skip
+    on, value = found[-1]
+    return {"value": value, "n": 1, "basis": basis, "from": on, "to": on, "provisional": False}
 
 
 def _daily_now(values: Sequence[DayValue], first: date, last: date) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ Baseline, last value and last week of each measure, kept current in the transact
 Windows (``docs/summaries.md`` tells why): the baseline of a daily measure is the mean of the daily means
 in the 14 days before the first treatment session, that day excluded; without a session, of the first 14 days
 of the record. The baseline of a questionnaire is the last one in days -14 to 0 before the first
-session; without a session, the first one. Both are bounded range scans of one index.
+session, and before the dosing itself; without a session, the first one. Both are bounded range scans of one index.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,8 @@ from tracker.instruments import measures
 
 _REFRESH = """
 WITH anchor AS (
-    SELECT min(local_on) AS first_session FROM records_treatmentsession WHERE patient_id = %(patient)s
+    SELECT (array_agg(local_on ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
+    FROM records_treatmentsession WHERE patient_id = %(patient)s
 )
 INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_to, baseline_basis,
     last, last_at, last_on, previous, week_mean, week_n)
@@ -62,7 +63,9 @@ LEFT JOIN LATERAL (
      WHERE wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
        AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
        AND o.local_on <= coalesce(anchor.first_session, record.first_on)
-     ORDER BY CASE WHEN anchor.first_session IS NULL THEN o.at END ASC, o.at DESC LIMIT 1)
+       AND (anchor.dosed_at IS NULL OR o.at < anchor.dosed_at)
+     ORDER BY CASE WHEN anchor.dosed_at IS NULL THEN o.at END, CASE WHEN anchor.dosed_at IS NULL THEN o.source_id END,
+              o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1)
 ) AS baseline ON true
 ON CONFLICT (patient_id, measure) DO UPDATE SET
     baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,

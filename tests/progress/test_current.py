@@ -1,0 +1,202 @@
+"""The rows kept ready agree with a plain recomputation, and with the summaries, whatever happened in between."""
+
+import random
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.instruments import measures
+from tracker.lib import days, walls
+from tracker.people import access
+from tracker.people.models import Patient
+from tracker.progress import actions, trends
+from tracker.records import actions as records
+from tracker.records.models import Current, Observation, TreatmentSession
+
+START = date(2026, 3, 9)
+ZONES = ("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")
+SESSION_AT = datetime(2026, 3, 25, 10, tzinfo=days.zone("Europe/Amsterdam"))
+
+
+class Diary:
+    """A phone that writes, amends, moves and removes entries at random, across a clock change and three zones."""
+
+    def __init__(self, world: make.World, seed: int) -> None:
+        self.phone, self.chance = Phone(world.ada.user), random.Random(seed)
+        self.held: dict[str, dict[str, Any]] = {}
+
+    def moment(self) -> dict[str, Any]:
+        zone = self.chance.choice(ZONES)
+        on = START + timedelta(days=self.chance.randrange(40))
+        # Few times of day, so that several entries share an instant.
+        at = days.instant(on, time(self.chance.choice([0, 2, 9, 9, 23]), 30), zone)
+        return {"recorded_at": at.isoformat(), "zone": zone}
+
+    def data(self, kind: str) -> dict[str, Any]:
+        pick = self.chance.randrange
+        if kind == "pain":
+            return {"intensity": pick(11)} | ({"worst": pick(11)} if pick(2) else {})
+        if kind == "daily":
+            return {"mood": pick(11), "sleep_hours": pick(97) / 4}
+        form: dict[str, Any] = make.phq9([*(pick(4) for _ in range(8)), 0])["data"]
+        return form
+
+    def fresh(self) -> dict[str, Any]:
+        kind = self.chance.choice(["pain", "pain", "daily", "response"])
+        return make.record(kind, self.data(kind), **self.moment())
+
+    def amended(self, record: dict[str, Any]) -> dict[str, Any]:
+        record = record | {"revision": record["revision"] + 1}
+        if self.chance.random() < 0.4:
+            return {name: value for name, value in record.items() if name != "data"} | {"removed": True}
+        if self.chance.random() < 0.5:
+            return record | self.moment()
+        return record | {"data": self.data(record["kind"])}
+
+    def write(self, n: int) -> None:
+        batch = []
+        for _ in range(n):
+            living = [record for record in self.held.values() if not record.get("removed")]
+            again = bool(living) and self.chance.random() < 0.45
+            record = self.amended(self.chance.choice(living)) if again else self.fresh()
+            self.held[record["id"]] = record
+            batch.append(record)
+        answer = self.phone.push(*batch).json()
+        assert {row["status"] for row in answer["results"]} == {"stored"}
+
+
+def day_means(rows: Sequence[Observation], first: date, last: date) -> list[float]:
+    by_day: dict[date, list[float]] = defaultdict(list)
+    for row in rows:
+        if first <= row.local_on <= last:
+            by_day[row.local_on].append(row.value)
+    return [fmean(values) for values in by_day.values()]
+
+
+def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | None) -> dict[str, Any]:
+    """The current values of one measure as ``docs/summaries.md`` tells them, the slow way."""
+    rows = sorted(rows, key=lambda row: (row.local_on, row.at, row.source_id))
+    last = rows[-1]
+    week = day_means(rows, last.local_on - timedelta(days=6), last.local_on)
+    if session:
+        first, until = session.local_on - timedelta(days=14), session.local_on - timedelta(days=1)
+    else:
+        first, until = rows[0].local_on, rows[0].local_on + timedelta(days=13)
+    baseline = day_means(rows, first, until)
+    value = fmean(baseline) if baseline else None
+    if form:
+        before = [row for row in rows if session and first <= row.local_on <= session.local_on]
+        forms = [row.value for row in before if session and row.at < session.starts_at]
+        value = (forms[-1] if forms else None) if session else rows[0].value
+    return {
+        "last": last.value, "last_at": last.at, "last_on": last.local_on,
+        "previous": rows[-2].value if len(rows) > 1 else None,
+        "week_mean": pytest.approx(fmean(week)), "week_n": len(week),
+        "baseline": None if value is None else pytest.approx(value),
+        "baseline_basis": "BEFORE_TREATMENT" if session else "FIRST_DAYS",
+    }  # fmt: skip
+
+
+def check(world: make.World) -> None:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        session = TreatmentSession.objects.order_by("starts_at").first()
+        seen: dict[str, list[Observation]] = defaultdict(list)
+        for row in Observation.objects.filter(patient=world.ada):
+            seen[row.measure].append(row)
+        held = {row.measure: row for row in Current.objects.filter(patient=world.ada)}
+        facts = actions.load(Patient.objects.get(pk=world.ada.pk))
+
+    assert set(held) == set(seen)
+    for name, rows in seen.items():
+        wanted = plain(rows, measures.get(name).form, session)
+        assert {key: getattr(held[name], key) for key in wanted} == wanted, name
+    agree_with_summaries(held, facts)
+
+
+def agree_with_summaries(held: dict[str, Current], facts: trends.Facts) -> None:
+    far = days.week_start(START) + timedelta(weeks=52)
+    told = {row["measure"]: row for row in trends.figures(facts, far, far)["measures"]}
+    assert set(told) == set(held)
+    for name, row in told.items():
+        baseline = row["baseline"] and row["baseline"]["value"]
+        assert held[name].baseline == (None if baseline is None else pytest.approx(baseline)), name
+        assert held[name].last == facts.values[name][-1].last, name
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_current_values_are_those_of_a_plain_recomputation_after_any_history(world, turn):
+    diary = Diary(world, make.SEED + turn)
+    for _ in range(4):
+        diary.write(12)
+        check(world)
+
+    walls.leave()
+    ben = access.enter(world.ben.user_id, make.MONDAY)
+    records.record_session(
+        viewer=ben, patient=world.ada, starts_at=SESSION_AT, route="IM", dose_mg=Decimal(35), at=make.MONDAY
+    )
+    for _ in range(3):
+        check(world)
+        diary.write(12)
+    check(world)
+
+
+def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(world):
+    phone = Phone(world.ada.user)
+    hour = timedelta(hours=1)
+    forms = {SESSION_AT - hour: 2, SESSION_AT: 1, SESSION_AT + hour: 0}
+    phone.push(*[make.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
+
+    walls.leave()
+    ben = access.enter(world.ben.user_id, make.MONDAY)
+    records.record_session(
+        viewer=ben, patient=world.ada, starts_at=SESSION_AT, route="IM", dose_mg=Decimal(35), at=make.MONDAY
+    )
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert Current.objects.get(measure="phq-9").baseline == 16
+    check(world)
+
+
+def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
+    at = make.MONDAY
+    Phone(world.ada.user).push(
+        make.phq9([2] * 8 + [0], recorded_at=at.isoformat()),
+        make.phq9([1] * 8 + [0], recorded_at=(at + timedelta(hours=1)).isoformat()),
+    )
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert Current.objects.get(measure="phq-9").baseline == 16
+    check(world)
+
+
+def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
+    phone = Phone(world.ada.user)
+    phone.push(make.pain(6), make.pain(2, recorded_at=(make.MONDAY + timedelta(days=20)).isoformat()))
+    phone.push(make.pain(9, recorded_at=(make.MONDAY - timedelta(days=3)).isoformat()))
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        row = Current.objects.get(measure="pain.intensity")
+    assert (row.baseline, row.baseline_n, row.last, row.previous) == (7.5, 2, 2, 6)
+
+
+def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
+    phone, record = Phone(world.ada.user), make.pain(6, id=str(uuid.uuid4()))
+    phone.push(record)
+    phone.push({name: v for name, v in record.items() if name != "data"} | {"revision": 2, "removed": True})
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert not Current.objects.exists()

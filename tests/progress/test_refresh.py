@@ -1,0 +1,288 @@
+"""Summaries follow the entries behind them, cost nothing when nothing changed, and bear two workers at once."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from tests import make
+from tests.outbox.together import together
+from tests.phone import Phone
+from tracker.lib import walls
+from tracker.people.models import Patient
+from tracker.progress import actions, trends
+from tracker.progress.models import Progress, Summary
+from tracker.records.models import Observation, Timeline
+
+WEEK = date(2026, 3, 2)
+NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
+
+
+@contextmanager
+def inside(world: make.World) -> Iterator[None]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        yield
+
+
+def refresh(at: datetime = NOW) -> int:
+    walls.leave()
+    return actions.refresh_stale(at=at)
+
+
+def summaries(world: make.World) -> dict[date, Summary]:
+    with inside(world):
+        return {row.week_on: row for row in Summary.objects.filter(patient=world.ada)}
+
+
+def figures(world: make.World, week_on: date = WEEK) -> dict:
+    content: dict = json.loads(summaries(world)[week_on].figures)
+    return content
+
+
+def on(day: int, intensity: int = 5, **more) -> dict:
+    """A pain entry at noon of a March day."""
+    return make.pain(intensity, recorded_at=f"2026-03-{day:02d}T12:00:00+01:00", **more)
+
+
+def removal(record: dict) -> dict:
+    return {name: value for name, value in record.items() if name != "data"} | {
+        "revision": record["revision"] + 1, "removed": True,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def test_a_week_of_entries_becomes_a_summary(world, phone):
+    phone.push(*[on(day, 6) for day in (2, 3, 4, 5)], on(9, 2))
+
+    assert refresh() == 1
+    held = summaries(world)
+    assert sorted(held) == [WEEK + timedelta(weeks=n) for n in range(3)]
+    assert held[WEEK].digest != held[WEEK + timedelta(weeks=1)].digest
+    assert figures(world)["measures"][0]["now"]["value"] == 6
+
+
+def test_an_amended_entry_rewrites_its_week_and_the_baseline_it_is_part_of(world, phone):
+    first, second = on(2, 6), [on(day, 3) for day in (9, 10, 11, 12)]
+    phone.push(first, on(3), on(4), on(5), *second)
+    refresh()
+    before = summaries(world)
+
+    phone.push(second[0] | {"revision": 2, "data": {"intensity": 9}})
+    assert refresh(LATER) == 1
+
+    after = summaries(world)
+    # Nothing of the first week changes but its baseline, which the second week's days are part of.
+    assert figures(world)["measures"][0]["baseline"]["value"] == (6 + 5 + 5 + 5 + 9 + 3 + 3 + 3) / 8
+    week = WEEK + timedelta(weeks=1)
+    assert (after[week].revision, after[week].id) == (2, before[week].id)
+    assert figures(world, week)["measures"][0]["now"]["value"] == (9 + 3 + 3 + 3) / 4
+
+
+def test_an_entry_that_is_moved_to_another_week_leaves_the_one_and_enters_the_other(world, phone):
+    moved = on(2, 6)
+    phone.push(moved, on(3), on(9))
+    refresh()
+
+    phone.push(moved | {"revision": 2, "recorded_at": "2026-03-10T12:00:00+01:00"})
+    refresh(LATER)
+
+    assert figures(world)["logged"]["entries"] == {"pain": 1}
+    assert figures(world)["logged"]["days_missed"][0] == "2026-03-02"
+    assert figures(world, WEEK + timedelta(weeks=1))["logged"]["entries"] == {"pain": 2}
+
+
+def test_a_patient_whose_entries_are_all_removed_has_no_summary_any_more(world, phone):
+    entry = on(2)
+    phone.push(entry)
+    refresh()
+    assert summaries(world)
+
+    phone.push(removal(entry))
+
+    assert refresh(LATER) == 1
+    assert summaries(world) == {}
+    assert refresh(LATER) == 0
+
+
+def test_a_first_week_that_is_emptied_goes_and_the_others_stay(world, phone):
+    entry = on(2)
+    phone.push(entry, on(9))
+    refresh()
+
+    phone.push(removal(entry))
+    refresh(LATER)
+
+    assert sorted(summaries(world)) == [WEEK + timedelta(weeks=1), WEEK + timedelta(weeks=2)]
+
+
+def test_nothing_new_costs_one_question_per_clinic_and_writes_nothing(
+    world, phone, django_assert_max_num_queries
+):
+    phone.push(on(2))
+    refresh()
+    before = {week: row.built_at for week, row in summaries(world).items()}
+    walls.leave()
+
+    # The list of clinics; then a savepoint, the wall, the question, the wall's end, the savepoint for each of two.
+    with django_assert_max_num_queries(11):
+        assert actions.refresh_stale(at=LATER) == 0
+
+    assert {week: row.built_at for week, row in summaries(world).items()} == before
+
+
+def test_a_change_that_no_figure_shows_leaves_the_bytes_and_the_revision(world, phone):
+    page = make.record("journal", {"text": "one"})
+    phone.push(page)
+    refresh()
+    before = summaries(world)
+
+    phone.push(page | {"revision": 2, "data": {"text": "two"}})
+
+    assert refresh(LATER) == 1
+    after = summaries(world)
+    assert {week: (row.revision, row.built_at) for week, row in after.items()} == {
+        week: (row.revision, row.built_at) for week, row in before.items()
+    }
+
+
+def test_the_same_entries_sent_in_another_order_give_the_same_bytes(world, phone):
+    entries = [on(day, day % 8) for day in range(2, 12)] + [make.phq9([day % 4] * 9) for day in range(3)]
+    phone.push(*entries)
+    bea = Phone(world.bea.user)
+    for entry in reversed(entries):
+        bea.push(entry)
+
+    refresh()
+
+    with inside(world):
+        digests = [
+            list(Summary.objects.filter(patient=who).order_by("week_on").values_list("digest", flat=True))
+            for who in (world.ada, world.bea)
+        ]
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 3
+
+
+def test_a_day_that_has_turned_makes_the_running_week_stale(world, phone):
+    phone.push(on(16))
+    refresh()
+    assert figures(world, date(2026, 3, 16))["week"]["through_on"] == "2026-03-18"
+
+    assert refresh(NOW + timedelta(hours=1)) == 0
+    assert refresh(NOW + timedelta(days=1)) == 1
+    assert figures(world, date(2026, 3, 16))["week"]["through_on"] == "2026-03-19"
+
+
+def test_a_new_version_of_the_rules_makes_every_summary_again(world, phone, monkeypatch):
+    phone.push(on(2))
+    refresh()
+
+    monkeypatch.setattr(trends, "ALGORITHM", "progress/next")
+
+    assert refresh(LATER) == 1
+    assert {row.algorithm for row in summaries(world).values()} == {"progress/next"}
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "zone", "week_on"),
+    [
+        # Half past midnight on the Monday after clocks went forward: still Sunday in UTC.
+        ("2026-03-30T00:30:00+02:00", "Europe/Amsterdam", date(2026, 3, 30)),
+        ("2026-03-29T23:59:59+02:00", "Europe/Amsterdam", date(2026, 3, 23)),
+        # The hour that comes twice, on the Sunday when clocks go back, and midnight after it.
+        ("2025-10-26T02:30:00+01:00", "Europe/Amsterdam", date(2025, 10, 20)),
+        ("2025-10-27T00:00:00+01:00", "Europe/Amsterdam", date(2025, 10, 27)),
+        # The same instant is Sunday evening for one patient and Monday for another.
+        ("2026-03-08T20:00:00-04:00", "America/New_York", date(2026, 3, 2)),
+        ("2026-03-09T09:00:00+09:00", "Asia/Tokyo", date(2026, 3, 9)),
+    ],
+)
+def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, recorded_at, zone, week_on):
+    phone.push(make.pain(5, recorded_at=recorded_at, zone=zone))
+    refresh(datetime(2026, 4, 30, tzinfo=UTC))
+
+    with inside(world):
+        weeks = Summary.objects.order_by("week_on").values_list("week_on", flat=True)
+        assert weeks[0] == week_on
+
+
+def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(world, phone):
+    def use(day: int, **data) -> dict:
+        return make.record(
+            "medication_use", {"medication": "oxycodone"} | data, recorded_at=f"2026-03-{day:02d}T09:00:00Z"
+        )
+
+    taken = {"outcome": "taken", "dose_value": 10.0, "dose_unit": "mg"}
+    phone.push(use(2, **taken), use(2, **taken), use(3, **taken), use(5, outcome="skipped"))
+    refresh()
+
+    (row,) = figures(world)["medication"]
+    assert (row["taken"], row["skipped"], row["days_known"]) == (3, 1, 3)
+    assert row["daily_mg"] == {"first": 20.0, "last": 0.0, "mean": 10.0}
+
+
+def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(world, phone):
+    phone.push(on(2))
+    Phone(world.bea.user).push(on(2))
+    with inside(world):
+        Observation.objects.filter(patient=world.bea).update(measure="of-an-instrument-that-is-gone")
+
+    assert refresh() == 1
+
+    assert summaries(world)
+    with inside(world):
+        assert not Summary.objects.filter(patient=world.bea).exists()
+
+
+def filled(live, patients: int) -> list[Patient]:
+    """Patients with four weeks of entries each, committed."""
+    world = live.world
+    with transaction.atomic():
+        everybody = [make.patient(world.clinic, f"p{n}", world.team) for n in range(patients)]
+    for who in everybody:
+        with transaction.atomic():
+            Phone(who.user).push(*[on(day, day % 9) for day in range(1, 29)])
+    return everybody
+
+
+def test_two_workers_at_once_make_each_summary_once(live):
+    patients = filled(live, 6)
+    at = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+    counts = together(*[lambda: actions.refresh_stale(at=at)] * 2)
+    # Whoever gave way to the other comes again at the next tick.
+    actions.refresh_stale(at=at)
+
+    assert all(isinstance(count, int) for count in counts), counts
+    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+        weeks = list(Summary.objects.values_list("patient_id", "week_on"))
+        assert len(weeks) == len(set(weeks)) == len(patients) * 5
+        assert len(set(Summary.objects.values_list("week_on", "digest"))) == 5
+        assert Progress.objects.count() == len(patients)
+
+
+def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
+    ada = filled(live, 1)[0]
+    clinic = live.world.clinic.pk
+
+    with transaction.atomic(), walls.clinic(clinic):
+        Timeline.objects.select_for_update().get(patient=ada)
+        (busy,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
+    (free,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
+
+    assert (busy, free) == (False, True)
+
+
+def test_there_is_nothing_to_refresh_for_an_unknown_patient(world):
+    assert actions.refresh(clinic_id=world.clinic.pk, patient_id=uuid.uuid4(), at=NOW) is False
+    assert connection.in_atomic_block
