@@ -1,0 +1,149 @@
+"""One valid row of each table, written past every check of Python's, so that only the database can refuse."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+from tests import make
+from tracker.alerts.models import Alert
+from tracker.outbox.models import Message
+from tracker.people.models import CareTeam, DataKey, Patient, StaffMember, TeamMembership, User
+from tracker.progress.models import Summary
+from tracker.records.models import (
+    Current,
+    DailyLog,
+    JournalEntry,
+    MedicationUse,
+    PainEntry,
+    Response,
+    Score,
+    TreatmentSession,
+)
+from tracker.reminders.models import CheckIn
+
+Values = dict[str, Any]
+
+
+def owned(world: make.World) -> Values:
+    return {"clinic_id": world.clinic.pk, "patient_id": world.ada.pk}
+
+
+def record(world: make.World, **data: Any) -> Values:
+    """The envelope of a record and its data."""
+    envelope = {
+        "id": uuid.uuid4(), "revision": 1, "recorded_at": make.MONDAY, "zone": make.ZONE,
+        "local_on": date(2026, 3, 2), "received_at": make.MONDAY, "author_id": world.ada.user_id,
+        "change": uuid.uuid4().int % 2**40, "late": False, "clock": "STEADY", "fingerprint": b"x" * 32,
+    }  # fmt: skip
+    return owned(world) | envelope | data
+
+
+def of_user(world: make.World) -> Values:
+    return {"email": f"{uuid.uuid4().hex}@example.org"}
+
+
+def of_staff_member(world: make.World) -> Values:
+    user = make.user("new")
+    return {"clinic_id": world.clinic.pk, "user_id": user.pk, "name": "New", "role": "CLINICIAN"}
+
+
+def of_team_membership(world: make.World) -> Values:
+    return {
+        "clinic_id": world.clinic.pk, "team_id": world.team.pk, "staff_member_id": world.cleo.pk,
+        "starts_at": make.MONDAY, "ends_at": None,
+    }  # fmt: skip
+
+
+def of_patient(world: make.World) -> Values:
+    return {
+        "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": make.user("new").pk, "name": "New",
+        "care_team_id": world.team.pk, "zone": make.ZONE, "enrolled_on": date(2026, 3, 2),
+    }  # fmt: skip
+
+
+def of_data_key(world: make.World) -> Values:
+    return owned(world) | {"master_key_id": "m1", "wrapped": b"x", "made_at": make.MONDAY}
+
+
+def of_response(world: make.World) -> Values:
+    return record(world, instrument="phq-9", version="1999", status="COMPLETE", answers={})
+
+
+def of_medication_use(world: make.World) -> Values:
+    return record(world, medication="sertraline", outcome="TAKEN", dose_value=Decimal(50), dose_unit="mg")
+
+
+def of_score(world: make.World) -> Values:
+    return owned(world) | {
+        "response_id": uuid.uuid4(), "revision": 1, "measure": "phq-9", "instrument": "phq-9",
+        "version": "1999", "scoring_version": "1", "value": 3, "answered": 9, "items": 9, "prorated": False,
+        "made_at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_current(world: make.World) -> Values:
+    return owned(world) | {
+        "measure": "pain.intensity", "baseline_basis": "FIRST_DAYS", "last": 3, "last_at": make.MONDAY,
+        "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
+    }  # fmt: skip
+
+
+def of_session(world: make.World) -> Values:
+    return owned(world) | {
+        "starts_at": make.MONDAY, "zone": make.ZONE, "local_on": date(2026, 3, 2), "route": "IM",
+        "dose_mg": Decimal(35), "recorded_by_id": world.ben.user_id,
+    }  # fmt: skip
+
+
+def of_summary(world: make.World) -> Values:
+    return owned(world) | {
+        "week_on": date(2026, 3, 2), "figures": "{}", "digest": "0" * 64, "algorithm": "a",
+        "through_change": 1, "built_at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_check_in(world: make.World) -> Values:
+    return owned(world) | {
+        "staff_member_id": world.ben.pk, "starts_at": make.MONDAY + timedelta(days=2), "zone": make.ZONE,
+        "minutes": 20, "planned_at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_alert(world: make.World) -> Values:
+    return owned(world) | {
+        "rule": "phq9_item9", "level": "URGENT", "source_kind": "response", "source_id": uuid.uuid4(),
+        "answered_at": make.MONDAY, "raised_at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_message(world: make.World) -> Values:
+    return {
+        "clinic_id": world.clinic.pk, "recipient_id": world.ben.user_id, "channel": "INBOX",
+        "words": "alert", "subject": "alert/1", "key": uuid.uuid4().hex, "due_at": make.MONDAY,
+    }  # fmt: skip
+
+
+MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
+    User: of_user,
+    CareTeam: lambda world: {"clinic_id": world.clinic.pk, "name": "New"},
+    StaffMember: of_staff_member,
+    TeamMembership: of_team_membership,
+    Patient: of_patient,
+    DataKey: of_data_key,
+    PainEntry: lambda world: record(world, intensity=5),
+    DailyLog: lambda world: record(world, mood=5),
+    MedicationUse: of_medication_use,
+    JournalEntry: lambda world: record(world, share="NONE"),
+    Response: of_response,
+    Score: of_score,
+    Current: of_current,
+    TreatmentSession: of_session,
+    Summary: of_summary,
+    CheckIn: of_check_in,
+    Alert: of_alert,
+    Message: of_message,
+}

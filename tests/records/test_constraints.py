@@ -1,0 +1,298 @@
+"""Every named constraint of the rooms is seen to refuse, and to let through what lies just inside it."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+
+from tests import make
+from tests.records import rows
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.outbox.models import Message
+from tracker.people.models import DataKey, Patient, StaffMember, TeamMembership, User
+from tracker.progress.models import Summary
+from tracker.records.models import (
+    Current,
+    DailyLog,
+    JournalEntry,
+    MedicationUse,
+    PainEntry,
+    Response,
+    Score,
+    TreatmentSession,
+)
+from tracker.records.models.diary import DAILY_ITEMS
+from tracker.reminders.models import CheckIn
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+KINDS = (PainEntry, DailyLog, MedicationUse, JournalEntry, Response)
+# Its tables are written by its owner alone; tests/instruments sees its constraints refuse.
+ELSEWHERE = {"instruments"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Values that a constraint lets through, each a change to a valid row, and values that it refuses."""
+
+    model: type[models.Model]
+    accepted: tuple[Mapping[str, Any], ...]
+    refused: tuple[Mapping[str, Any], ...]
+
+
+def scale(model: type[models.Model], field: str, low: Any, high: Any, step: Any = 1, **more: Any) -> Case:
+    """Both ends and nothing at all go in; one beyond each end does not."""
+    inside = tuple(more | {field: value} for value in (low, high))
+    outside = tuple(more | {field: value} for value in (low - step, high + step))
+    return Case(model, inside, outside)
+
+
+def codes(model: type[models.Model], field: str, known: tuple[str, ...], **more: Any) -> Case:
+    unknown = ("", "ELSE", known[0].swapcase())
+    return Case(
+        model,
+        tuple(more | {field: code} for code in known),
+        tuple(more | {field: code} for code in unknown),
+    )
+
+
+ENVELOPE = {
+    f"{model._meta.model_name}_{name}": case
+    for model in KINDS
+    for name, case in {
+        "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
+        "clock_is_known": codes(model, "clock", ("STEADY", "AHEAD", "BEHIND")),
+    }.items()
+}
+CHECKS: dict[str, Case] = (
+    ENVELOPE
+    | {
+        "user_email_in_lower_case": Case(User, ({"email": "ada@b.org"},), ({"email": "Ada@b.org"},)),
+        "staff_role_is_known": codes(StaffMember, "role", ("CLINICIAN", "COORDINATOR", "ADMINISTRATOR")),
+        "membership_starts_before_it_ends": Case(
+            TeamMembership,
+            ({"ends_at": make.MONDAY}, {"ends_at": make.MONDAY + DAY}),
+            ({"ends_at": make.MONDAY - timedelta(microseconds=1)},),
+        ),
+        "patient_enrols_before_leaving": Case(
+            Patient, ({"left_on": date(2026, 3, 2)},), ({"left_on": date(2026, 3, 1)},)
+        ),
+        "pain_intensity_0_to_10": scale(PainEntry, "intensity", 0, 10),
+        "pain_worst_0_to_10": scale(PainEntry, "worst", 0, 10),
+        "pain_least_0_to_10": scale(PainEntry, "least", 0, 10),
+        "pain_interference_0_to_10": scale(PainEntry, "interference", 0, 10),
+        "pain_least_up_to_worst": Case(
+            PainEntry,
+            ({"least": 4, "worst": 4}, {"least": 4}, {"worst": 4}),
+            ({"least": 5, "worst": 4},),
+        ),
+        "daily_log_has_an_answer": Case(
+            DailyLog,
+            tuple({"mood": None} | {item: False if item == "safe_today" else 0} for item in DAILY_ITEMS),
+            ({"mood": None},),
+        ),
+        "daily_sleep_hours_0_to_24": scale(DailyLog, "sleep_hours", Decimal(0), Decimal(24), Decimal("0.25")),
+        "medication_outcome_is_known": codes(MedicationUse, "outcome", ("TAKEN", "PRN")),
+        "medication_dose_unit_is_known": codes(
+            MedicationUse, "dose_unit", ("mg", "mcg", "ml", "tablet", "spray", "patch")
+        ),
+        "medication_reason_is_known": codes(
+            MedicationUse, "reason", ("FORGOT", "SIDE_EFFECTS", "FELT_WELL", "NO_SUPPLY", "ADVISED", "OTHER")
+        ),
+        "medication_dose_has_a_unit": Case(
+            MedicationUse,
+            ({"dose_value": None, "dose_unit": None},),
+            ({"dose_value": None}, {"dose_unit": None}),
+        ),
+        "medication_dose_from_zero": scale(
+            MedicationUse, "dose_value", Decimal(0), Decimal(100_000), Decimal("0.001")
+        ),
+        "medication_skipped_has_no_dose": Case(
+            MedicationUse,
+            ({"outcome": "SKIPPED", "dose_value": None, "dose_unit": None},),
+            ({"outcome": "SKIPPED"}, {"outcome": "SKIPPED", "dose_value": Decimal(0)}),
+        ),
+        "medication_is_a_code": Case(
+            MedicationUse,
+            ({"medication": "a"}, {"medication": "7-up-" + "x" * 59}),
+            ({"medication": ""}, {"medication": "-a"}, {"medication": "Sertraline"}, {"medication": "a b"}),
+        ),
+        "journal_mood_0_to_10": scale(JournalEntry, "mood", 0, 10),
+        "journal_share_is_known": codes(JournalEntry, "share", ("NONE", "ENTRY")),
+        "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE")),
+        "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
+        "current_basis_is_known": codes(Current, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")),
+        "session_route_is_known": codes(
+            TreatmentSession,
+            "route",
+            ("IV_INFUSION", "IM", "SC", "ORAL", "SUBLINGUAL", "NASAL_RACEMIC", "NASAL_ESKETAMINE", "RECTAL"),
+        ),
+        "session_dose_up_to_2000_mg": scale(
+            TreatmentSession, "dose_mg", Decimal(0), Decimal(2000), Decimal("0.01")
+        ),
+        "summary_starts_on_monday": Case(
+            Summary,
+            ({"week_on": date(2026, 3, 2)}, {"week_on": date(2024, 12, 30)}),
+            tuple({"week_on": date(2026, 3, 2) + n * DAY} for n in range(1, 7)),
+        ),
+        "check_in_5_to_240_minutes": scale(CheckIn, "minutes", 5, 240),
+        "alert_acknowledged_at_and_by": Case(
+            Alert, ({"acknowledged_at": None},), ({"acknowledged_at": make.MONDAY},)
+        ),
+        "alert_level_is_known": codes(Alert, "level", ("EMERGENCY", "URGENT", "HIGH", "REVIEW")),
+        "message_channel_is_known": codes(Message, "channel", ("INBOX", "EMAIL")),
+    }
+    | {
+        f"daily_{item}_0_to_10": scale(DailyLog, item, 0, 10)
+        for item in ("pain_avg", "pain_worst", "mood", "anxiety", "function", "sleep_quality")
+    }
+)
+
+# Two rows that agree in the named fields: the second is refused. With the last of them changed it goes in.
+ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
+    f"{model._meta.model_name}_change_once": (model, ("change",)) for model in KINDS
+} | {
+    "membership_once_at_a_time": (TeamMembership, ("team_id", "staff_member_id")),
+    "patient_of_clinic": (Patient, ("clinic_id", "id")),
+    "data_key_once_per_patient": (DataKey, ("patient_id",)),
+    "score_once_per_version": (
+        Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
+    ),
+    "summary_once_per_week": (Summary, ("patient_id", "week_on")),
+    "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
+    "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
+    "message_once_per_key": (Message, ("clinic_id", "key")),
+}  # fmt: skip
+
+
+@pytest.fixture
+def inside(world: make.World):
+    with walls.clinic(world.clinic.pk):
+        yield world
+
+
+def write(model: type[models.Model], values: Mapping[str, Any]) -> models.Model:
+    """Insert past every check of Python's; refused or not, nothing else of the transaction is touched."""
+    with transaction.atomic():
+        return model._default_manager.bulk_create([model(**values)])[0]
+
+
+def refused_by(model: type[models.Model], values: Mapping[str, Any]) -> str:
+    """The name of the constraint that refuses the row."""
+    with pytest.raises(IntegrityError) as caught:
+        write(model, values)
+    name: str = caught.value.__cause__.diag.constraint_name  # type: ignore[union-attr]
+    return name
+
+
+def valid(model: type[models.Model], world: make.World) -> dict[str, Any]:
+    return rows.MAKERS[model](world)
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_a_scale_a_code_or_a_pair_is_refused_just_beyond_its_ends(inside, name):
+    case = CHECKS[name]
+
+    for change in case.accepted:
+        # Ada has one data key, one summary per week ...: what was written must not be in the way of the next.
+        sid = transaction.savepoint()
+        write(case.model, valid(case.model, inside) | change)
+        transaction.savepoint_rollback(sid)
+    assert {refused_by(case.model, valid(case.model, inside) | change) for change in case.refused} == {name}
+
+
+@pytest.mark.parametrize("name", sorted(ONCE))
+def test_what_must_stand_once_is_refused_the_second_time(inside, name):
+    model, fields = ONCE[name]
+    first = valid(model, inside)
+    write(model, first)
+    second = valid(model, inside) | {field: first[field] for field in fields}
+
+    if name == "patient_of_clinic":
+        # The key of the table says it first; this one is there to be pointed at together with the clinic.
+        assert refused_by(model, second) in {name, "people_patient_pkey"}
+    else:
+        assert refused_by(model, second) == name
+
+
+def test_someone_may_come_back_to_a_team_that_they_have_left(inside):
+    left = valid(TeamMembership, inside) | {"ends_at": make.MONDAY + DAY}
+    write(TeamMembership, left)
+    write(TeamMembership, left | {"starts_at": make.MONDAY + 2 * DAY, "ends_at": None})
+
+    assert TeamMembership.objects.filter(staff_member=inside.cleo, team=inside.team).count() == 2
+
+
+def test_a_cancelled_check_in_leaves_its_time_free(inside):
+    first = valid(CheckIn, inside)
+    write(CheckIn, first | {"cancelled_at": make.MONDAY})
+    write(CheckIn, first)
+
+    assert refused_by(CheckIn, first) == "check_in_once_at_a_time"
+
+
+@pytest.mark.parametrize("model", [model for model in rows.MAKERS if hasattr(model, "patient_id")])
+def test_no_row_speaks_of_another_clinics_patient(inside, model):
+    row = valid(model, inside) | {"patient_id": inside.gus.pk}
+
+    assert refused_by(model, row) == f"{model._meta.db_table}_patient_of_clinic"
+
+
+def test_two_phones_of_two_patients_may_make_the_same_id(inside):
+    ada = valid(PainEntry, inside)
+    write(PainEntry, ada)
+    write(PainEntry, ada | {"patient_id": inside.bea.pk, "author_id": inside.bea.user_id})
+
+    assert PainEntry.objects.filter(id=ada["id"]).count() == 2
+
+
+def rooms() -> list[type[models.Model]]:
+    return [
+        model
+        for model in apps.get_models()
+        if model.__module__.startswith("tracker.") and model._meta.app_label not in ELSEWHERE
+    ]
+
+
+def test_every_constraint_of_every_room_has_its_case():
+    named = {constraint.name for model in rooms() for constraint in model._meta.constraints}
+
+    assert named == set(CHECKS) | set(ONCE)
+
+
+def test_the_database_holds_every_constraint_and_no_other_of_our_making(db):
+    tables = [model._meta.db_table for model in rooms()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text = ANY (%s)",
+            [tables],
+        )
+        checks = {name for (name,) in cursor.fetchall()}
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE tablename = ANY (%s) AND indexdef LIKE 'CREATE UNIQUE%%'"
+            " AND NOT starts_with(indexname, tablename)",
+            [tables],
+        )
+        unique = {name for (name,) in cursor.fetchall()}
+
+    # Django's own begin with the table's name; those for a positive number end in `_check`.
+    assert {name for name in checks if not name.endswith("_check")} == set(CHECKS)
+    assert unique == set(ONCE)
+
+
+def test_a_row_that_keeps_every_promise_goes_in(inside):
+    for model in rows.MAKERS:
+        assert write(model, valid(model, inside)).pk
+
+
+def test_an_unknown_person_cannot_be_a_records_author(inside):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    assert "author" in refused_by(PainEntry, valid(PainEntry, inside) | {"author_id": uuid.uuid4()})

@@ -1,0 +1,134 @@
+"""What was said stays said: former versions, raw journal text and the audit trail refuse every change."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from tests import make
+from tests.phone import Phone
+from tracker.lib import walls
+from tracker.records.models import FormerVersion, JournalEntry, JournalText, PainEntry
+
+APPEND_ONLY = ("audit_event", "records_formerversion", "records_journaltext")
+
+
+@contextmanager
+def inside(world: make.World) -> Iterator[None]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        yield
+
+
+def removal_of(record: dict) -> dict:
+    return {name: value for name, value in record.items() if name != "data"} | {
+        "revision": record["revision"] + 1, "removed": True,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def said(world: make.World) -> make.World:
+    """Ada wrote a page and a pain entry, and mended both: every append-only table has a row."""
+    phone = Phone(world.ada.user)
+    page, pain = make.record("journal", {"text": "first", "mood": 2}), make.pain(6)
+    phone.push(page, pain)
+    phone.push(
+        page | {"revision": 2, "data": {"text": "second", "mood": 3}},
+        pain | {"revision": 2, "data": {"intensity": 4}},
+    )
+    return world
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET clinic_id = clinic_id", "DELETE FROM {}", "TRUNCATE {}"]
+)
+def test_the_application_cannot_change_what_was_said(said, table, statement):
+    with inside(said), connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone()[0] > 0
+
+        with pytest.raises(DatabaseError) as caught, transaction.atomic():
+            cursor.execute(statement.format(table))
+
+    assert caught.value.__cause__.sqlstate == "42501"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_event SET actor = 'nobody'",
+        "DELETE FROM audit_event",
+        "TRUNCATE audit_event",
+        "UPDATE records_formerversion SET revision = 9",
+        "DELETE FROM records_formerversion",
+        "UPDATE records_journaltext SET revision = 9",
+        "DELETE FROM records_journaltext",
+    ],
+)
+def test_a_slip_of_the_owner_is_refused_by_the_trigger(live, statement):
+    with transaction.atomic():
+        phone = Phone(live.world.ada.user)
+        page, pain = make.record("journal", {"text": "first"}), make.pain(6)
+        phone.push(page, pain)
+        phone.push(pain | {"revision": 2, "data": {"intensity": 4}})
+
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        # The walls hold the owner too, so she has to enter as a worker does.
+        owner.execute("SELECT set_config('app.clinic', %s, true)", [str(live.world.clinic.pk)])
+        owner.execute("SELECT set_config('app.reach', 'clinic', true)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"append-only|never change"):
+            owner.execute(statement.encode())
+
+
+def test_every_former_version_is_kept_as_it_was(said):
+    with inside(said):
+        kept = {row.kind: row.row for row in FormerVersion.objects.all()}
+        pain = PainEntry.objects.get()
+
+    assert (kept["pain"]["intensity"], pain.intensity) == (6, 4)
+    assert (kept["pain"]["revision"], kept["journal"]["mood"]) == (1, 2)
+    assert uuid.UUID(kept["pain"]["id"]) == pain.id
+
+
+def test_a_removed_entry_leaves_what_it_said_and_a_second_removal_adds_nothing(world):
+    phone, record = Phone(world.ada.user), make.pain(6)
+    phone.push(record)
+    gone = removal_of(record)
+
+    first, second = phone.push(gone), phone.push(gone)
+
+    assert [answer.json()["results"][0]["status"] for answer in (first, second)] == ["stored", "replayed"]
+    with inside(world):
+        assert [row.row["intensity"] for row in FormerVersion.objects.all()] == [6]
+
+
+def test_every_text_of_a_page_stays_sealed_beside_the_page(said):
+    with inside(said):
+        page = JournalEntry.objects.get()
+        texts = JournalText.objects.filter(entry_id=page.id).order_by("revision")
+
+        assert [text.revision for text in texts] == [1, 2]
+        assert not any(word in bytes(text.sealed) for text in texts for word in (b"first", b"second"))
+
+
+def test_inserting_alone_leaves_no_history(world):
+    Phone(world.ada.user).push(make.pain(6), make.daily(mood=3))
+
+    with inside(world):
+        assert not FormerVersion.objects.exists()
+
+
+def test_the_application_may_empty_no_table_at_all(db):
+    app = os.environ["DATABASE_URL"].split("//")[1].split(":")[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND has_table_privilege(%s, oid, 'TRUNCATE')",
+            [app],
+        )
+        assert cursor.fetchall() == []
