@@ -15,7 +15,7 @@ from tracker.lib import bulk, days, sealed
 from tracker.people import keys
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
-from tracker.records import current, held, observing
+from tracker.records import current, held, observing, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
 from tracker.records.models.base import Clock
@@ -276,6 +276,7 @@ def record_session(
 ) -> TreatmentSession:
     """Record a treatment session; baselines count back from the first one, so all of them are made again."""
     local_on: date = days.local_day(starts_at, patient.zone)
+    timeline.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,

@@ -15,14 +15,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection
 
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.instruments import catalogue, scoring
 from tracker.people.access import Viewer
 from tracker.records import actions as records
-from tracker.records import held
+from tracker.records import held, timeline
 from tracker.records.kinds import Kind
 from tracker.records.models import Recorded
 from tracker.records.shapes import Record
@@ -103,12 +102,13 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
 
     :raises KeyReusedError: if the key was used before with other records.
     """
-    head = _advance(viewer, len(items))
+    patient_id = viewer.own_patient_id
+    head = timeline.advance(viewer.clinic_id, patient_id, len(items))
     if sent is not None:
         print_of_all = reading.batch_fingerprint(settings.LOOKUP_KEY, list(items))
-        seen = _seen(viewer.own_patient_id, sent, print_of_all)
+        seen = _seen(patient_id, sent, print_of_all)
         if seen is not None:
-            _advance(viewer, -len(items))
+            timeline.advance(viewer.clinic_id, patient_id, -len(items))
             return seen
     source = records.Source(
         viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent.device_id if sent else None, at
@@ -142,25 +142,6 @@ def has_receipt(viewer: Viewer, sent: Sent) -> bool:
     return Batch.objects.filter(
         patient_id=viewer.own_patient_id, device_id=sent.device_id, key=sent.key
     ).exists()
-
-
-def _advance(viewer: Viewer, by: int) -> int:
-    """Lock the patient's timeline and move its head; return the new head."""
-    with connection.cursor() as cursor:
-        for _ in range(2):
-            cursor.execute(
-                "UPDATE records_timeline SET head = head + %s WHERE patient_id = %s RETURNING head",
-                [by, viewer.own_patient_id],
-            )
-            row = cursor.fetchone()
-            if row is not None:
-                return int(row[0])
-            cursor.execute(
-                "INSERT INTO records_timeline (clinic_id, patient_id, head) VALUES (%s, %s, 0)"
-                " ON CONFLICT DO NOTHING",
-                [viewer.clinic_id, viewer.own_patient_id],
-            )
-    raise RuntimeError("the timeline could not be made")
 
 
 def _seen(patient_id: UUID, sent: Sent, print_of_all: bytes) -> Receipt | None:

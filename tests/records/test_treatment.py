@@ -1,0 +1,36 @@
+"""Treatment sessions, and what they change."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from tests import make
+from tests.phone import Phone
+from tracker.lib import walls
+from tracker.people import access
+from tracker.progress import actions as progress
+from tracker.records import actions
+from tracker.records.models import Current
+
+
+def test_a_first_session_makes_baselines_and_summaries_anew(world):
+    phone = Phone(world.ada.user)
+    days = [
+        make.pain(6 if day < 10 else 2, recorded_at=(make.MONDAY + timedelta(days=day)).isoformat())
+        for day in range(28)
+    ]
+    phone.push(*days)
+    walls.leave()
+    progress.refresh_stale(at=make.MONDAY + timedelta(days=30))
+
+    at = make.MONDAY + timedelta(days=10)
+    ben = access.enter(world.ben.user_id, at)
+    ada = access.open_chart(ben, world.ada.pk, why="test", at=at)
+    actions.record_session(viewer=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
+
+    current = Current.objects.get(measure="pain.intensity")
+    assert (current.baseline, current.baseline_n, current.baseline_basis) == (6, 10, "BEFORE_TREATMENT")
+    walls.leave()
+    assert progress.refresh_stale(at=make.MONDAY + timedelta(days=30)) == 1
+    week = phone.get("summaries?week=2026-03-25").json()["summaries"][0]["figures"]["measures"][0]
+    assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("BEFORE_TREATMENT", 6)
+    assert week["change"]["word"] == "better"
