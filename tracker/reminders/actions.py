@@ -14,6 +14,7 @@ from tracker.reminders import timing
 from tracker.reminders.models import CheckIn
 
 HORIZON = timedelta(days=3)
+ONCE_AT_A_TIME = "check_in_once_at_a_time"
 
 
 class InThePastError(Exception):
@@ -47,7 +48,9 @@ def plan_check_in(
                 minutes=minutes,
                 planned_at=at,
             )
-    except IntegrityError:
+    except IntegrityError as problem:
+        if ONCE_AT_A_TIME not in str(problem):
+            raise
         raise AlreadyPlannedError from None
     _tell(check_in, patient, words="check-in-planned", due_at=at)
     _note(viewer, check_in, "check-in.plan", at)
@@ -86,7 +89,10 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     planned = 0
     with walls.clinic(clinic_id):
         coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + HORIZON)
-        for check_in in coming.select_related("patient"):
+        # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
+        # being cancelled, or is in a colleague's hands, is looked at again at the next beat.
+        locked = coming.select_for_update(skip_locked=True, of=("self",))
+        for check_in in locked.select_related("patient").order_by("starts_at", "id"):
             due = timing.remind_at(check_in.starts_at, check_in.patient.zone, check_in.planned_at)
             if due is not None and timing.is_due(due, at):
                 planned += _tell(check_in, check_in.patient, words="check-in", due_at=due)

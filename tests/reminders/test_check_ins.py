@@ -1,0 +1,246 @@
+"""Check-ins: planned once, reminded of once, taken back with their reminder, and nobody else's."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from tests import make
+from tests.outbox.together import together
+from tracker.audit.models import Event
+from tracker.lib import walls
+from tracker.outbox.models import Channel, Message
+from tracker.people import access
+from tracker.people.models import Patient, StaffMember
+from tracker.reminders import actions, timing
+from tracker.reminders.models import CheckIn
+
+PLANNED = make.MONDAY
+STARTS = PLANNED + timedelta(days=5, hours=4)
+DUE = timing.day_before(STARTS, make.ZONE)
+
+
+@contextmanager
+def inside(world: make.World) -> Iterator[None]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        yield
+
+
+def plan(who: StaffMember, patient: Patient, starts_at: datetime = STARTS, minutes: int = 20) -> CheckIn:
+    walls.leave()
+    viewer = access.enter(who.user_id, PLANNED)
+    chart = access.open_chart(viewer, patient.pk, why="test", at=PLANNED)
+    return actions.plan_check_in(
+        viewer=viewer, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
+    )
+
+
+def cancel(who: StaffMember, check_in_id: uuid.UUID, at: datetime = PLANNED) -> None:
+    walls.leave()
+    actions.cancel_check_in(viewer=access.enter(who.user_id, at), check_in_id=check_in_id, at=at)
+
+
+def beat(at: datetime) -> int:
+    walls.leave()
+    return actions.plan_reminders(at=at)
+
+
+def messages(world: make.World, words: str = "check-in") -> list[Message]:
+    with inside(world):
+        return list(Message.objects.filter(words=words))
+
+
+def move(world: make.World, zone: str) -> None:
+    with inside(world):
+        Patient.objects.filter(pk=world.ada.pk).update(zone=zone)
+
+
+def test_planning_tells_the_patient_and_leaves_a_trace(world):
+    check_in = plan(world.ben, world.ada)
+
+    told = messages(world, "check-in-planned")
+    assert {(row.recipient_id, row.channel) for row in told} == {
+        (world.ada.user_id, channel) for channel in Channel.values
+    }
+    with inside(world):
+        event = Event.objects.get(action="check-in.plan")
+    assert (event.actor, event.subject) == (f"user/{world.ben.user_id}", str(check_in))
+    assert (check_in.zone, check_in.staff_member_id) == (make.ZONE, world.ben.pk)
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
+def test_a_check_in_in_the_past_is_refused(world, late):
+    with pytest.raises(actions.InThePastError):
+        plan(world.ben, world.ada, PLANNED - late)
+
+
+def test_two_at_one_time_are_refused_and_the_first_stands(world):
+    first = plan(world.ben, world.ada)
+
+    with pytest.raises(actions.AlreadyPlannedError):
+        plan(world.dan, world.ada, minutes=40)
+
+    with inside(world):
+        assert [row.pk for row in CheckIn.objects.all()] == [first.pk]
+    assert len(messages(world, "check-in-planned")) == len(Channel)
+
+
+@pytest.mark.parametrize("minutes", [4, 241])
+def test_an_impossible_length_is_not_called_a_second_check_in(world, minutes):
+    with pytest.raises(IntegrityError, match="check_in_5_to_240_minutes"):
+        plan(world.ben, world.ada, minutes=minutes)
+
+
+def test_a_patient_of_another_team_cannot_be_planned_with(world):
+    with pytest.raises(access.NotYoursError):
+        plan(world.cleo, world.ada)
+
+
+def test_a_stranger_cannot_cancel_and_cannot_tell_it_from_nothing(world):
+    check_in = plan(world.ben, world.ada)
+
+    for stranger in (world.cleo, world.eve, world.finn):
+        for wanted in (check_in.pk, uuid.uuid4()):
+            with pytest.raises(access.NotYoursError):
+                cancel(stranger, wanted)
+
+    with inside(world):
+        assert CheckIn.objects.get().cancelled_at is None
+
+
+def test_a_reminder_is_planned_when_it_falls_due_and_never_twice(world):
+    plan(world.ben, world.ada)
+
+    assert beat(DUE - timedelta(seconds=1)) == 0
+    assert beat(DUE) == len(Channel)
+    # A second beat, a restart, and every minute until the check-in.
+    assert [beat(DUE + timedelta(minutes=n)) for n in (0, 0, 1, 60, 119, 600)] == [0] * 6
+    assert {(row.recipient_id, row.due_at) for row in messages(world)} == {(world.ada.user_id, DUE)}
+
+
+def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
+    plan(world.ben, world.ada)
+
+    assert beat(DUE + timedelta(hours=2)) == 0
+    assert messages(world) == []
+
+
+def test_a_planner_that_was_away_for_less_still_reminds(world):
+    plan(world.ben, world.ada)
+
+    assert beat(DUE + timedelta(hours=2) - timedelta(seconds=1)) == len(Channel)
+
+
+def test_moving_to_another_zone_sends_no_second_reminder(world):
+    plan(world.ben, world.ada)
+    beat(DUE)
+
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        move(world, zone)
+        for hours in range(-30, 30):
+            assert beat(DUE + timedelta(hours=hours)) == 0
+
+    assert len(messages(world)) == len(Channel)
+
+
+def test_someone_who_has_moved_is_reminded_by_the_clock_of_where_they_live_now(world):
+    plan(world.ben, world.ada)
+    move(world, "America/New_York")
+
+    # 14:00 in Amsterdam is 08:00 in New York, the first minute that is not at night.
+    due = timing.day_before(STARTS, "America/New_York")
+    assert beat(due - timedelta(seconds=1)) == 0
+    assert beat(due) == len(Channel)
+
+
+def test_a_check_in_planned_too_late_has_no_reminder(world):
+    plan(world.ben, world.ada, PLANNED + timedelta(hours=5))
+
+    assert [beat(PLANNED + timedelta(minutes=30 * n)) for n in range(11)] == [0] * 11
+
+
+def test_a_cancelled_check_in_takes_its_unsent_reminder_back_and_says_so(world):
+    check_in = plan(world.ben, world.ada)
+    beat(DUE)
+
+    cancel(world.dan, check_in.pk, DUE)
+
+    assert all(row.withdrawn_at for row in messages(world))
+    assert all(row.withdrawn_at for row in messages(world, "check-in-planned"))
+    told = messages(world, "check-in-cancelled")
+    assert len(told) == len(Channel)
+    assert not any(row.withdrawn_at for row in told)
+
+
+def test_a_cancelled_check_in_is_not_reminded_of(world):
+    check_in = plan(world.ben, world.ada)
+    cancel(world.ben, check_in.pk)
+
+    assert beat(DUE) == 0
+
+
+def test_cancelling_twice_tells_once(world):
+    check_in = plan(world.ben, world.ada)
+    cancel(world.ben, check_in.pk)
+    cancel(world.dan, check_in.pk, PLANNED + timedelta(hours=1))
+
+    assert len(messages(world, "check-in-cancelled")) == len(Channel)
+    with inside(world):
+        assert CheckIn.objects.get().cancelled_at == PLANNED
+        assert Event.objects.filter(action="check-in.cancel").count() == 1
+
+
+def test_a_reminder_that_was_sent_is_not_unsaid(world):
+    check_in = plan(world.ben, world.ada)
+    beat(DUE)
+    with inside(world):
+        Message.objects.filter(words="check-in").update(sent_at=DUE)
+
+    cancel(world.ben, check_in.pk, DUE)
+
+    assert not any(row.withdrawn_at for row in messages(world))
+
+
+def committed_plan(world: make.World) -> CheckIn:
+    with transaction.atomic():
+        return plan(world.ben, world.ada)
+
+
+def test_two_beats_at_once_plan_one_reminder(live):
+    committed_plan(live.world)
+
+    counts = together(*[lambda: actions.plan_reminders(at=DUE)] * 4)
+
+    assert sorted(str(count) for count in counts) == ["0", "0", "0", str(len(Channel))]
+    with transaction.atomic():
+        assert len(messages(live.world)) == len(Channel)
+
+
+def test_two_clinicians_at_once_plan_one_check_in(live):
+    def of(who: StaffMember):
+        def act() -> CheckIn:
+            with transaction.atomic():
+                return plan(who, live.world.ada)
+
+        return act
+
+    made = together(of(live.world.ben), of(live.world.dan))
+
+    assert sorted(type(each).__name__ for each in made) == ["AlreadyPlannedError", "CheckIn"]
+
+
+def test_a_check_in_that_is_being_cancelled_is_not_reminded_of(live):
+    check_in = committed_plan(live.world)
+
+    with transaction.atomic():
+        cancel(live.world.ben, check_in.pk, DUE)
+        # The cancelling is not committed yet: the planner neither waits for it nor overtakes it.
+        assert together(lambda: actions.plan_reminders(at=DUE)) == [0]
+    assert actions.plan_reminders(at=DUE) == 0
+
+    with transaction.atomic():
+        assert messages(live.world) == []
