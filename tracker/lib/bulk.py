@@ -4,11 +4,24 @@ Many rows in one statement: ``INSERT ... SELECT FROM unnest(...)``.
 The number of statements does not grow with the number of rows. Row security and constraints apply as ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models
+
+
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """
+    Send what follows without waiting for each answer; the first answer that is read waits for all before it.
+
+    Statements run in order, as ever. What one of them raises is raised no later than at the end of the block.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
@@ -67,7 +80,8 @@ def insert(
     update: Sequence[str] = (),
 ) -> int:
     """
-    Insert ``rows`` (values in the order of the field ``names``); return how many were written.
+    Insert ``rows`` (values in the order of the field ``names``); return how many were written, or -1 if that is
+    not known yet (``pipelined``).
 
     With ``key`` (field names of a unique constraint) a row that exists is updated in the fields ``update``,
     or left alone if there are none. JSON values are given as text.

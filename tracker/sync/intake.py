@@ -19,6 +19,7 @@ from django.conf import settings
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.instruments import catalogue, scoring
+from tracker.lib import bulk
 from tracker.people.access import Viewer
 from tracker.records import actions as records
 from tracker.records import held, timeline
@@ -84,12 +85,19 @@ class Receipt:
 class _Work:
     """One batch on its way through."""
 
+    viewer: Viewer
     source: records.Source
+    sent: Sent | None
     items: list[Record | reading.Unreadable]
+    fingerprint: bytes = b""
+    head: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     held: dict[UUID, Held] = field(default_factory=dict)
-    next_change: int = 0
     stored: list[records.Accepted] = field(default_factory=list)
+
+    def change_of(self, place: int) -> int:
+        """The change number of the item at ``place`` in the batch."""
+        return self.head - len(self.items) + 1 + place
 
 
 def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: datetime) -> Receipt:
@@ -102,19 +110,26 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
 
     :raises KeyReusedError: if the key was used before with other records.
     """
-    patient_id = viewer.own_patient_id
-    head = timeline.advance(viewer.clinic_id, patient_id, len(items))
-    if sent is not None:
-        print_of_all = reading.batch_fingerprint(settings.LOOKUP_KEY, list(items))
-        seen = _seen(patient_id, sent, print_of_all)
-        if seen is not None:
-            timeline.advance(viewer.clinic_id, patient_id, -len(items))
-            return seen
     source = records.Source(
         viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent.device_id if sent else None, at
     )
-    work = _Work(source, [reading.read(item) for item in items], next_change=head - len(items) + 1)
+    work = _Work(viewer, source, sent, [reading.read(item) for item in items])
+    if sent is not None:
+        work.fingerprint = reading.batch_fingerprint(settings.LOOKUP_KEY, list(items))
+    work.head = timeline.advance(viewer.clinic_id, viewer.own_patient_id, len(items))
+    if sent is not None:
+        seen = _seen(viewer.own_patient_id, sent, work.fingerprint)
+        if seen is not None:
+            timeline.advance(viewer.clinic_id, viewer.own_patient_id, -len(items))
+            return seen
     _load_held(work)
+    with bulk.pipelined():
+        return _decide_and_write(work)
+
+
+def _decide_and_write(work: _Work) -> Receipt:
+    """Nothing here waits for the database, unless there is a conflict to show or an alert to raise."""
+    viewer, at = work.viewer, work.source.received_at
     for wave in _waves(work):
         _take(work, wave)
     _show_conflicts(work)
@@ -125,9 +140,9 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
         at=at,
     )
     results = [outcome.as_dict() for outcome in work.outcomes]
-    receipt = Receipt(uuid4(), results, head, worried, partial(_stored, work))
-    if sent is not None:
-        _keep(viewer, sent, print_of_all, receipt, at)
+    receipt = Receipt(uuid4(), results, work.head, worried, partial(_stored, work))
+    if work.sent is not None:
+        _keep(work.viewer, work.sent, work.fingerprint, receipt, at)
     _note(viewer, receipt, at)
     return receipt
 
@@ -207,7 +222,7 @@ def _take(work: _Work, wave: Sequence[tuple[int, Record]]) -> None:
         result = _scored(record, outcome)
         if outcome.status == Verdict.STORED:
             accepted.append(
-                records.Accepted(record, work.next_change + n, fingerprint, result, before is not None)
+                records.Accepted(record, work.change_of(n), fingerprint, result, before is not None)
             )
             work.held[record.id] = merge.after(before, incoming)
     records.store(work.source, accepted)
