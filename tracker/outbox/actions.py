@@ -1,11 +1,13 @@
 """Putting messages into the outbox, and delivering what is due."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from tracker.lib import bulk, logs, walls
@@ -15,9 +17,13 @@ from tracker.people.models import Clinic
 
 log = logs.get(__name__)
 LEASE = timedelta(minutes=2)
+# The last message is begun this long before the lease ends, so that a slow mail server never makes two send it.
+MARGIN = timedelta(seconds=45)
 AT_ONCE = 50
 # A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
 MOST_ATTEMPTS = 20
+# Where the count of tries stands still: the column ends there, an urgent message does not.
+MOST_COUNTED = 32_000
 
 _COLUMNS = (
     "clinic_id", "id", "recipient", "channel", "words", "subject", "key", "urgent", "due_at", "attempts",
@@ -67,7 +73,7 @@ def deliver_due(*, at: datetime) -> int:
     sent = 0
     for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
         while claimed := _claim(clinic_id, at):
-            sent += sum(_deliver(message, address) for message, address in claimed)
+            sent += _deliver_in_time(claimed)
     return sent
 
 
@@ -75,17 +81,30 @@ def deliver_due(*, at: datetime) -> int:
 def _claim(clinic_id: UUID, at: datetime) -> list[tuple[Message, str]]:
     """Take a lease on up to ``AT_ONCE`` due messages, so that no other worker sends them meanwhile."""
     with walls.clinic(clinic_id):
-        due = Message.objects.due(at).filter(clinic_id=clinic_id)
+        # Who has left gets nothing, and takes no place in the line from those who have not.
+        due = Message.objects.due(at).filter(clinic_id=clinic_id, recipient__is_active=True)
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
+        # The inbox before the mail: it needs no network, so no slow mail server holds it up.
         rows = list(
             due.select_for_update(skip_locked=True, of=("self",))
             .select_related("recipient")
-            .order_by("-urgent", "due_at", "id")[:AT_ONCE]
+            .order_by("-urgent", "-channel", "due_at", "id")[:AT_ONCE]
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(
-            claimed_until=at + LEASE, attempts=F("attempts") + 1
+            claimed_until=Now() + Value(LEASE), attempts=Least(F("attempts") + 1, MOST_COUNTED)
         )
-        return [(row, row.recipient.email) for row in rows if row.recipient.is_active]
+        return [(row, row.recipient.email) for row in rows]
+
+
+def _deliver_in_time(claimed: Sequence[tuple[Message, str]]) -> int:
+    """Send while the lease holds; what is left over is due again when it ends."""
+    ends = time.monotonic() + (LEASE - MARGIN).total_seconds()
+    sent = 0
+    for message, address in claimed:
+        if time.monotonic() > ends:
+            break
+        sent += _deliver(message, address)
+    return sent
 
 
 def _deliver(message: Message, address: str) -> int:
@@ -93,7 +112,8 @@ def _deliver(message: Message, address: str) -> int:
     if message.channel == Channel.EMAIL:
         try:
             channels.mail(address, message.words, message.pk)
-        except OSError as problem:
+        # Whatever is wrong with one message, the others are not to wait for it.
+        except Exception as problem:
             log.warning(
                 "message not sent",
                 channel=message.channel,

@@ -1,0 +1,292 @@
+"""The outbox: said once, tried again when it fails, silent to those who have left."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.mail import EmailMessage
+from django.utils import timezone
+
+from tests import make
+from tests.outbox.mailserver import MailServer, mail_server
+from tracker.lib import walls
+from tracker.outbox import actions
+from tracker.outbox.models import Channel, Message
+from tracker.people.models import StaffMember, User
+
+MINUTE = timedelta(minutes=1)
+
+
+@contextmanager
+def inside(world: make.World) -> Iterator[None]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        yield
+
+
+@pytest.fixture
+def server(settings) -> Iterator[MailServer]:
+    with mail_server() as running:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = False, 5
+        yield running
+
+
+def enqueue(world: make.World, *people: StaffMember, key: str = "one", **more) -> int:
+    with inside(world):
+        return actions.enqueue(
+            **{
+                "clinic_id": world.clinic.pk,
+                "recipients": [person.user_id for person in people or (world.ben,)],
+                "words": "alert",
+                "subject": "alert/1",
+                "key": key,
+                "due_at": timezone.now() - MINUTE,
+            }
+            | more
+        )
+
+
+def deliver(at: datetime | None = None) -> int:
+    walls.leave()
+    return actions.deliver_due(at=at or timezone.now())
+
+
+def rows(world: make.World, **wanted) -> list[Message]:
+    with inside(world):
+        return list(Message.objects.filter(**wanted).order_by("due_at", "key"))
+
+
+def end_leases(world: make.World) -> None:
+    """Two minutes later: the database's own clock cannot be turned, so the lease is."""
+    with inside(world):
+        Message.objects.filter(sent_at=None).update(claimed_until=timezone.now() - MINUTE)
+
+
+def test_what_is_said_twice_is_one_message_per_person_and_channel(world):
+    assert enqueue(world, world.ben, world.dan) == 4
+    assert enqueue(world, world.ben, world.dan) == 0
+    assert enqueue(world, world.ben, world.ben, key="two") == 2
+
+    assert len(rows(world)) == 6
+
+
+def test_a_message_is_delivered_once_by_each_channel(world, server):
+    enqueue(world)
+
+    assert (deliver(), deliver()) == (2, 0)
+    assert [address for address, _ in server.received] == [world.ben.user.email]
+    assert all(row.sent_at and row.attempts == 1 for row in rows(world))
+
+
+def test_a_message_is_not_sent_before_it_is_due(world, server):
+    due = timezone.now() + timedelta(hours=1)
+    enqueue(world, due_at=due)
+
+    assert deliver(due - timedelta(microseconds=1)) == 0
+    assert deliver(due) == 2
+
+
+def test_nobody_to_tell_is_no_message(world):
+    with inside(world):
+        assert (
+            actions.enqueue(
+                clinic_id=world.clinic.pk,
+                recipients=[],
+                words="alert",
+                subject="x",
+                key="x",
+                due_at=make.MONDAY,
+            )
+            == 0
+        )
+
+
+def test_a_mail_server_that_fails_leaves_the_message_due_again_and_the_inbox_told(world, server):
+    enqueue(world)
+    server.refuses = True
+
+    assert deliver() == 1
+    (mail,) = rows(world, channel=Channel.EMAIL)
+    (inbox,) = rows(world, channel=Channel.INBOX)
+    assert (mail.sent_at, mail.attempts, inbox.sent_at is not None) == (None, 1, True)
+    # The lease keeps it from being tried again at once.
+    assert deliver() == 0
+
+    server.refuses = False
+    end_leases(world)
+    assert deliver() == 1
+    assert [address for address, _ in server.received] == [world.ben.user.email]
+    (mail,) = rows(world, channel=Channel.EMAIL)
+    assert (mail.sent_at is not None, mail.attempts) == (True, 2)
+
+
+def test_no_mail_server_at_all_is_no_reason_to_stop(world, server, settings):
+    settings.EMAIL_PORT = 1
+    enqueue(world, world.ben, world.dan)
+
+    assert deliver() == 2
+    assert {row.channel for row in rows(world, sent_at=None)} == {Channel.EMAIL}
+
+
+@pytest.mark.parametrize(("attempts", "tried"), [(19, True), (20, False)])
+def test_a_message_that_cannot_be_sent_stops_after_twenty_tries_and_stays_visible(
+    world, server, attempts, tried
+):
+    enqueue(world)
+    server.refuses = True
+    with inside(world):
+        Message.objects.update(attempts=attempts)
+
+    deliver()
+
+    (mail,) = rows(world, channel=Channel.EMAIL)
+    assert (mail.attempts > attempts, mail.sent_at, mail.withdrawn_at) == (tried, None, None)
+
+
+@pytest.mark.parametrize("attempts", [20, 31_999, 32_000])
+def test_an_urgent_message_is_tried_for_ever(world, server, attempts):
+    enqueue(world, urgent=True)
+    server.refuses = True
+    with inside(world):
+        Message.objects.filter(channel=Channel.EMAIL).update(attempts=attempts)
+
+    for _ in range(2):
+        deliver()
+        end_leases(world)
+
+    server.refuses = False
+    assert deliver() == 1
+    assert len(server.received) == 1
+
+
+def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
+    User.objects.filter(pk=world.dan.user_id).update(is_active=False)
+    for n in range(actions.AT_ONCE):
+        enqueue(world, world.dan, key=f"gone-{n}", urgent=True, due_at=make.MONDAY)
+    enqueue(world, world.ben)
+
+    assert deliver() == 2
+    assert {address for address, _ in server.received} == {world.ben.user.email}
+    assert {row.attempts for row in rows(world, recipient=world.dan.user_id)} == {0}
+
+
+def test_a_message_that_no_server_can_take_holds_up_no_other(world, server):
+    enqueue(world, key="broken", urgent=True, words="words-that-do-not-exist", due_at=make.MONDAY)
+    enqueue(world, world.ben, world.dan, key="sound")
+
+    # The broken one's place in the inbox, and both channels of the two sound ones.
+    assert deliver() == 5
+    assert len(server.received) == 2
+
+
+def test_an_urgent_message_goes_before_an_older_one_and_the_inbox_before_the_mail(world, server):
+    enqueue(world, world.dan, key="old", due_at=make.MONDAY)
+    enqueue(world, world.ben, key="urgent", urgent=True)
+
+    deliver()
+
+    assert [address for address, _ in server.received] == [world.ben.user.email, world.dan.user.email]
+    inbox, mail = (rows(world, channel=channel, urgent=True)[0].sent_at for channel in ("INBOX", "EMAIL"))
+    assert inbox < mail
+
+
+def test_a_slow_mail_server_is_left_before_the_lease_ends(world, server, monkeypatch):
+    monkeypatch.setattr(actions, "MARGIN", actions.LEASE - timedelta(seconds=0.1))
+    monkeypatch.setattr(actions, "AT_ONCE", 3)
+    server.slow_s = 0.15
+    for n in range(3):
+        enqueue(world, key=str(n))
+    with inside(world):
+        Message.objects.filter(channel=Channel.INBOX).delete()
+
+    assert deliver() == 1
+    # What is left over is in nobody's hands when the lease has ended, and is sent then.
+    end_leases(world)
+    server.slow_s = 0
+    assert deliver() == 2
+    assert len(server.received) == 3
+
+
+def test_a_lease_ends_by_the_databases_clock_and_not_by_a_workers_that_runs_ahead(world, server):
+    enqueue(world)
+    server.refuses = True
+    deliver()
+
+    assert deliver(timezone.now() + timedelta(days=1)) == 0
+    assert {row.attempts for row in rows(world, channel=Channel.EMAIL)} == {1}
+
+
+def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays(world, server):
+    enqueue(world, key="sent")
+    deliver()
+    enqueue(world, key="waiting")
+    enqueue(world, key="other", subject="alert/2")
+
+    with inside(world):
+        assert actions.withdraw(clinic_id=world.clinic.pk, subject="alert/1", at=make.MONDAY) == 2
+
+    assert deliver() == 2
+    assert [row.key.split("/")[0] for row in rows(world, sent_at=None)] == ["waiting", "waiting"]
+
+
+def test_messages_of_another_clinic_are_delivered_and_not_seen(world, server):
+    with walls.clinic(world.other_clinic.pk):
+        actions.enqueue(
+            clinic_id=world.other_clinic.pk, recipients=[world.finn.user_id], words="alert", subject="alert/9",
+            key="theirs", due_at=make.MONDAY,
+        )  # fmt: skip
+
+    assert deliver() == 2
+    assert rows(world) == []
+
+
+def test_the_same_key_in_two_clinics_is_two_messages(world):
+    enqueue(world)
+
+    with inside(world):
+        walls.leave()
+    with walls.clinic(world.other_clinic.pk):
+        assert (
+            actions.enqueue(
+                clinic_id=world.other_clinic.pk, recipients=[world.ben.user_id], words="alert",
+                subject="alert/1", key="one", due_at=make.MONDAY,
+            )
+            == 2
+        )  # fmt: skip
+
+
+def test_one_reads_one_s_own_inbox_and_a_second_reading_keeps_the_first_time(world, server):
+    enqueue(world)
+    deliver()
+    (inbox,) = rows(world, channel=Channel.INBOX)
+    (mail,) = rows(world, channel=Channel.EMAIL)
+
+    def read(who: StaffMember, message: uuid.UUID, at: datetime) -> bool:
+        with inside(world):
+            return actions.mark_read(recipient_id=who.user_id, message_id=message, at=at)
+
+    assert read(world.ben, inbox.pk, make.MONDAY)
+    assert read(world.ben, inbox.pk, make.MONDAY + MINUTE)
+    assert not read(world.dan, inbox.pk, make.MONDAY)
+    assert not read(world.ben, mail.pk, make.MONDAY)
+    assert not read(world.ben, uuid.uuid4(), make.MONDAY)
+    assert rows(world, channel=Channel.INBOX)[0].read_at == make.MONDAY
+
+
+def test_an_unsent_message_is_in_no_inbox(world):
+    enqueue(world)
+
+    with inside(world):
+        assert not Message.objects.inbox_of(world.ben.user_id).exists()
+
+
+def test_our_mail_server_is_one_that_a_client_would_believe(server):
+    assert EmailMessage("Subject", "Body\n.\nend", to=["a@example.org"]).send() == 1
+
+    ((address, text),) = server.received
+    assert address == "a@example.org"
+    assert "Subject: Subject" in text
