@@ -2,14 +2,16 @@
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from tracker.alerts import actions as alerts
+from tracker.alerts import pulse as pulses
 from tracker.lib import logs
 from tracker.outbox import actions as outbox
 
@@ -22,8 +24,30 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--every", type=float, default=5.0, help="seconds between two rounds")
         parser.add_argument("--once", action="store_true", help="one round, then stop")
+        parser.add_argument("--pulse", type=Path, help="file in which each round that did its work is noted")
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="ask the file of --pulse whether a watch is at work; then stop",
+        )
 
-    def handle(self, *args: Any, every: float, once: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, every: float, once: bool, pulse: Path | None, check: bool, **options: Any
+    ) -> None:
+        if check:
+            self.check_pulse(pulse)
+        else:
+            self.watch(every, once, pulse)
+
+    def check_pulse(self, path: Path | None) -> None:
+        if path is None:
+            raise CommandError("--check needs --pulse FILE, the same as the watch was started with.")
+        complaint = pulses.complaint(path)
+        if complaint:
+            raise CommandError(complaint)
+        self.stdout.write("The watch is at work.")
+
+    def watch(self, every: float, once: bool, path: Path | None) -> None:
         stop = threading.Event()
 
         def on_signal(_: int, __: FrameType | None) -> None:
@@ -32,16 +56,25 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
         while not stop.is_set():
-            self.round()
+            if self.round() and path:
+                pulses.beat(path)
             if once:
                 return
             stop.wait(every)
 
-    def round(self) -> None:
-        """One round. A database that is away is waited for: this process must outlive it."""
-        try:
-            alerts.escalate_overdue(at=timezone.now())
-            outbox.deliver_due(at=timezone.now())
-        except (DatabaseError, InterfaceError) as problem:
-            log.warning("database away", error=type(problem).__name__)
-            connection.close()
+    def round(self) -> bool:
+        """
+        One round; return whether it did its work.
+
+        A database that is away is waited for: this process must outlive it. What cannot escalate may still
+        deliver, so neither half is given up for the other.
+        """
+        done = True
+        for step in (alerts.escalate_overdue, outbox.deliver_due):
+            try:
+                step(at=timezone.now())
+            except (DatabaseError, InterfaceError) as problem:
+                log.warning("round not done", error=type(problem).__name__)
+                connection.close()
+                done = False
+        return done

@@ -1,0 +1,334 @@
+"""Alerts: asked again until somebody answers, taken by one, and always somebody's."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+from django.db import DatabaseError, transaction
+
+from tests import make
+from tests.outbox.together import together
+from tests.phone import Phone
+from tracker.alerts import actions
+from tracker.alerts.models import Alert
+from tracker.alerts.rules import Finding
+from tracker.audit.models import Event
+from tracker.lib import walls
+from tracker.outbox.models import Channel, Message
+from tracker.people import access
+from tracker.people.models import StaffMember, TeamMembership, User
+from tracker.records.models import PainEntry, Response
+
+RAISED = make.MONDAY
+MINUTE = timedelta(minutes=1)
+
+
+@contextmanager
+def inside(world: make.World) -> Iterator[None]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        yield
+
+
+def raised(world: make.World, *, at: datetime = RAISED, **more) -> Alert:
+    """An alert about Ada's answer, with its messages, as the intake writes it."""
+    finding = Finding(
+        **{
+            "rule": "phq9_item9",
+            "level": "URGENT",
+            "source_kind": "response",
+            "source_id": uuid.uuid4(),
+            "answered_at": at,
+        }
+        | more
+    )
+    with inside(world):
+        assert actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
+        return Alert.objects.get(source_id=finding.source_id)
+
+
+def escalate(minutes: float) -> int:
+    walls.leave()
+    return actions.escalate_overdue(at=RAISED + timedelta(minutes=minutes))
+
+
+def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + MINUTE) -> None:
+    walls.leave()
+    actions.acknowledge(alert_id=alert_id, viewer=access.enter(who.user_id, at), at=at)
+
+
+def told(world: make.World, alert: Alert, step: int) -> set[uuid.UUID]:
+    """Who was told at a step, by every channel."""
+    with inside(world):
+        rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/{step}/", urgent=True)
+        by_channel = [
+            set(rows.filter(channel=channel).values_list("recipient_id", flat=True)) for channel in Channel
+        ]
+    assert all(people == by_channel[0] for people in by_channel)
+    return by_channel[0]
+
+
+def team(world: make.World) -> set[uuid.UUID]:
+    return {world.ben.user_id, world.dan.user_id}
+
+
+def everybody(world: make.World) -> set[uuid.UUID]:
+    """All clinical staff of the clinic: the administrator and the other clinic are told nothing."""
+    return team(world) | {world.cleo.user_id}
+
+
+def test_one_step_is_taken_at_each_due_time_and_none_between(world):
+    alert = raised(world)
+    steps = []
+    for minute in range(0, 200, 5):
+        steps += [minute] * escalate(minute)
+
+    assert steps == [15, 30, 60, 120, 180]
+    assert [told(world, alert, step) for step in range(7)] == [
+        team(world), team(world), team(world), everybody(world), everybody(world), everybody(world), set(),
+    ]  # fmt: skip
+
+
+def test_a_step_is_due_at_its_minute_and_not_a_moment_before(world):
+    raised(world)
+
+    assert escalate(15 - 1e-6) == 0
+    assert escalate(15) == 1
+    assert escalate(15) == 0
+    assert escalate(30 - 1e-6) == 0
+
+
+def test_after_a_standstill_the_missed_steps_are_not_sent_one_by_one(world):
+    alert = raised(world)
+
+    assert (escalate(125), escalate(125)) == (1, 0)
+    assert told(world, alert, 4) == everybody(world)
+    assert [told(world, alert, step) for step in (1, 2, 3)] == [set()] * 3
+    assert (escalate(179), escalate(180)) == (0, 1)
+
+
+def test_nothing_is_asked_after_somebody_has_acknowledged(world):
+    alert = raised(world)
+    escalate(15)
+    acknowledge(world.ben, alert.pk, RAISED + 20 * MINUTE)
+
+    assert [escalate(minute) for minute in (30, 60, 600, 60_000)] == [0] * 4
+    assert told(world, alert, 2) == set()
+
+
+def test_the_answers_age_and_the_phones_clock_delay_nothing(world):
+    old = raised(world, answered_at=RAISED - timedelta(days=9000))
+    future = raised(world, answered_at=RAISED + timedelta(days=9000))
+
+    assert (old.historical, future.historical) == (True, False)
+    assert escalate(15) == 2
+
+
+def test_each_alert_has_steps_of_its_own(world):
+    raised(world)
+    raised(world, at=RAISED + 10 * MINUTE)
+
+    assert [escalate(minute) for minute in (15, 24, 25, 30, 40)] == [1, 0, 1, 1, 1]
+
+
+def test_the_same_finding_again_raises_nothing_and_tells_nobody(world):
+    source = uuid.uuid4()
+    first = raised(world, source_id=source)
+    again = raised(world, source_id=source, at=RAISED + timedelta(hours=1))
+
+    assert again.pk == first.pk
+    with inside(world):
+        assert Message.objects.count() == len(team(world)) * len(Channel)
+
+
+def test_two_rules_met_by_one_answer_are_two_alerts(world):
+    source = uuid.uuid4()
+    with inside(world):
+        findings = [
+            Finding(rule, "URGENT", "response", source, RAISED) for rule in ("cssrs_high", "cssrs_low")
+        ]
+        actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=findings, at=RAISED)
+        assert Alert.objects.count() == 2
+
+
+def test_nothing_found_is_nothing_raised(world):
+    with inside(world):
+        assert not actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[], at=RAISED)
+        assert not Alert.objects.exists()
+
+
+def leave_team(world: make.World, *people: StaffMember, at: datetime = RAISED) -> None:
+    with inside(world):
+        TeamMembership.objects.filter(staff_member__in=people).update(ends_at=at)
+
+
+def test_a_team_with_nobody_on_it_has_the_whole_clinic_told_at_once(world):
+    leave_team(world, world.ben, world.dan)
+
+    assert told(world, raised(world), 0) == everybody(world)
+
+
+def test_a_team_whose_people_have_left_the_clinic_counts_as_empty(world):
+    User.objects.filter(pk__in=team(world)).update(is_active=False)
+
+    assert told(world, raised(world), 0) == {world.cleo.user_id}
+
+
+def test_who_leaves_the_team_between_two_steps_is_not_asked_again(world):
+    alert = raised(world)
+    leave_team(world, world.ben, at=RAISED + 10 * MINUTE)
+    escalate(15)
+
+    assert told(world, alert, 1) == {world.dan.user_id}
+
+
+def test_who_joins_later_is_not_on_duty_yet(world):
+    with inside(world):
+        TeamMembership.objects.create(
+            clinic_id=world.clinic.pk, team=world.team, staff_member=world.cleo,
+            starts_at=RAISED + timedelta(microseconds=1),
+        )  # fmt: skip
+    assert told(world, raised(world), 0) == team(world)
+
+
+def test_acknowledging_names_the_person_and_leaves_a_trace(world):
+    alert = raised(world)
+    acknowledge(world.ben, alert.pk)
+
+    with inside(world):
+        alert.refresh_from_db()
+        event = Event.objects.get(action="alert.acknowledge")
+    assert (alert.acknowledged_by_id, alert.acknowledged_at) == (world.ben.user_id, RAISED + MINUTE)
+    assert (event.actor, event.subject, event.patient) == (
+        f"user/{world.ben.user_id}", str(alert), world.ada.pk,
+    )  # fmt: skip
+
+
+def test_the_second_clinician_learns_who_was_first_and_when(world):
+    alert = raised(world)
+    acknowledge(world.ben, alert.pk)
+
+    with pytest.raises(actions.AlreadyAcknowledgedError) as caught:
+        acknowledge(world.dan, alert.pk, RAISED + 2 * MINUTE)
+
+    assert (caught.value.by_name, caught.value.at) == (world.ben.name, RAISED + MINUTE)
+    with inside(world):
+        alert.refresh_from_db()
+        assert Event.objects.filter(action="alert.acknowledge").count() == 1
+    assert alert.acknowledged_by_id == world.ben.user_id
+
+
+def test_a_stranger_cannot_acknowledge_and_cannot_tell_it_from_nothing(world):
+    alert = raised(world)
+
+    for stranger in (world.cleo, world.eve, world.finn):
+        for wanted in (alert.pk, uuid.uuid4()):
+            with pytest.raises(access.NotYoursError):
+                acknowledge(stranger, wanted)
+
+    with inside(world):
+        assert Alert.objects.open().count() == 1
+
+
+def test_a_former_member_of_the_team_is_a_stranger(world):
+    alert = raised(world)
+    leave_team(world, world.ben)
+
+    with pytest.raises(access.NotYoursError):
+        acknowledge(world.ben, alert.pk)
+
+
+def test_amending_or_removing_the_answer_closes_nothing(world):
+    phone, answer = Phone(world.ada.user), make.phq9([0] * 8 + [2])
+    phone.push(answer)
+    milder = make.phq9([0] * 9)["data"]
+    phone.push(answer | {"revision": 2, "data": milder})
+    phone.push({k: v for k, v in answer.items() if k != "data"} | {"revision": 3, "removed": True})
+
+    with inside(world):
+        assert Alert.objects.open().count() == 1
+
+
+def test_an_answer_that_becomes_worrying_when_amended_alerts(world):
+    phone, answer = Phone(world.ada.user), make.phq9([0] * 9)
+    phone.push(answer)
+    phone.push(answer | {"revision": 2, "data": make.phq9([0] * 8 + [1])["data"]})
+
+    with inside(world):
+        assert Alert.objects.open().count() == 1
+
+
+def test_an_answer_whose_alert_cannot_be_written_is_not_acknowledged(live):
+    with transaction.atomic():
+        phone = Phone(live.world.ada.user)
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("ALTER TABLE alerts_alert ADD CONSTRAINT none_today CHECK (level <> 'URGENT')")
+
+    answer = phone.push(make.phq9([0] * 8 + [1]), make.pain(3))
+
+    assert answer.status_code >= 500
+    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+        assert not Response.objects.exists()
+        assert not PainEntry.objects.exists()
+
+
+def test_of_two_who_acknowledge_in_the_same_moment_one_wins_and_the_other_learns_the_name(live):
+    world = live.world
+    for _ in range(5):
+        with transaction.atomic():
+            alert = raised(world)
+
+        def take(who: StaffMember, alert_id: uuid.UUID = alert.pk):
+            def act() -> str:
+                with transaction.atomic():
+                    acknowledge(who, alert_id)
+                return who.name
+
+            return act
+
+        outcomes = together(take(world.ben), take(world.dan))
+
+        (winner,) = [outcome for outcome in outcomes if isinstance(outcome, str)]
+        (loser,) = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+        assert isinstance(loser, actions.AlreadyAcknowledgedError)
+        assert loser.by_name == winner
+
+
+def test_a_step_waits_for_an_acknowledgement_that_is_under_way_and_is_not_taken_then(live):
+    world = live.world
+    with transaction.atomic():
+        alert = raised(world)
+
+    with transaction.atomic():
+        acknowledge(world.ben, alert.pk)
+        (taken,) = together(lambda: actions.escalate_overdue(at=RAISED + 15 * MINUTE))
+
+    assert taken == 0
+    assert actions.escalate_overdue(at=RAISED + 15 * MINUTE) == 0
+
+
+def test_many_workers_take_each_step_once(live):
+    with transaction.atomic():
+        alert = raised(live.world)
+
+    taken = together(*[lambda: actions.escalate_overdue(at=RAISED + 60 * MINUTE)] * 6)
+
+    assert sorted(str(count) for count in taken) == ["0"] * 5 + ["1"]
+    with transaction.atomic():
+        assert told(live.world, alert, 3) == everybody(live.world)
+
+
+def test_the_database_itself_hides_an_alert_from_a_stranger(world):
+    raised(world)
+    walls.leave()
+    access.enter(world.cleo.user_id, RAISED)
+
+    assert not Alert.objects.exists()
+    with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+        Alert.objects.create(
+            clinic_id=world.clinic.pk, patient=world.ada, rule="x", level="URGENT", source_kind="x",
+            source_id=uuid.uuid4(), answered_at=RAISED, raised_at=RAISED,
+        )  # fmt: skip

@@ -1,0 +1,88 @@
+"""The watch: safe beside itself, patient with a database that is away, and seen when it stands still."""
+
+import time
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+
+from tests import servers
+from tests.alerts.test_alerts import raised
+from tracker.alerts import pulse
+
+
+def check(path: Path) -> None:
+    call_command("watch", check=True, pulse=path)
+
+
+def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_path, monkeypatch):
+    path = tmp_path / "watch.pulse"
+    watch = ("manage.py", "watch", "--every", "0.2", "--pulse", str(path))
+
+    with servers.running(*watch, environment=live.environment) as process:
+        servers.wait_until(path.exists, what="a round")
+        check(path)
+        process.kill()
+        process.wait(10)
+
+    monkeypatch.setattr(pulse, "OLDEST_S", 0.1)
+    time.sleep(0.1)
+    with pytest.raises(CommandError, match="ended its last round"):
+        check(path)
+
+
+@pytest.mark.parametrize(("age", "well"), [(0.0, True), (59.0, True), (60.0, False), (3600.0, False)])
+def test_a_round_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
+    path = tmp_path / "pulse"
+    path.write_text(str(time.monotonic() - age))
+
+    assert (pulse.complaint(path) is None) is well
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "not ended a round yet"),
+        ("", "cannot be read"),
+        ("nonsense", "cannot be read"),
+        ("1e12", "since this machine was started"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence(tmp_path, content, sentence):
+    path = tmp_path / "pulse"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(CommandError, match=sentence) as caught:
+        check(path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_check_needs_to_know_where_to_look():
+    with pytest.raises(CommandError, match="--pulse"):
+        call_command("watch", check=True)
+
+
+def test_a_round_counts_when_it_did_its_work_and_not_when_its_database_was_away(live, tmp_path):
+    with transaction.atomic():
+        raised(live.world, at=timezone.now())
+    away = {"DATABASE_URL": f"postgresql://nobody:x@127.0.0.1:{servers.free_port()}/none"}
+    lost, done, none = (tmp_path / name for name in ("lost", "done", "none"))
+
+    def watch(*options: object, **more: str):
+        command = ("manage.py", "watch", *map(str, options))
+        return servers.running(*command, environment=live.environment | more)
+
+    with (
+        watch("--once", "--pulse", lost, **away) as first,
+        watch("--once", "--pulse", done) as second,
+        watch("--check", "--pulse", none) as third,
+    ):
+        assert [process.wait(30) for process in (first, second, third)] == [0, 0, 1]
+
+    assert not lost.exists()
+    assert pulse.complaint(done) is None
+    assert sum(path.read_text().count("Subject:") for path in live.mail.iterdir()) == 2
