@@ -73,7 +73,7 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     _sessions(who, enrolled_on)
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
         with transaction.atomic():
-            at = simulate.sent_at(enrolled_on, week)
+            at = simulate.sent_at(who, enrolled_on, week)
             intake.receive(viewer=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
     _take_old_alerts(who, now)
     _plan_check_in(who, now)
@@ -87,7 +87,7 @@ def _sent(who: simulate.Simulated, week: int) -> intake.Sent:
 @transaction.atomic
 def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
     """Record the treatment sessions, first ones first."""
-    at = simulate.sent_at(enrolled_on, 0)
+    at = simulate.sent_at(who, enrolled_on, 0)
     viewer = _enter(_clinician_of(who), at)
     patient = access.open_chart(viewer, _patient_id(who, viewer), why="demo", at=at)
     held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_on", flat=True))

@@ -259,6 +259,7 @@ def _spread(total: float, items: int, most: int, chance: random.Random) -> list[
     return answers
 
 
-def sent_at(enrolled_on: date, week: int) -> datetime:
-    """Return when the phone sends a week's records: on the evening of its last day."""
-    return days.instant(enrolled_on + timedelta(days=7 * week + 6), time(23, 30), HOME)
+def sent_at(who: Simulated, enrolled_on: date, week: int) -> datetime:
+    """Return when the phone sends a week's records: on the evening of its last day, wherever they are then."""
+    day = 7 * week + 6
+    return days.instant(enrolled_on + timedelta(days=day), time(23, 30), _zone(who, day))

@@ -1,11 +1,12 @@
 """``manage.py demo people`` and ``manage.py demo load``: the demo clinic. Both can be run again."""
 
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
 from tracker.demo import loading, people
@@ -33,15 +34,12 @@ class Command(BaseCommand):
             made = people.prepare(options["sign_ins"], timezone.localdate())
             self.say(f"{len(made)} sign-ins in {options['sign_ins']}")
             return
-        # The two ways in do not wait for each other.
-        others = threading.Thread(target=self.simulated) if step == "load" else None
-        if others:
-            others.start()
-        try:
+        # The two ways in do not wait for each other; the block ends when both have.
+        with ThreadPoolExecutor(1) as beside:
+            others = beside.submit(self.simulated) if step == "load" else None
             self.diary(options["url"], options["sign_ins"], options["patience"])
-        finally:
-            if others:
-                others.join()
+        if others:
+            others.result()
         loading.take_old_alerts_of_diary(timezone.now())
         self.say("loaded")
 
@@ -50,7 +48,10 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def simulated(self) -> None:
-        loading.simulate_everybody(self.say, timezone.now())
+        try:
+            loading.simulate_everybody(self.say, timezone.now())
+        finally:
+            connection.close()
 
     def diary(self, url: str, sign_ins: Path, patience: float) -> None:
         entry = next(item for item in json.loads(sign_ins.read_text()) if item["email"] == people.DIARY_EMAIL)

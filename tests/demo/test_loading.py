@@ -1,0 +1,148 @@
+"""Filling the demo clinic: through the one way in, twice is once, and what goes wrong is said."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+
+from tests import make, servers
+from tracker.alerts.models import Alert
+from tracker.demo import loading, people, simulate
+from tracker.lib import walls
+from tracker.people.models import Clinic, Patient, User
+from tracker.records.kinds import KINDS
+from tracker.records.models import DailyLog, MedicationUse, Response, TreatmentSession
+from tracker.reminders.models import CheckIn
+
+NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Argon2 is slow on purpose; nobody signs in here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    with transaction.atomic():
+        walls.leave()
+        with walls.clinic(Clinic.objects.get(name=people.CLINIC).pk):
+            yield
+
+
+def counts(who: simulate.Simulated) -> dict[str, int]:
+    with inside():
+        patient = Patient.objects.get(user__email=who.email)
+        derived = (TreatmentSession, Alert, CheckIn)
+        found = {model.__name__: model._default_manager.filter(patient=patient).count() for model in derived}
+        kinds = [kind.model._default_manager.filter(patient=patient).count() for kind in KINDS.values()]
+        return found | {"records": sum(kinds)}
+
+
+@pytest.mark.parametrize("number", [6, 9])
+def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path, number):
+    people.prepare(tmp_path / "sign-ins.json", NOW.date())
+    who = simulate.everybody()[number]
+
+    assert loading._simulate(who, NOW)
+    first = counts(who)
+    assert not loading._simulate(who, NOW)
+
+    assert counts(who) == first
+    with inside():
+        enrolled_on = Patient.objects.get(user__email=who.email).enrolled_on
+        # No clock ran ahead, though one of them travelled.
+        assert set(DailyLog.objects.values_list("clock", flat=True)) == {"STEADY"}
+        days = TreatmentSession.objects.order_by("starts_at").values_list("local_on", flat=True)
+        assert list(days) == simulate.session_days(who, enrolled_on)
+    assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
+
+
+def test_the_newest_worrying_answer_stands_open_and_the_old_one_was_taken(
+    db, quick_passwords, tmp_path: Path
+):
+    people.prepare(tmp_path / "sign-ins.json", NOW.date())
+    loading._simulate(simulate.everybody()[6], NOW)
+
+    with inside():
+        old, new = Alert.objects.order_by("raised_at")
+    assert old.acknowledged_at == old.raised_at + timedelta(minutes=9)
+    assert (new.acknowledged_at, new.raised_at > NOW - timedelta(days=7)) == (None, True)
+
+
+def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(
+    db, quick_passwords, tmp_path: Path, monkeypatch
+):
+    people.prepare(tmp_path / "sign-ins.json", NOW.date())
+    who = simulate.everybody()[0]
+    whole = list(simulate.weeks(who, NOW.date()))
+    given = simulate.weeks
+
+    def broken(*arguments):
+        for week, records in enumerate(given(*arguments)):
+            if week == 10:
+                raise OSError("the power is gone")
+            yield records
+
+    monkeypatch.setattr(simulate, "weeks", broken)
+    with pytest.raises(OSError, match="power"):
+        loading._simulate(who, NOW)
+    monkeypatch.setattr(simulate, "weeks", given)
+
+    assert loading._simulate(who, NOW)
+    assert counts(who)["records"] == sum(map(len, whole))
+
+
+def prepared(live, tmp_path: Path) -> Path:
+    path = tmp_path / "sign-ins.json"
+    with transaction.atomic():
+        people.prepare(path, NOW.date())
+    return path
+
+
+def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_whole(live, tmp_path):
+    path = prepared(live, tmp_path)
+    User.objects.filter(email=simulate.everybody()[0].email).update(email="somebody-else@example.org")
+
+    with servers.web(live.environment) as url:
+        command = (sys.executable, "manage.py", "demo", "load", "--url", url, "--sign-ins", str(path))
+        ended = subprocess.run(
+            command,
+            cwd=servers.ROOT,
+            env=servers.os.environ | live.environment,
+            capture_output=True,
+            text=True,
+        )
+        again = io.StringIO()
+        call_command("demo", "diary", url=url, sign_ins=path, stdout=again)
+
+    assert ended.returncode != 0
+    assert "DoesNotExist" in ended.stderr
+    assert "real diary: 2058 stored" in ended.stdout
+    assert "loaded" not in ended.stdout.splitlines()
+    # The second time each batch gets the receipt of the first, and no record stands twice.
+    assert "real diary: 2058 stored" in again.getvalue()
+    with inside():
+        assert (Response.objects.count(), MedicationUse.objects.count()) == (1841, 217)
+        assert {row.revision for row in Response.objects.only("revision")} == {1}
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(tmp_path):
+    path = tmp_path / "sign-ins.json"
+    path.write_text(json.dumps([{"email": people.DIARY_EMAIL, "password": make.PASSWORD}]))
+    nowhere = f"http://127.0.0.1:{servers.free_port()}"
+
+    with pytest.raises(CommandError, match="gave up: the server does not answer") as caught:
+        call_command("demo", "diary", url=nowhere, sign_ins=path, patience=0.1)
+
+    assert "\n" not in str(caught.value)
+    assert make.PASSWORD not in str(caught.value)

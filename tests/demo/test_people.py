@@ -1,0 +1,81 @@
+"""The demo's people: made once, found again, and their passwords kept."""
+
+import json
+import stat
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.demo import people, simulate
+from tracker.lib import walls
+from tracker.people.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership, User
+
+TODAY = date(2026, 3, 2)
+
+
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Argon2 is slow on purpose; nobody signs in here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """All rows of the room, through the walls of each clinic."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "users": list(User.objects.order_by("email").values()),
+        "clinics": list(Clinic.objects.order_by("name").values()),
+    }
+    for clinic in Clinic.objects.order_by("name"):
+        with walls.clinic(clinic.pk):
+            for model in (CareTeam, StaffMember, TeamMembership, Patient):
+                rows[f"{clinic.name} {model.__name__}"] = list(model._default_manager.order_by("pk").values())
+    return rows
+
+
+def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, quick_passwords, tmp_path: Path):
+    path = tmp_path / "sign-ins.json"
+    first = people.prepare(path, TODAY)
+    rows, written = everything(), path.read_text()
+
+    # A day later: the day of enrolment is kept, or the records would move.
+    second = people.prepare(path, date(2026, 3, 3))
+
+    assert second == first
+    assert (everything(), path.read_text()) == (rows, written)
+    assert all(User.objects.get(email=entry.email).check_password(entry.password) for entry in first)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, tmp_path: Path):
+    made = people.prepare(tmp_path / "sign-ins.json", TODAY)
+
+    roles = [entry.role for entry in made]
+    assert {role: roles.count(role) for role in set(roles)} == {
+        "patient": 4, "clinician": 3, "coordinator": 1, "administrator": 1,
+    }  # fmt: skip
+    assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
+    clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}
+    with walls.clinic(clinics[people.CLINIC].pk):
+        assert Patient.objects.count() == 41
+        assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
+
+
+def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, quick_passwords, tmp_path: Path):
+    handed_out = {entry.email for entry in people.prepare(tmp_path / "sign-ins.json", TODAY)}
+    hidden = next(who for who in simulate.everybody() if who.email not in handed_out)
+
+    assert not User.objects.get(email=hidden.email).has_usable_password()
+
+
+def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, quick_passwords, tmp_path: Path):
+    path = tmp_path / "sign-ins.json"
+    first = {entry.email: entry.password for entry in people.prepare(path, TODAY)}
+    known = [entry for entry in json.loads(path.read_text()) if entry["email"] != people.DIARY_EMAIL]
+    path.write_text(json.dumps(known))
+
+    second = {entry.email: entry.password for entry in people.prepare(path, TODAY)}
+
+    assert {email for email in first if first[email] != second[email]} == {people.DIARY_EMAIL}
+    assert not User.objects.get(email=people.DIARY_EMAIL).check_password(first[people.DIARY_EMAIL])
