@@ -1,0 +1,189 @@
+"""Who may see whom, at every instant; and the trace that each look leaves."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from tests import make
+from tracker.audit import actions as audit
+from tracker.audit.models import Event
+from tracker.lib import walls
+from tracker.people import access, policy, teams
+from tracker.people.models import CareTeam, Patient, StaffMember, TeamMembership, User
+from tracker.people.policy import Action
+
+NOW = make.MONDAY
+INSTANT = timedelta(microseconds=1)
+
+
+def enter(who: StaffMember | Patient, at=NOW) -> access.Viewer:
+    walls.leave()
+    return access.enter(who.user_id, at)
+
+
+def joins(world: make.World, who: StaffMember, starts_at, ends_at=None) -> None:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        TeamMembership.objects.create(
+            clinic_id=world.clinic.pk, team=world.team, staff_member=who, starts_at=starts_at, ends_at=ends_at
+        )
+
+
+def test_a_viewer_is_told_by_the_database_who_they_are(world):
+    ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
+
+    assert (ada.role, ada.patient_id, ada.zone, ada.is_patient) == ("PATIENT", world.ada.pk, make.ZONE, True)
+    assert (ben.role, ben.staff_id, ben.patients) == ("CLINICIAN", world.ben.pk, frozenset({world.ada.pk}))
+    assert (eve.role, eve.patients) == ("ADMINISTRATOR", frozenset())
+    with pytest.raises(access.NotYoursError):
+        _ = ben.own_patient_id
+
+
+@pytest.mark.parametrize(("offset", "on_it"), [(-INSTANT, False), (timedelta(0), True)])
+def test_a_membership_begins_at_its_first_instant(world, offset, on_it):
+    joins(world, world.cleo, NOW)
+
+    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+
+
+@pytest.mark.parametrize(("offset", "on_it"), [(-INSTANT, True), (timedelta(0), False)])
+def test_a_membership_has_ended_at_its_last_instant(world, offset, on_it):
+    joins(world, world.cleo, NOW - timedelta(days=1), NOW)
+
+    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+
+
+def test_who_is_on_two_teams_sees_the_patients_of_both(world):
+    joins(world, world.cleo, NOW)
+
+    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+
+
+def test_an_administrator_on_a_team_still_sees_no_patient(world):
+    joins(world, world.eve, NOW)
+
+    assert enter(world.eve).patients == frozenset()
+
+
+def test_a_patient_who_moves_to_another_team_is_seen_there_and_no_longer_here(world):
+    with walls.clinic(world.clinic.pk):
+        south = CareTeam.objects.get(name="South")
+        Patient.objects.filter(pk=world.ada.pk).update(care_team=south)
+
+    assert enter(world.ben).patients == frozenset()
+    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+
+
+def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
+    stray = make.user("stray")
+    User.objects.filter(pk=world.dan.user_id).update(is_active=False)
+
+    for nobody in (uuid.uuid4(), stray.pk, world.dan.user_id):
+        walls.leave()
+        with pytest.raises(access.NobodyError):
+            access.enter(nobody, NOW)
+        assert not Patient.objects.exists()
+
+
+def test_entering_as_another_forgets_whom_the_first_could_see(world):
+    enter(world.ben)
+    access.enter(world.finn.user_id, NOW)
+
+    assert set(Patient.objects.values_list("pk", flat=True)) == {world.gus.pk}
+
+
+def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
+    chart = access.open_chart(enter(world.ben), world.ada.pk, why="dashboard/patient", at=NOW)
+
+    event = Event.objects.get(action="chart.open")
+    assert chart == world.ada
+    assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
+        f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {},
+    )  # fmt: skip
+
+
+def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(world):
+    for stranger in (world.cleo, world.eve, world.finn, world.bea):
+        viewer = enter(stranger)
+        raised = []
+        for wanted in (world.ada.pk, uuid.uuid4()):
+            with pytest.raises(access.NotYoursError) as caught:
+                access.open_chart(viewer, wanted, why="test", at=NOW)
+            raised.append(str(caught.value))
+        assert raised[0] == raised[1]
+    with walls.clinic(world.clinic.pk):
+        assert not Event.objects.filter(action="chart.open").exists()
+
+
+def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
+    """The viewer says yes, the database no longer does."""
+    viewer = enter(world.ben)
+    walls.leave()
+
+    with pytest.raises(access.NotYoursError):
+        access.open_chart(viewer, world.ada.pk, why="test", at=NOW)
+
+
+def test_a_trace_of_another_clinic_cannot_be_written(world):
+    enter(world.ben)
+
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        audit.note(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
+
+
+def test_without_a_context_no_trace_can_be_left(world):
+    walls.leave()
+
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        audit.note(actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=NOW)
+
+
+def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
+    joins(world, world.eve, NOW)
+    joins(world, world.cleo, NOW + INSTANT)
+    with walls.clinic(world.clinic.pk):
+        assert set(teams.on_duty(world.ada.pk, NOW)) == {world.ben.user_id, world.dan.user_id}
+        assert set(teams.on_duty(world.ada.pk, NOW + INSTANT)) == {
+            world.ben.user_id, world.dan.user_id, world.cleo.user_id,
+        }  # fmt: skip
+
+
+def test_the_whole_clinic_is_its_clinical_staff_and_no_other_clinics(world):
+    with walls.clinic(world.clinic.pk):
+        assert set(teams.whole_clinic(world.clinic.pk)) == {
+            world.ben.user_id, world.dan.user_id, world.cleo.user_id,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_administrator_has_no_right_to_anything_clinical(action):
+    allowed = {Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES}
+
+    assert policy.may("ADMINISTRATOR", action) is (action in allowed)
+
+
+@pytest.mark.parametrize("role", ["CLINICIAN", "COORDINATOR", "ADMINISTRATOR", "", "patient"])
+def test_only_the_patient_writes_their_records(role):
+    assert policy.may("PATIENT", Action.WRITE_RECORDS)
+    assert not policy.may(role, Action.WRITE_RECORDS)
+
+
+@pytest.mark.parametrize("action", [Action.OPEN_CHART, Action.SEE_CASELOAD, Action.ACKNOWLEDGE_ALERT])
+def test_a_patient_has_no_right_of_the_teams(action):
+    assert not policy.may("PATIENT", action)
+
+
+def test_a_row_of_people_says_its_type_and_id_and_never_a_name(world):
+    for row in (world.ada, world.ben, world.clinic, world.ada.user):
+        shown = f"{row} {row!r}"
+        assert str(row.pk) in shown
+        assert not any(name in shown.lower() for name in ("ada", "ben", "riverside", "@"))
+
+
+def test_entering_is_one_statement(world, django_assert_num_queries):
+    walls.leave()
+    with django_assert_num_queries(1):
+        access.enter(world.ben.user_id, NOW)
+    assert connection.in_atomic_block
