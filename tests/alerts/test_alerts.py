@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,18 +34,16 @@ def inside(world: make.World) -> Iterator[None]:
         yield
 
 
-def raised(world: make.World, *, at: datetime = RAISED, **more) -> Alert:
+def raised(world: make.World, *, at: datetime = RAISED, **more: Any) -> Alert:
     """An alert about Ada's answer, with its messages, as the intake writes it."""
-    finding = Finding(
-        **{
-            "rule": "phq9_item9",
-            "level": "URGENT",
-            "source_kind": "response",
-            "source_id": uuid.uuid4(),
-            "answered_at": at,
-        }
-        | more
-    )
+    given: dict[str, Any] = {
+        "rule": "phq9_item9",
+        "level": "URGENT",
+        "source_kind": "response",
+        "source_id": uuid.uuid4(),
+        "answered_at": at,
+    }
+    finding = Finding(**given | more)
     with inside(world):
         assert actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
         return Alert.objects.get(source_id=finding.source_id)

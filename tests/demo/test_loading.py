@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
         ended = subprocess.run(
             command,
             cwd=servers.ROOT,
-            env=servers.os.environ | live.environment,
+            env=os.environ | live.environment,
             capture_output=True,
             text=True,
         )

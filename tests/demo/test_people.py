@@ -21,9 +21,9 @@ def quick_passwords(settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def everything() -> dict[str, list[dict[str, Any]]]:
+def everything() -> dict[str, list[Any]]:
     """All rows of the room, through the walls of each clinic."""
-    rows: dict[str, list[dict[str, Any]]] = {
+    rows: dict[str, list[Any]] = {
         "users": list(User.objects.order_by("email").values()),
         "clinics": list(Clinic.objects.order_by("name").values()),
     }

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.mail import EmailMessage
@@ -35,19 +36,17 @@ def server(settings) -> Iterator[MailServer]:
         yield running
 
 
-def enqueue(world: make.World, *people: StaffMember, key: str = "one", **more) -> int:
+def enqueue(world: make.World, *people: StaffMember, **more: Any) -> int:
+    given: dict[str, Any] = {
+        "clinic_id": world.clinic.pk,
+        "recipients": [person.user_id for person in people or (world.ben,)],
+        "words": "alert",
+        "subject": "alert/1",
+        "key": "one",
+        "due_at": timezone.now() - MINUTE,
+    }
     with inside(world):
-        return actions.enqueue(
-            **{
-                "clinic_id": world.clinic.pk,
-                "recipients": [person.user_id for person in people or (world.ben,)],
-                "words": "alert",
-                "subject": "alert/1",
-                "key": key,
-                "due_at": timezone.now() - MINUTE,
-            }
-            | more
-        )
+        return actions.enqueue(**given | more)
 
 
 def deliver(at: datetime | None = None) -> int:
@@ -191,6 +190,8 @@ def test_an_urgent_message_goes_before_an_older_one_and_the_inbox_before_the_mai
 
     assert [address for address, _ in server.received] == [world.ben.user.email, world.dan.user.email]
     inbox, mail = (rows(world, channel=channel, urgent=True)[0].sent_at for channel in ("INBOX", "EMAIL"))
+    assert inbox
+    assert mail
     assert inbox < mail
 
 

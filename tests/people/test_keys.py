@@ -1,6 +1,7 @@
 """A patient's own key: one per patient, opened only with the master key and only in its own row."""
 
 import os
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -20,7 +21,7 @@ def inside(world: make.World):
         yield world
 
 
-def key_of(world: make.World, patient) -> tuple:
+def key_of(world: make.World, patient) -> tuple[UUID, bytes]:
     return keys.of_patient(world.clinic.pk, patient.pk, NOW)
 
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -40,17 +41,17 @@ def summaries(world: make.World) -> dict[date, Summary]:
         return {row.week_on: row for row in Summary.objects.filter(patient=world.ada)}
 
 
-def figures(world: make.World, week_on: date = WEEK) -> dict:
-    content: dict = json.loads(summaries(world)[week_on].figures)
+def figures(world: make.World, week_on: date = WEEK) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(summaries(world)[week_on].figures)
     return content
 
 
-def on(day: int, intensity: int = 5, **more) -> dict:
+def on(day: int, intensity: int = 5, **more) -> dict[str, Any]:
     """A pain entry at noon of a March day."""
     return make.pain(intensity, recorded_at=f"2026-03-{day:02d}T12:00:00+01:00", **more)
 
 
-def removal(record: dict) -> dict:
+def removal(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "data"} | {
         "revision": record["revision"] + 1, "removed": True,
     }  # fmt: skip
@@ -217,7 +218,7 @@ def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, re
 
 
 def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(world, phone):
-    def use(day: int, **data) -> dict:
+    def use(day: int, **data) -> dict[str, Any]:
         return make.record(
             "medication_use", {"medication": "oxycodone"} | data, recorded_at=f"2026-03-{day:02d}T09:00:00Z"
         )

@@ -202,9 +202,11 @@ def test_a_scale_a_code_or_a_pair_is_refused_just_beyond_its_ends(inside, name):
     for change in case.accepted:
         # Ada has one data key, one summary per week ...: what was written must not be in the way of the next.
         sid = transaction.savepoint()
-        write(case.model, valid(case.model, inside) | change)
+        write(case.model, valid(case.model, inside) | dict(change))
         transaction.savepoint_rollback(sid)
-    assert {refused_by(case.model, valid(case.model, inside) | change) for change in case.refused} == {name}
+    assert {refused_by(case.model, valid(case.model, inside) | dict(change)) for change in case.refused} == {
+        name
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))

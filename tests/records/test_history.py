@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ def inside(world: make.World) -> Iterator[None]:
         yield
 
 
-def removal_of(record: dict) -> dict:
+def removal_of(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "data"} | {
         "revision": record["revision"] + 1, "removed": True,
     }  # fmt: skip
