@@ -11,21 +11,51 @@ from rest_framework.response import Response
 
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
-from tracker.instruments.models import Version
+from tracker.api.wire import JSONRenderer, Refused
+from tracker.instruments import catalogue, questionnaire, wording
+from tracker.instruments.models import Permission, Version
 from tracker.people.access import NotYoursError
 from tracker.people.policy import Action
 
 _PROBLEMS = {401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+FHIR_JSON = "application/fhir+json"
+
+
+class FhirJSONRenderer(JSONRenderer):
+    """JSON under the name that FHIR gives it."""
+
+    media_type = FHIR_JSON
+    format = "fhir"
 
 
 def cacheable(request: Request, body: Any) -> Response:
     """Return ``body`` with an ETag, or 304 if the client holds it already."""
     tag = '"' + hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()[:32] + '"'
     known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
-    response = Response(status=304) if tag in known else Response(body)
+    response = Response(status=304) if tag in known or known == ["*"] else Response(body)
     response["ETag"] = tag
     response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def _published(request: Request, instrument: str, version: str) -> tuple[Version, dict[str, Any] | None]:
+    """
+    Return a published version, and the wording that the caller's clinic holds for it, if it holds one.
+
+    :raises NotYoursError: if it is not published.
+    """
+    # PostgreSQL takes no NUL, and no instrument is called by one.
+    if "\0" in instrument + version:
+        raise NotYoursError
+    clinic_id = viewer_of(request).clinic_id
+    row = Version.objects.for_clinic(clinic_id).filter(instrument_id=instrument, version=version).first()
+    if row is None:
+        raise NotYoursError
+    held = None
+    if not row.wording_ships:
+        given = Permission.objects.filter(clinic_id=clinic_id, version=row)
+        held = given.values_list("wording", flat=True).first()
+    return row, held
 
 
 class Instruments(Door):
@@ -50,7 +80,12 @@ class Instruments(Door):
 
 
 class OneInstrument(Door):
-    """One published version: items, options, ranges, bands, scoring, terms, sources."""
+    """
+    One published version: items, options, ranges, bands, scoring, terms, sources.
+
+    Where the terms keep us from shipping the wording it holds the wording of the caller's clinic, if that has
+    permission; else the items have no text, and ``available`` is false.
+    """
 
     actions = {"GET": Action.READ_CATALOGUE}
 
@@ -59,10 +94,42 @@ class OneInstrument(Door):
     )
     def get(self, request: Request, instrument: str, version: str) -> Response:
         only(request)
-        rows = Version.objects.for_clinic(viewer_of(request).clinic_id)
-        row = rows.filter(instrument_id=instrument, version=version).first()
-        if row is None:
-            raise NotYoursError
-        return cacheable(
-            request, {"available": row.available, "content_hash": row.content_hash} | row.content
-        )
+        row, held = _published(request, instrument, version)
+        content = wording.worded(row.content, held) if held else row.content
+        return cacheable(request, {"available": row.available, "content_hash": row.content_hash} | content)
+
+
+class OneQuestionnaire(Door):
+    """
+    One published version as a FHIR R4 Questionnaire.
+
+    409 ``wording_not_available`` where the clinic holds no permission for the wording: a form without its
+    questions is none.
+    """
+
+    actions = {"GET": Action.READ_CATALOGUE}
+    renderer_classes = [FhirJSONRenderer, JSONRenderer]
+
+    @extend_schema(
+        operation_id="instruments_fhir",
+        responses={
+            (200, FHIR_JSON): OpenApiTypes.OBJECT,
+            304: None,
+            **_PROBLEMS,
+            409: shapes.Problem,
+        },
+    )
+    def get(self, request: Request, instrument: str, version: str) -> Response:
+        only(request)
+        row, held = _published(request, instrument, version)
+        if not row.available:
+            raise Refused(
+                409,
+                "wording_not_available",
+                "Your clinic holds no permission for the wording of this instrument.",
+            )
+        try:
+            form = catalogue.get(row.instrument_id, row.version)
+        except catalogue.UnknownInstrumentError:
+            raise NotYoursError from None
+        return cacheable(request, questionnaire.to_r4(form, held))

@@ -24,6 +24,11 @@ urlpatterns = [
         catalogue.OneInstrument.as_view(),
         name="instrument",
     ),
+    path(
+        V1 + "instruments/<str:instrument>/<str:version>/fhir",
+        catalogue.OneQuestionnaire.as_view(),
+        name="questionnaire",
+    ),
     path(V1 + "observations", reading.Observations.as_view(), name="observations"),
     path(V1 + "summaries", reading.Summaries.as_view(), name="summaries"),
     path(V1 + "summaries/<uuid:summary_id>", reading.OneSummary.as_view(), name="summary"),

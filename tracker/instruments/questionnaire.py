@@ -30,29 +30,33 @@ def url_of(form: Form) -> str:
     return f"{OWN}:{form.code}"
 
 
-def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str = "en") -> Json:
+def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str | None = None) -> Json:
     """
     Return the Questionnaire.
 
-    ``wording`` is a clinic's private wording (``wording.Wording`` as JSON), needed where none ships.
+    ``wording`` is a clinic's private wording (``wording.Wording`` as JSON), needed where none ships. Without
+    ``language`` it speaks English, or what the clinic's wording has instead.
 
     :raises WordingMissingError: if an item would have no text.
     """
     given = wording["items"] if wording else {}
+    language = language or _spoken(given)
     resource: Json = {
         "resourceType": "Questionnaire",
         "id": f"{form.code}-{form.version}"[:64],
         "url": url_of(form),
         "version": form.version,
         "name": "".join(part.title() for part in form.code.replace(".", "-").split("-")),
-        "title": form.title[language],
+        "title": _said(form.title, language),
         "status": "active",
         "subjectType": ["Patient"],
         "language": language,
         "copyright": form.terms.copyright or form.terms.text,
     }
     if form.codes.panel:
-        resource["code"] = [{"system": LOINC, "code": form.codes.panel, "display": form.title[language]}]
+        resource["code"] = [
+            {"system": LOINC, "code": form.codes.panel, "display": _said(form.title, language)}
+        ]
     asked = [
         _item(form, item, given.get(item.link_id), language) for item in form.items if not item.elsewhere
     ]
@@ -60,10 +64,21 @@ def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str = 
     return resource
 
 
+def _spoken(given: Mapping[str, Any]) -> str:
+    """English where every item has it, else the first language that every item of the wording has."""
+    common = set.intersection(*(set(item["text"]) for item in given.values())) if given else {"en"}
+    return "en" if "en" in common else min(common)
+
+
+def _said(words: Mapping[str, str], language: str) -> str:
+    """A text in the language, or, where a title or label has none, in the first that it has."""
+    return words.get(language) or next(iter(words.values()))
+
+
 def _stem(form: Form, wording: Mapping[str, Any], language: str) -> list[Json]:
     """What stands above the items, as an item: renderers show it there, and leave out a description."""
     stem = wording.get("stem") or form.stem
-    return [{"linkId": STEM, "text": stem[language], "type": "display"}] if stem else []
+    return [{"linkId": STEM, "text": _said(stem, language), "type": "display"}] if stem else []
 
 
 def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str) -> Json:
@@ -73,7 +88,7 @@ def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str
     options = _options(form, item, (given or {}).get("options") or {})
     result: Json = {
         "linkId": item.link_id,
-        "text": text[language],
+        "text": _said(text, language),
         "type": _type(item, options),
         "required": False,
     }
@@ -125,7 +140,7 @@ def _coding(form: Form, option: Option) -> Json:
 
 
 def _option(form: Form, option: Option, language: str) -> Json:
-    display = {"display": option.label[language]} if option.label else {}
+    display = {"display": _said(option.label, language)} if option.label else {}
     ordinal = [{"url": ORDINAL, "valueDecimal": option.value}]
     return {"valueCoding": {"extension": ordinal, **_coding(form, option), **display}}
 

@@ -1,0 +1,49 @@
+"""Is this a valid R4 Questionnaire? Asked of a library that others wrote, which leaves the codes to us."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir.resources.R4B.questionnaire import Questionnaire
+from pydantic import BaseModel
+
+# HL7 FHIR R4, value set item-type; the library lists the first of them only.
+ITEM_TYPES = {
+    "group", "display", "boolean", "decimal", "integer", "date", "dateTime", "time", "string", "text", "url",
+    "choice", "open-choice", "attachment", "reference", "quantity",
+}  # fmt: skip
+
+
+class NotR4Error(ValueError):
+    """The resource is no valid Questionnaire."""
+
+
+def check(resource: Mapping[str, Any]) -> Questionnaire:
+    """
+    Return the resource as the library reads it.
+
+    :raises NotR4Error: if a field is unknown, missing or of the wrong type, or a code is none of its set.
+    """
+    try:
+        read: Questionnaire = Questionnaire.model_validate(dict(resource))
+    except ValueError as problem:
+        raise NotR4Error(str(problem)) from None
+    wrong = list(_wrong_codes(read))
+    if wrong:
+        raise NotR4Error(", ".join(wrong))
+    return read
+
+
+def _wrong_codes(part: BaseModel) -> Iterator[str]:
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        known = _codes(field.json_schema_extra)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, BaseModel):
+                yield from _wrong_codes(one)
+            elif one is not None and known and one not in known:
+                yield f"{name} {one!r}"
+
+
+def _codes(extra: Any) -> set[str]:
+    codes = set((extra or {}).get("enum_values") or ())
+    return ITEM_TYPES if "+" in codes and "display" in codes else codes
