@@ -180,6 +180,9 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
+# A folder with a clinic's own questionnaires (docs/instruments.md), beside those that the product carries.
+OWN_CATALOGUE = env.text("OWN_CATALOGUE", "")
+
 # Mail: a folder on this machine until an SMTP server is named.
 MAIL_FROM = env.text("MAIL_FROM", "no-reply@interlude.invalid")
 DEFAULT_FROM_EMAIL = MAIL_FROM

@@ -268,8 +268,9 @@ def test_a_clinic_offers_what_it_may_and_nothing_else():
         "at": make.MONDAY,
     }
     with walls.clinic(CLINIC):
-        with pytest.raises(actions.NotLicensedError):
+        with pytest.raises(actions.NotLicensedError, match="no permission for the wording of who-5@2024"):
             actions.offer(**who5)
+        assert not Offer.objects.exists()
         actions.load_wording(
             clinic_id=CLINIC, given=reading.read_as(Wording, WORDING), actor="user/eve", at=make.MONDAY
         )

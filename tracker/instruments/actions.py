@@ -22,6 +22,11 @@ class UnfitWordingError(ValueError):
 class NotLicensedError(Exception):
     """The clinic holds no permission for the wording of this instrument."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"this clinic holds no permission for the wording of {name}; load it with load_wording first"
+        )
+
 
 class NotOfferedError(Exception):
     """The clinic does not offer this instrument."""

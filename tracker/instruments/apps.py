@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from tracker.instruments import catalogue
 
@@ -12,6 +13,9 @@ class Instruments(AppConfig):
     name = "tracker.instruments"
 
     def ready(self) -> None:
-        folder = getattr(settings, "OWN_CATALOGUE", "")
-        if folder:
-            catalogue.also_from(Path(folder))
+        if not settings.OWN_CATALOGUE:
+            return
+        folder = Path(settings.OWN_CATALOGUE)
+        if not folder.is_dir():
+            raise ImproperlyConfigured("OWN_CATALOGUE must name a folder with questionnaires.")
+        catalogue.also_from(folder)

@@ -16,6 +16,8 @@ class Command(BaseCommand):
             loaded = loading.load(catalogue.all(), at=timezone.now())
         except loading.PublishedVersionDiffersError as problem:
             raise CommandError(f"Nothing was loaded; {problem}.") from None
+        except ValueError as problem:
+            raise CommandError(f"Nothing was loaded; {problem}") from None
         if verbosity:
             for name in loaded.published:
                 self.stdout.write(f"published {name}")
