@@ -146,11 +146,17 @@ class Cadence(Part):
 
 
 class Form(Part):
-    """One published version of one instrument."""
+    """
+    One published version of one instrument.
+
+    ``corrects`` names former versions whose questions are the same and whose answers are scored by this one's
+    rules from now on.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     id: Code
     version: Version
+    corrects: tuple[Version, ...] = ()
     title: Words
     terms: Terms
     recall: Recall
@@ -222,6 +228,23 @@ class Form(Part):
         if options:
             return tuple(option.value for option in options)
         return tuple(range(int(item.range[0]), int(item.range[1]) + 1)) if item.range else ()
+
+    def asks_the_same_as(self, other: "Form") -> bool:
+        """Whether both put the same questions and take the same answers, whatever they count."""
+        return self._asked() == other._asked()
+
+    def _asked(self) -> dict[str, tuple[object, ...]]:
+        return {
+            item.link_id: (item.text, self.options_of(item), item.range, item.step, item.asked_when)
+            for item in self.items
+            if not item.elsewhere
+        }
+
+    def corrected_by(self, other: "Form") -> "Form":
+        """This version, published as it was, with the rules of its correction."""
+        mended = other.model_copy(update={"version": self.version})
+        mended._document = self.document
+        return mended
 
     def items_of(self, rule: ScoreRule) -> tuple[str, ...]:
         return self.scored if rule.items == "scored" else rule.items

@@ -44,7 +44,22 @@ def _forms() -> Mapping[str, Mapping[str, Form]]:
         if form.version in versions:
             raise ValueError(f"{path.name} repeats {form.code}@{form.version}")
         versions[form.version] = form
+    for versions in found.values():
+        for form in list(versions.values()):
+            for former in form.corrects:
+                versions[former] = _corrected(versions, former, form)
     return found
+
+
+def _corrected(versions: Mapping[str, Form], former: str, by: Form) -> Form:
+    said = f"{by.code}@{by.version} corrects {former}"
+    if former not in versions or former == by.version:
+        raise ValueError(f"{said}, which is no former version")
+    if versions[former].scoring_version == by.scoring_version:
+        raise ValueError(f"{said} under the same scoring version; give scoring.version another")
+    if not versions[former].asks_the_same_as(by):
+        raise ValueError(f"{said}, which asks something else; a correction changes only how answers count")
+    return versions[former].corrected_by(by)
 
 
 def get(code: str, version: str) -> Form:
