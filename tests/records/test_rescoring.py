@@ -136,6 +136,21 @@ def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(w
     assert rescore("--apply").startswith("Nothing to do")
 
 
+def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_again(world, correct):
+    Phone(world.ada.user).push(filled(4))
+    walls.leave()
+    correct()
+    rescore("--apply")
+    catalogue._also.clear()
+    catalogue._forms.cache_clear()
+
+    told = rescore("--apply")
+
+    assert "scoring version 2 -> 1: 1 responses, 0 new scores; on the timeline 1 values differ" in told
+    assert (on_timeline(world.ada), last(world.ada)) == ([(4, "minimal")], 4)
+    assert [version for version, _, _ in scores(world.ada)] == ["1", "2"]
+
+
 def test_summaries_are_made_again_after_it(world, correct):
     phone = Phone(world.ada.user)
     phone.push(filled(4))
