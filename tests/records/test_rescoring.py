@@ -131,6 +131,7 @@ def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(w
     assert (last(world.ada), last(world.gus)) == (15, 23)
     with walls.one_patient(world.clinic.pk, world.ada.pk):
         assert Observation.objects.get(measure="pain.intensity").value == 6
+    with walls.clinic(world.clinic.pk):
         event = Event.objects.get(action="scores.recompute")
         assert (event.patient, event.detail) == (world.ada.pk, {"responses": 2, "scores": 2})
     assert rescore("--apply").startswith("Nothing to do")
