@@ -95,7 +95,8 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
 def test_a_refusal_leaves_a_trace_without_the_patient(world, cleo):
     cleo.get(f"/patients/{world.ada.pk}/")
 
-    event = Event.objects.get(action="page.refuse")
+    with walls.clinic(world.clinic.pk):
+        event = Event.objects.get(action="page.refuse")
     assert (event.actor, event.patient, event.subject) == (
         f"user/{world.cleo.user_id}",
         None,
@@ -106,7 +107,8 @@ def test_a_refusal_leaves_a_trace_without_the_patient(world, cleo):
 def test_opening_a_chart_leaves_a_trace(world, ben):
     ben.get(f"/patients/{world.ada.pk}/")
 
-    event = Event.objects.get(action="chart.open")
+    with walls.clinic(world.clinic.pk):
+        event = Event.objects.get(action="chart.open")
     assert (event.actor, event.patient) == (f"user/{world.ben.user_id}", world.ada.pk)
 
 

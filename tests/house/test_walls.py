@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
+from django.db.models import Model
 
 from tests import make
+from tracker.audit import actions as audit
+from tracker.audit.models import Event
 from tracker.lib import walls
+from tracker.outbox import actions as outbox
+from tracker.outbox.models import Message
 from tracker.people import access
-from tracker.people.models import CareTeam, Patient, StaffMember
+from tracker.people.models import CareTeam, Patient, Role, StaffMember, TeamMembership
 from tracker.records.models import Observation, PainEntry
+from tracker.sync import intake
 
 # Tables of all clinics together, each with its reason.
 SHARED = {
@@ -35,6 +41,20 @@ def rows(sql: str, *values: Any) -> Any:
         return cursor.fetchall()
 
 
+def removed(model: type[Model]) -> int:
+    """How many rows go when all are asked to, with no question about what hangs on them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'DELETE FROM "{model._meta.db_table}"')
+        return int(cursor.rowcount)
+
+
+def push(patient: Patient, *items: dict[str, Any]) -> None:
+    """Let the patient's phone send, and forget the context."""
+    viewer = access.enter(patient.user_id, make.MONDAY)
+    intake.receive(viewer=viewer, sent=None, items=list(items), at=make.MONDAY)
+    walls.leave()
+
+
 def test_every_table_is_walled_or_listed_with_a_reason(db):
     tables = rows(
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
@@ -45,11 +65,30 @@ def test_every_table_is_walled_or_listed_with_a_reason(db):
     assert bare == set(SHARED)
 
 
-def test_every_wall_checks_what_is_written_as_well_as_what_is_read(db):
-    policies = rows("SELECT tablename, qual, with_check FROM pg_policies WHERE schemaname = 'public'")
+def test_every_command_on_every_walled_table_has_one_condition_that_names_the_context(db):
+    walled = rows(
+        "SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace"
+    )
+    policies = rows(
+        "SELECT tablename, cmd, permissive, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
+    )
 
-    assert policies
-    assert [table for table, using, check in policies if not using or using != check] == []
+    for (table,) in walled:
+        own = [rule for rule in policies if rule[0] == table]
+        # A second permissive policy would widen the first, and a role's own would hide here: one for each, no more.
+        assert sorted(cmd for _, cmd, *_ in own) in (["ALL"], ["DELETE", "INSERT", "SELECT", "UPDATE"]), table
+        for _, cmd, permissive, using, check in own:
+            assert permissive == "PERMISSIVE"
+            conditions = {"SELECT": [using], "DELETE": [using], "INSERT": [check]}.get(cmd, [using, check])
+            assert all(condition and "app.clinic" in condition for condition in conditions), (table, cmd)
+            # What may be changed may not be changed into what may not.
+            assert len(set(conditions)) == 1, (table, cmd)
+            unneeded = {"SELECT": check, "DELETE": check, "INSERT": using}.get(cmd)
+            assert unneeded is None, (table, cmd)
+
+
+def test_no_wall_is_for_one_role_only(db):
+    assert rows("SELECT DISTINCT roles::text FROM pg_policies WHERE schemaname = 'public'") == [("{public}",)]
 
 
 def test_no_view_and_no_definer_function_steps_around_the_walls(db):
@@ -139,10 +178,118 @@ def test_a_wall_outside_a_transaction_is_refused(live):
         pass
 
 
-def test_an_account_that_was_switched_off_sees_nothing(world):
-    world.ben.user.is_active = False
-    world.ben.user.save()
+@pytest.mark.parametrize("who", ["ada", "ben"])
+def test_an_account_that_was_switched_off_sees_nothing(world, who):
+    person = getattr(world, who)
+    push(world.ada, make.pain(4))
+    access.enter(person.user_id, make.MONDAY)
+    assert PainEntry.objects.exists()
+    assert type(person).objects.filter(pk=person.pk).exists()
+
+    person.user.is_active = False
+    person.user.save()
 
     with pytest.raises(access.NobodyError):
-        access.enter(world.ben.user_id, make.MONDAY)
-    assert not PainEntry.objects.exists()
+        access.enter(person.user_id, make.MONDAY)
+    for model in (Patient, StaffMember, CareTeam, PainEntry, Observation, Message):
+        assert not model.objects.exists(), model
+
+
+def test_a_patient_reads_who_looks_after_her_and_changes_none_of_it(world):
+    access.enter(world.ada.user_id, make.MONDAY)
+    assert CareTeam.objects.count() == 2
+    assert TeamMembership.objects.count() == 3
+
+    assert StaffMember.objects.filter(pk=world.eve.pk).update(role=Role.CLINICIAN) == 0
+    assert TeamMembership.objects.update(ends_at=make.MONDAY) == 0
+    assert CareTeam.objects.update(name="Nobody") == 0
+    assert Patient.objects.filter(pk=world.ada.pk).update(care_team=world.bea.care_team) == 0
+    for model in (TeamMembership, StaffMember, CareTeam, Patient):
+        assert removed(model) == 0
+
+
+@pytest.mark.parametrize("who", ["ada", "cleo", "eve"])
+def test_nobody_adds_to_a_team_in_their_own_name(world, who):
+    access.enter(getattr(world, who).user_id, make.MONDAY)
+    newcomer, here = make.user("newcomer"), world.clinic.pk
+    wanted = [
+        TeamMembership(clinic_id=here, team=world.team, staff_member=world.eve, starts_at=make.MONDAY),
+        StaffMember(clinic_id=here, user=newcomer, name="New", role=Role.CLINICIAN),
+        CareTeam(clinic_id=here, name="New"),
+        Patient(
+            clinic_id=here, user=newcomer, care_team=world.team, name="New", zone=make.ZONE,
+            enrolled_on=make.MONDAY.date(),
+        ),
+    ]  # fmt: skip
+
+    for row in wanted:
+        with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+            row.save(force_insert=True)
+
+
+def test_a_clinician_moves_nobody_to_her_own_team(world):
+    access.enter(world.cleo.user_id, make.MONDAY)
+
+    assert Patient.objects.update(care_team=world.team) == 0
+    assert TeamMembership.objects.update(team=world.team) == 0
+    assert StaffMember.objects.filter(pk=world.cleo.pk).update(role=Role.ADMINISTRATOR) == 0
+
+
+def test_a_patient_can_neither_see_nor_silence_the_alert_about_her(world):
+    push(world.ada, make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]))
+    with walls.clinic(world.clinic.pk):
+        told = Message.objects.count()
+    assert told
+
+    access.enter(world.ada.user_id, make.MONDAY)
+    assert not Message.objects.exists()
+    assert Message.objects.update(withdrawn_at=make.MONDAY) == 0
+    assert removed(Message) == 0
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert Message.objects.filter(withdrawn_at=None).count() == told
+
+
+def test_a_message_is_its_recipients_to_read_and_nobodys_to_remove(world):
+    send = {"clinic_id": world.clinic.pk, "words": "check-in", "subject": "check-in/1", "due_at": make.MONDAY}
+    access.enter(world.ada.user_id, make.MONDAY)
+    outbox.enqueue(recipients=[world.ada.user_id], key="hers", **send)
+    outbox.enqueue(recipients=[world.bea.user_id], key="another's", **send)
+    assert outbox.enqueue(recipients=[world.bea.user_id], key="another's", **send) == 0
+
+    assert set(Message.objects.values_list("recipient_id", flat=True)) == {world.ada.user_id}
+    assert Message.objects.update(read_at=make.MONDAY) == 2
+    assert removed(Message) == 0
+    # Nor can what is hers be made somebody else's.
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        Message.objects.update(recipient=world.bea.user)
+
+
+def test_who_is_on_no_team_takes_no_message_back(world):
+    push(world.ada, make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]))
+    access.enter(world.eve.user_id, make.MONDAY)
+
+    assert Message.objects.update(withdrawn_at=make.MONDAY) == 0
+    assert removed(Message) == 0
+
+    access.enter(world.ben.user_id, make.MONDAY)
+    assert removed(Message) == 0
+
+
+@pytest.mark.parametrize("who", ["ada", "ben", "eve"])
+def test_everybody_leaves_a_trace_and_nobody_reads_or_changes_the_trail(world, who):
+    person = getattr(world, who)
+    access.enter(person.user_id, make.MONDAY)
+    audit.note(actor="user/1", action="try", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY)
+
+    assert not Event.objects.exists()
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        Event.objects.update(actor="user/2")
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        removed(Event)
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        audit.note(actor="user/1", action="try", subject="x", clinic_id=world.other_clinic.pk, at=make.MONDAY)
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert Event.objects.filter(action="try", actor="user/1").count() == 1

@@ -97,7 +97,9 @@ def test_entering_as_another_forgets_whom_the_first_could_see(world):
 def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
     chart = access.open_chart(enter(world.ben), world.ada.pk, why="dashboard/patient", at=NOW)
 
-    event = Event.objects.get(action="chart.open")
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        event = Event.objects.get(action="chart.open")
     assert chart == world.ada
     assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
         f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {},

@@ -48,6 +48,7 @@ def _statement(
     varies: tuple[bool, ...],
     key: tuple[str, ...],
     update: tuple[str, ...],
+    ignore: bool,
 ) -> str:
     fields = [_field(model, name) for name in names]
     # Arrays go in binary: as text, every element would have to be searched for quotes.
@@ -68,7 +69,7 @@ def _statement(
             f'"{column}" = EXCLUDED."{column}"' for column in (_field(model, n).column for n in update)
         )
         sql += f" ON CONFLICT ({target}) DO " + (f"UPDATE SET {news}" if news else "NOTHING")
-    return sql
+    return sql + " ON CONFLICT DO NOTHING" if ignore else sql
 
 
 def insert(
@@ -78,14 +79,17 @@ def insert(
     *,
     key: Sequence[str] = (),
     update: Sequence[str] = (),
+    ignore: bool = False,
 ) -> int:
     """
     Insert ``rows`` (values in the order of the field ``names``); return how many were written, or -1 if that is
     not known yet (``pipelined``).
 
     With ``key`` (field names of a unique constraint) a row that exists is updated in the fields ``update``,
-    or left alone if there are none. JSON values are given as text.
+    or left alone if there are none. With ``ignore`` instead, a row that breaks any unique constraint is left out:
+    for tables that the writer may add to but not read. JSON values are given as text.
     """
+    assert not (ignore and key)
     if not rows:
         return 0
     columns = list(zip(*rows, strict=True))
@@ -93,7 +97,7 @@ def insert(
     varies = tuple(any(value != column[0] for value in column) for column in columns)
     if not any(varies) and len(rows) > 1:
         varies = (True, *varies[1:])
-    sql = _statement(model, tuple(names), varies, tuple(key), tuple(update))
+    sql = _statement(model, tuple(names), varies, tuple(key), tuple(update), ignore)
     single = [column[0] for column, many in zip(columns, varies, strict=True) if not many]
     arrays = [list(column) for column, many in zip(columns, varies, strict=True) if many]
     with connection.cursor() as cursor:

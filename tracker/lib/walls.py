@@ -14,7 +14,8 @@ PostgreSQL read each setting once per statement, not once per row.
 
 Migrations use ``by_clinic(table)`` for tables with a ``clinic_id`` and ``by_patient(table)`` for tables
 with ``clinic_id`` and ``patient_id``; the latter also ties both to the same row of ``people_patient``,
-since foreign-key checks ignore row security.
+since foreign-key checks ignore row security. Where a person may read more than they may write, as with the
+messages and the staff of their clinic, ``protect_each(table, ...)`` gives every command its own condition.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,8 @@ from django.db.migrations.operations import RunSQL
 CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"
 WHOLE_CLINIC = "(SELECT current_setting('app.reach', true) = 'clinic')"
 PERSON = "(SELECT NULLIF(current_setting('app.person', true), '')::uuid)"
+ON_A_TEAM = "(SELECT NULLIF(current_setting('app.teams', true), '') IS NOT NULL)"
+CLINIC_JOB = f"{CLINIC} AND {WHOLE_CLINIC}"
 
 
 def _listed(setting: str) -> str:
@@ -52,6 +55,38 @@ def protect(table: str, condition: str) -> RunSQL:
         ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
         """,
     )
+
+
+def protect_each(table: str, *, read: str, insert: str, update: str, delete: str) -> RunSQL:
+    """
+    A migration step: each command on ``table`` has the condition under which it touches a row.
+
+    What is changed must also be readable, before and after: PostgreSQL asks ``read`` as well. So do ``RETURNING``
+    and ``ON CONFLICT (columns)`` of an insert.
+    """
+    return RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY wall_read ON {table} FOR SELECT USING ({read});
+        CREATE POLICY wall_insert ON {table} FOR INSERT WITH CHECK ({insert});
+        CREATE POLICY wall_update ON {table} FOR UPDATE USING ({update}) WITH CHECK ({update});
+        CREATE POLICY wall_delete ON {table} FOR DELETE USING ({delete});
+        """,
+        f"""
+        DROP POLICY wall_delete ON {table};
+        DROP POLICY wall_update ON {table};
+        DROP POLICY wall_insert ON {table};
+        DROP POLICY wall_read ON {table};
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )
+
+
+def kept_by_clinic(table: str, read: str = CLINIC) -> RunSQL:
+    """A migration step: rows of ``table`` are read where ``read`` holds, and written by a clinic's own jobs only."""
+    return protect_each(table, read=read, insert=CLINIC_JOB, update=CLINIC_JOB, delete=CLINIC_JOB)
 
 
 def by_clinic(table: str) -> RunSQL:

@@ -10,7 +10,15 @@ from tracker.lib import walls
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("audit", "0001_initial")]
     operations: ClassVar = [
-        walls.by_clinic("audit_event"),
+        # Everybody leaves a trace, nobody reads the trail on their own. A clinic's job that tries to change it
+        # meets the triggers below.
+        walls.protect_each(
+            "audit_event",
+            read=walls.CLINIC_JOB,
+            insert=walls.CLINIC,
+            update=walls.CLINIC_JOB,
+            delete=walls.CLINIC_JOB,
+        ),
         migrations.RunSQL(
             """
             CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

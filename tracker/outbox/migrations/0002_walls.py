@@ -6,7 +6,15 @@ from django.db import migrations
 
 from tracker.lib import walls
 
+# An alert's messages are written in its patient's name, and are none of the patient's to read, change or remove.
+# Those on a team take back what is no longer true; everybody marks their own as read.
+READERS = f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR recipient_id = {walls.PERSON} OR {walls.ON_A_TEAM})"
+
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("outbox", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_clinic("outbox_message")]
+    operations: ClassVar = [
+        walls.protect_each(
+            "outbox_message", read=READERS, insert=walls.CLINIC, update=READERS, delete=walls.CLINIC_JOB
+        )
+    ]

@@ -16,12 +16,12 @@ LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
     teams uuid[];
 BEGIN
-    PERFORM set_config('app.person', person::text, true), set_config('app.clinic', '', true),
-            set_config('app.teams', '', true), set_config('app.patients', '', true),
-            set_config('app.reach', '', true);
-
+    -- Who is switched off is nobody: not even their own row is theirs to see.
     SELECT u.password INTO secret FROM people_user u WHERE u.id = person AND u.is_active;
-    IF NOT FOUND THEN RETURN; END IF;
+    PERFORM set_config('app.person', CASE WHEN FOUND THEN person::text ELSE '' END, true),
+            set_config('app.clinic', '', true), set_config('app.teams', '', true),
+            set_config('app.patients', '', true), set_config('app.reach', '', true);
+    IF secret IS NULL THEN RETURN; END IF;
 
     SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.zone, ARRAY[p.id]
         INTO clinic, role, name, patient, zone, patients
@@ -55,10 +55,11 @@ OWN = f"user_id = {walls.PERSON}"
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("people", "0001_initial")]
     operations: ClassVar = [
-        walls.by_clinic("people_careteam"),
-        walls.by_clinic("people_teammembership"),
-        walls.protect("people_staffmember", f"{OWN} OR {walls.CLINIC}"),
-        walls.protect(
+        # Who works where decides who sees whom: it is changed by the clinic's own jobs, never in a person's name.
+        walls.kept_by_clinic("people_careteam"),
+        walls.kept_by_clinic("people_teammembership"),
+        walls.kept_by_clinic("people_staffmember", f"{OWN} OR {walls.CLINIC}"),
+        walls.kept_by_clinic(
             "people_patient",
             f"{OWN} OR ({walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR id = ANY ({walls.PATIENTS})"
             f" OR care_team_id = ANY ({walls.TEAMS})))",
