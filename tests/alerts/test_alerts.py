@@ -42,6 +42,7 @@ def raised(world: make.World, *, at: datetime = RAISED, **more: Any) -> Alert:
         "source_kind": "response",
         "source_id": uuid.uuid4(),
         "answered_at": at,
+        "answered_on": at.date(),
     }
     finding = Finding(**given | more)
     with inside(world):
@@ -62,7 +63,7 @@ def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + M
 def told(world: make.World, alert: Alert, step: int) -> set[uuid.UUID]:
     """Who was told at a step, by every channel."""
     with inside(world):
-        rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/{step}/", urgent=True)
+        rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/1/{step}/", urgent=True)
         by_channel = [
             set(rows.filter(channel=channel).values_list("recipient_id", flat=True)) for channel in Channel
         ]
@@ -147,7 +148,8 @@ def test_two_rules_met_by_one_answer_are_two_alerts(world):
     source = uuid.uuid4()
     with inside(world):
         findings = [
-            Finding(rule, "URGENT", "response", source, RAISED) for rule in ("cssrs_high", "cssrs_low")
+            Finding(rule, "URGENT", "response", source, RAISED, RAISED.date())
+            for rule in ("cssrs_high", "cssrs_low")
         ]
         actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=findings, at=RAISED)
         assert Alert.objects.count() == 2

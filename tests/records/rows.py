@@ -116,7 +116,7 @@ def of_check_in(world: make.World) -> Values:
 def of_alert(world: make.World) -> Values:
     return owned(world) | {
         "rule": "phq9_item9", "level": "URGENT", "source_kind": "response", "source_id": uuid.uuid4(),
-        "answered_at": make.MONDAY, "raised_at": make.MONDAY,
+        "answered_at": make.MONDAY, "answered_on": date(2026, 3, 2), "raised_at": make.MONDAY,
     }  # fmt: skip
 
 

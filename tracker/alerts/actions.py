@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
 
@@ -10,18 +10,13 @@ from tracker.alerts import rules
 from tracker.alerts.models import Alert
 from tracker.alerts.rules import Finding
 from tracker.audit import actions as audit
-from tracker.lib import bulk, walls
+from tracker.lib import walls
 from tracker.outbox import actions as outbox
 from tracker.people import teams
 from tracker.people.access import NotYoursError, Viewer
 from tracker.people.models import Clinic, StaffMember
 
 __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "escalate_overdue"]
-
-_COLUMNS = (
-    "clinic_id", "patient", "id", "rule", "level", "source_kind", "source_id", "historical",
-    "answered_at", "raised_at", "steps",
-)  # fmt: skip
 
 
 class AlreadyAcknowledgedError(Exception):
@@ -35,31 +30,64 @@ class AlreadyAcknowledgedError(Exception):
 
 def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at: datetime) -> bool:
     """
-    Write an alert and its messages for each finding that has none yet; return whether there was any finding.
+    Write an alert and its messages for each finding that is new; return whether there was any finding.
 
-    Runs in the transaction of the answer: if the alert cannot be written, the answer is not stored.
+    An answer that alerted before and has become worse is raised again, also when it was acknowledged. Runs in
+    the transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is
+    not stored.
     """
-    if not findings:
+    worst = _worst_by_answer(findings)
+    if not worst:
         return False
-    bulk.insert(
-        Alert,
-        _COLUMNS,
-        [
-            (
-                clinic_id, patient_id, uuid4(), found.rule, found.level, found.source_kind,
-                found.source_id, rules.is_historical(found, at), found.answered_at, at, 0,
-            )
-            for found in findings
-        ],
-        key=("patient", "rule", "source_id"),
-    )  # fmt: skip
-    raised = Alert.objects.filter(
-        patient_id=patient_id, source_id__in=[found.source_id for found in findings]
-    )
-    recipients = teams.on_duty(patient_id, at)
-    for alert in raised.filter(raised_at=at):
-        _tell(alert, recipients, step=0, at=at)
+    known = Alert.objects.filter(patient_id=patient_id, source_id__in=[found.source_id for found in findings])
+    held = {(alert.rule, alert.source_id): alert for alert in known}
+    told = [_raise(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
+    for key, alert in held.items():
+        if key in worst and _take_up(alert, worst[key], at):
+            told.append(alert)
+    if told:
+        recipients = teams.on_duty(patient_id, at)
+        for alert in told:
+            _tell(alert, recipients, step=0, at=at)
     return True
+
+
+def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:
+    """One finding per rule and answer, the worst; what could be stored goes before what could not."""
+    worst: dict[tuple[str, UUID], Finding] = {}
+    for found in sorted(findings, key=lambda found: (found.value or 0, found.kept)):
+        worst[found.rule, found.source_id] = found
+    return worst
+
+
+def _raise(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Alert:
+    return Alert.objects.create(
+        clinic_id=clinic_id,
+        patient_id=patient_id,
+        rule=found.rule,
+        level=found.level,
+        source_kind=found.source_kind,
+        source_id=found.source_id,
+        value=found.value,
+        answer_kept=found.kept,
+        historical=rules.is_historical(found, at),
+        answered_at=found.answered_at,
+        answered_on=found.answered_on,
+        raised_at=at,
+    )
+
+
+def _take_up(alert: Alert, found: Finding, at: datetime) -> bool:
+    """Take a further version of an answer into its alert; return whether it must be raised again."""
+    worse = (found.value or 0) > (alert.value or 0)
+    alert.answer_kept = alert.answer_kept or found.kept
+    if worse:
+        alert.value, alert.raised_at = found.value, at
+        alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
+        alert.times, alert.steps = alert.times + 1, 0
+        alert.acknowledged_at = alert.acknowledged_by = None
+    alert.save()
+    return worse
 
 
 def _tell(alert: Alert, recipients: Sequence[UUID], *, step: int, at: datetime) -> None:
@@ -68,7 +96,7 @@ def _tell(alert: Alert, recipients: Sequence[UUID], *, step: int, at: datetime) 
         recipients=recipients,
         words="alert",
         subject=f"alert/{alert.pk}",
-        key=f"alert/{alert.pk}/{step}",
+        key=f"alert/{alert.pk}/{alert.times}/{step}",
         due_at=at,
         urgent=True,
     )

@@ -37,8 +37,14 @@ class Alert(PatientOwned):
     level = models.CharField(max_length=12, choices=Level.choices)
     source_kind = models.CharField(max_length=32)
     source_id = models.UUIDField()
+    value = models.FloatField(null=True, help_text="the worst answer so far; none for a yes or a tier")
+    times = models.SmallIntegerField(
+        default=1, help_text="how often it was raised: again when the answer got worse"
+    )
+    answer_kept = models.BooleanField(default=True, help_text="false: the record could not be stored as sent")
     historical = models.BooleanField(default=False, help_text="the answer was older than 7 days on arrival")
     answered_at = models.DateTimeField()
+    answered_on = models.DateField(help_text="the patient's local day of the answer, where they were then")
     raised_at = models.DateTimeField()
     steps = models.SmallIntegerField(default=0)
     acknowledged_at = models.DateTimeField(null=True)

@@ -5,13 +5,14 @@ Steps: ``docs/alerts.md``, which names their source. A clinic's policy may raise
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 # What staff read, after signing in. Which answer meets which rule, and its level, stand in the catalogue.
 LABELS = {
     "phq9_item9": "PHQ-9 item 9: thoughts of death or self-harm",
     "scl90r_item15": "SCL-90-R item 15: suicidal thoughts",
+    "unreadable_safety_answer": "A safety question was answered in a form that cannot be read",
     "daily_safe": "Daily log: thoughts of self-harm",
     "cssrs_high": "C-SSRS: high risk",
     "cssrs_moderate": "C-SSRS: moderate risk",
@@ -27,13 +28,16 @@ TEAM_STEPS = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in a record that a clinician must see: which rule, how soon, which record, when answered."""
+    """Something that a clinician must see: which rule, how soon, which record, when answered, whether stored."""
 
     rule: str
     level: str
     source_kind: str
     source_id: UUID
     answered_at: datetime
+    answered_on: date
+    value: float | None = None
+    kept: bool = True
 
 
 def label(rule: str) -> str:

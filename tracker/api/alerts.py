@@ -43,7 +43,7 @@ class Alerts(Door):
     def get(self, request: Request) -> Response:
         only(request)
         rows = Alert.objects.open().filter(patient_id__in=viewer_of(request).patients)
-        return Response({"alerts": [_shown(row, None) for row in rows.order_by("raised_at", "id")[:200]]})
+        return Response({"alerts": [_shown(row, None) for row in rows.order_by("raised_at", "id")]})
 
 
 class Acknowledge(Door):

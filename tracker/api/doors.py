@@ -49,7 +49,7 @@ class Door(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with transaction.atomic():
             response = super().dispatch(request, *args, **kwargs)
-            if response.status_code >= 400:
+            if response.status_code >= 400 and not getattr(response, "commits", False):
                 transaction.set_rollback(True)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response

@@ -70,10 +70,11 @@ _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
 def problem(exception: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. An unknown exception goes on to Django, and is answered with a bare 500."""
     if isinstance(exception, Refused):
-        given = body(
-            exception.status_code, exception.code, str(exception.detail), exception.errors, exception.more
-        )
-        return Response(given, exception.status_code, content_type=CONTENT_TYPE)
+        status, detail = exception.status_code, str(exception.detail)
+        given = body(status, exception.code, detail, exception.errors, exception.more)
+        response = Response(given, status, content_type=CONTENT_TYPE)
+        response.commits = exception.commits  # type: ignore[attr-defined]
+        return response
     for kind in type(exception).__mro__:
         if kind in _KNOWN:
             status, code, detail = _KNOWN[kind]

@@ -30,18 +30,10 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
     viewer = viewer_of(request)
     receipt = intake.receive(viewer=viewer, sent=None, items=[item], at=timezone.now())
     result = receipt.results[0]
+    if receipt.worried:
+        transaction.on_commit(ring)
     if result["status"] in _REFUSALS:
-        errors = [
-            {"pointer": "/" + result.get("field", "").replace(".", "/"), "code": result.get("code", "")}
-        ]
-        more = {"server": result["server"]} if "server" in result else {}
-        raise Refused(
-            _REFUSALS[result["status"]],
-            result.get("code", "refused"),
-            result.get("detail") or "The record cannot be taken.",
-            errors,
-            **more,
-        )
+        raise _refusal(viewer, result, receipt.worried)
     rows = receipt.stored()
     record = (
         held.as_wire(viewer.clinic_id, viewer.own_patient_id, rows, own=True)[0]
@@ -51,8 +43,19 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
     body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.worried:
         body["guidance"] = guidance(viewer)
-        transaction.on_commit(ring)
     return Response(body, created if result["status"] == "stored" else 200)
+
+
+def _refusal(viewer: Viewer, result: dict[str, Any], worried: bool) -> Refused:
+    """Return why the record was not stored. An alert that it raised all the same is committed."""
+    errors = [{"pointer": "/" + result.get("field", "").replace(".", "/"), "code": result.get("code", "")}]
+    more = {"server": result["server"]} if "server" in result else {}
+    if worried:
+        more["guidance"] = guidance(viewer)
+    detail = result.get("detail") or "The record cannot be taken."
+    refused = Refused(_REFUSALS[result["status"]], result.get("code", "refused"), detail, errors, **more)
+    refused.commits = worried
+    return refused
 
 
 def _one(viewer: Viewer, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
@@ -60,7 +63,10 @@ def _one(viewer: Viewer, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
     if record_id not in heads:
         raise NotYoursError
     rows = held.by_ids(patient_id, [(heads[record_id][0], record_id)])
-    return held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)[0]
+    shown = held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)
+    if not shown:
+        raise NotYoursError
+    return shown[0]
 
 
 class Records(Door):
@@ -82,14 +88,13 @@ class Records(Door):
     )
     def get(self, request: Request) -> Response:
         only(request, "patient", "kind", "since", "until", "limit", "cursor")
-        patient = chart(request, "api/records")
+        patient, own = chart(request, "api/records"), viewer_of(request).is_patient
         asked = {name: request.query_params.get(name) for name in ("kind", "since", "until", "cursor")}
         try:
-            rows, following = listing.newest(patient.pk, limit=limit_of(request), **asked)
+            rows, following = listing.newest(patient.pk, limit=limit_of(request), own=own, **asked)
         except listing.BadFilterError as problem:
             errors = [{"pointer": problem.name, "code": "invalid"}]
             raise Refused(400, "invalid", "A parameter cannot be taken.", errors) from None
-        own = viewer_of(request).is_patient
         shown = held.as_wire(patient.clinic_id, patient.pk, rows, own=own)
         return Response({"records": shown, "next": following})
 

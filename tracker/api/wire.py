@@ -26,6 +26,8 @@ class Refused(APIException):
         self.code = code
         self.errors = errors or []
         self.more = more
+        # Whether what the request has written so far stands although it is refused (an alert).
+        self.commits = False
 
 
 class StrictJSONParser(BaseParser):

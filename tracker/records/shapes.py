@@ -28,7 +28,7 @@ _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 JOURNAL_BYTES = 64 * 1024
 
 
-def _instant(value: Any) -> datetime:
+def as_instant(value: Any) -> datetime:
     """Read an RFC 3339 instant with an offset; its microseconds are kept, finer digits are cut."""
     if isinstance(value, datetime):
         return value
@@ -82,7 +82,7 @@ def _fits(value: str) -> str:
     return value
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(as_instant)]
 Id = Annotated[UUID, BeforeValidator(_uuid)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Scale = Annotated[int, Field(ge=0, le=10)]

@@ -7,7 +7,7 @@ The number of statements does not grow with the number of records.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,14 +19,14 @@ from django.conf import settings
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.instruments import catalogue, scoring
-from tracker.lib import bulk
+from tracker.lib import bulk, days
 from tracker.people.access import Viewer
 from tracker.records import actions as records
 from tracker.records import held, timeline
 from tracker.records.kinds import Kind
 from tracker.records.models import Recorded
 from tracker.records.shapes import Record
-from tracker.sync import merge, reading
+from tracker.sync import merge, reading, worry
 from tracker.sync.merge import Held, Verdict
 from tracker.sync.models import Batch
 
@@ -88,6 +88,7 @@ class _Work:
     viewer: Viewer
     source: records.Source
     sent: Sent | None
+    raw: Sequence[Any]
     items: list[Record | reading.Unreadable]
     fingerprint: bytes = b""
     head: int = 0
@@ -113,7 +114,7 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
     source = records.Source(
         viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent.device_id if sent else None, at
     )
-    work = _Work(viewer, source, sent, [reading.read(item) for item in items])
+    work = _Work(viewer, source, sent, items, [reading.read(item) for item in items])
     if sent is not None:
         work.fingerprint = reading.batch_fingerprint(settings.LOOKUP_KEY, list(items))
     work.head = timeline.advance(viewer.clinic_id, viewer.own_patient_id, len(items))
@@ -123,27 +124,29 @@ def receive(*, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: date
             timeline.advance(viewer.clinic_id, viewer.own_patient_id, -len(items))
             return seen
     _load_held(work)
+    findings: list[alerts.Finding] = []
     with bulk.pipelined():
-        return _decide_and_write(work)
+        receipt = _decide_and_write(work, findings)
+    alerts.assess(clinic_id=viewer.clinic_id, patient_id=viewer.own_patient_id, findings=findings, at=at)
+    return receipt
 
 
-def _decide_and_write(work: _Work) -> Receipt:
-    """Nothing here waits for the database, unless there is a conflict to show or an alert to raise."""
-    viewer, at = work.viewer, work.source.received_at
+def _decide_and_write(work: _Work, findings: list[alerts.Finding]) -> Receipt:
+    """
+    Give the verdicts, store, keep the receipt; collect what a clinician must see.
+
+    Statements are sent without waiting for their answers, so nothing in here may ask how many rows it changed.
+    """
     for wave in _waves(work):
         _take(work, wave)
     _show_conflicts(work)
-    worried = alerts.assess(
-        clinic_id=viewer.clinic_id,
-        patient_id=viewer.own_patient_id,
-        findings=[finding for item in work.stored for finding in _findings(item)],
-        at=at,
-    )
+    findings += [*_in_stored(work), *_in_others(work)]
     results = [outcome.as_dict() for outcome in work.outcomes]
-    receipt = Receipt(uuid4(), results, work.head, worried, partial(_stored, work))
-    if work.sent is not None:
-        _keep(work.viewer, work.sent, work.fingerprint, receipt, at)
-    _note(viewer, receipt, at)
+    receipt = Receipt(uuid4(), results, work.head, bool(findings), partial(_stored, work))
+    # What is to be sent again is decided again: a receipt would answer `retry` for ever.
+    if work.sent is not None and all(row["status"] != Verdict.RETRY for row in results):
+        _keep(work.viewer, work.sent, work.fingerprint, receipt, work.source.received_at)
+    _note(work.viewer, receipt, work.source.received_at)
     return receipt
 
 
@@ -252,17 +255,28 @@ def _scored(record: Record, outcome: Outcome) -> scoring.Result | None:
     return result
 
 
-def _findings(item: records.Accepted) -> list[alerts.Finding]:
-    """Return what in a stored record a clinician must see."""
-    record = item.record
-    if record.removed:
-        return []
-    rules: list[tuple[str, str]] = []
-    if item.result is not None:
-        rules = [(finding.rule, finding.level.upper()) for finding in item.result.positive_safety]
-    elif record.kind == "daily" and record.data is not None and record.data.safe_today:
-        rules = [("daily_safe", "URGENT")]
-    return [alerts.Finding(rule, level, record.kind, record.id, record.recorded_at) for rule, level in rules]
+def _in_stored(work: _Work) -> Iterator[alerts.Finding]:
+    """What in the stored records a clinician must see."""
+    for item in work.stored:
+        record = item.record
+        local_on = days.local_day(record.recorded_at, record.zone)
+        when = (record.kind, record.id, record.recorded_at, local_on)
+        if item.result is not None:
+            for finding in item.result.positive_safety:
+                yield alerts.Finding(finding.rule, finding.level.upper(), *when, finding.value)
+        elif record.kind == "daily" and record.data is not None and record.data.safe_today:
+            yield alerts.Finding("daily_safe", "URGENT", *when)
+
+
+def _in_others(work: _Work) -> Iterator[alerts.Finding]:
+    """The same in what was not stored: an answer about self-harm is never lost to a refusal."""
+    at = work.source.received_at
+    for item, outcome in zip(work.raw, work.outcomes, strict=True):
+        if outcome.status in {Verdict.STORED, Verdict.REPLAYED}:
+            continue
+        for rule, level, value in worry.of(item):
+            when = ("unstored", worry.source_of(item), *worry.answered(item, at))
+            yield alerts.Finding(rule, level, *when, value, kept=False)
 
 
 def _show_conflicts(work: _Work) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -84,11 +83,3 @@ def batch_fingerprint(key: bytes, items: list[Any]) -> bytes:
     """Return what tells whether the same batch key comes again with the same records."""
     plain = json.dumps(items, sort_keys=True, separators=(",", ":"), default=str)
     return sealed.fingerprint(key, hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest())
-
-
-def id_of(item: Any) -> UUID | None:
-    """Return the id of an item if it has a readable one."""
-    try:
-        return UUID(item["id"])
-    except (TypeError, KeyError, ValueError, AttributeError):
-        return None

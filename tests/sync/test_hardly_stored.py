@@ -1,0 +1,106 @@
+"""An answer about self-harm is seen even where the record that held it could not be stored."""
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.outbox.models import Message
+
+POSITIVE = [0] * 8 + [2]
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def alerts(world: make.World) -> list[tuple[str, bool]]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert Message.objects.count() == 4 * Alert.objects.count()
+        return list(Alert.objects.values_list("rule", "answer_kept"))
+
+
+def spoilt(**changes):
+    record = make.phq9(POSITIVE)
+    return (
+        record
+        | {key: value for key, value in changes.items() if key != "data"}
+        | {"data": record["data"] | changes.get("data", {})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        (spoilt(zone="Mars/Olympus"), "phq9_item9"),
+        (spoilt(revision=7), "phq9_item9"),
+        (spoilt(recorded_at="yesterday"), "phq9_item9"),
+        (spoilt(note="hello"), "phq9_item9"),
+        (spoilt(id="no id"), "phq9_item9"),
+        (spoilt(data={"version": "2050"}), "phq9_item9"),
+        (spoilt(data={"status": "done"}), "phq9_item9"),
+        (spoilt(data={"answers": {"/44260-8": 2, "/44250-9": [1]}}), "phq9_item9"),
+        (spoilt(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),
+        (spoilt(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
+        (spoilt(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
+        (make.record("daily", {"mood": 99, "safe_today": True}), "daily_safe"),
+    ],
+)
+@pytest.mark.parametrize("route", ["push", "single"])
+def test_a_positive_answer_alerts_although_its_record_is_refused(world, phone, item, rule, route):
+    for _ in range(2):
+        answer = phone.push(item) if route == "push" else phone.post("records", item)
+
+    body = answer.json()
+    assert body["guidance"]["crisis"] == world.clinic.crisis_text
+    if route == "push":
+        assert body["results"][0]["status"] in {"rejected", "retry"}
+    else:
+        assert answer.status_code in {400, 409}
+    assert alerts(world) == [(rule, False)]
+
+
+def test_a_positive_answer_in_conflict_alerts(world, phone):
+    record = make.phq9()
+    phone.push(record)
+
+    answer = phone.push(make.phq9(POSITIVE, id=record["id"]))
+
+    assert answer.json()["results"][0]["status"] == "conflict"
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
+    bad = spoilt(zone="Mars/Olympus")
+    phone.push(bad)
+    phone.push(bad | {"zone": make.ZONE})
+
+    assert alerts(world) == [("phq9_item9", True)]
+
+
+def test_a_refused_form_without_a_worrying_answer_alerts_nobody(world, phone):
+    phone.push(make.phq9(zone="Mars/Olympus"), make.record("daily", {"mood": 99, "safe_today": False}))
+
+    assert alerts(world) == []
+
+
+def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(world, phone):
+    record = make.phq9([0] * 8 + [1])
+    phone.push(record)
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        Alert.objects.update(acknowledged_at=make.MONDAY, acknowledged_by=world.ben.user)
+        before = Message.objects.count()
+
+    phone.push(make.phq9([3] * 9, id=record["id"], revision=2))
+    again = phone.push(make.phq9([2] * 9, id=record["id"], revision=3))
+
+    assert again.status_code == 200
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+        assert (alert.acknowledged_at, alert.value) == (None, 3)
+        assert Message.objects.count() == 2 * before

@@ -1,0 +1,74 @@
+"""
+What a clinician must see in an item that is not stored: refused, in conflict, or ahead of its base. Pure.
+
+The form of the item does not matter here. Where a positive answer to a safety item can be made out, it is
+reported: an answer about self-harm is not lost to a wrong zone or an unknown field.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from tracker.instruments import catalogue, scoring
+from tracker.instruments.form import Form
+from tracker.lib import days
+from tracker.records.shapes import as_instant
+
+_SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
+
+
+def of(item: Any) -> Iterator[tuple[str, str, float | None]]:
+    """
+    Yield (rule, level, value) for each worrying answer that can be made out in ``item``.
+
+    An answer to a safety item that is there but cannot be read worries us too: nobody knows that it is a no.
+    """
+    data = item.get("data") if isinstance(item, dict) else None
+    if not isinstance(data, dict):
+        return
+    if data.get("safe_today") is True:
+        yield "daily_safe", "URGENT", None
+    form, answers = _form(data), data.get("answers")
+    if form is not None and isinstance(answers, dict):
+        result = scoring.score(form, answers)
+        for finding in result.positive_safety:
+            yield finding.rule, finding.level.upper(), finding.value
+        if "safety_item_unreadable" in result.flags:
+            yield "unreadable_safety_answer", "URGENT", None
+
+
+def _form(data: dict[str, Any]) -> Form | None:
+    """The form that is meant; its newest version if the one named is not known."""
+    code, version = data.get("instrument"), data.get("version")
+    if not isinstance(code, str):
+        return None
+    try:
+        return catalogue.get(code, str(version))
+    except catalogue.UnknownInstrumentError:
+        pass
+    try:
+        return catalogue.latest(code)
+    except catalogue.UnknownInstrumentError:
+        return None
+
+
+def source_of(item: Any) -> uuid.UUID:
+    """Return the item's id; where it has none, one made from its content, so that it alerts once."""
+    try:
+        return uuid.UUID(item["id"])
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return uuid.uuid5(_SPACE, json.dumps(item, sort_keys=True, default=str))
+
+
+def answered(item: Any, received_at: datetime) -> tuple[datetime, date]:
+    """Return the phone's instant and local day of the answer; ours, in UTC, where they cannot be read."""
+    try:
+        at = as_instant(item["recorded_at"])
+    except (TypeError, KeyError, ValueError):
+        at = received_at
+    try:
+        return at, days.local_day(at, item["zone"])
+    except (TypeError, KeyError, ValueError):
+        return at, at.astimezone(UTC).date()
