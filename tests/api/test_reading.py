@@ -191,7 +191,7 @@ def test_the_health_pages_answer(client, db):
     [
         ("me", 7),
         ("records", 12),
-        ("sync/pull", 11),
+        ("sync/pull", 12),
         ("observations?measure=pain.intensity", 7),
         ("summaries", 7),
     ],

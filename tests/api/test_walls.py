@@ -15,7 +15,7 @@ from tracker.people import policy
 
 @pytest.fixture
 def record(world) -> str:
-    sent = make.record("journal", {"text": "mine alone"})
+    sent = make.record("journal", {"text": "mine alone", "mood": 1})
     assert Phone(world.ada.user).push(sent).status_code == 200
     return str(sent["id"])
 
@@ -63,16 +63,18 @@ def test_staff_reach_only_their_teams_patients(world, route):
     assert Phone(world.bea.user).get(asked).status_code == 404
 
 
-def test_the_team_never_reads_a_private_journal_and_reads_a_shared_one(world, record):
+def test_for_the_team_a_private_journal_does_not_exist_and_a_shared_one_does(world, record):
     shared = make.record("journal", {"text": "please read this", "share": "entry"})
     Phone(world.ada.user).push(shared)
 
-    seen = Phone(world.ben.user).get(f"records?patient={world.ada.pk}").json()["records"]
+    ben = Phone(world.ben.user)
+    seen = ben.get(f"records?patient={world.ada.pk}").json()["records"]
+    moods = ben.get(f"observations?patient={world.ada.pk}&measure=journal.mood").json()["observations"]
 
-    assert {entry["id"]: entry["data"].get("text") for entry in seen} == {
-        record: None,
-        shared["id"]: "please read this",
-    }
+    assert {entry["id"]: entry["data"]["text"] for entry in seen} == {shared["id"]: "please read this"}
+    assert [row["source"] for row in moods] == []
+    assert ben.get(f"records/{record}?patient={world.ada.pk}").status_code == 404
+    assert ben.get(f"records/{shared['id']}?patient={world.ada.pk}").status_code == 200
 
 
 def test_an_administrator_has_no_clinical_route(world):

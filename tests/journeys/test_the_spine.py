@@ -1,9 +1,11 @@
 """The whole path on real processes: a phone, a web server, PostgreSQL, Valkey, a Celery worker, the watch."""
 
 import os
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -149,3 +151,62 @@ def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
         days = set(PainEntry.objects.values_list("local_on", flat=True))
     assert len(every) == len(set(every))
     assert {day - timedelta(days=day.weekday()) for day in days} <= set(every)
+
+
+@contextmanager
+def hung_broker() -> Iterator[str]:
+    """A broker that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        yield f"redis://127.0.0.1:{listening.getsockname()[1]}/0"
+
+
+def test_a_broker_that_hangs_delays_neither_the_answer_nor_what_to_do_now(live):
+    with ExitStack() as stack:
+        address = stack.enter_context(hung_broker())
+        url = stack.enter_context(servers.web(live.environment | {"REDIS_URL": address}))
+        phone = stack.enter_context(phone_of_ada(url, live))
+        answer = phone.http.post("/api/v1/sync/push", json=make.batch(make.phq9([0] * 8 + [3])), timeout=5)
+        ready = phone.http.get("/health/ready", timeout=5)
+
+    assert answer.json()["results"][0]["status"] == "stored"
+    assert answer.json()["guidance"]["crisis"] == live.world.clinic.crisis_text
+    assert (ready.status_code, ready.json()["database"]) == (200, "ready")
+    assert ready.json()["broker"].startswith("away")
+
+
+def test_a_pull_beside_a_busy_phone_skips_nothing(live):
+    """Two phones of one patient: one pushes several kinds at a time, the other follows with its cursor."""
+    sent: list[str] = []
+    done = threading.Event()
+
+    def push_on(url: str) -> None:
+        with phone_of_ada(url, live) as phone:
+            for n in range(60):
+                batch = [
+                    make.pain(n % 11),
+                    make.daily(mood=5),
+                    make.record("journal", {"text": "x"}),
+                    make.phq9(),
+                ]
+                phone.push(f"batch-{n:04d}", str(uuid.uuid4()), batch)
+                sent.extend(record["id"] for record in batch)
+        done.set()
+
+    seen: list[str] = []
+    with servers.web(live.environment | {"DATABASE_POOL": "8"}) as url, phone_of_ada(url, live) as phone:
+        pusher = threading.Thread(target=push_on, args=(url,))
+        pusher.start()
+        cursor, last_round = "", False
+        while not last_round:
+            last_round = done.is_set()
+            more = True
+            while more:
+                page = phone.http.get("/api/v1/sync/pull", params={"cursor": cursor, "limit": 3}).json()
+                seen += [record["id"] for record in page["records"]]
+                cursor, more = page["cursor"], page["more"]
+        pusher.join()
+
+    assert len(sent) == 240
+    assert sorted(seen) == sorted(sent)

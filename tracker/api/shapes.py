@@ -22,11 +22,17 @@ class Problem(BaseModel):
 
 
 class Push(Shape):
-    """A batch of up to 500 records. The same ``key`` again gets the same receipt."""
+    """
+    A batch of up to 500 records. The same ``key`` again gets the same receipt.
+
+    ``cursor`` is the phone's own pull cursor, if it has one: where nothing happened in between, the reply's
+    goes past this batch.
+    """
 
     key: Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
     device: Id
     records: Annotated[list[Any], Field(max_length=500)]
+    cursor: Annotated[str, Field(max_length=400)] | None = None
 
 
 class PushRecords(BaseModel):
@@ -35,6 +41,7 @@ class PushRecords(BaseModel):
     key: str
     device: UUID
     records: list[Record]
+    cursor: str | None = None
 
 
 class OneRecord(RootModel[Record]):

@@ -45,6 +45,7 @@ class Push(Door):
         batch = checked(shapes.Push, request.data)
         viewer = viewer_of(request)
         try:
+            known = changes.read_cursor(viewer, batch.cursor)
             receipt = intake.receive(
                 viewer=viewer,
                 sent=intake.Sent(batch.device, batch.key),
@@ -53,10 +54,15 @@ class Push(Door):
             )
         except intake.KeyReusedError:
             raise Refused(409, "key_reused", "This key was used before, with other records.") from None
+        except changes.BadCursorError:
+            raise Refused(400, "bad_cursor", "This cursor is not one of ours: leave it out.") from None
+        # Past this batch only if the phone has seen all that came before it: a cursor never skips.
+        alone = known == receipt.head - len(batch.records)
+        cursor = changes.cursor_at(viewer, receipt.head if alone else known)
         body: dict[str, Any] = {
             "receipt": receipt.receipt,
             "results": receipt.results,
-            "cursor": changes.cursor_at(viewer, receipt.head),
+            "cursor": cursor,
         }
         if receipt.worried:
             body["guidance"] = guidance(viewer)

@@ -10,7 +10,8 @@ from django.db import connection
 from tracker.lib import sealed
 from tracker.people import keys
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import FormerVersion, JournalText, Recorded
+from tracker.records.models import FormerVersion, JournalEntry, JournalText, Recorded, Timeline
+from tracker.records.models.diary import Share
 
 _HELD = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
@@ -71,19 +72,20 @@ def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str
     } | ({} if data is None else {"data": data})
 
 
+def _is_private(kind: Kind, row: Recorded) -> bool:
+    return isinstance(row, JournalEntry) and row.share != Share.ENTRY
+
+
 def as_wire(
     clinic_id: UUID, patient_id: UUID, rows: Sequence[tuple[Kind, Recorded]], *, own: bool
 ) -> list[dict[str, Any]]:
     """
     Return records as the wire shows them, in the order given.
 
-    ``own`` says that the reader is the patient: only then is journal text unsealed, unless the entry is shared.
+    ``own`` says that the reader is the patient. For others a page of the journal that is not shared is left out.
     """
-    readable = [
-        row
-        for kind, row in rows
-        if kind.name == "journal" and row.removed_at is None and (own or row.share == "ENTRY")  # type: ignore[attr-defined]
-    ]
+    rows = [pair for pair in rows if own or not _is_private(*pair)]
+    readable = [row for kind, row in rows if kind.name == "journal" and row.removed_at is None]
     texts = _texts(clinic_id, patient_id, readable)
     shown = []
     for kind, row in rows:
@@ -109,10 +111,16 @@ def by_ids(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[K
 
 
 def since(patient_id: UUID, change: int, limit: int) -> list[tuple[Kind, Recorded]]:
-    """Return up to ``limit`` records changed after ``change``, in the order of their changes."""
+    """
+    Return up to ``limit`` records changed after ``change``, in the order of their changes.
+
+    The kinds are read one after the other, each as of its own moment. The head is read first, and nothing beyond
+    it is handed out: what commits in between waits for the next page, so no cursor goes past it.
+    """
+    head = Timeline.objects.filter(patient_id=patient_id).values_list("head", flat=True).first() or 0
     found: list[tuple[Kind, Recorded]] = []
     for kind in KINDS.values():
-        rows = kind.model._default_manager.filter(patient_id=patient_id, change__gt=change)
+        rows = kind.model._default_manager.filter(patient_id=patient_id, change__gt=change, change__lte=head)
         found += [(kind, row) for row in rows.order_by("change")[:limit]]
     found.sort(key=lambda pair: pair[1].change)
     return found[:limit]
