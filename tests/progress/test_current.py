@@ -113,7 +113,7 @@ def check(world: make.World) -> None:
         for row in Observation.objects.filter(patient=world.ada):
             seen[row.measure].append(row)
         held = {row.measure: row for row in Current.objects.filter(patient=world.ada)}
-        facts = actions.load(Patient.objects.get(pk=world.ada.pk))
+        facts = actions.load(Patient.objects.get(pk=world.ada.pk), START + timedelta(days=60))
 
     assert set(held) == set(seen)
     for name, rows in seen.items():

@@ -98,7 +98,7 @@ def test_an_entry_that_is_moved_to_another_week_leaves_the_one_and_enters_the_ot
     refresh(LATER)
 
     assert figures(world)["logged"]["entries"] == {"pain": 1}
-    assert figures(world)["logged"]["days_missed"][0] == "2026-03-02"
+    assert figures(world)["logged"]["days_missed"][0] == "2026-03-04"
     assert figures(world, WEEK + timedelta(weeks=1))["logged"]["entries"] == {"pain": 2}
 
 

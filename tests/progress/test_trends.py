@@ -179,8 +179,8 @@ def test_a_form_without_a_true_zero_gives_no_percentage():
         (PAIN, -0.5, "better"),
         (MOOD, 0.5, "better"),
         (MOOD, -0.5, "worse"),
-        (PHQ9, 1.35, "worse"),
-        (PHQ9, 1.3, "about the same"),
+        (PHQ9, 5, "worse"),
+        (PHQ9, 4.9, "about the same"),
         (DOSE, 100_000, "higher"),
         (DOSE, -100_000, "lower"),
     ],
@@ -202,10 +202,12 @@ def test_missing_days_are_named_through_both_clock_changes(monday):
     assert logged["days_missed"] == [monday + timedelta(days=k) for k in (1, 2, 3, 4, 6)]
 
 
-def test_days_still_to_come_are_not_missed():
-    logged = week(facts(logged=[0]), 0, day(2))["logged"]
+def test_days_still_to_come_and_days_before_the_record_are_not_missed():
+    logged = week(facts(logged=[1]), 0, day(4))["logged"]
 
-    assert (logged["days_expected"], logged["days_missed"]) == (3, [day(1), day(2)])
+    # Tuesday was logged, Wednesday and Thursday were not, Friday is not over.
+    assert (logged["days_expected"], logged["days_missed"]) == (3, [day(2), day(3)])
+    assert week(facts(logged=[1, 4]), 0, day(4))["logged"]["days_expected"] == 4
 
 
 def test_a_week_has_ended_on_its_monday_after_and_not_on_its_sunday():

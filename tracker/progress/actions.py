@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +13,7 @@ from tracker.lib import bulk, days, logs, walls
 from tracker.people.models import Clinic, Patient
 from tracker.progress import trends
 from tracker.progress.models import Progress, Summary
+from tracker.records.current import BELIEVED_BEFORE_ENROLMENT
 
 log = logs.get(__name__)
 AT_ONCE = 100
@@ -30,6 +31,11 @@ ORDER BY done.through_change NULLS FIRST, patient.id
 LIMIT %(at_once)s
 """
 
+# As in ``records.current``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
+_BELIEVED = "local_on BETWEEN %(earliest)s AND %(latest)s"
+# A summary is the team's: a page of the journal that is not shared is not even counted.
+_SHOWN = {"journal": " AND share = 'ENTRY'"}
+
 _ENTRIES = """
 SELECT local_on, kind, count(*), sum(late) FROM (
 {parts}
@@ -45,29 +51,30 @@ _TABLES = {
 _ENTRIES_SQL = _ENTRIES.format(
     parts=" UNION ALL ".join(
         f"SELECT local_on, '{kind}' AS kind, late::int AS late FROM {table}"
-        " WHERE patient_id = %(patient)s AND removed_at IS NULL"
+        f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}{_SHOWN.get(kind, '')}"
         for kind, table in _TABLES.items()
     )
 )
-_VALUES = """
+_VALUES = f"""
 SELECT measure, local_on, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
        )))[1]
-FROM records_observation WHERE patient_id = %(patient)s GROUP BY measure, local_on ORDER BY measure, local_on
+FROM records_observation WHERE patient_id = %(patient)s AND {_BELIEVED}
+GROUP BY measure, local_on ORDER BY measure, local_on
 """
-_USES = """
+_USES = f"""
 SELECT local_on, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
        count(*) FILTER (WHERE outcome = 'SKIPPED'), count(*) FILTER (WHERE outcome = 'PRN')
-FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL
+FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}
 GROUP BY local_on, medication ORDER BY local_on, medication
 """
 _SESSIONS = """
 SELECT local_on, route, dose_mg::float FROM records_treatmentsession
 WHERE patient_id = %(patient)s ORDER BY starts_at, id
 """
-_ALERTS = "SELECT answered_at FROM alerts_alert WHERE patient_id = %(patient)s ORDER BY answered_at"
+_ALERTS = "SELECT answered_on, count(*) FROM alerts_alert WHERE patient_id = %(patient)s GROUP BY answered_on"
 
 _COLUMNS = (
     "clinic_id", "patient", "id", "week_on", "figures", "digest", "algorithm", "through_change", "built_at",
@@ -130,37 +137,39 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
             return False
         patient = Patient.objects.get(pk=patient_id)
         today = days.local_day(at, patient.zone)
-        _write(patient, row[0], load(patient), today, at)
+        _write(patient, row[0], load(patient, today), today, at)
     return True
 
 
-def load(patient: Patient) -> trends.Facts:
+def load(patient: Patient, today: date) -> trends.Facts:
     """Read all that a patient's summaries are made of, in five statements."""
+    window = {
+        "patient": patient.pk,
+        "earliest": patient.enrolled_on - BELIEVED_BEFORE_ENROLMENT,
+        "latest": today + timedelta(days=1),
+    }
     entries: dict[date, dict[str, int]] = defaultdict(dict)
     late: dict[date, int] = defaultdict(int)
-    for on, kind, count, tardy in _rows(_ENTRIES_SQL, patient):
+    for on, kind, count, tardy in _rows(_ENTRIES_SQL, window):
         entries[on][kind] = count
         late[on] += tardy
     values: dict[str, list[trends.DayValue]] = defaultdict(list)
-    for measure, *numbers in _rows(_VALUES, patient):
+    for measure, *numbers in _rows(_VALUES, window):
         values[measure].append(trends.DayValue(*numbers))
-    alerts: dict[date, int] = defaultdict(int)
-    for (answered_at,) in _rows(_ALERTS, patient):
-        alerts[days.local_day(answered_at, patient.zone)] += 1
     return trends.Facts(
         zone=patient.zone,
         entries=entries,
         late=late,
         values=values,
-        uses=[trends.Use(*row) for row in _rows(_USES, patient)],
-        sessions=[tuple(row) for row in _rows(_SESSIONS, patient)],
-        alerts=alerts,
+        uses=[trends.Use(*row) for row in _rows(_USES, window)],
+        sessions=[tuple(row) for row in _rows(_SESSIONS, window)],
+        alerts=dict(_rows(_ALERTS, window)),
     )
 
 
-def _rows(statement: str, patient: Patient) -> list[Any]:
+def _rows(statement: str, window: dict[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"patient": patient.pk})
+        cursor.execute(statement, window)
         rows: list[Any] = cursor.fetchall()
         return rows
 

@@ -89,7 +89,7 @@ def figures(facts: Facts, week_on: date, today: date) -> dict[str, Any]:
             "zone": facts.zone,
             "ended": today > ends_on,
         },
-        "logged": _logged(facts, week_on, through),
+        "logged": _logged(facts, week_on, through, today),
         "measures": [_measure(facts, name, week_on, through) for name in _known(facts, through)],
         "medication": _medication(facts, week_on, through),
         "sessions": [
@@ -118,8 +118,10 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _logged(facts: Facts, first: date, last: date) -> dict[str, Any]:
-    expected = days.span(first, last)
+def _logged(facts: Facts, first: date, last: date, today: date) -> dict[str, Any]:
+    # Nothing was expected before the record began, and today is not over.
+    begun = max(first, min(facts.entries))
+    expected = [on for on in days.span(begun, last) if on != today or on in facts.entries]
     missed = [on for on in expected if on not in facts.entries]
     kinds: dict[str, int] = {}
     for on in expected:
@@ -239,8 +241,14 @@ def _change(
 
 
 def word(measure: Measure, absolute: float) -> str:
-    """Return what a change means for the patient. Below a twentieth of the scale it is 'about the same'."""
-    small = 0.05 * (measure.high - measure.low)
+    """
+    Return what a change means for the patient.
+
+    Smaller than the questionnaire's minimal important difference, where one is established, or else than a
+    twentieth of the scale, it is 'about the same'.
+    """
+    twentieth = 0.05 * (measure.high - measure.low)
+    small = (measure.mcid if measure.form else None) or twentieth
     if abs(absolute) < small or absolute == 0:
         return "about the same"
     if measure.direction == "neutral":

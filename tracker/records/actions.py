@@ -110,7 +110,7 @@ def store(source: Source, accepted: Sequence[Accepted]) -> None:
         _seal_texts(source, groups["journal"])
     if "response" in groups:
         _store_scores(source, groups["response"])
-    _observe(source, accepted)
+    observe(source, accepted)
 
 
 def _store_kind(source: Source, name: str, items: Sequence[Accepted]) -> None:
@@ -205,7 +205,7 @@ def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
     bulk.insert(Score, _SCORE, rows)
 
 
-def _numbers(item: Accepted) -> list[tuple[str, float, str]]:
+def numbers_of(item: Accepted) -> list[tuple[str, float, str]]:
     """The (measure, value, band) of one record. T-scores are the number that a T-scored domain is read by."""
     if item.record.removed:
         return []
@@ -243,7 +243,7 @@ def _single_answers(item: Accepted) -> list[tuple[str, float, str]]:
     ]
 
 
-def _observe(source: Source, accepted: Sequence[Accepted]) -> None:
+def observe(source: Source, accepted: Sequence[Accepted]) -> None:
     replaced = [item.record.id for item in accepted if item.replaces]
     touched: set[str] = set()
     if replaced:
@@ -259,7 +259,7 @@ def _observe(source: Source, accepted: Sequence[Accepted]) -> None:
                 source.clinic_id, source.patient_id, record.id, record.kind, measure, day,
                 record.recorded_at, value, band,
             )
-            for measure, value, band in _numbers(item)
+            for measure, value, band in numbers_of(item)
         ]  # fmt: skip
     bulk.insert(Observation, _OBSERVATION, rows)
     current.refresh(source.clinic_id, source.patient_id, touched | {row[4] for row in rows}, bool(replaced))

@@ -8,6 +8,7 @@ session, and before the dosing itself; without a session, the first one. Both ar
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,17 @@ from django.db import connection
 
 from tracker.instruments import measures
 
+# A phone whose clock is wrong is believed in its entry, but not in what is current: a day after tomorrow, or one
+# long before the patient was enrolled, moves no baseline and is nobody's last value.
+BELIEVED_BEFORE_ENROLMENT = timedelta(days=90)
+
 _REFRESH = """
 WITH anchor AS (
     SELECT (array_agg(local_on ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
     FROM records_treatmentsession WHERE patient_id = %(patient)s
+), believed AS (
+    SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
+    FROM people_patient WHERE id = %(patient)s
 )
 INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_to, baseline_basis,
     last, last_at, last_on, previous, week_mean, week_n)
@@ -27,19 +35,22 @@ SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baselin
     last.value, last.at, last.local_on, previous.value, week.mean, week.n
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[]) AS wanted (measure, is_form)
 CROSS JOIN anchor
+CROSS JOIN believed
 CROSS JOIN LATERAL (
     SELECT o.value, o.at, o.local_on FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+      AND o.local_on BETWEEN believed.earliest AND believed.latest
     ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 LEFT JOIN LATERAL (
     SELECT o.value FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+      AND o.local_on BETWEEN believed.earliest AND believed.latest
     ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC OFFSET 1 LIMIT 1
 ) AS previous ON true
 CROSS JOIN LATERAL (
     SELECT avg(day.mean) AS mean, count(*) AS n FROM (
-        SELECT avg(o.value) AS mean FROM records_observation o
+        SELECT {of_day} AS mean FROM records_observation o
         WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
           AND o.local_on > last.local_on - 7 AND o.local_on <= last.local_on
         GROUP BY o.local_on
@@ -48,10 +59,11 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT min(o.local_on) AS first_on FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
+      AND o.local_on BETWEEN believed.earliest AND believed.latest
 ) AS record
 LEFT JOIN LATERAL (
     SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_on) AS until FROM (
-        SELECT o.local_on, avg(o.value) AS mean FROM records_observation o
+        SELECT o.local_on, {of_day} AS mean FROM records_observation o
         WHERE NOT wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
           AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
           AND o.local_on < coalesce(anchor.first_session, record.first_on + 14)
@@ -74,10 +86,17 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET
     previous = EXCLUDED.previous, week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
 """
 
+# A day's dose is the sum of its doses; a day's pain is the mean of its entries.
+_REFRESH = _REFRESH.replace(
+    "{of_day}", "CASE WHEN wanted.measure LIKE 'dose.%%' THEN sum(o.value) ELSE avg(o.value) END"
+)
+
 _FORGET = """
 DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
-    SELECT 1 FROM records_observation o WHERE o.patient_id = %(patient)s AND o.measure = c.measure
+    SELECT 1 FROM records_observation o JOIN people_patient p ON p.id = o.patient_id
+    WHERE o.patient_id = %(patient)s AND o.measure = c.measure
+      AND o.local_on BETWEEN p.enrolled_on - %(before)s AND (now() AT TIME ZONE 'UTC')::date + 1
 )
 """
 
@@ -94,6 +113,7 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     values: dict[str, Any] = {
         "clinic": clinic_id,
         "patient": patient_id,
+        "before": BELIEVED_BEFORE_ENROLMENT.days,
         "measures": names,
         "forms": [measures.get(name).form for name in names],
     }

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.core import signing
 
+from tracker.lib import days
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import Recorded
+from tracker.records.models.diary import Share
 
 _SALT = "interlude.records.page"
 
@@ -22,7 +24,7 @@ class BadFilterError(ValueError):
 
 def _day(name: str, text: str | None) -> date | None:
     try:
-        return None if text is None else date.fromisoformat(text)
+        return None if text is None else days.read(text)
     except ValueError:
         raise BadFilterError(name) from None
 
@@ -47,9 +49,12 @@ def newest(
     since: str | None = None,
     until: str | None = None,
     cursor: str | None = None,
+    own: bool = True,
 ) -> tuple[list[tuple[Kind, Recorded]], str | None]:
     """
     Return up to ``limit`` living records, last changed first, and the cursor of the next page if there is one.
+
+    Without ``own`` the reader is the care team, for whom a journal that is not shared does not exist.
 
     :raises BadFilterError: naming the filter that cannot be taken.
     """
@@ -63,7 +68,8 @@ def newest(
     found: list[tuple[Kind, Recorded]] = []
     for each in KINDS.values():
         if kind in (None, each.name):
-            rows = each.model._default_manager.filter(**filters).order_by("-change")[: limit + 1]
+            hidden = {} if own or each.name != "journal" else {"share": Share.ENTRY}
+            rows = each.model._default_manager.filter(**filters, **hidden).order_by("-change")[: limit + 1]
             found += [(each, row) for row in rows]
     found.sort(key=lambda pair: -pair[1].change)
     following = None

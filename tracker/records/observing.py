@@ -38,8 +38,8 @@ def of_medication_use(data: Any) -> Iterator[tuple[str, float]]:
 
 
 def of_journal(data: Any) -> Iterator[tuple[str, float]]:
-    """The optional mood (0-10, 10 is best). The text gives no number."""
-    if data.mood is not None:
+    """The optional mood (0-10, 10 is best) of a shared page. A private one leaves no trace that others read."""
+    if data.mood is not None and data.share == "entry":
         yield "journal.mood", data.mood
 
 

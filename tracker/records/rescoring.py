@@ -162,7 +162,7 @@ def _move_head(patient_id: UUID) -> None:
 def _write(source: actions.Source, found: Sequence[Pending]) -> int:
     rows = [_score(source, pending, made) for pending in found for made in pending.missing]
     Score.objects.bulk_create(rows)
-    actions._observe(source, [pending.accepted for pending in found])
+    actions.observe(source, [pending.accepted for pending in found])
     return len(rows)
 
 
@@ -249,7 +249,7 @@ def _compared(
     accepted = _accepted(row, result)
     there = {score.measure for score in held if score.scoring_version == present}
     missing = [made for made in result.scores if made.value is not None and made.name not in there]
-    wanted = {measure: (value, band) for measure, value, band in actions._numbers(accepted)}
+    wanted = {measure: (value, band) for measure, value, band in actions.numbers_of(accepted)}
     former = held[-1].scoring_version if held else NONE
     return Pending(row, accepted, former, present, tuple(missing), numbers, wanted)
 
