@@ -46,8 +46,12 @@ def broken(request: HttpRequest, *args: Any) -> HttpResponse:
     return defaults.server_error(request)
 
 
-class DatabaseAway:
-    """Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx."""
+class Mishaps:
+    """
+    Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx.
+
+    And a body that is nested so deep that a library gives up is the sender's mistake.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -57,6 +61,8 @@ class DatabaseAway:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django with what a view raised."""
+        if isinstance(exception, RecursionError) and _for_program(request):
+            return errors.page(400, "too_deep", "The body is nested too deep.")
         if not isinstance(exception, OperationalError | InterfaceError):
             return None
         log.warning("database away", error=type(exception).__name__)

@@ -1,5 +1,7 @@
 """What strangers send is JSON or is refused with a stable code."""
 
+import time
+
 import pytest
 
 from tracker.lib import strict_json
@@ -48,3 +50,17 @@ def test_what_is_strict_json_is_read(body, value):
     read = strict_json.decode(body)
 
     assert value is None or read == value
+
+
+@pytest.mark.parametrize("unit", [b'\\"', b'"', b"[", b'{"a":', b"\\", b'"\\'])
+def test_no_body_takes_more_than_one_pass(unit):
+    """Ten times the body may not take a hundred times as long: what is refused is refused at once."""
+
+    def seconds(size: int) -> float:
+        body = b'{"a": "' + unit * (size // len(unit))
+        started = time.process_time()
+        with pytest.raises(strict_json.BadJSON):
+            strict_json.decode(body)
+        return time.process_time() - started
+
+    assert seconds(2_000_000) < 40 * max(seconds(200_000), 0.001)

@@ -15,6 +15,7 @@ from tracker.api import shapes
 from tracker.api.doors import Door, chart, limit_of, only, viewer_of
 from tracker.api.wire import Refused
 from tracker.instruments import measures
+from tracker.lib import days
 from tracker.people import access
 from tracker.people.access import NotYoursError, Viewer
 from tracker.people.models import Clinic
@@ -30,11 +31,10 @@ _SALT = "interlude.observations.page"
 def _day(request: Request, name: str) -> date | None:
     text = request.query_params.get(name)
     try:
-        return None if text is None else date.fromisoformat(text)
+        return None if text is None else days.read(text)
     except ValueError:
-        raise Refused(
-            400, "invalid", f"{name} must be YYYY-MM-DD.", [{"pointer": name, "code": "not_a_day"}]
-        ) from None
+        errors = [{"pointer": name, "code": "not_a_day"}]
+        raise Refused(400, "invalid", f"{name} must be YYYY-MM-DD.", errors) from None
 
 
 class Observations(Door):

@@ -1,9 +1,24 @@
 """The phone's door."""
 
-from django.urls import path
+from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from tracker.api import alerts, catalogue, checkins, health, people, reading, records, sync
+
+
+class Code:
+    """A code or version of the catalogue, in a path."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9.\-]{0,63}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Code, "code")
 
 V1 = "api/v1/"
 urlpatterns = [
@@ -20,12 +35,12 @@ urlpatterns = [
     path(V1 + "records/<uuid:record_id>", records.OneRecord.as_view(), name="record"),
     path(V1 + "instruments", catalogue.Instruments.as_view(), name="instruments"),
     path(
-        V1 + "instruments/<str:instrument>/<str:version>",
+        V1 + "instruments/<code:instrument>/<code:version>",
         catalogue.OneInstrument.as_view(),
         name="instrument",
     ),
     path(
-        V1 + "instruments/<str:instrument>/<str:version>/fhir",
+        V1 + "instruments/<code:instrument>/<code:version>/fhir",
         catalogue.OneQuestionnaire.as_view(),
         name="questionnaire",
     ),

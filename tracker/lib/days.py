@@ -74,6 +74,18 @@ def _end_of_gap(naive: datetime, tz: ZoneInfo, width: timedelta) -> datetime:
     return high.replace(microsecond=0)
 
 
+def read(text: str) -> date:
+    """
+    Return the day written as ``YYYY-MM-DD``, from 1900 to 2199.
+
+    :raises ValueError: if it is anything else.
+    """
+    day = date.fromisoformat(text)
+    if len(text) != 10 or not date(1900, 1, 1) <= day < date(2200, 1, 1):
+        raise ValueError("not a day from 1900 to 2199")
+    return day
+
+
 def week_start(day: date) -> date:
     """Return the Monday of the week that ``day`` is in (ISO 8601)."""
     return day - timedelta(days=day.weekday())

@@ -8,6 +8,7 @@ nothing. Libraries log through the same filter: their arguments and tracebacks' 
 import logging
 import re
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -32,6 +33,16 @@ ALLOWED = frozenset(
 
 
 _PLACES = re.compile(r"%(\(\w+\))?[-#0 +]*[\d.]*[a-zA-Z]")
+
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def _of_request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whatever is logged during a request carries its id."""
+    if request_id.get():
+        event.setdefault("request_id", request_id.get())
+    return event
 
 
 def _allow(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -76,6 +87,7 @@ def _without_arguments(_: Any, __: str, event: MutableMapping[str, Any]) -> Muta
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
+    _of_request,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 

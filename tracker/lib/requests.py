@@ -7,14 +7,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
 
 from tracker.lib import logs
 
 log = logs.get(__name__)
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+request_id = logs.request_id
 _GIVEN = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
