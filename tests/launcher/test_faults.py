@@ -56,7 +56,7 @@ def test_nothing_is_lost_or_doubled_when_each_server_is_killed_during_the_import
     started = clone.dev("up", "--detach", "--json")
     assert started.returncode == 0, started.stderr
 
-    killed = []
+    killed: list[str] = []
     deadline = time.monotonic() + 300
     while not is_loaded(clone) and time.monotonic() < deadline:
         time.sleep(chance.uniform(1, 3))

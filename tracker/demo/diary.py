@@ -129,6 +129,9 @@ def _medication(
         "medication": part["medication"],
         "outcome": "taken" if said == "1" else "skipped",
     }
+    if said != "1" and float(last[part["dose_mg"]]) == 0:
+        # Nothing was prescribed any more: not taking it was the plan.
+        data["reason"] = "advised"
     if said == "1":
         data |= {"dose_value": float(last[part["dose_mg"]]), "dose_unit": "mg"}
     yield _record(
