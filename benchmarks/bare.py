@@ -33,7 +33,7 @@ class Bare(APIView):
         entry = Entry(data=request.data)
         entry.is_valid(raise_exception=True)
         at = entry.validated_data["recorded_at"]
-        with transaction.atomic(), walls.one_patient(clinic, patient):
+        with transaction.atomic(), walls.clinic(clinic):
             PainEntry.objects.create(
                 clinic_id=clinic, patient_id=patient, id=entry.validated_data["id"], revision=1,
                 recorded_at=at, zone="UTC", local_on=at.date(), received_at=timezone.now(), author_id=user,
