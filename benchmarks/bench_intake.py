@@ -8,6 +8,7 @@ all numbers are lower than a server of its own would give; the ratios are what c
 """
 
 import http.client
+import itertools
 import json
 import multiprocessing
 import os
@@ -129,7 +130,15 @@ def people() -> tuple[Any, list[Any], list[str]]:
 def single_over_http(url: str, tokens: list[str]) -> tuple[float, float]:
     def make_one(number: int) -> Callable[[], None]:
         sender = Sender(url, {"X-Session-Token": tokens[number]})
-        return lambda: sender.post("/api/v1/records", make.pain(5))
+        # One an hour, as of a long diary: not a thousand entries of one day.
+        hours = itertools.count()
+        start = datetime.now(UTC) - timedelta(days=300)
+
+        def act() -> None:
+            at = start + timedelta(hours=next(hours))
+            sender.post("/api/v1/records", make.pain(5, recorded_at=at.isoformat(), zone="UTC"))
+
+        return act
 
     return hammer(make_one)
 
