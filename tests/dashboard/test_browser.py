@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -135,6 +136,46 @@ def test_a_page_left_open_learns_of_a_new_alert_by_itself(site, browser):
 
     expect(page.get_by_role("heading", name="No open alerts")).to_be_visible()
     assert page.title().startswith("Caseload")
+
+
+def test_a_page_that_gets_no_answer_says_since_when_and_recovers(site, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page, site)
+    warning = page.get_by_role("alert")
+    said = page.get_by_role("status")
+
+    context.set_offline(True)
+    page.clock.run_for(90_000)
+    expect(warning).to_have_count(0)
+    page.clock.run_for(60_000)
+
+    expect(warning).to_be_visible()
+    expect(warning).to_have_text(re.compile(r"^These alerts may be out of date since \d\d:\d\d: "))
+    expect(page.locator("#alerts").get_by_role("alert")).to_have_count(1)
+
+    context.set_offline(False)
+    # Past the third minute, when it asks again, and not past its patience with that answer.
+    page.clock.run_for(35_000)
+
+    expect(warning).to_have_count(0)
+    expect(said).to_contain_text("The alerts are up to date again.")
+    expect(page.get_by_role("heading", name="1 open alert")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, "Unavailable"), (200, "<html><p>A proxy's own page.</p></html>")]
+)
+def test_an_answer_without_the_alerts_is_none(site, browser, status, body):
+    page = browser.new_page()
+    page.clock.install()
+    sign_in(page, site)
+    page.route("**/alerts/", lambda route: route.fulfill(status=status, body=body))
+
+    page.clock.run_for(150_000)
+
+    expect(page.get_by_role("alert")).to_contain_text("may be out of date since")
 
 
 def test_no_page_is_wider_than_its_screen(site, browser):
