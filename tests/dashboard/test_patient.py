@@ -55,6 +55,21 @@ def test_the_timeline_is_drawn_with_pain_mood_dose_and_scores(ben, path, world, 
     assert page.count("<caption>") == 4
 
 
+def test_what_there_is_no_room_for_is_named_and_never_the_questionnaire(ben, path, world, send):
+    doses = [
+        {"medication": f"drug-{n}", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
+        for n in range(8)
+    ]
+    send(world.ada, *diary(15), *(make.record("medication_use", dose) for dose in doses))
+
+    page = ben.get(path)
+
+    titles = re.findall(r"<title id=[^>]+>([^<]+)</title>", page.content.decode())
+    assert len(titles) == 8
+    assert {"Pain: average pain", "Mood", "PHQ-9"} <= set(titles)
+    assert "not drawn here for want of room: Dose of drug 5; " in text(page)
+
+
 def test_the_ranges_are_links_and_the_chosen_one_is_marked(ben, path, world, send):
     send(world.ada, *diary(200))
 
@@ -140,8 +155,10 @@ def test_a_journal_is_private_and_its_text_is_never_shown(ben, path, world, send
 
     page = text(ben.get(path))
 
-    assert "Journal entry, private; mood 4 of 10" in page
+    assert page.count("Journal entry") == 1
     assert "Journal entry, shared with the care team" in page
+    assert "private" not in page
+    assert "mood 4 of 10" not in page
     assert "What nobody" not in page
 
 

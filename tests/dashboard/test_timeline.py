@@ -60,6 +60,43 @@ def test_a_daily_value_is_a_mean_and_a_dose_is_a_sum():
     assert (dose.low, dose.high, dose.unit) == (0, 150, "mg per day")
 
 
+def test_with_many_medications_no_form_and_no_diary_is_pushed_off_the_page():
+    doses = [row for n in range(9) for row in tallies(f"dose.drug_{n}")]
+    made = timeline.panels(
+        [*tallies("daily.pain_avg"), *tallies("daily.mood"), *tallies("daily.anxiety"), *doses,
+         *tallies("phq-9"), *tallies("peg")],
+        {},
+    )  # fmt: skip
+
+    shown, left_out = timeline.fit(made)
+
+    assert [panel.title for panel in shown] == [
+        "Pain: average pain", "Mood", "Dose of drug 0", "Dose of drug 1", "Dose of drug 2", "Dose of drug 3",
+        "PHQ-9", "PEG",
+    ]  # fmt: skip
+    assert left_out == [*(f"Dose of drug {n}" for n in range(4, 9)), "Anxiety"]
+
+
+def test_what_must_be_seen_is_drawn_even_where_it_is_more_than_fits():
+    moods = ["daily.mood", "dvprs.mood", "esm.mood_relaxed", "esm.mood_down"]
+    pains = ["pain.intensity", "esm.phy_pain", *(f"dose.drug_{n}" for n in range(9))]
+    made = timeline.panels([row for code in [*moods, *pains, "phq-9", "peg"] for row in tallies(code)], {})
+    many = [*made, *made]
+
+    shown, left_out = timeline.fit(many)
+
+    must = [panel.title for panel in many if panel.kind == "daily" or panel.title == "PHQ-9"]
+    assert len(must) > timeline.MOST_PANELS
+    assert [panel.title for panel in shown] == must
+    assert len(left_out) == len(many) - len(must)
+
+
+def test_what_fits_is_drawn_and_nothing_is_said():
+    made = timeline.panels([*tallies("daily.pain_avg"), *tallies("phq-9")], {})
+
+    assert timeline.fit(made) == (made, [])
+
+
 def test_a_measure_that_left_the_registry_is_not_drawn():
     assert shown(tallies("long.gone")) == []
     assert timeline.drawable(["long.gone", "daily.pain_avg", "daily.sleep_hours"]) == ["daily.pain_avg"]

@@ -54,6 +54,8 @@ class Panel:
     note: str
     lines: Sequence[Line]
     grid: Sequence[float] = ()
+    # What stays where there is no room for all: 0 always, then the lowest first.
+    gives_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)

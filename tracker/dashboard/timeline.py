@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from tracker.dashboard.panels import Baseline, Day, Line, Panel
-from tracker.instruments import measures
+from tracker.instruments import catalogue, measures
 from tracker.instruments.measures import Measure
 
 MOST_LINES = 2
@@ -52,7 +52,20 @@ def panels(tallies: Iterable[Tally], baselines: Mapping[str, Baseline]) -> list[
     drawn += [_dose_panel(m, by_measure[m.code]) for m in doses]
     drawn += [_form_panel(m, by_measure[m.code], baselines.get(m.code)) for m in forms]
     drawn += _daily_panels(last, by_measure, baselines)
-    return drawn[:MOST_PANELS]
+    return drawn
+
+
+def fit(found: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
+    """
+    Return the panels that are drawn, in their order, and the titles of those left out for want of room.
+
+    Daily pain and mood and questionnaires with a safety item always stay; doses give way to the other
+    questionnaires.
+    """
+    always = sum(panel.gives_way == 0 for panel in found)
+    staying = sorted(range(len(found)), key=lambda n: (found[n].gives_way, n))[: max(always, MOST_PANELS)]
+    shown = [panel for n, panel in enumerate(found) if n in staying]
+    return shown, [panel.title for n, panel in enumerate(found) if n not in staying]
 
 
 def drawable(codes: Iterable[str]) -> list[str]:
@@ -95,6 +108,7 @@ def _daily_panel(
         high=first.high,
         note=_NOTES[first.direction],
         lines=[Line(m.label, _days(tallies[m.code]), baselines.get(m.code)) for m in shown],
+        gives_way=0 if first.family in _DAILY_FAMILIES else 3,
     )
 
 
@@ -110,6 +124,7 @@ def _dose_panel(measure: Measure, tallies: Sequence[Tally]) -> Panel:
         high=round_top(max(day.value for day in days)),
         note="taken, as logged",
         lines=[Line(measure.label, days)],
+        gives_way=2,
     )
 
 
@@ -125,7 +140,13 @@ def _form_panel(measure: Measure, tallies: Sequence[Tally], baseline: Baseline |
         note=_NOTES[measure.direction],
         lines=[Line(measure.label, days, baseline)],
         grid=[band.starts[0] for band in measure.bands],
+        gives_way=0 if _asks_about_safety(measure) else 1,
     )
+
+
+def _asks_about_safety(measure: Measure) -> bool:
+    form = catalogue.latest(measure.instrument) if measure.instrument else None
+    return form is not None and any(item.safety for item in form.items)
 
 
 def _title(heading: str, labels: Sequence[str]) -> str:

@@ -53,19 +53,25 @@ class Happenings:
     last_on: date | None
 
 
-def happenings(patient_id: UUID) -> Happenings:
-    """Return what happened to the patient: recent entries newest first, sessions oldest first."""
+def happenings(patient_id: UUID, today: date) -> Happenings:
+    """
+    Return what happened to the patient: recent entries newest first, sessions oldest first.
+
+    What a phone with a wrong clock dates later than tomorrow is left out, and so is a journal that is not shared.
+    """
+    latest = today + timedelta(days=1)
     branches = [
-        _recent(PainEntry, "Pain", patient_id, ("intensity", "worst", "least", "interference")),
-        _recent(DailyLog, "Daily log", patient_id, DAILY_ITEMS),
+        _recent(PainEntry, "Pain", patient_id, ("intensity", "worst", "least", "interference"), latest),
+        _recent(DailyLog, "Daily log", patient_id, DAILY_ITEMS, latest),
         _recent(
             MedicationUse,
             "Medication",
             patient_id,
             ("medication", "outcome", "dose_value", "dose_unit", "reason"),
+            latest,
         ),
-        _recent(JournalEntry, "Journal", patient_id, ("share", "mood")),
-        _responses(patient_id),
+        _recent(JournalEntry, "Journal", patient_id, ("mood",), latest),
+        _responses(patient_id, latest),
         _sessions(patient_id),
     ]
     rows = list(branches[0].union(*branches[1:], all=True))
@@ -81,10 +87,11 @@ def happenings(patient_id: UUID) -> Happenings:
 
 
 def _recent(
-    model: Any, kind: str, patient_id: UUID, fields: Sequence[str], **more: Any
+    model: Any, kind: str, patient_id: UUID, fields: Sequence[str], latest: date, **more: Any
 ) -> QuerySet[Any, dict[str, Any]]:
+    shown = {"share": Share.ENTRY} if model is JournalEntry else {}
     held: QuerySet[Any] = (
-        model.objects.filter(patient=patient_id, removed_at=None)
+        model.objects.filter(patient=patient_id, removed_at=None, local_on__lte=latest, **shown)
         .order_by("-local_on", "-recorded_at")
         .annotate(
             kind=Value(kind, CharField()),
@@ -96,7 +103,7 @@ def _recent(
     return held.values(*_COLUMNS)[:RECENT]
 
 
-def _responses(patient_id: UUID) -> QuerySet[Any, dict[str, Any]]:
+def _responses(patient_id: UUID, latest: date) -> QuerySet[Any, dict[str, Any]]:
     """Responses with the total that was computed for the revision that stands."""
     total = Score.objects.filter(
         patient=patient_id,
@@ -109,6 +116,7 @@ def _responses(patient_id: UUID) -> QuerySet[Any, dict[str, Any]]:
         "Questionnaire",
         patient_id,
         ("instrument", "status"),
+        latest,
         total=Subquery(total.values("value")[:1]),
         band=Subquery(total.values("band")[:1]),
     )
@@ -171,7 +179,7 @@ def _medication(what: Mapping[str, Any]) -> str:
 
 
 def _journal(what: Mapping[str, Any]) -> str:
-    text = "entry, private" if what["share"] == Share.NONE else "entry, shared with the care team"
+    text = "entry, shared with the care team"
     return text if what["mood"] is None else f"{text}; mood {what['mood']} of 10"
 
 

@@ -48,6 +48,7 @@ class Timeline:
     """The drawn timeline and the days it spans."""
 
     drawings: Sequence[tuple[Drawing, str]]
+    left_out: Sequence[str]
     axis: str
     span: str
     ended: str
@@ -88,7 +89,7 @@ def patient_page(
     chosen = chosen if chosen in RANGES else DEFAULT_RANGE
     today = days.local_day(at, patient.zone)
     alerts = alerts_page.alert_box(viewer, at, patient.pk)
-    happened = happenings_page.happenings(patient.pk)
+    happened = happenings_page.happenings(patient.pk, today)
     tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
     last_on = happened.last_on
     if week is None and last_on and _end(last_on, today) != today:
@@ -159,12 +160,14 @@ def _timeline(
     range_days = RANGES[chosen][1]
     first = end - timedelta(days=range_days - 1) if range_days else min(tally.on for tally in tallies)
     frame = Frame(first, end, [mark for mark in marks if first <= mark.on <= end])
-    panels = timeline.panels(tallies, summary_page.baselines(figures) if figures else {})
+    found = timeline.panels(tallies, summary_page.baselines(figures) if figures else {})
+    panels, left_out = timeline.fit(found)
     return Timeline(
         drawings=[
             (charts.draw(panel, frame, numbers.described(panel, frame)), numbers.table(panel, frame))
             for panel in panels
         ],
+        left_out=left_out,
         axis=charts.axis(frame),
         span=f"{words.day(first)} to {words.day(end)}",
         ended="" if end == today else words.days_ago((today - end).days),
