@@ -65,13 +65,13 @@ def test_a_time_is_the_patients_own(world, clock, ben, send):
     assert "Mon 2 Mar 2026, 04:55" in text(ben.get("/"))
 
 
-def test_answers_that_were_old_on_arrival_are_folded_but_stay_open(world, ben, send):
+def test_an_answer_that_was_old_on_arrival_stands_at_the_top_like_any_other(world, ben, send):
     send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(days=30)).isoformat()))
 
     answer = ben.get("/")
 
-    assert "No open alerts about recent answers" in text(answer)
-    assert "1 open about answers older than 7 days on arrival: Ada (1)" in text(answer)
+    assert "1 open alert" in text(answer)
+    assert "more than 7 days later, or the phone's clock is wrong" in text(answer)
     assert answer.content.count(b"Acknowledge</button>") == 1
 
 
@@ -168,6 +168,45 @@ def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
     assert "today" in page
     assert "Silent" not in page
     assert "A quiet day" not in page
+
+
+def test_a_phone_that_lives_in_the_future_hides_no_silence(world, ben, send):
+    send(
+        world.ada,
+        make.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()),
+        make.pain(5, recorded_at="2150-01-01T08:00:00+00:00"),
+        make.pain(5, recorded_at=(NOW + timedelta(days=2)).isoformat()),
+    )
+
+    page = text(ben.get("/"))
+
+    assert "Silent for 9 days" in page
+    assert "ahead" not in page
+    assert "2150" not in page
+
+
+def test_an_entry_of_tomorrow_is_believed(world, ben, send):
+    send(world.ada, make.pain(4, recorded_at=(NOW + timedelta(days=1)).isoformat()))
+
+    assert "dated 1 day ahead" in text(ben.get("/"))
+
+
+def test_the_one_who_got_much_worse_stands_above_the_one_who_got_a_little_worse_twice(world, ben, send):
+    def since(days: int) -> dict[str, Any]:
+        return {"recorded_at": (NOW - timedelta(days=days)).isoformat()}
+
+    zoe = make.patient(world.clinic, "zoe", world.team)
+    send(world.ada, *week(4, ends=NOW - timedelta(days=50)), *week(5, ends=NOW))
+    send(world.ada, make.phq9([1] * 4 + [0] * 5, **since(50)), make.phq9([2] * 4 + [1] + [0] * 4, **since(1)))
+    send(zoe, make.phq9([1] * 4 + [0] * 5, **since(50)), make.phq9([3] * 4 + [1] + [0] * 4, **since(1)))
+    walls.leave()
+
+    answer = ben.get("/")
+
+    assert "+5 worse" in text(answer)
+    assert "+9 worse" in text(answer)
+    assert "Worse: mood, pain" in text(answer)
+    assert names(answer.content.decode()) == ["Zoe", "Ada"]
 
 
 def test_a_removed_entry_is_no_longer_the_last_one(world, ben, send):

@@ -27,8 +27,8 @@ def test_an_alert_comes_before_worsening_and_worsening_before_silence():
     people = {
         "well": standing(),
         "silent": standing(silent=9),
-        "worse": standing(worse=["pain"]),
-        "worse twice": standing(worse=["pain", "mood"]),
+        "worse": standing(worse=[("pain", 1)]),
+        "worse twice": standing(worse=[("pain", 1), ("mood", 0.5)]),
         "late alert": standing(alerts=[("URGENT", True)]),
         "alert": standing(alerts=[("URGENT", False)]),
         "emergency": standing(alerts=[("REVIEW", False), ("EMERGENCY", False)]),
@@ -39,17 +39,56 @@ def test_an_alert_comes_before_worsening_and_worsening_before_silence():
     ]  # fmt: skip
 
 
+def test_among_the_worse_the_size_decides_and_not_how_many_measures():
+    """As in the demo clinic: PHQ-9 +2 with pain +0.5 once stood above PHQ-9 +9."""
+    people = {
+        "two small": standing(
+            worse=[("pain", worsening("daily.pain_avg", 0.5)), ("mood", worsening("phq-9", 2))]
+        ),
+        "one large": standing(worse=[("mood", worsening("phq-9", 9))]),
+        "large and small": standing(
+            worse=[("pain", worsening("daily.pain_avg", 1)), ("mood", worsening("phq-9", 9))]
+        ),
+        "one large, silent": standing(worse=[("mood", worsening("phq-9", 9))], silent=9),
+    }
+
+    assert sorted(people, key=lambda name: people[name].rank()) == [
+        "large and small", "one large, silent", "one large", "two small",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "points", "size"),
+    [
+        ("phq-9", 5, 1),
+        ("phq-9", 27, 5.4),
+        ("daily.pain_avg", 2, 1),
+        # None is established for these: a fifth of the scale counts as one.
+        ("daily.mood", -2, 1),
+        ("esm.mood_down", 1.2, 1),
+    ],
+)
+def test_a_change_is_measured_in_important_differences_or_fifths_of_the_scale(code, points, size):
+    assert worsening(code, points) == pytest.approx(size)
+
+
+def worsening(code: str, points: float) -> float:
+    return need.size(held(code), need.Change(points, "worse"))
+
+
 def test_a_level_that_is_not_known_stands_with_the_gravest():
     assert standing(alerts=[("NEW", False)]).rank() < standing(alerts=[("URGENT", False)]).rank()
 
 
 def test_every_reason_is_said_in_words():
-    person = standing(alerts=[("URGENT", False), ("URGENT", True)], worse=["pain"], silent=12)
+    person = standing(
+        alerts=[("URGENT", False), ("URGENT", True)], worse=[("pain", 1), ("mood", 2)], silent=12
+    )
 
     assert [text for _, text in person.reasons()] == [
         "Open alert: urgent",
         "Open: 1 late answer",
-        "Worse: pain",
+        "Worse: mood, pain",
         "Silent for 12 days",
     ]
     assert standing(silent=6).reasons() == []

@@ -1,7 +1,8 @@
 """
 Who needs a clinician first, and what changed. Pure.
 
-The order of a caseload is a reading aid, never a verdict: an open alert first, then worsening, then silence.
+The order of a caseload is a reading aid, never a verdict: an open alert first, then worsening, the largest
+first, then silence.
 """
 
 from collections.abc import Sequence
@@ -71,6 +72,15 @@ def change(held: Held, today: date) -> Change | None:
     return Change(absolute, trends.word(held.measure, absolute))
 
 
+def size(held: Held, found: Change) -> float:
+    """
+    Return how large a change is, so that measures can be put in one order: in minimal important differences, or
+    in fifths of the scale where none is established, which is about what the established ones come to.
+    """
+    measure = held.measure
+    return abs(found.absolute) / (measure.mcid or (measure.high - measure.low) / 5)
+
+
 def pick(held: Sequence[Held], today: date, first: str) -> Held | None:
     """
     Return the measure that stands for a family in a list: ``first`` if current, then the fullest current one,
@@ -86,10 +96,14 @@ def pick(held: Sequence[Held], today: date, first: str) -> Held | None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a caseload knows of a patient when it decides their place. ``alerts``: (level, answer was late)."""
+    """
+    What a caseload knows of a patient when it decides their place.
+
+    ``alerts``: (level, answer was late). ``worse``: (what, ``size`` of the worsening).
+    """
 
     alerts: Sequence[tuple[str, bool]]
-    worse: Sequence[str]
+    worse: Sequence[tuple[str, float]]
     silent_days: int
     has_entries: bool
 
@@ -97,11 +111,13 @@ class Standing:
     def is_silent(self) -> bool:
         return self.silent_days >= LONG_SILENCE_DAYS
 
-    def rank(self) -> tuple[int, ...]:
+    def rank(self) -> tuple[float, ...]:
         """Sort ascending: the lowest needs a clinician first."""
         fresh = min((_place(level) for level, late in self.alerts if not late), default=len(_LEVELS))
         late = min((_place(level) for level, late in self.alerts if late), default=len(_LEVELS))
-        return (fresh, late, -len(self.worse), 0 if self.is_silent else 1, -min(self.silent_days, 60))
+        # The largest worsening decides; a second one only between equals.
+        first, second, *_ = (*sorted((size for _, size in self.worse), reverse=True), 0.0, 0.0)
+        return (fresh, late, -first, -second, 0 if self.is_silent else 1, -min(self.silent_days, 60))
 
     def reasons(self) -> list[tuple[str, str]]:
         """Return (kind, text) for each reason to look at this patient."""
@@ -111,7 +127,8 @@ class Standing:
         if late:
             found.append(("alert", f"Open: {words.count(len(late), 'late answer')}"))
         if self.worse:
-            found.append(("worse", f"Worse: {', '.join(self.worse)}"))
+            largest_first = sorted(self.worse, key=lambda worse: -worse[1])
+            found.append(("worse", f"Worse: {', '.join(what for what, _ in largest_first)}"))
         if self.is_silent:
             what = "Silent" if self.has_entries else "No entry yet"
             found.append(("silent", f"{what} for {self.silent_days:,} days"))

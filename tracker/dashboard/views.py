@@ -151,7 +151,7 @@ def _note(viewer: Viewer, action: str, at: datetime) -> None:
 
 def _week(text: str) -> date | None:
     try:
-        return days.week_start(date.fromisoformat(text))
+        return days.week_start(days.read(text))
     except (ValueError, OverflowError):
         return None
 

@@ -1,6 +1,5 @@
 """The open alerts: which answer, whose, how old. One query."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,29 +36,14 @@ class OpenAlert:
     arrived_at: datetime
     times_differ: bool
     historical: bool
+    answer_kept: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AlertBox:
-    """
-    The open alerts of a page, gravest first, then oldest.
+    """The open alerts of a page: gravest first, then today's answers before old ones, then oldest."""
 
-    ``late`` are those whose answer was older than 7 days when it reached us: they stand below, folded, so
-    that a diary brought in at once does not bury today's answer. Each still needs its acknowledgement.
-    """
-
-    fresh: Sequence[OpenAlert]
-    late: Sequence[OpenAlert]
-
-    @property
-    def all(self) -> list[OpenAlert]:
-        return [*self.fresh, *self.late]
-
-    @property
-    def late_patients(self) -> str:
-        """Return whose late answers these are: ``Ada Vermeer (12)``."""
-        names = Counter(alert.patient for alert in self.late)
-        return ", ".join(f"{name} ({n})" for name, n in sorted(names.items()))
+    open: Sequence[OpenAlert]
 
 
 def alert_box(viewer: Viewer, at: datetime, patient_id: UUID | None = None) -> AlertBox:
@@ -68,13 +52,11 @@ def alert_box(viewer: Viewer, at: datetime, patient_id: UUID | None = None) -> A
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
     rows = alerts.values(
-        "id", "rule", "level", "historical", "answered_at", "raised_at", "patient_id",
+        "id", "rule", "level", "answer_kept", "historical", "answered_at", "raised_at", "patient_id",
         name=F("patient__name"), zone=F("patient__zone"),
     ).order_by("raised_at", "id")  # fmt: skip
-    found = sorted(
-        (_shown(row, viewer, at) for row in rows), key=lambda alert: _LEVEL_ORDER.index(alert.level)
-    )
-    return AlertBox([a for a in found if not a.historical], [a for a in found if a.historical])
+    found = [_shown(row, viewer, at) for row in rows]
+    return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.historical)))
 
 
 def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
@@ -93,4 +75,5 @@ def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
         arrived_at=raised_at,
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
         historical=row["historical"],
+        answer_kept=row["answer_kept"],
     )

@@ -7,7 +7,7 @@ kept ready of their measures, and the open alerts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +60,7 @@ class Row:
     next_at: datetime | None
     next: str
     next_zone: str
-    rank: tuple[int, ...]
+    rank: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
     order = order if order in ORDERS else "need"
     alerts = alerts_page.alert_box(viewer, at)
     raised: dict[UUID, list[tuple[str, bool]]] = {}
-    for alert in alerts.all:
+    for alert in alerts.open:
         raised.setdefault(alert.patient_id, []).append((alert.level, alert.historical))
     held = _held()
     rows = [
@@ -98,10 +98,15 @@ def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
 
 
 def _patients(viewer: Viewer, at: datetime) -> QuerySet[Patient, Any]:
-    """The viewer's patients in care, each with the day of the last entry and the next check-in."""
+    """
+    The viewer's patients in care, each with the day of the last entry and the next check-in.
+
+    An entry that a phone with a wrong clock dates later than tomorrow is no last entry: it would hide silence.
+    """
+    tomorrow = at.astimezone(UTC).date() + timedelta(days=1)
     newest = [
         Subquery(
-            kind.objects.filter(patient=OuterRef("pk"), removed_at=None)
+            kind.objects.filter(patient=OuterRef("pk"), removed_at=None, local_on__lte=tomorrow)
             .order_by("-local_on")
             .values("local_on")[:1]
         )
@@ -147,7 +152,7 @@ def _row(
     last_on = patient["last_on"]
     standing = need.Standing(
         alerts=alerts,
-        worse=[name for name, held in (("pain", pain), ("mood", mood)) if _is_worse(held, today)],
+        worse=[*_worse("pain", pain, today), *_worse("mood", mood, today)],
         silent_days=(today - (last_on or patient["enrolled_on"])).days,
         has_entries=last_on is not None,
     )
@@ -168,9 +173,10 @@ def _row(
     )
 
 
-def _is_worse(held: Held | None, today: date) -> bool:
+def _worse(name: str, held: Held | None, today: date) -> list[tuple[str, float]]:
+    """The family's name and how much worse it is, if it is."""
     change = need.change(held, today) if held else None
-    return change is not None and change.word == "worse"
+    return [(name, need.size(held, change))] if held and change and change.word == "worse" else []
 
 
 def _reading(held: Held | None, today: date) -> Reading | None:
