@@ -85,11 +85,13 @@ if _POOL:
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# Parameters are bound by the server and statements prepared: the intake's are planned once per connection.
+# Parameters are bound by the server and statements prepared: the intake's are planned once per connection, and
+# not anew for every patient, since each reads one patient's rows by the same index.
 DATABASES["default"]["OPTIONS"] |= {  # type: ignore[operator]
     "connect_timeout": 3,
     "server_side_binding": True,
     "prepare_threshold": 3,
+    "options": "-c plan_cache_mode=force_generic_plan",
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
