@@ -15,12 +15,15 @@ app = Celery("interlude")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+# (what, task, every so many seconds). A ring that nobody has heard by the next one is forgotten: after a standstill
+# of the workers the queue does not hold a thousand of them.
+TIMETABLE = (
+    ("deliver messages that are due", "tracker.outbox.tasks.deliver_due", 15.0),
+    ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
+    ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
+    ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
+)
 app.conf.beat_schedule = {
-    "deliver messages that are due": {"task": "tracker.outbox.tasks.deliver_due", "schedule": 15.0},
-    "escalate alerts nobody has acknowledged": {
-        "task": "tracker.alerts.tasks.escalate_overdue",
-        "schedule": 30.0,
-    },
-    "plan reminders of check-ins": {"task": "tracker.reminders.tasks.plan_reminders", "schedule": 60.0},
-    "refresh progress summaries": {"task": "tracker.progress.tasks.refresh_stale", "schedule": 15.0},
+    what: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for what, task, seconds in TIMETABLE
 }

@@ -150,6 +150,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "tracker.people.adapter.InvitedOnly"
 ACCOUNT_LOGOUT_ON_GET = False
+# Nobody changes an address or a password from a screen that was left open.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_ONLY = False
 LOGIN_URL = "/accounts/login/"
