@@ -12,6 +12,7 @@ from tests import make
 from tests.outbox.together import together
 from tracker.audit.models import Event
 from tracker.lib import walls
+from tracker.outbox import actions as outbox
 from tracker.outbox.models import Channel, Message
 from tracker.people import access
 from tracker.people.models import Patient, StaffMember
@@ -127,6 +128,21 @@ def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
 
     assert beat(DUE + timedelta(hours=2)) == 0
     assert messages(world) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "sent"), [(timedelta(hours=2) - timing.LATEST / 120, 2), (timedelta(hours=2), 0)]
+)
+def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(world, after, sent):
+    plan(world.ben, world.ada)
+    beat(DUE)
+    walls.leave()
+
+    outbox.deliver_due(at=DUE + after)
+
+    rows = messages(world)
+    assert len(rows) == len(Channel)
+    assert len([row for row in rows if row.sent_at]) == sent
 
 
 def test_a_planner_that_was_away_for_less_still_reminds(world):

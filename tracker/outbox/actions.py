@@ -26,7 +26,7 @@ MOST_ATTEMPTS = 20
 MOST_COUNTED = 32_000
 
 _COLUMNS = (
-    "clinic_id", "id", "recipient", "channel", "words", "subject", "key", "urgent", "due_at", "attempts",
+    "clinic_id", "id", "recipient", "channel", "words", "subject", "key", "urgent", "due_at", "expires_at", "attempts",
 )  # fmt: skip
 
 
@@ -38,17 +38,19 @@ def enqueue(
     subject: str,
     key: str,
     due_at: datetime,
+    expires_at: datetime | None = None,
     urgent: bool = False,
 ) -> int:
     """
     Write one message per recipient and channel, unless it was written before; return how many are new.
 
-    Two at once are harmless: ``key`` with recipient and channel is unique.
+    Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
+    ``expires_at`` is dropped; the row stays, unsent.
     """
     rows = [
         (
             clinic_id, uuid4(), person, channel.value, words, subject,
-            f"{key}/{person}/{channel.value}", urgent, due_at, 0,
+            f"{key}/{person}/{channel.value}", urgent, due_at, expires_at, 0,
         )
         for person in recipients
         for channel in Channel

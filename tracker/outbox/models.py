@@ -18,6 +18,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         # A lease is given and ended by the database's clock: a worker's clock that runs ahead ends none early.
         return self.filter(
             Q(claimed_until__isnull=True) | (Q(claimed_until__lte=at) & Q(claimed_until__lte=Now())),
+            Q(expires_at__isnull=True) | Q(expires_at__gt=at),
             sent_at__isnull=True,
             withdrawn_at__isnull=True,
             due_at__lte=at,
@@ -50,6 +51,7 @@ class Message(Walled):
     key = models.CharField(max_length=160)
     urgent = models.BooleanField(default=False)
     due_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, help_text="not sent any more from then on; kept as unsent")
     claimed_until = models.DateTimeField(null=True)
     attempts = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)

@@ -95,11 +95,15 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
         for check_in in locked.select_related("patient").order_by("starts_at", "id"):
             due = timing.remind_at(check_in.starts_at, check_in.patient.zone, check_in.planned_at)
             if due is not None and timing.is_due(due, at):
-                planned += _tell(check_in, check_in.patient, words="check-in", due_at=due)
+                planned += _tell(
+                    check_in, check_in.patient, words="check-in", due_at=due, expires_at=due + timing.LATEST
+                )
     return planned
 
 
-def _tell(check_in: CheckIn, patient: Patient, *, words: str, due_at: datetime) -> int:
+def _tell(
+    check_in: CheckIn, patient: Patient, *, words: str, due_at: datetime, expires_at: datetime | None = None
+) -> int:
     return outbox.enqueue(
         clinic_id=check_in.clinic_id,
         recipients=[patient.user_id],
@@ -107,6 +111,7 @@ def _tell(check_in: CheckIn, patient: Patient, *, words: str, due_at: datetime) 
         subject=str(check_in),
         key=f"{check_in}/{words}",
         due_at=due_at,
+        expires_at=expires_at,
     )
 
 

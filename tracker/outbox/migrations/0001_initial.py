@@ -31,6 +31,12 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=160)),
                 ("urgent", models.BooleanField(default=False)),
                 ("due_at", models.DateTimeField()),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        help_text="not sent any more from then on; kept as unsent", null=True
+                    ),
+                ),
                 ("claimed_until", models.DateTimeField(null=True)),
                 ("attempts", models.SmallIntegerField(default=0)),
                 ("sent_at", models.DateTimeField(null=True)),
