@@ -194,6 +194,9 @@ def test_the_health_pages_answer(client, db):
         ("sync/pull", 12),
         ("observations?measure=pain.intensity", 7),
         ("summaries", 7),
+        ("messages", 5),
+        ("checkins", 6),
+        ("instruments", 5),
     ],
 )
 def test_every_list_keeps_to_its_number_of_statements(
@@ -203,3 +206,11 @@ def test_every_list_keeps_to_its_number_of_statements(
 
     with django_assert_max_num_queries(statements):
         assert phone.get(route).status_code == 200
+
+
+def test_the_list_of_alerts_keeps_to_its_number_of_statements(world, phone, django_assert_max_num_queries):
+    phone.push(*[make.phq9([0] * 8 + [1]) for _ in range(20)])
+    ben = Phone(world.ben.user)
+
+    with django_assert_max_num_queries(5):
+        assert len(ben.get("alerts").json()["alerts"]) == 20

@@ -98,7 +98,6 @@ def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | N
         value = (forms[-1] if forms else None) if session else rows[0].value
     return {
         "last": last.value, "last_at": last.at, "last_on": last.local_on,
-        "previous": rows[-2].value if len(rows) > 1 else None,
         "week_mean": pytest.approx(fmean(week)), "week_n": len(week),
         "baseline": None if value is None else pytest.approx(value),
         "baseline_basis": "BEFORE_TREATMENT" if session else "FIRST_DAYS",
@@ -189,7 +188,7 @@ def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
     walls.leave()
     with walls.clinic(world.clinic.pk):
         row = Current.objects.get(measure="pain.intensity")
-    assert (row.baseline, row.baseline_n, row.last, row.previous) == (7.5, 2, 2, 6)
+    assert (row.baseline, row.baseline_n, row.last) == (7.5, 2, 2)
 
 
 def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):

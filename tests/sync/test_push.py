@@ -226,3 +226,11 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(phone, records, d
     batch = [dict(kind, id=make.pain()["id"]) for _ in range(records) for kind in kinds]
     with django_assert_max_num_queries(18):
         assert set(statuses(phone.push(*batch))) == {"stored"}
+
+
+def test_a_single_entry_costs_eight_statements(phone, django_assert_max_num_queries):
+    phone.push(make.pain(1))
+
+    # Eight, and the savepoint that the test's own transaction makes of the request's (two).
+    with django_assert_max_num_queries(10):
+        assert phone.post("records", make.pain(6)).status_code == 201

@@ -29,10 +29,10 @@ WITH anchor AS (
     FROM people_patient WHERE id = %(patient)s
 )
 INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_to, baseline_basis,
-    last, last_at, last_on, previous, week_mean, week_n)
+    last, last_at, last_on, week_mean, week_n)
 SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baseline.n, 0), baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
-    last.value, last.at, last.local_on, previous.value, week.mean, week.n
+    last.value, last.at, last.local_on, week.mean, week.n
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[]) AS wanted (measure, is_form)
 CROSS JOIN anchor
 CROSS JOIN believed
@@ -42,12 +42,6 @@ CROSS JOIN LATERAL (
       AND o.local_on BETWEEN believed.earliest AND believed.latest
     ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
-LEFT JOIN LATERAL (
-    SELECT o.value FROM records_observation o
-    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_on BETWEEN believed.earliest AND believed.latest
-    ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC OFFSET 1 LIMIT 1
-) AS previous ON true
 CROSS JOIN LATERAL (
     SELECT avg(day.mean) AS mean, count(*) AS n FROM (
         SELECT {of_day} AS mean FROM records_observation o
@@ -83,7 +77,7 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET
     baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,
     baseline_to = EXCLUDED.baseline_to, baseline_basis = EXCLUDED.baseline_basis,
     last = EXCLUDED.last, last_at = EXCLUDED.last_at, last_on = EXCLUDED.last_on,
-    previous = EXCLUDED.previous, week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
+    week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
 """
 
 # A day's dose is the sum of its doses; a day's pain is the mean of its entries.

@@ -53,7 +53,6 @@ class Current(PatientOwned):
     last = models.FloatField()
     last_at = models.DateTimeField()
     last_on = models.DateField()
-    previous = models.FloatField(null=True)
     week_mean = models.FloatField()
     week_n = models.IntegerField()
 
