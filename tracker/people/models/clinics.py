@@ -1,0 +1,83 @@
+"""Clinics, their staff and care teams."""
+
+import uuid
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib.constraints import one_of, ordered
+from tracker.people.models.accounts import User
+from tracker.people.models.base import Walled
+
+
+class Role(models.TextChoices):
+    """What a member of staff is. An administrator sees no clinical content."""
+
+    CLINICIAN = "CLINICIAN", "clinician"
+    COORDINATOR = "COORDINATOR", "care coordinator"
+    ADMINISTRATOR = "ADMINISTRATOR", "clinic administrator"
+
+
+class Clinic(models.Model):
+    """A clinic: the tenant. It holds no health data and so has no wall; everything below it has one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    zone = models.CharField(max_length=64, help_text="IANA name")
+    patients_see_summaries = models.BooleanField(default=False)
+    crisis_text = models.TextField(help_text="shown to a patient with every answer that worries us")
+
+    def __str__(self) -> str:
+        return f"clinic/{self.pk}"
+
+
+class CareTeam(Walled):
+    """The people who look after a group of patients together."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+
+
+class StaffMember(Walled):
+    """Somebody who works at a clinic."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(User, models.PROTECT, related_name="staff_member")
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=16, choices=Role.choices)
+
+    class Meta:
+        constraints = [one_of("role", Role, name="staff_role_is_known")]
+
+    def __str__(self) -> str:
+        return f"staff/{self.pk}"
+
+
+class TeamMembershipQuerySet(models.QuerySet["TeamMembership"]):
+    """Memberships, narrowed in words of the domain."""
+
+    def active(self, at: Any) -> Self:
+        return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), starts_at__lte=at)
+
+
+class TeamMembership(Walled):
+    """Who was on which team, from when to when (half-open)."""
+
+    id = models.BigAutoField(primary_key=True)
+    team = models.ForeignKey(CareTeam, models.PROTECT, related_name="memberships")
+    staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="memberships")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+    objects = TeamMembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            ordered("starts_at", "ends_at", name="membership_starts_before_it_ends"),
+            models.UniqueConstraint(
+                fields=["team", "staff_member"],
+                condition=Q(ends_at__isnull=True),
+                name="membership_once_at_a_time",
+            ),
+        ]

@@ -1,0 +1,69 @@
+"""Patients, their phones and their keys."""
+
+import uuid
+
+from django.db import models
+
+from tracker.lib.constraints import ordered
+from tracker.people.models.accounts import User
+from tracker.people.models.base import Walled
+from tracker.people.models.clinics import CareTeam
+
+
+class Patient(Walled):
+    """Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(User, models.PROTECT, related_name="patient")
+    care_team = models.ForeignKey(CareTeam, models.PROTECT, related_name="patients")
+    name = models.CharField(max_length=120)
+    born_on = models.DateField(null=True)
+    zone = models.CharField(max_length=64)
+    enrolled_on = models.DateField()
+    left_on = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
+            ordered("enrolled_on", "left_on", name="patient_enrols_before_leaving"),
+        ]
+        indexes = [models.Index(fields=["care_team"], name="patient_by_team")]
+
+    def __str__(self) -> str:
+        return f"patient/{self.pk}"
+
+
+class PatientOwned(Walled):
+    """A row about one patient. The database ties ``clinic_id`` and ``patient`` together (``lib.walls``)."""
+
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Device(PatientOwned):
+    """A patient's phone. Its id is made on the phone, so it is unique per patient, never globally."""
+
+    pk = models.CompositePrimaryKey("patient_id", "id")
+    id = models.UUIDField()
+    label = models.CharField(max_length=80, blank=True)
+    paired_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+
+class DataKey(PatientOwned):
+    """A patient's own key for free text, wrapped by the master key that is kept outside the database."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    master_key_id = models.CharField(max_length=32)
+    wrapped = models.BinaryField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["patient"], name="data_key_once_per_patient")]
+
+    def __str__(self) -> str:
+        return f"data-key/{self.pk}"
