@@ -36,6 +36,9 @@ class Viewer:
     zone: str
     patients: frozenset[UUID]
     password_hash: str
+    # Of the session that the request came with; the doors fill them in.
+    authenticated_at: datetime | None = None
+    device_id: UUID | None = None
 
     is_authenticated = True
 
