@@ -10,7 +10,8 @@ FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 interlude \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin interlude \
     # A named volume takes over the owner of the folder that it covers.
-    && install -d -o interlude -g interlude -m 0700 /var/lib/interlude/mail /var/lib/interlude/beat
+    && install -d -o interlude -g interlude -m 0700 /var/lib/interlude/mail /var/lib/interlude/beat \
+       /var/lib/interlude/anchors
 COPY --from=packages /opt/interlude/venv /opt/interlude/venv
 COPY manage.py /opt/interlude/
 COPY backend /opt/interlude/backend
@@ -20,7 +21,8 @@ ENV PATH=/opt/interlude/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=backend.settings \
-    MAIL_DIR=/var/lib/interlude/mail
+    MAIL_DIR=/var/lib/interlude/mail \
+    AUDIT_ANCHORS=/var/lib/interlude/anchors
 RUN python -m compileall -q backend tracker
 USER 10001:10001
 EXPOSE 8000

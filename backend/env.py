@@ -55,8 +55,17 @@ def number(name: str, default: int, *, low: int, high: int) -> int:
 
 def key(name: str) -> bytes:
     """Return a 32-byte key given in base64."""
+    return _key(name, text(name))
+
+
+def keys(name: str) -> list[bytes]:
+    """Return comma-separated 32-byte keys in base64; none, if it is not set."""
+    return [_key(name, part) for part in names(name, "")]
+
+
+def _key(name: str, given: str) -> bytes:
     try:
-        value = base64.b64decode(text(name), validate=True)
+        value = base64.b64decode(given, validate=True)
     except (binascii.Error, ValueError):
         raise BadEnvironment(f"{name} must be base64.") from None
     if len(value) != 32:

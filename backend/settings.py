@@ -18,6 +18,11 @@ MASTER_KEY_ID = env.text("MASTER_KEY_ID", "m1")
 MASTER_KEY = env.key("MASTER_KEY")
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
+# The trail. Anchors leave the database: a folder on this machine, to be shipped to another one.
+ANCHOR_KEY = env.key("ANCHOR_KEY")
+ANCHOR_KEYS_OLD = env.keys("ANCHOR_KEYS_OLD")
+AUDIT_ANCHORS = env.text("AUDIT_ANCHORS", str(BASE_DIR / "var" / "anchors"))
+
 INSTALLED_APPS = [
     "tracker.people",
     "tracker.audit",

@@ -198,7 +198,7 @@ def test_the_schema_knows_the_questionnaire(client):
 
 @pytest.mark.parametrize(
     ("route", "statements"),
-    [("instruments", 6), ("instruments/phq-9/1999", 6), (WHO5, 7), (f"{WHO5}/fhir", 7)],
+    [("instruments", 7), ("instruments/phq-9/1999", 7), (WHO5, 8), (f"{WHO5}/fhir", 7)],
 )
 def test_every_answer_keeps_to_its_number_of_statements(
     world, phone, route, statements, django_assert_max_num_queries

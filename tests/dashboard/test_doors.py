@@ -92,15 +92,16 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
     assert check_in.cancelled_at is None
 
 
-def test_a_refusal_leaves_a_trace_without_the_patient(world, cleo):
+def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
     cleo.get(f"/patients/{world.ada.pk}/")
 
     with walls.clinic(world.clinic.pk):
-        event = Event.objects.get(action="page.refuse")
-    assert (event.actor, event.patient, event.subject) == (
+        event = Event.objects.get(result="REFUSED")
+    assert (event.actor, event.patient, event.why, event.detail["status"]) == (
         f"user/{world.cleo.user_id}",
-        None,
-        "patients/<uuid:patient_id>/",
+        world.ada.pk,
+        "GET /patients/<uuid:patient_id>/",
+        404,
     )
 
 

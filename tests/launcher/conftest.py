@@ -19,6 +19,8 @@ OURS = (
     "SECRET_KEY",
     "MASTER_KEY",
     "LOOKUP_KEY",
+    "ANCHOR_KEY",
+    "AUDIT_ANCHORS",
     "MAIL_DIR",
 )
 

@@ -12,7 +12,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from tracker.api import traces
 from tracker.api.wire import Refused
+from tracker.audit import actions as audit
 from tracker.people import access, policy
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
@@ -47,10 +49,16 @@ class Door(APIView):
             raise TypeError(f"{cls.__name__} must name one action for each of its methods")
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        with transaction.atomic():
-            response = super().dispatch(request, *args, **kwargs)
-            if response.status_code >= 400 and not getattr(response, "commits", False):
-                transaction.set_rollback(True)
+        with audit.trail() as trail:
+            with transaction.atomic():
+                response = super().dispatch(request, *args, **kwargs)
+                stands = response.status_code < 400 or getattr(response, "commits", False)
+                if stands:
+                    traces.of_answer(trail, self, response)
+                else:
+                    transaction.set_rollback(True)
+            if not stands:
+                traces.of_refusal(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 

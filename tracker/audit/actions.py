@@ -1,18 +1,52 @@
 """Writing the trail, in the transaction of the act itself."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
-from tracker.audit.models import Event
+from tracker.audit.models import SYSTEM, Event, Result
+from tracker.lib import walls
+from tracker.lib.logs import request_id
 
-_INSERT = (
-    f'INSERT INTO "{Event._meta.db_table}" (at, clinic_id, actor, action, subject, patient, detail) '
-    "VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb)"
-)
+# An event names this many ids, and how many there were in all.
+MOST_IDS = 50
+_COLUMNS = (
+    "at", "clinic_id", "actor", "on_behalf_of", "action", "kind", "subject", "patient", "patients", "why",
+    "device", "request", "result", "detail",
+)  # fmt: skip
+_ROW = "(" + ", ".join("%s::jsonb" if name == "detail" else "%s" for name in _COLUMNS) + ")"
+_INSERT = f'INSERT INTO "{Event._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES '
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is noted during one request, written together before its transaction ends."""
+
+    device: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+_open: ContextVar[Trail | None] = ContextVar("trail", default=None)
+
+
+@contextmanager
+def trail() -> Iterator[Trail]:
+    """
+    Collect what is noted in this block. Whoever opens it writes it, with ``write``, in the same transaction.
+    """
+    opened = Trail()
+    token = _open.set(opened)
+    try:
+        yield opened
+    finally:
+        _open.reset(token)
 
 
 def note(
@@ -23,12 +57,64 @@ def note(
     clinic_id: UUID,
     at: datetime,
     patient_id: UUID | None = None,
-    detail: dict[str, Any] | None = None,
+    patients: Iterable[UUID] = (),
+    kind: str = "",
+    ids: Iterable[object] = (),
+    why: str = "",
+    device: object = "",
+    on_behalf_of: str = "",
+    result: str = Result.DONE,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """
-    Write one event. ``detail`` holds ids and counts, never a health value.
+    Note one event. ``detail`` holds ids and counts, never a health value.
 
-    If it cannot be written the caller's transaction fails with it: nothing happens unseen.
+    Inside a request it is written with the request's own event, otherwise at once. If it cannot be written the
+    caller's transaction fails with it: nothing happens unseen.
     """
+    opened = _open.get()
+    event = {
+        "at": at, "clinic_id": clinic_id, "actor": actor, "on_behalf_of": on_behalf_of, "action": action,
+        "kind": kind, "subject": subject[:120], "patient": patient_id, "patients": sorted(set(patients)) or None,
+        "why": why[:120], "device": str(device or (opened.device if opened else "")),
+        "request": request_id.get(), "result": result, "detail": bounded(ids) | dict(detail or {}),
+    }  # fmt: skip
+    if opened is None:
+        _write([event])
+    else:
+        opened.events.append(event)
+
+
+def bounded(ids: Iterable[object]) -> dict[str, Any]:
+    """Return the ids as they stand in ``detail``: the first ones, and how many there are in all."""
+    named = [str(one) for one in ids]
+    return {"ids": named[:MOST_IDS], "count": len(named)} if named else {}
+
+
+def write(opened: Trail) -> None:
+    """Write what the block of ``trail`` has collected."""
+    if opened.events:
+        _write(opened.events)
+        opened.events = []
+
+
+def note_apart(*, clinic_id: UUID | None = None, **event: Any) -> None:
+    """
+    Note one event in a transaction of its own: the act itself was refused, and its transaction is undone.
+
+    Without a clinic it stands in the chain of the system.
+    """
+    clinic_id = clinic_id or SYSTEM
+    with trail() as opened, transaction.atomic(), walls.clinic(clinic_id):
+        note(clinic_id=clinic_id, **event)
+        write(opened)
+
+
+def _write(events: list[dict[str, Any]]) -> None:
+    values = [
+        json.dumps(event[name], sort_keys=True) if name == "detail" else event[name]
+        for event in events
+        for name in _COLUMNS
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [at, clinic_id, actor, action, subject, patient_id, json.dumps(detail or {})])
+        cursor.execute(_INSERT + ", ".join([_ROW] * len(events)), values)

@@ -1,9 +1,11 @@
 """What every page does before it does anything: who is asking, what may they do, from the database, now."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate
+from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
 from django.contrib.auth.views import redirect_to_login
@@ -15,6 +17,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from tracker.audit import actions as audit
+from tracker.audit.models import Result
 from tracker.lib import logs
 from tracker.people import access, policy
 from tracker.people.access import Viewer
@@ -38,20 +41,16 @@ def page(action: policy.Action) -> Callable[[Inner], Outer]:
         @wraps(view)
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             at = timezone.now()
-            response = None
             try:
-                with transaction.atomic():
-                    viewer = _viewer(request, at)
-                    if viewer is not None:
-                        if not policy.may(viewer.role, action):
-                            raise PermissionDenied
-                        response = _answer(view, request, viewer, at, *args, **kwargs)
+                viewer, response = _answer(view, action, request, at, *args, **kwargs)
+                if viewer is not None and response is None:
+                    allowed = policy.may(viewer.role, action)
+                    _note_refusal(viewer, action, request, 404 if allowed else 403, at)
+                    raise Http404 if allowed else PermissionDenied
             except (OperationalError, InternalError):
                 return _unavailable()
-            if viewer is None:
-                return _to_sign_in(request)
             if response is None:
-                raise Http404
+                return _to_sign_in(request)
             # Health pages stay in no cache: not the browser's, not after sign-out by the back button.
             response["Cache-Control"] = "no-store, private"
             return response
@@ -63,20 +62,49 @@ def page(action: policy.Action) -> Callable[[Inner], Outer]:
 
 
 def _answer(
-    view: Inner, request: HttpRequest, viewer: Viewer, at: datetime, *args: Any, **kwargs: Any
-) -> HttpResponse | None:
-    """Return the view's answer, or None for what is not the viewer's; the refusal leaves a trace."""
-    try:
-        return view(request, viewer, at, *args, **kwargs)
-    except access.NotYoursError:
-        audit.note(
-            actor=viewer.actor,
-            action="page.refuse",
-            subject=_route(request),
-            clinic_id=viewer.clinic_id,
-            at=at,
-        )
-        return None
+    view: Inner, action: policy.Action, request: HttpRequest, at: datetime, *args: Any, **kwargs: Any
+) -> tuple[Viewer | None, HttpResponse | None]:
+    """
+    Return who asks and the view's answer, with its trace, in one transaction.
+
+    No answer: they may not, or it is not theirs; nothing that was begun stands.
+    """
+    viewer = None
+    with suppress(access.NotYoursError), audit.trail() as trail, transaction.atomic():
+        viewer = _viewer(request, at)
+        if viewer is None or not policy.may(viewer.role, action):
+            return viewer, None
+        response = view(request, viewer, at, *args, **kwargs)
+        if not trail.events:
+            audit.note(**_plain(viewer, action, request, at))
+        first = trail.events[0]
+        first["kind"], first["why"] = first["kind"] or _name(request), first["why"] or _why(request)
+        audit.write(trail)
+        return viewer, response
+    return viewer, None
+
+
+def _note_refusal(
+    viewer: Viewer, action: policy.Action, request: HttpRequest, status: int, at: datetime
+) -> None:
+    """What was begun is undone; that it was refused stands."""
+    audit.note_apart(
+        **_plain(viewer, action, request, at), kind=_name(request), why=_why(request),
+        result=Result.REFUSED, detail={"status": status},
+    )  # fmt: skip
+
+
+def _plain(viewer: Viewer, action: policy.Action, request: HttpRequest, at: datetime) -> dict[str, Any]:
+    named = request.resolver_match.kwargs if request.resolver_match else {}
+    return {
+        "actor": viewer.actor,
+        "action": str(action),
+        "subject": _name(request),
+        "clinic_id": viewer.clinic_id,
+        "patient_id": viewer.patient_id or named.get("patient_id"),
+        "ids": [value for value in named.values() if isinstance(value, UUID)],
+        "at": at,
+    }
 
 
 def _viewer(request: HttpRequest, at: datetime) -> Viewer | None:
@@ -117,5 +145,9 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 
-def _route(request: HttpRequest) -> str:
-    return request.resolver_match.route if request.resolver_match else ""
+def _name(request: HttpRequest) -> str:
+    return request.resolver_match.url_name or "" if request.resolver_match else ""
+
+
+def _why(request: HttpRequest) -> str:
+    return f"{request.method} /{request.resolver_match.route}" if request.resolver_match else ""

@@ -7,7 +7,8 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 ``app.clinic``    the clinic, from the database, never from the request
 ``app.teams``     the care teams of a member of staff
 ``app.patients``  the patients whose records may be read and written
-``app.reach``     ``clinic`` for a worker's job that goes through one clinic; empty otherwise
+``app.reach``     ``clinic`` for a worker's job that goes through one clinic, ``trail`` for one that reads the
+                  heads of all clinics' audit chains; empty otherwise
 
 No context means no rows. Policies compare with values fixed for the transaction; the sub-selects make
 PostgreSQL read each setting once per statement, not once per row.
@@ -24,9 +25,11 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.migrations.operations import RunSQL
+from psycopg.pq import TransactionStatus
 
 CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"
 WHOLE_CLINIC = "(SELECT current_setting('app.reach', true) = 'clinic')"
+WHOLE_TRAIL = "(SELECT current_setting('app.reach', true) = 'trail')"
 PERSON = "(SELECT NULLIF(current_setting('app.person', true), '')::uuid)"
 ON_A_TEAM = "(SELECT NULLIF(current_setting('app.teams', true), '') IS NOT NULL)"
 CLINIC_JOB = f"{CLINIC} AND {WHOLE_CLINIC}"
@@ -120,6 +123,13 @@ def _require_transaction() -> None:
         raise RuntimeError("a wall needs a transaction: its context ends with it")
 
 
+def _is_broken() -> bool:
+    """After an error PostgreSQL takes no statement but a rollback; and that forgets the context with it."""
+    return connection.needs_rollback or (
+        connection.connection.info.transaction_status == TransactionStatus.INERROR
+    )
+
+
 @contextmanager
 def clinic(clinic_id: UUID) -> Iterator[None]:
     """Work through one clinic in a worker's job. Must be inside a transaction."""
@@ -128,7 +138,7 @@ def clinic(clinic_id: UUID) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.needs_rollback:
+        if not _is_broken():
             _apply([("app.clinic", ""), ("app.reach", "")])
 
 
@@ -140,8 +150,20 @@ def one_patient(clinic_id: UUID, patient_id: UUID) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.needs_rollback:
+        if not _is_broken():
             _apply([("app.clinic", ""), ("app.patients", "")])
+
+
+@contextmanager
+def trail() -> Iterator[None]:
+    """Read the heads of all clinics' audit chains. Must be inside a transaction."""
+    _require_transaction()
+    _apply([("app.reach", "trail")])
+    try:
+        yield
+    finally:
+        if not _is_broken():
+            _apply([("app.reach", "")])
 
 
 def leave() -> None:

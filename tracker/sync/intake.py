@@ -146,7 +146,7 @@ def _decide_and_write(work: _Work, findings: list[alerts.Finding]) -> Receipt:
     # What is to be sent again is decided again: a receipt would answer `retry` for ever.
     if work.sent is not None and all(row["status"] != Verdict.RETRY for row in results):
         _keep(work.viewer, work.sent, work.fingerprint, receipt, work.source.received_at)
-    _note(work.viewer, receipt, work.source.received_at)
+    _note(work, receipt)
     return receipt
 
 
@@ -319,16 +319,18 @@ def _keep(viewer: Viewer, sent: Sent, print_of_all: bytes, receipt: Receipt, at:
     )
 
 
-def _note(viewer: Viewer, receipt: Receipt, at: datetime) -> None:
+def _note(work: _Work, receipt: Receipt) -> None:
     counts: dict[str, int] = {}
     for row in receipt.results:
         counts[row["status"]] = counts.get(row["status"], 0) + 1
     audit.note(
-        actor=viewer.actor,
+        actor=work.viewer.actor,
         action="records.receive",
         subject=f"receipt/{receipt.receipt}",
-        clinic_id=viewer.clinic_id,
-        patient_id=viewer.own_patient_id,
-        at=at,
+        clinic_id=work.viewer.clinic_id,
+        patient_id=work.viewer.own_patient_id,
+        ids=[row["id"] for row in receipt.results if row["id"]],
+        device=work.source.device_id or "",
+        at=work.source.received_at,
         detail=counts,
     )

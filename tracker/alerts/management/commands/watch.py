@@ -1,4 +1,4 @@
-"""``manage.py watch``: escalate and deliver in a loop, on PostgreSQL alone."""
+"""``manage.py watch``: escalate, deliver and anchor the trail in a loop, on PostgreSQL alone."""
 
 import signal
 import threading
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tracker.alerts import actions as alerts
 from tracker.alerts import pulse as pulses
+from tracker.audit import anchoring
 from tracker.lib import logs
 from tracker.outbox import actions as outbox
 
@@ -70,10 +71,10 @@ class Command(BaseCommand):
         deliver, so neither half is given up for the other.
         """
         done = True
-        for step in (alerts.escalate_overdue, outbox.deliver_due):
+        for step in (alerts.escalate_overdue, outbox.deliver_due, anchoring.anchor_due):
             try:
                 step(at=timezone.now())
-            except (DatabaseError, InterfaceError) as problem:
+            except (DatabaseError, InterfaceError, OSError) as problem:
                 log.warning("round not done", error=type(problem).__name__)
                 connection.close()
                 done = False

@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
 
-APPEND_ONLY = ("audit_event", "records_formerversion")
+APPEND_ONLY = ("audit_event", "audit_link", "records_formerversion")
+NEVER_REMOVED = ("audit_head",)
 READ_ONLY = ("django_migrations", "instruments_instrument", "instruments_version")
 
 
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
             for table in APPEND_ONLY:
                 cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
+            for table in NEVER_REMOVED:
+                cursor.execute(f"REVOKE DELETE, TRUNCATE ON {table} FROM {name}")
             for table in READ_ONLY:
                 cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
         self.stdout.write(f"{role} may read and write the tables, and owns none of them.")

@@ -1,0 +1,65 @@
+"""A trail to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import transaction
+
+from tests import make
+from tracker.audit import actions as audit
+from tracker.audit import anchoring, verifying
+from tracker.audit.models import SYSTEM
+from tracker.lib import walls
+
+
+@pytest.fixture(autouse=True)
+def anchors_folder(tmp_path: Path, settings: Any) -> Path:
+    settings.AUDIT_ANCHORS = str(tmp_path / "anchors")
+    return tmp_path / "anchors"
+
+
+def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
+    """Commit ``n`` events of a clinic, each in a transaction of its own."""
+    for number in range(n):
+        with transaction.atomic(), walls.clinic(clinic_id):
+            audit.note(
+                **{"actor": "user/1", "action": "try", "subject": f"x/{number}", "clinic_id": clinic_id,
+                   "at": make.MONDAY} | more
+            )  # fmt: skip
+
+
+@pytest.fixture
+def trail(live):
+    """Ten events of each of two clinics and of the system, all anchored; then two more each."""
+    for clinic_id in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM):
+        leave_trace(clinic_id, 10, detail={"ä": [1, 2.5, None]}, patients=[live.world.ada.pk])
+    anchoring.anchor_all(at=make.MONDAY)
+    for clinic_id in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM):
+        leave_trace(clinic_id, 2)
+    return live
+
+
+@pytest.fixture
+def owner(live) -> Callable[..., Any]:
+    """Run SQL as the owner of the tables, with triggers and walls switched off: the worst that can happen."""
+
+    def run(sql: str, *values: Any) -> Any:
+        with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as connection:
+            for table in ("audit_event", "audit_link", "audit_head"):
+                connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+            cursor = connection.execute(sql, values)
+            rows = cursor.fetchall() if cursor.description else []
+            for table in ("audit_event", "audit_link", "audit_head"):
+                connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+                connection.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+            return rows
+
+    return run
+
+
+def verdict(live) -> verifying.Verdict:
+    return verifying.verify([live.world.clinic.pk, live.world.other_clinic.pk])

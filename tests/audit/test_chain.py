@@ -1,0 +1,220 @@
+"""Every event has its place in its clinic's chain, and nobody with the application's rights can move it."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.utils import IntegrityError
+
+from tests import make
+from tests.audit.conftest import leave_trace, verdict
+from tracker.audit import actions as audit
+from tracker.audit import anchoring, chain
+from tracker.audit.models import SYSTEM, Event, Head, Link
+from tracker.lib import walls
+from tracker.people.models import Patient
+
+
+def links(clinic_id) -> list[int]:
+    with transaction.atomic(), walls.clinic(clinic_id):
+        return list(Link.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True))
+
+
+def test_each_clinic_counts_its_own_events_without_a_gap(trail):
+    for clinic_id in (trail.world.clinic.pk, trail.world.other_clinic.pk, SYSTEM):
+        assert links(clinic_id) == list(range(1, 13))
+
+
+def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
+    here = live.world.clinic.pk
+    leave_trace(here, 2)
+    with transaction.atomic(), walls.clinic(here):
+        audit.note(actor="user/1", action="try", subject="x", clinic_id=here, at=make.MONDAY)
+        transaction.set_rollback(True)
+    leave_trace(here)
+
+    assert links(here) == [1, 2, 3]
+    assert verdict(live).findings == []
+
+
+def test_an_act_whose_event_cannot_be_linked_does_not_happen(live):
+    here = live.world.clinic.pk
+    as_owner(live, "ALTER TABLE audit_link RENAME TO audit_link_away")
+    try:
+        with pytest.raises(DatabaseError):
+            rename_and_note(live)
+    finally:
+        as_owner(live, "ALTER TABLE audit_link_away RENAME TO audit_link")
+
+    with transaction.atomic(), walls.clinic(here):
+        assert not Event.objects.exists()
+        assert Patient.objects.get(pk=live.world.ada.pk).name == "Ada"
+
+
+@transaction.atomic
+def rename_and_note(live) -> None:
+    with walls.clinic(live.world.clinic.pk):
+        Patient.objects.filter(pk=live.world.ada.pk).update(name="Changed")
+        leave_trace(live.world.clinic.pk)
+
+
+def as_owner(live, sql: str) -> None:
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as held:
+        held.execute(sql)
+
+
+FORGERIES = [
+    ("UPDATE audit_head SET hash = decode(repeat('11', 32), 'hex')", "event_linked_once"),
+    ("UPDATE audit_head SET seq = 0", "event_linked_once"),
+    ("UPDATE audit_head SET event_id = 0", "moves on to an event of its clinic"),
+    ("DELETE FROM audit_head", "permission denied"),
+    ("TRUNCATE audit_head", "permission denied"),
+    ("UPDATE audit_link SET hash = ''", "permission denied"),
+    ("DELETE FROM audit_link", "permission denied"),
+    ("TRUNCATE audit_link", "permission denied"),
+    ("INSERT INTO audit_link SELECT clinic_id, seq + 1, event_id + 1000, hash FROM audit_head", "made by its head"),
+    ("INSERT INTO audit_link SELECT clinic_id, seq, event_id, hash FROM audit_head", "duplicate key"),
+    ("UPDATE audit_event SET actor = 'x'", "permission denied"),
+    ("DELETE FROM audit_event", "permission denied"),
+    ("TRUNCATE audit_event", "permission denied"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "why"), FORGERIES)
+def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
+    here = live.world.clinic.pk
+    leave_trace(here, 3)
+
+    with pytest.raises(DatabaseError, match=why), transaction.atomic(), walls.clinic(here):
+        connection.cursor().execute(sql)
+
+    assert verdict(live).findings == []
+    assert links(here) == [1, 2, 3]
+
+
+def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
+    here = live.world.clinic.pk
+    with transaction.atomic(), walls.clinic(here):
+        Head.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=make.MONDAY)
+    leave_trace(here)
+
+    assert links(here) == [1]
+    assert verdict(live).findings == []
+
+
+def test_even_the_owner_meets_the_trigger(live):
+    leave_trace(live.world.clinic.pk)
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as held:
+        for table in ("audit_event", "audit_link", "audit_head"):
+            held.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+            for change in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
+                with pytest.raises(psycopg.Error, match="append-only"), held.transaction():
+                    held.execute(change)
+
+
+def test_an_event_is_linked_once(live):
+    here = live.world.clinic.pk
+    leave_trace(here, 2)
+
+    with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), walls.clinic(here):
+        connection.cursor().execute(
+            "UPDATE audit_head SET event_id = (SELECT min(id) FROM audit_event WHERE clinic_id = %s)", [here]
+        )
+
+
+def test_an_event_was_done_or_refused_and_nothing_else(world):
+    with walls.clinic(world.clinic.pk):
+        for result in ("DONE", "REFUSED"):
+            audit.note(
+                actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result=result
+            )
+        with pytest.raises(IntegrityError, match="event_result_is_known"), transaction.atomic():
+            audit.note(
+                actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result="ELSE"
+            )
+
+
+def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
+    here, there = live.world.clinic.pk, live.world.other_clinic.pk
+    with transaction.atomic():
+        for clinic_id in (here, there, here):
+            with walls.clinic(clinic_id):
+                audit.note(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
+
+    assert (links(here), links(there)) == ([1, 2], [1])
+    assert verdict(live).findings == []
+
+
+def test_a_clinic_reads_no_chain_of_another(live):
+    leave_trace(live.world.other_clinic.pk, 2)
+
+    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+        assert not Link.objects.exists()
+        assert not Head.objects.exists()
+
+
+def test_no_two_events_have_the_same_bytes():
+    assert chain.part(None) != chain.part("")
+    assert chain.part("ab") + chain.part("c") != chain.part("a") + chain.part("bc")
+    assert chain.part("ä")[:4] == (2).to_bytes(4, "big")
+
+
+def write_together(live, writers: int, each: int) -> None:
+    """Many connections at once, for three chains; every tenth act is undone."""
+    chains = [live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM]
+    failures: list[BaseException] = []
+
+    def act(number: int) -> None:
+        try:
+            for n in range(each):
+                clinic_id = chains[(number + n) % 3]
+                with transaction.atomic(), walls.clinic(clinic_id):
+                    audit.note(
+                        actor=f"user/{number}",
+                        action="try",
+                        subject=str(n),
+                        clinic_id=clinic_id,
+                        at=make.MONDAY,
+                    )
+                    if n % 10 == 9:
+                        transaction.set_rollback(True)
+        except BaseException as problem:
+            failures.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=act, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    round_ = 0
+    while any(thread.is_alive() for thread in threads):
+        # While they write: anchors and verification at every moment, and never a false alarm.
+        round_ += 1
+        anchoring.anchor_all(at=make.MONDAY + timedelta(seconds=round_))
+        assert verdict(live).findings == []
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def check_together(live, writers: int, each: int) -> None:
+    write_together(live, writers, each)
+
+    found = verdict(live)
+    assert (found.findings, found.events) == ([], writers * (each - each // 10))
+    counts = Counter(
+        {str(c): len(links(c)) for c in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM)}
+    )
+    assert counts.total() == found.events
+
+
+def test_many_writers_at_once_raise_no_false_alarm(live):
+    check_together(live, writers=8, each=20)
+
+
+@pytest.mark.full
+def test_32_writers_of_over_5000_events_raise_no_false_alarm(live):
+    check_together(live, writers=32, each=180)

@@ -1,0 +1,178 @@
+"""Whatever is answered leaves one event: every route of the API and every page, what is done and what is refused."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests import make
+from tests.dashboard.conftest import sign_in
+from tests.phone import Phone
+from tracker.api import urls as api
+from tracker.audit.models import Event
+from tracker.dashboard import urls as dashboard
+from tracker.lib import walls
+from tracker.people.sessions import SessionStore
+
+OPEN_TO_ALL = {"live", "ready", "schema", "docs"}
+DOORS = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
+PAGES = list(dashboard.urlpatterns)
+
+
+def address(pattern: Any, world: make.World) -> str:
+    """The path of a route, with Ada for a patient and unknown ids for the rest."""
+    known = {"patient_id": world.ada.pk, "instrument": "phq-9", "version": "1999"}
+    path = str(pattern.pattern)
+    for name in pattern.pattern.converters:
+        path = path.replace(f"<{_converter(path, name)}:{name}>", str(known.get(name, uuid.uuid4())))
+    return "/" + path
+
+
+def _converter(path: str, name: str) -> str:
+    return path.split(f":{name}>")[0].rsplit("<", 1)[1]
+
+
+def methods_of(pattern: Any) -> list[str]:
+    return sorted(pattern.callback.cls.actions)
+
+
+def event_of(world: make.World, name: str) -> Event:
+    """The one event of a request; more than one, or none, is a failure."""
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        return Event.objects.get(request=name)
+
+
+def ask(world: make.World, who: Any, method: str, path: str) -> tuple[int, Event]:
+    """Ask as somebody of the cast; return the answer's status and the one event that it left."""
+    name = uuid.uuid4().hex
+    phone = Phone(who.user)
+    answer = phone.client.generic(
+        method, path, b"", "application/json",
+        headers={"X-Session-Token": phone.token, "X-Request-ID": name},
+    )  # fmt: skip
+    return answer.status_code, event_of(world, name)
+
+
+@pytest.mark.parametrize("who", ["ada", "ben", "cleo", "eve"])
+@pytest.mark.parametrize("pattern", DOORS, ids=lambda pattern: pattern.name)
+def test_every_route_of_the_api_leaves_one_event_whoever_asks(world, pattern, who):
+    person = getattr(world, who)
+    for method in methods_of(pattern):
+        for query in ("", f"?patient={world.ada.pk}"):
+            status, event = ask(world, person, method, address(pattern, world) + query)
+
+            assert status < 500
+            assert event.actor == f"user/{person.user_id}"
+            assert event.result == ("DONE" if status < 400 else "REFUSED"), status
+            assert event.kind == pattern.name
+            assert event.why
+            assert event.detail.get("status", status) == status
+
+
+@pytest.mark.parametrize("who", ["ada", "ben", "cleo", "eve"])
+@pytest.mark.parametrize("pattern", PAGES, ids=lambda pattern: pattern.name)
+def test_every_page_leaves_one_event_whoever_asks(world, pattern, who):
+    person, name = getattr(world, who), uuid.uuid4().hex
+    browser = sign_in(person.user)
+    # A page that takes only forms refuses the method before it asks who is there.
+    for method in ("GET", "POST"):
+        name = uuid.uuid4().hex
+        answer = browser.generic(method, address(pattern, world), headers={"X-Request-ID": name})
+        if answer.status_code == 405:
+            continue
+        assert answer.status_code < 500
+        event = event_of(world, name)
+        assert event.actor == f"user/{person.user_id}"
+        assert event.result == ("REFUSED" if answer.status_code in {403, 404} else "DONE")
+        assert event.kind == pattern.name
+
+
+def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
+    secret = "nobody else's business"
+    sent = [make.record("journal", {"text": secret, "share": "entry"}), make.pain(7)]
+    Phone(world.ada.user).push(*sent)
+
+    _, event = ask(world, world.ben, "GET", f"/api/v1/records?patient={world.ada.pk}")
+
+    assert (event.action, event.patient, event.result) == ("chart.open", world.ada.pk, "DONE")
+    assert set(event.detail["ids"]) == {record["id"] for record in sent}
+    assert event.detail["count"] == 2
+    shown = str(vars(event))
+    assert secret not in shown
+    assert "intensity" not in shown
+
+
+def test_a_push_names_the_records_and_the_device(world):
+    phone, device = Phone(world.ada.user), str(uuid.uuid4())
+    sent = [make.pain(n % 11) for n in range(60)]
+    phone.push(*sent, device=device)
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        event = Event.objects.get(action="records.receive")
+    assert event.detail["ids"] == [record["id"] for record in sent[:50]]
+    assert (event.detail["count"], event.detail["stored"], event.device) == (60, 60, device)
+
+
+def test_a_list_of_several_patients_names_each_of_them(world):
+    phone = Phone(world.ada.user)
+    phone.push(make.phq9([0] * 8 + [2]))
+
+    _, event = ask(world, world.ben, "GET", "/api/v1/alerts")
+
+    assert event.patients == [world.ada.pk]
+    _, event = ask(world, world.cleo, "GET", "/api/v1/alerts")
+    assert event.patients is None
+
+
+def test_a_refusal_by_id_names_what_was_asked_for(world):
+    Phone(world.ada.user).push(record := make.pain())
+
+    _, event = ask(world, world.cleo, "GET", f"/api/v1/records/{record['id']}?patient={world.ada.pk}")
+
+    assert (event.result, event.patient, event.detail["ids"], event.detail["status"]) == (
+        "REFUSED", world.ada.pk, [record["id"]], 404,
+    )  # fmt: skip
+
+
+def test_what_is_refused_changes_nothing_and_yet_stands_in_the_trail(world):
+    status, event = ask(world, world.ben, "POST", "/api/v1/sync/push")
+
+    assert (status, event.result, event.action, event.detail["status"]) == (
+        403,
+        "REFUSED",
+        "write_records",
+        403,
+    )
+
+
+def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
+    phone, name = Phone(world.ada.user), uuid.uuid4().hex
+    world.ada.user.is_active = False
+    world.ada.user.save()
+
+    assert phone.get("me", **{"X-Request-ID": name}).status_code == 401
+
+    with walls.clinic(uuid.UUID(int=0)):
+        event = Event.objects.get(request=name)
+    assert (event.actor, event.result) == (f"user/{world.ada.user_id}", "REFUSED")
+
+
+def test_a_token_that_never_was_leaves_none(world, client: Client):
+    client.get("/api/v1/me", headers={"X-Session-Token": SessionStore()._get_new_session_key()})  # type: ignore[attr-defined]
+
+    with walls.clinic(uuid.UUID(int=0)):
+        assert not Event.objects.exists()
+
+
+def test_a_request_whose_event_cannot_be_written_fails(world, monkeypatch):
+    """The database refuses the event: the name of a request that is longer than its column."""
+    phone = Phone(world.ada.user)
+    monkeypatch.setattr("tracker.lib.requests._GIVEN", re.compile(r"^.{8,90}$"))
+
+    answer = phone.call("GET", "me", **{"X-Request-ID": "x" * 80})
+
+    assert answer.status_code >= 500

@@ -1,0 +1,140 @@
+"""Comparing events, links, heads and anchors, and naming the first event that is not as it was written."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from tracker.audit import anchoring, anchors, chain
+from tracker.audit.models import SYSTEM
+from tracker.lib import walls
+
+_EVENTS = """
+SELECT link.seq, link.hash, link.event_id, event.id::text,
+       (extract(epoch FROM event.at) * 1000000)::bigint::text, event.actor, event.on_behalf_of, event.action,
+       event.kind, event.subject, event.patient::text, array_to_string(event.patients, ','), event.why,
+       event.device, event.request, event.result, event.detail::text
+FROM audit_link AS link LEFT JOIN audit_event AS event
+  ON event.id = link.event_id AND event.clinic_id = link.clinic_id
+WHERE link.clinic_id = %s AND link.seq > %s ORDER BY link.seq LIMIT %s
+"""
+_UNLINKED = """
+SELECT min(event.id) FROM audit_event AS event WHERE event.clinic_id = %s
+  AND NOT EXISTS (SELECT FROM audit_link AS link WHERE link.event_id = event.id AND link.clinic_id = event.clinic_id)
+"""
+_PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The first thing that is wrong with a chain. ``event_id`` is none where no event can be named."""
+
+    clinic_id: str
+    why: str
+    event_id: int | None = None
+    seq: int | None = None
+
+    def __str__(self) -> str:
+        place = f" at number {self.seq}" if self.seq is not None else ""
+        event = f", event {self.event_id}" if self.event_id is not None else ""
+        return f"chain {self.clinic_id}{place}{event}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many events were compared, in how many chains, and what is wrong: nothing, if all is well."""
+
+    events: int
+    chains: int
+    anchors: int
+    findings: list[Finding]
+
+
+def verify(clinics: Iterable[UUID], *, only: bool = False) -> Verdict:
+    """
+    Compare the chains of ``clinics``, the system's and, unless ``only`` these are asked for, all that the anchors
+    know of.
+
+    Safe while others write: the anchors are read first, the database afterwards, at one instant.
+    """
+    anchored: dict[str, dict[int, str]] = defaultdict(dict)
+    findings: list[Finding] = []
+    try:
+        for anchor in anchors.read(anchoring.folder(), public_keys()):
+            if anchored[anchor.clinic].setdefault(anchor.count, anchor.hash) != anchor.hash:
+                findings.append(Finding(anchor.clinic, "two anchors of this number differ", seq=anchor.count))
+    except anchors.BadAnchorError as bad:
+        findings.append(Finding("(anchors)", str(bad)))
+    names = sorted({str(one) for one in clinics} | {str(SYSTEM)} | (set() if only else set(anchored)))
+    events, signed = 0, sum(len(counts) for counts in anchored.values())
+    for name in names:
+        count, finding = _verify_one(UUID(name), anchored[name])
+        events += count
+        findings += [finding] if finding else []
+    return Verdict(events, len(names), signed, findings)
+
+
+def public_keys() -> list[bytes]:
+    """Return the keys that an anchor may be signed with: today's, and those of before."""
+    return [anchors.public_of(settings.ANCHOR_KEY), *settings.ANCHOR_KEYS_OLD]
+
+
+def _verify_one(clinic_id: UUID, anchored: dict[int, str]) -> tuple[int, Finding | None]:
+    with transaction.atomic():
+        # All of it as of one instant: what others write meanwhile is not half seen.
+        if not connection.savepoint_ids:
+            _rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with walls.clinic(clinic_id):
+            return _compare(clinic_id, anchored)
+
+
+def _compare(clinic_id: UUID, anchored: dict[int, str]) -> tuple[int, Finding | None]:
+    name, seq, digest, last = str(clinic_id), 0, chain.START, None
+    for linked, held, event_id, *parts in _links(clinic_id):
+        seq += 1
+        if linked != seq:
+            return seq, Finding(name, "its link is missing", seq=seq)
+        if parts[0] is None:
+            return seq, Finding(name, "the event was removed, or moved away", event_id, seq)
+        digest, last = chain.following(digest, name, seq, parts), event_id
+        if digest != bytes(held):
+            return seq, Finding(name, "the event is not as it was written", event_id, seq)
+        if anchored.get(seq, digest.hex()) != digest.hex():
+            return seq, Finding(name, "the event is not the one that was anchored", event_id, seq)
+    return seq, _compare_end(clinic_id, anchored, seq, digest, last)
+
+
+def _compare_end(
+    clinic_id: UUID, anchored: dict[int, str], seq: int, digest: bytes, last: int | None
+) -> Finding | None:
+    """The end of the links against the head, the anchors, and the events that nobody linked."""
+    name = str(clinic_id)
+    beyond = [count for count in anchored if count > seq]
+    if beyond:
+        return Finding(name, f"the end was cut off: an anchor knows {max(beyond)} events", seq=seq + 1)
+    head = _rows("SELECT seq, hash, event_id FROM audit_head WHERE clinic_id = %s", clinic_id)
+    if head and (head[0][0], bytes(head[0][1]), head[0][2]) != (seq, digest, last):
+        return Finding(
+            name, f"the head tells of {head[0][0]} events, its links of {seq}", head[0][2], seq + 1
+        )
+    if not head and seq:
+        return Finding(name, "the head is gone", last, seq)
+    stray = _rows(_UNLINKED, clinic_id)[0][0]
+    return Finding(name, "the event was put in beside the chain", stray) if stray else None
+
+
+def _links(clinic_id: UUID) -> Iterator[tuple[Any, ...]]:
+    seq = -(2**62)
+    while page := _rows(_EVENTS, clinic_id, seq, _PAGE):
+        yield from page
+        seq = page[-1][0]
+
+
+def _rows(sql: str, *values: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
