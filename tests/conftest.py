@@ -144,8 +144,17 @@ class Live:
 
 
 @pytest.fixture
+def cast() -> Callable[[], make.World]:
+    """Who is at work in a ``live`` database."""
+    return make.world
+
+
+@pytest.fixture
 def live(
-    fresh_database: Callable[[], dict[str, str]], django_db_blocker: Any, tmp_path: Path
+    cast: Callable[[], make.World],
+    fresh_database: Callable[[], dict[str, str]],
+    django_db_blocker: Any,
+    tmp_path: Path,
 ) -> Iterator[Live]:
     """Transactions really end here, and other processes see what was committed."""
     settings = connections["default"].settings_dict
@@ -159,6 +168,6 @@ def live(
         name = urlsplit(environment["DATABASE_URL"]).path.lstrip("/")
         _connect_as(settings["USER"], settings["PASSWORD"], name)
         with transaction.atomic():
-            world = make.world()
+            world = cast()
         yield Live(world, environment | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}, mail)
         _connect_as(settings["USER"], settings["PASSWORD"], before)

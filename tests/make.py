@@ -3,7 +3,7 @@
 import os
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -12,10 +12,13 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 
 from tracker.lib import walls
+from tracker.people import access, actions
 from tracker.people.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership, User
+from tracker.people.policy import EVERYTHING, Category
 
 SEED = int(os.environ.get("TEST_SEED", random.SystemRandom().randrange(10**6)))
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+LONG_AGO = MONDAY - timedelta(days=4000)
 ZONE = "Europe/Amsterdam"
 PASSWORD = "correct horse battery staple"
 
@@ -63,15 +66,16 @@ def staff(of: Clinic, name: str, role: Role = Role.CLINICIAN, *, on: CareTeam | 
     with walls.clinic(of.pk):
         member = StaffMember.objects.create(clinic_id=of.pk, user=user(name), name=name.title(), role=role)
         if on:
-            TeamMembership.objects.create(
-                clinic_id=of.pk, team=on, staff_member=member, starts_at=MONDAY - timedelta(days=4000)
-            )
+            TeamMembership.objects.create(clinic_id=of.pk, team=on, staff_member=member, starts_at=LONG_AGO)
     return member
 
 
-def patient(of: Clinic, name: str, on: CareTeam, **more: Any) -> Patient:
+def patient(
+    of: Clinic, name: str, on: CareTeam, *, shares: Collection[Category] = EVERYTHING, **more: Any
+) -> Patient:
+    """A patient who shares everything with their team, or what is named."""
     with walls.clinic(of.pk):
-        return Patient.objects.create(
+        made = Patient.objects.create(
             **{
                 "clinic_id": of.pk,
                 "user": user(name),
@@ -82,24 +86,36 @@ def patient(of: Clinic, name: str, on: CareTeam, **more: Any) -> Patient:
             }
             | more
         )
+    share(made, on, shares)
+    return made
 
 
-def world() -> World:
+def share(
+    patient: Patient, team: CareTeam, categories: Collection[Category], at: datetime = LONG_AGO
+) -> None:
+    """Let the patient show exactly these categories to the team, as she would in the app; forget the context."""
+    viewer = access.enter(patient.user_id, at)
+    actions.set_consent(viewer=viewer, wanted={team.pk: categories}, text=1, at=at)
+    walls.leave()
+
+
+def world(shares: Collection[Category] = EVERYTHING) -> World:
+    """The cast; each patient shares everything with their team, or what is named."""
     here, there = clinic(), clinic(name="Hillside")
     north, south = team(here, "North"), team(here, "South")
     theirs = team(there, "Team")
     return World(
         clinic=here,
         team=north,
-        ada=patient(here, "ada", north),
-        bea=patient(here, "bea", south),
+        ada=patient(here, "ada", north, shares=shares),
+        bea=patient(here, "bea", south, shares=shares),
         ben=staff(here, "ben", on=north),
         dan=staff(here, "dan", Role.COORDINATOR, on=north),
         cleo=staff(here, "cleo", on=south),
         eve=staff(here, "eve", Role.ADMINISTRATOR),
         other_clinic=there,
         finn=staff(there, "finn", on=theirs),
-        gus=patient(there, "gus", theirs),
+        gus=patient(there, "gus", theirs, shares=shares),
     )
 
 

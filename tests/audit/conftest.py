@@ -1,6 +1,7 @@
 """A trail to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from tracker.lib import walls
 def anchors_folder(tmp_path: Path, settings: Any) -> Path:
     settings.AUDIT_ANCHORS = str(tmp_path / "anchors")
     return tmp_path / "anchors"
+
+
+@pytest.fixture
+def cast() -> Callable[[], make.World]:
+    """A cast that has left no trace yet: nobody has given any consent."""
+    return partial(make.world, shares=())
 
 
 def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:

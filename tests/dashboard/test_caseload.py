@@ -160,8 +160,14 @@ def test_an_old_value_is_never_passed_off_as_current(world, ben, send):
     assert "worse" not in page.lower()
 
 
+def test_a_page_that_is_not_shared_is_not_even_seen_as_a_sign_of_life(world, ben, send):
+    send(world.ada, make.record("journal", {"text": "Mine alone.", "share": "none"}))
+
+    assert "none yet" in text(ben.get("/"))
+
+
 def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
-    send(world.ada, make.record("journal", {"text": "A quiet day.", "share": "none"}))
+    send(world.ada, make.record("journal", {"text": "A quiet day.", "share": "entry"}))
 
     page = text(ben.get("/"))
 

@@ -21,6 +21,7 @@ from tracker.sync import intake
 # Tables of all clinics together, each with its reason.
 SHARED = {
     "people_clinic": "the list of tenants: no person, no health data",
+    "people_consenttext": "the words in which consent is asked, the same for all",
     "people_user": "who can sign in, asked before anybody is known; names stand behind the wall",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",
@@ -158,7 +159,7 @@ def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         Observation.objects.create(
             clinic_id=world.clinic.pk, patient_id=world.bea.pk, source_id=uuid.uuid4(), source_kind="pain",
-            measure="pain.intensity", local_on="2026-03-02", at=make.MONDAY, value=3,
+            measure="pain.intensity", category="PAIN", local_on="2026-03-02", at=make.MONDAY, value=3,
         )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
         event = Event.objects.get(action="chart.open")
     assert chart == world.ada
     assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
-        f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {},
+        f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {"categories": []},
     )  # fmt: skip
 
 

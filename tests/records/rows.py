@@ -11,13 +11,28 @@ from django.db import models
 from tests import make
 from tracker.alerts.models import Alert
 from tracker.outbox.models import Message
-from tracker.people.models import CareTeam, DataKey, Patient, StaffMember, TeamMembership, User
+from tracker.people.models import (
+    BreakGlass,
+    Caregiver,
+    CareTeam,
+    Clinic,
+    Consent,
+    ConsentChange,
+    DataKey,
+    DutyPeriod,
+    Patient,
+    StaffMember,
+    TeamMembership,
+    User,
+)
 from tracker.progress.models import Summary
 from tracker.records.models import (
     Current,
     DailyLog,
+    FormerVersion,
     JournalEntry,
     MedicationUse,
+    Observation,
     PainEntry,
     Response,
     Score,
@@ -48,7 +63,9 @@ def of_user(world: make.World) -> Values:
 
 def of_staff_member(world: make.World) -> Values:
     user = make.user("new")
-    return {"clinic_id": world.clinic.pk, "user_id": user.pk, "name": "New", "role": "CLINICIAN"}
+    return {
+        "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": user.pk, "name": "New", "role": "CLINICIAN",
+    }  # fmt: skip
 
 
 def of_team_membership(world: make.World) -> Values:
@@ -70,7 +87,7 @@ def of_data_key(world: make.World) -> Values:
 
 
 def of_response(world: make.World) -> Values:
-    return record(world, instrument="phq-9", version="1999", status="COMPLETE", answers={})
+    return record(world, instrument="phq-9", version="1999", status="COMPLETE", answers={}, category="MOOD")
 
 
 def of_medication_use(world: make.World) -> Values:
@@ -79,7 +96,7 @@ def of_medication_use(world: make.World) -> Values:
 
 def of_score(world: make.World) -> Values:
     return owned(world) | {
-        "response_id": uuid.uuid4(), "revision": 1, "measure": "phq-9", "instrument": "phq-9",
+        "response_id": uuid.uuid4(), "revision": 1, "measure": "phq-9", "category": "MOOD", "instrument": "phq-9",
         "version": "1999", "scoring_version": "1", "value": 3, "answered": 9, "items": 9, "prorated": False,
         "made_at": make.MONDAY,
     }  # fmt: skip
@@ -87,8 +104,8 @@ def of_score(world: make.World) -> Values:
 
 def of_current(world: make.World) -> Values:
     return owned(world) | {
-        "measure": "pain.intensity", "baseline_basis": "FIRST_DAYS", "last": 3, "last_at": make.MONDAY,
-        "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
+        "measure": "pain.intensity", "category": "PAIN", "baseline_basis": "FIRST_DAYS", "last": 3,
+        "last_at": make.MONDAY, "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
     }  # fmt: skip
 
 
@@ -127,9 +144,64 @@ def of_message(world: make.World) -> Values:
     }  # fmt: skip
 
 
+def of_clinic(world: make.World) -> Values:
+    return {"name": "New", "zone": make.ZONE, "crisis_text": "Call 113."}
+
+
+def of_duty(world: make.World) -> Values:
+    return {
+        "clinic_id": world.clinic.pk, "team_id": world.team.pk, "staff_member_id": world.cleo.pk,
+        "starts_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(hours=8),
+    }  # fmt: skip
+
+
+def of_consent_change(world: make.World) -> Values:
+    return owned(world) | {
+        "team_id": world.team.pk, "category": "PAIN", "given": True, "text_id": 1, "by_id": world.ada.user_id,
+        "at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_caregiver(world: make.World) -> Values:
+    return owned(world) | {
+        "user_id": make.user("caregiver").pk, "name": "New", "categories": ["PAIN"], "starts_at": make.MONDAY,
+    }  # fmt: skip
+
+
+def of_break_glass(world: make.World) -> Values:
+    return owned(world) | {
+        "staff_member_id": world.cleo.pk, "user_id": world.cleo.user_id, "key_id": uuid.uuid4(),
+        "reason": b"x", "begun_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(minutes=60),
+    }  # fmt: skip
+
+
+def of_observation(world: make.World) -> Values:
+    return owned(world) | {
+        "source_id": uuid.uuid4(), "source_kind": "pain", "measure": "pain.intensity", "category": "PAIN",
+        "local_on": date(2026, 3, 2), "at": make.MONDAY, "value": 3,
+    }  # fmt: skip
+
+
+def of_former_version(world: make.World) -> Values:
+    return owned(world) | {
+        "kind": "pain", "category": "PAIN", "record_id": uuid.uuid4(), "revision": 1, "row": {},
+        "replaced_at": make.MONDAY,
+    }  # fmt: skip
+
+
+# Written in the patient's own name only: row security refuses them for anybody else's patient.
+IN_HER_NAME = (Caregiver, Consent, ConsentChange)
 MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     User: of_user,
-    CareTeam: lambda world: {"clinic_id": world.clinic.pk, "name": "New"},
+    Clinic: of_clinic,
+    DutyPeriod: of_duty,
+    Consent: lambda world: owned(world) | {"team_id": make.team(world.clinic, "New").pk},
+    ConsentChange: of_consent_change,
+    Caregiver: of_caregiver,
+    BreakGlass: of_break_glass,
+    Observation: of_observation,
+    FormerVersion: of_former_version,
+    CareTeam: lambda world: {"id": uuid.uuid4(), "clinic_id": world.clinic.pk, "name": "New"},
     StaffMember: of_staff_member,
     TeamMembership: of_team_membership,
     Patient: of_patient,

@@ -15,6 +15,7 @@ from tracker.api.wire import Refused
 from tracker.lib import logs
 from tracker.lib.requests import request_id
 from tracker.people.access import NotYoursError
+from tracker.people.recency import StaleSignInError
 
 log = logs.get(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -55,6 +56,7 @@ def page(status: int, code: str, detail: str) -> HttpResponse:
 _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     Http404: (404, "not_found", "There is nothing here for you."),
     NotYoursError: (404, "not_found", "There is nothing here for you."),
+    StaleSignInError: (403, "sign_in_again", "Prove who you are again, then repeat the request."),
     PermissionDenied: (403, "not_allowed", "Your role may not use this route."),
     exceptions.NotAuthenticated: (401, "not_signed_in", "Sign in and send X-Session-Token."),
     exceptions.AuthenticationFailed: (401, "not_signed_in", "Sign in and send X-Session-Token."),

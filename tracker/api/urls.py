@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from tracker.api import alerts, catalogue, checkins, health, people, reading, records, sync
+from tracker.api import alerts, catalogue, checkins, consent, health, people, reading, records, sync
 
 
 class Code:
@@ -25,6 +25,7 @@ urlpatterns = [
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path(V1 + "me", people.Me.as_view(), name="me"),
+    path(V1 + "me/consents", consent.MyConsents.as_view(), name="consents"),
     path(V1 + "devices", people.Devices.as_view(), name="devices"),
     path(V1 + "devices/<uuid:device_id>", people.OneDevice.as_view(), name="device"),
     path(V1 + "messages", people.Messages.as_view(), name="messages"),

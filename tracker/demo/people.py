@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,18 @@ from django.db import transaction
 
 from tracker.demo import simulate
 from tracker.lib import walls
-from tracker.people.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership, User
+from tracker.people import access, actions
+from tracker.people.models import (
+    CareTeam,
+    Clinic,
+    ConsentChange,
+    Patient,
+    Role,
+    StaffMember,
+    TeamMembership,
+    User,
+)
+from tracker.people.policy import EVERYTHING
 
 CLINIC, OTHER_CLINIC = "Interlude Demo Clinic", "Second Demo Clinic"
 CRISIS = (
@@ -23,6 +34,7 @@ CRISIS = (
 DIARY_EMAIL = "robin.diary@demo.interlude.invalid"
 # The diary's first day.
 DIARY_BEGINS = date(2012, 8, 13)
+TEXT = 1
 STAFF_SINCE = datetime(2012, 1, 1, tzinfo=UTC)
 
 # (e-mail's first part, name, role, team)
@@ -56,8 +68,25 @@ def prepare(path: Path, today: date) -> list[SignIn]:
     known = {entry["email"]: entry["password"] for entry in _read(path)}
     with transaction.atomic():
         made = _clinic(known, today) + _second_clinic(known)
+    _share_everything()
     _write(path, made)
     return made
+
+
+@transaction.atomic
+def _share_everything() -> None:
+    """Each patient has said yes in the app; whoever has decided anything since keeps it."""
+    for clinic in Clinic.objects.filter(name__in=(CLINIC, OTHER_CLINIC)):
+        with walls.clinic(clinic.pk):
+            decided = ConsentChange.objects.values("patient_id")
+            rows = list(
+                Patient.objects.exclude(pk__in=decided).values_list("user_id", "care_team_id", "enrolled_on")
+            )
+        for user_id, team_id, enrolled_on in rows:
+            at = datetime.combine(enrolled_on, time(9), UTC)
+            viewer = access.enter(user_id, at)
+            actions.set_consent(viewer=viewer, wanted={team_id: EVERYTHING}, text=TEXT, at=at)
+    walls.leave()
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

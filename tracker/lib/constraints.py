@@ -1,5 +1,7 @@
 """Words for check constraints, so that a model reads as a list of promises."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.db.models import Q
 
@@ -12,9 +14,9 @@ def within(field: str, low: float, high: float, *, name: str) -> models.CheckCon
     )
 
 
-def one_of(field: str, choices: type[models.TextChoices], *, name: str) -> models.CheckConstraint:
+def one_of(field: str, choices: type[StrEnum], *, name: str) -> models.CheckConstraint:
     """``field`` is one of the codes of ``choices``."""
-    return models.CheckConstraint(name=name, condition=Q(**{f"{field}__in": choices.values}))
+    return models.CheckConstraint(name=name, condition=Q(**{f"{field}__in": [str(code) for code in choices]}))
 
 
 def all_or_none(*fields: str, name: str) -> models.CheckConstraint:

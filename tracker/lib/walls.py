@@ -5,21 +5,26 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 
 ``app.person``    who acts (user id)
 ``app.clinic``    the clinic, from the database, never from the request
+``app.self``      the patient whose whole record is open: to the patient, or to a worker's job on that patient
 ``app.teams``     the care teams of a member of staff
-``app.patients``  the patients whose records may be read and written
+``app.patients``  the patients with whom the person has to do: who they are, their alerts
+``app.pain`` ...  one for each of ``CATEGORIES``: the patients of whom the person may see that category
+``app.officer``   the clinic's privacy officer, who is told of broken glass
 ``app.reach``     ``clinic`` for a worker's job that goes through one clinic, ``trail`` for one that reads the
                   heads of all clinics' audit chains; empty otherwise
 
 No context means no rows. Policies compare with values fixed for the transaction; the sub-selects make
 PostgreSQL read each setting once per statement, not once per row.
 
-Migrations use ``by_clinic(table)`` for tables with a ``clinic_id`` and ``by_patient(table)`` for tables
-with ``clinic_id`` and ``patient_id``; the latter also ties both to the same row of ``people_patient``,
-since foreign-key checks ignore row security. Where a person may read more than they may write, as with the
-messages and the staff of their clinic, ``protect_each(table, ...)`` gives every command its own condition.
+Migrations use ``by_clinic(table)`` for tables with a ``clinic_id`` and, for tables with ``clinic_id`` and
+``patient_id``, what says who sees them: ``own`` (the patient alone), ``by_patient`` (whoever has to do with the
+patient), ``of_category`` (whoever may see one category), ``by_category`` (each row names its category). These tie
+both ids to the same row of ``people_patient``, since foreign-key checks ignore row security; ``same_clinic`` does
+so for other keys. Where a person may read more than they may write, as with the messages and the staff of their
+clinic, ``protect_each(table, ...)`` gives every command its own condition.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -27,11 +32,18 @@ from django.db import connection
 from django.db.migrations.operations import RunSQL
 from psycopg.pq import TransactionStatus
 
+# What a patient shares, each on its own. The order is that of the bits in ``people_enter``.
+CATEGORIES = ("PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT")
+_LISTS = ("patients", *(category.lower() for category in CATEGORIES))
+SETTINGS = ("person", "clinic", "self", "teams", *_LISTS, "officer", "reach")
+_SET = ", ".join(f"set_config('app.{name}', %s, true)" for name in SETTINGS)
+
 CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"
 WHOLE_CLINIC = "(SELECT current_setting('app.reach', true) = 'clinic')"
 WHOLE_TRAIL = "(SELECT current_setting('app.reach', true) = 'trail')"
 PERSON = "(SELECT NULLIF(current_setting('app.person', true), '')::uuid)"
-ON_A_TEAM = "(SELECT NULLIF(current_setting('app.teams', true), '') IS NOT NULL)"
+SELF = "(SELECT NULLIF(current_setting('app.self', true), '')::uuid)"
+OFFICER = "(SELECT current_setting('app.officer', true) = 'yes')"
 CLINIC_JOB = f"{CLINIC} AND {WHOLE_CLINIC}"
 
 
@@ -42,6 +54,20 @@ def _listed(setting: str) -> str:
 
 PATIENTS = _listed("app.patients")
 TEAMS = _listed("app.teams")
+
+
+def shared(category: str) -> str:
+    """SQL: the patient of this row shares ``category`` with whoever asks."""
+    assert category in CATEGORIES
+    return f"patient_id = ANY ({_listed(f'app.{category.lower()}')})"
+
+
+def _shared_by_row() -> str:
+    cases = " ".join(f"WHEN '{category}' THEN {shared(category)}" for category in CATEGORIES)
+    return f"CASE category {cases} ELSE false END"
+
+
+SHARED_BY_ROW = _shared_by_row()
 
 
 def protect(table: str, condition: str) -> RunSQL:
@@ -97,10 +123,8 @@ def by_clinic(table: str) -> RunSQL:
     return protect(table, CLINIC)
 
 
-def by_patient(table: str) -> RunSQL:
-    """A migration step: rows of ``table`` belong to one patient of one clinic."""
-    wall = protect(table, f"{CLINIC} AND ({WHOLE_CLINIC} OR patient_id = ANY ({PATIENTS}))")
-    assert isinstance(wall.sql, str)
+def tied(table: str, wall: RunSQL) -> RunSQL:
+    """A migration step: ``wall``, and ``clinic_id`` and ``patient_id`` name one patient of that clinic."""
     return RunSQL(
         f"""
         ALTER TABLE {table} ADD CONSTRAINT {table}_patient_of_clinic
@@ -111,16 +135,39 @@ def by_patient(table: str) -> RunSQL:
     )
 
 
-def _apply(settings: Iterable[tuple[str, str]]) -> None:
-    pairs = list(settings)
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(pairs))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [value for pair in pairs for value in pair])
+def seen_by(table: str, whom: str) -> RunSQL:
+    """A migration step: rows of ``table`` are a patient's; the clinic's jobs and ``whom`` (SQL) reach them."""
+    return tied(table, protect(table, f"{CLINIC} AND ({WHOLE_CLINIC} OR {whom})"))
 
 
-def _require_transaction() -> None:
-    if not connection.in_atomic_block:
-        raise RuntimeError("a wall needs a transaction: its context ends with it")
+def by_patient(table: str) -> RunSQL:
+    """A migration step: rows of ``table`` are open to whoever has to do with their patient."""
+    return seen_by(table, f"patient_id = ANY ({PATIENTS})")
+
+
+def own(table: str) -> RunSQL:
+    """A migration step: rows of ``table`` are open to their patient alone."""
+    return seen_by(table, f"patient_id = {SELF}")
+
+
+def of_category(table: str, category: str) -> RunSQL:
+    """A migration step: rows of ``table`` are all of one category of what a patient shares."""
+    return seen_by(table, shared(category))
+
+
+def by_category(table: str) -> RunSQL:
+    """A migration step: each row of ``table`` says in ``category`` what it is of what a patient shares."""
+    return seen_by(table, SHARED_BY_ROW)
+
+
+def same_clinic(table: str, column: str, to: str) -> RunSQL:
+    """A migration step: what ``column`` points at in ``to`` belongs to the same clinic as the row."""
+    name = f"{table.partition('_')[2]}_{column.removesuffix('_id')}_of_clinic"
+    return RunSQL(
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (clinic_id, {column})"
+        f" REFERENCES {to} (clinic_id, id) DEFERRABLE INITIALLY DEFERRED;",
+        f"ALTER TABLE {table} DROP CONSTRAINT {name};",
+    )
 
 
 def _is_broken() -> bool:
@@ -131,41 +178,54 @@ def _is_broken() -> bool:
 
 
 @contextmanager
-def clinic(clinic_id: UUID) -> Iterator[None]:
-    """Work through one clinic in a worker's job. Must be inside a transaction."""
-    _require_transaction()
-    _apply([("app.clinic", str(clinic_id)), ("app.reach", "clinic")])
+def within(**context: str) -> Iterator[None]:
+    """
+    Work in another context (``SETTINGS`` by name), then go back to the one before. Must be inside a transaction.
+
+    One statement each way: PostgreSQL works through the columns from left to right, so what was set is read
+    before it is replaced.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("a wall needs a transaction: its context ends with it")
+    wanted = dict.fromkeys(SETTINGS, "") | context
+    reads = ", ".join(f"coalesce(current_setting('app.{name}', true), '')" for name in SETTINGS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {reads}, {_SET}", [wanted[name] for name in SETTINGS])
+        before = cursor.fetchone()
     try:
         yield
     finally:
         if not _is_broken():
-            _apply([("app.clinic", ""), ("app.reach", "")])
+            _apply(before)
+
+
+def _apply(values: Sequence[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_SET}", values[: len(SETTINGS)])
+
+
+@contextmanager
+def clinic(clinic_id: UUID) -> Iterator[None]:
+    """Work through one clinic in a job of the clinic's own. Must be inside a transaction."""
+    with within(clinic=str(clinic_id), reach="clinic"):
+        yield
 
 
 @contextmanager
 def one_patient(clinic_id: UUID, patient_id: UUID) -> Iterator[None]:
-    """Work on one patient in a worker's job. Must be inside a transaction."""
-    _require_transaction()
-    _apply([("app.clinic", str(clinic_id)), ("app.patients", str(patient_id)), ("app.reach", "")])
-    try:
+    """Work on the whole record of one patient in a job of the clinic's own. Must be inside a transaction."""
+    patient = str(patient_id)
+    with within(clinic=str(clinic_id), self=patient, **dict.fromkeys(_LISTS, patient)):
         yield
-    finally:
-        if not _is_broken():
-            _apply([("app.clinic", ""), ("app.patients", "")])
 
 
 @contextmanager
 def trail() -> Iterator[None]:
     """Read the heads of all clinics' audit chains. Must be inside a transaction."""
-    _require_transaction()
-    _apply([("app.reach", "trail")])
-    try:
+    with within(reach="trail"):
         yield
-    finally:
-        if not _is_broken():
-            _apply([("app.reach", "")])
 
 
 def leave() -> None:
     """Forget the context before the transaction ends (a second person in one transaction: tests)."""
-    _apply((f"app.{name}", "") for name in ("person", "clinic", "teams", "patients", "reach"))
+    _apply([""] * len(SETTINGS))

@@ -60,9 +60,10 @@ def enqueue(
 
 
 def withdraw(*, clinic_id: UUID, subject: str, at: datetime) -> int:
-    """Take back what has not been sent yet about ``subject``."""
-    waiting = Message.objects.filter(clinic_id=clinic_id, subject=subject, sent_at__isnull=True)
-    return waiting.update(withdrawn_at=at)
+    """Take back what has not been sent yet about ``subject``, whoever was to read it."""
+    with walls.clinic(clinic_id):
+        waiting = Message.objects.filter(clinic_id=clinic_id, subject=subject, sent_at__isnull=True)
+        return waiting.update(withdrawn_at=at)
 
 
 def mark_read(*, recipient_id: UUID, message_id: UUID, at: datetime) -> bool:

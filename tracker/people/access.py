@@ -5,6 +5,7 @@ Who is asking, and whom they may see: read from the database at every request, n
 only way of staff to a patient.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,9 @@ from django.db import connection
 
 from tracker.audit import actions as audit
 from tracker.people.models import Patient
+from tracker.people.policy import Category
+
+_BIT = {category: 2**place for place, category in enumerate(Category)}
 
 
 class NotYoursError(Exception):
@@ -21,6 +25,14 @@ class NotYoursError(Exception):
 
 class NobodyError(Exception):
     """The person is unknown, switched off, or belongs to no clinic."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenGlass:
+    """The one patient whose chart a clinician holds open without being on the team, and until when."""
+
+    patient_id: UUID
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +46,32 @@ class Viewer:
     staff_id: UUID | None
     patient_id: UUID | None
     zone: str
-    patients: frozenset[UUID]
+    # Whom this person has to do with, and what each of them shares: a bit for each of ``Category``, in its order.
+    shared: Mapping[UUID, int]
     password_hash: str
+    glass: BrokenGlass | None = None
     # Of the session that the request came with; the doors fill them in.
     authenticated_at: datetime | None = None
     device_id: UUID | None = None
 
     is_authenticated = True
+
+    @property
+    def patients(self) -> Collection[UUID]:
+        """Whom this person has to do with, whatever they share."""
+        return self.shared.keys()
+
+    def sees(self, patient_id: UUID, category: Category) -> bool:
+        """Return whether the patient shares ``category`` with this person."""
+        return bool(self.shared.get(patient_id, 0) & _BIT[category])
+
+    def seen_of(self, patient_id: UUID) -> frozenset[Category]:
+        """Return what the patient shares with this person."""
+        return frozenset(category for category in Category if self.sees(patient_id, category))
+
+    def holds_glass(self, patient_id: UUID) -> bool:
+        """Return whether the patient's chart is open to this person by broken glass."""
+        return self.glass is not None and self.glass.patient_id == patient_id
 
     @property
     def is_patient(self) -> bool:
@@ -79,19 +110,36 @@ def enter(user_id: UUID, at: datetime) -> Viewer:
         row = cursor.fetchone()
     if row is None or row[0] is None:
         raise NobodyError
-    clinic_id, role, name, staff_id, patient_id, zone, patients, password_hash = row
+    clinic_id, role, name, staff_id, patient_id, zone, patients, shared, glass, until, password_hash = row
     return Viewer(
-        user_id, clinic_id, role, name, staff_id, patient_id, zone, frozenset(patients or ()), password_hash
+        user_id=user_id,
+        clinic_id=clinic_id,
+        role=role,
+        name=name,
+        staff_id=staff_id,
+        patient_id=patient_id,
+        zone=zone,
+        shared=dict(zip(patients or (), shared or (), strict=True)),
+        password_hash=password_hash,
+        glass=BrokenGlass(glass, until) if glass else None,
     )
 
 
-def open_chart(viewer: Viewer, patient_id: UUID, *, why: str, at: datetime) -> Patient:
+def open_chart(
+    viewer: Viewer, patient_id: UUID, *, why: str, at: datetime, categories: Collection[Category] = ()
+) -> Patient:
     """
     Return the patient if the viewer may see them, and leave a trace. ``why`` names the page or route.
 
-    :raises NotYoursError: if there is no such patient for this viewer.
+    ``categories`` are what the chart is opened for: at least one of them must be shared. Without any it is opened
+    for what does not depend on consent: who the patient is, and their alerts.
+
+    :raises NotYoursError: if there is no such patient for this viewer, or none of it is shared.
     """
-    if patient_id not in viewer.patients:
+    if patient_id not in viewer.shared:
+        raise NotYoursError
+    seen = sorted(viewer.seen_of(patient_id).intersection(categories))
+    if categories and not seen:
         raise NotYoursError
     patient = Patient.objects.filter(pk=patient_id).select_related("care_team").first()
     if patient is None:
@@ -103,5 +151,8 @@ def open_chart(viewer: Viewer, patient_id: UUID, *, why: str, at: datetime) -> P
         clinic_id=viewer.clinic_id,
         patient_id=patient_id,
         at=at,
+        detail={"categories": seen, "glass": True}
+        if viewer.holds_glass(patient_id)
+        else {"categories": seen},
     )
     return patient

@@ -7,6 +7,20 @@ A right is (role, action); which patients it reaches is decided by relation, in 
 from enum import StrEnum
 
 
+class Category(StrEnum):
+    """What a patient shares with a team, or with a caregiver: each on its own. The order is that of the walls."""
+
+    PAIN = "PAIN"
+    MOOD = "MOOD"
+    MEDICATION = "MEDICATION"
+    JOURNAL = "JOURNAL"
+    VISITS = "VISITS"
+    TREATMENT = "TREATMENT"
+
+
+EVERYTHING = frozenset(Category)
+
+
 class Action(StrEnum):
     """What a route lets its caller do. Every route names exactly one per method."""
 
@@ -21,12 +35,21 @@ class Action(StrEnum):
     PLAN_CHECK_IN = "plan_check_in"
     SEE_CHECK_INS = "see_check_ins"
     READ_MESSAGES = "read_messages"
+    SEE_CONSENT = "see_consent"
+    CHANGE_CONSENT = "change_consent"
 
 
 _EVERYBODY = {Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES}
 _RIGHTS: dict[str, set[Action]] = {
     "PATIENT": _EVERYBODY
-    | {Action.WRITE_RECORDS, Action.READ_RECORDS, Action.READ_SUMMARIES, Action.SEE_CHECK_INS},
+    | {
+        Action.WRITE_RECORDS,
+        Action.READ_RECORDS,
+        Action.READ_SUMMARIES,
+        Action.SEE_CHECK_INS,
+        Action.SEE_CONSENT,
+        Action.CHANGE_CONSENT,
+    },
     "CLINICIAN": _EVERYBODY
     | {
         Action.READ_RECORDS,

@@ -11,11 +11,11 @@ from uuid import UUID
 from tracker.audit import actions as audit
 from tracker.instruments import catalogue, scoring
 from tracker.instruments.form import Form
-from tracker.lib import bulk, days, sealed
+from tracker.lib import bulk, days, sealed, walls
 from tracker.people import keys
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
-from tracker.records import current, held, observing, timeline
+from tracker.records import categories, current, held, observing, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
 from tracker.records.models.base import Clock
@@ -35,14 +35,15 @@ _OBSERVATION = (
     "source_id",
     "source_kind",
     "measure",
+    "category",
     "local_on",
     "at",
     "value",
     "band",
 )
 _SCORE = (
-    "clinic_id", "patient", "response_id", "revision", "measure", "instrument", "version", "scoring_version",
-    "value", "t", "se", "answered", "items", "prorated", "band", "made_at",
+    "clinic_id", "patient", "response_id", "revision", "measure", "category", "instrument", "version",
+    "scoring_version", "value", "t", "se", "answered", "items", "prorated", "band", "made_at",
 )  # fmt: skip
 
 
@@ -196,7 +197,8 @@ def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
         rows += [
             (
                 source.clinic_id, source.patient_id, item.record.id, item.record.revision, made.name,
-                data.instrument, data.version, made.scoring_version, float(made.value), made.t, made.se,
+                categories.of_instrument(data.instrument), data.instrument, data.version,
+                made.scoring_version, float(made.value), made.t, made.se,
                 made.answered, made.items, made.prorated, made.band or "", source.received_at,
             )
             for made in item.result.scores
@@ -256,8 +258,8 @@ def observe(source: Source, accepted: Sequence[Accepted]) -> None:
         day = days.local_day(record.recorded_at, record.zone)
         rows += [
             (
-                source.clinic_id, source.patient_id, record.id, record.kind, measure, day,
-                record.recorded_at, value, band,
+                source.clinic_id, source.patient_id, record.id, record.kind, measure,
+                categories.of_measure(measure), day, record.recorded_at, value, band,
             )
             for measure, value, band in numbers_of(item)
         ]  # fmt: skip
@@ -274,9 +276,15 @@ def record_session(
     dose_mg: Decimal,
     at: datetime,
 ) -> TreatmentSession:
-    """Record a treatment session; baselines count back from the first one, so all of them are made again."""
+    """
+    Record a treatment session; baselines count back from the first one, so all of them are made again.
+
+    The session is written with the rights of ``viewer``. What follows from it is worked out from the whole
+    record, whatever of it they may see.
+    """
     local_on: date = days.local_day(starts_at, patient.zone)
-    timeline.advance(patient.clinic_id, patient.pk, 1)
+    with walls.one_patient(patient.clinic_id, patient.pk):
+        timeline.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,
@@ -287,8 +295,9 @@ def record_session(
         dose_mg=dose_mg,
         recorded_by_id=viewer.user_id,
     )
-    measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
-    current.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
+    with walls.one_patient(patient.clinic_id, patient.pk):
+        measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
+        current.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
     audit.note(
         actor=viewer.actor,
         action="session.record",

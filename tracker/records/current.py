@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from tracker.instruments import measures
+from tracker.records import categories
 
 # A phone whose clock is wrong is believed in its entry, but not in what is current: a day after tomorrow, or one
 # long before the patient was enrolled, moves no baseline and is nobody's last value.
@@ -28,12 +29,14 @@ WITH anchor AS (
     SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
     FROM people_patient WHERE id = %(patient)s
 )
-INSERT INTO records_current AS held (clinic_id, patient_id, measure, baseline, baseline_n, baseline_to, baseline_basis,
-    last, last_at, last_on, week_mean, week_n)
-SELECT %(clinic)s, %(patient)s, wanted.measure, baseline.value, coalesce(baseline.n, 0), baseline.until,
+INSERT INTO records_current AS held (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
+    baseline_basis, last, last_at, last_on, week_mean, week_n)
+SELECT %(clinic)s, %(patient)s, wanted.measure, wanted.category, baseline.value, coalesce(baseline.n, 0),
+    baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
     last.value, last.at, last.local_on, week.mean, week.n
-FROM unnest(%(measures)s::text[], %(forms)s::boolean[]) AS wanted (measure, is_form)
+FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(categories)s::text[])
+    AS wanted (measure, is_form, category)
 CROSS JOIN anchor
 CROSS JOIN believed
 CROSS JOIN LATERAL (
@@ -73,7 +76,7 @@ LEFT JOIN LATERAL (
      ORDER BY CASE WHEN anchor.dosed_at IS NULL THEN o.at END, CASE WHEN anchor.dosed_at IS NULL THEN o.source_id END,
               o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1)
 ) AS baseline ON true
-ON CONFLICT (patient_id, measure) DO UPDATE SET
+ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
     baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,
     baseline_to = EXCLUDED.baseline_to, baseline_basis = EXCLUDED.baseline_basis,
     last = EXCLUDED.last, last_at = EXCLUDED.last_at, last_on = EXCLUDED.last_on,
@@ -110,6 +113,7 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
         "before": BELIEVED_BEFORE_ENROLMENT.days,
         "measures": names,
         "forms": [measures.get(name).form for name in names],
+        "categories": [categories.of_measure(name) for name in names],
     }
     with connection.cursor() as cursor:
         cursor.execute(_REFRESH, values)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tracker.records import categories
 from tracker.records.models import DailyLog, JournalEntry, MedicationUse, PainEntry, Recorded, Response
 from tracker.records.models.diary import DAILY_ITEMS
 
@@ -61,7 +62,7 @@ def _response_row(data: Any) -> tuple[Any, ...]:
     answers = json.dumps(data.answers, sort_keys=True)
     return (
         data.instrument, data.version, data.status.upper(), answers,
-        data.started_at, data.finished_at, data.reported_total,
+        data.started_at, data.finished_at, data.reported_total, categories.of_instrument(data.instrument),
     )  # fmt: skip
 
 
@@ -101,7 +102,9 @@ def _journal_data(row: JournalEntry) -> dict[str, Any]:
 
 
 _PAIN = ("intensity", "worst", "least", "interference")
-_RESPONSE = ("instrument", "version", "status", "answers", "started_at", "finished_at", "reported_total")
+_RESPONSE = (
+    "instrument", "version", "status", "answers", "started_at", "finished_at", "reported_total", "category",
+)  # fmt: skip
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -175,6 +175,7 @@ def _score(source: actions.Source, pending: Pending, made: scoring.Score) -> Sco
         response_id=row.id,
         revision=row.revision,
         measure=made.name,
+        category=row.category,
         instrument=row.instrument,
         version=row.version,
         scoring_version=made.scoring_version,

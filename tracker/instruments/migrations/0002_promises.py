@@ -83,8 +83,8 @@ GATE = migrations.RunSQL(
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("instruments", "0001_initial")]
     operations: ClassVar = [
-        walls.by_clinic("instruments_permission"),
-        walls.by_clinic("instruments_offer"),
+        walls.kept_by_clinic("instruments_permission"),
+        walls.kept_by_clinic("instruments_offer"),
         NEVER_CHANGES,
         NO_UNLICENSED_WORDING,
         GATE,

@@ -7,8 +7,8 @@ from django.db import migrations
 from tracker.lib import walls
 
 # An alert's messages are written in its patient's name, and are none of the patient's to read, change or remove.
-# Those on a team take back what is no longer true; everybody marks their own as read.
-READERS = f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR recipient_id = {walls.PERSON} OR {walls.ON_A_TEAM})"
+# Everybody reads and marks their own; what is no longer true is taken back by the clinic's own job.
+READERS = f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR recipient_id = {walls.PERSON})"
 
 
 class Migration(migrations.Migration):

@@ -1,5 +1,9 @@
+import datetime
+import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.db.models.expressions
 import django.db.models.functions.text
+import tracker.people.policy
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -12,33 +16,11 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="CareTeam",
+            name="ConsentText",
             fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("name", models.CharField(max_length=120)),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Clinic",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("name", models.CharField(max_length=120)),
-                ("zone", models.CharField(help_text="IANA name", max_length=64)),
-                ("patients_see_summaries", models.BooleanField(default=False)),
-                (
-                    "crisis_text",
-                    models.TextField(help_text="shown to a patient with every answer that worries us"),
-                ),
+                ("version", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                ("content", models.JSONField()),
+                ("published_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
@@ -60,6 +42,20 @@ class Migration(migrations.Migration):
                         name="user_email_in_lower_case",
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CareTeam",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("clinic_id", "id"), name="team_of_clinic")],
             },
         ),
         migrations.CreateModel(
@@ -123,16 +119,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="DataKey",
+            name="Consent",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "team_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
-                ("master_key_id", models.CharField(max_length=32)),
-                ("wrapped", models.BinaryField()),
-                ("made_at", models.DateTimeField()),
+                ("pain", models.BooleanField(default=False)),
+                ("mood", models.BooleanField(default=False)),
+                ("medication", models.BooleanField(default=False)),
+                ("journal", models.BooleanField(default=False)),
+                ("visits", models.BooleanField(default=False)),
+                ("treatment", models.BooleanField(default=False)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
+                    ),
+                ),
                 (
                     "patient",
                     models.ForeignKey(
@@ -144,6 +151,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "abstract": False,
+            },
         ),
         migrations.CreateModel(
             name="StaffMember",
@@ -161,6 +171,8 @@ class Migration(migrations.Migration):
                             ("CLINICIAN", "clinician"),
                             ("COORDINATOR", "care coordinator"),
                             ("ADMINISTRATOR", "clinic administrator"),
+                            ("PRIVACY_OFFICER", "privacy officer"),
+                            ("OPERATOR", "operator"),
                         ],
                         max_length=16,
                     ),
@@ -171,6 +183,110 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="staff_member",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddField(
+            model_name="patient",
+            name="primary_clinician",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="people.staffmember",
+            ),
+        ),
+        migrations.CreateModel(
+            name="DutyPeriod",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "team",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.careteam",
+                    ),
+                ),
+                (
+                    "staff_member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Clinic",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("zone", models.CharField(help_text="IANA name", max_length=64)),
+                ("patients_see_summaries", models.BooleanField(default=False)),
+                (
+                    "crisis_text",
+                    models.TextField(help_text="shown to a patient with every answer that worries us"),
+                ),
+                (
+                    "activated_at",
+                    models.DateTimeField(
+                        help_text="from then on it always has a fallback contact", null=True
+                    ),
+                ),
+                (
+                    "fallback_contact",
+                    models.ForeignKey(
+                        help_text="who is told of an alert when nobody else is on duty",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.staffmember",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="BreakGlass",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("key_id", models.UUIDField()),
+                ("reason", models.BinaryField()),
+                ("begun_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+                (
+                    "staff_member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
                     ),
                 ),
             ],
@@ -200,6 +316,172 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.CreateModel(
+            name="DataKey",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("master_key_id", models.CharField(max_length=32)),
+                ("wrapped", models.BinaryField()),
+                ("made_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("patient",), name="data_key_once_per_patient")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ConsentChange",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("category", models.CharField(max_length=12)),
+                ("given", models.BooleanField()),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
+                    ),
+                ),
+                (
+                    "text",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.consenttext"
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["patient", "-id"], name="consent_change_by_patient")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="consent_category_is_known",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Caregiver",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12), size=None
+                    ),
+                ),
+                ("may_write", models.BooleanField(default=False)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["patient", "starts_at"], name="caregiver_by_patient")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("starts_at__lte", models.F("ends_at")),
+                            ("starts_at__isnull", True),
+                            ("ends_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="caregiver_starts_before_the_end",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "categories__contained_by",
+                                [
+                                    tracker.people.policy.Category["PAIN"],
+                                    tracker.people.policy.Category["MOOD"],
+                                    tracker.people.policy.Category["MEDICATION"],
+                                    tracker.people.policy.Category["JOURNAL"],
+                                    tracker.people.policy.Category["VISITS"],
+                                    tracker.people.policy.Category["TREATMENT"],
+                                ],
+                            ),
+                            models.Q(("categories", []), _negated=True),
+                        ),
+                        name="caregiver_categories_are_known",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ends_at__isnull", True)),
+                        fields=("user",),
+                        name="caregiver_of_one_patient",
+                    ),
+                ],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="staffmember",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["CLINICIAN", "COORDINATOR", "ADMINISTRATOR", "PRIVACY_OFFICER", "OPERATOR"])
+                ),
+                name="staff_role_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="staffmember",
+            constraint=models.UniqueConstraint(fields=("clinic_id", "id"), name="staff_of_clinic"),
+        ),
         migrations.AddIndex(
             model_name="patient",
             index=models.Index(fields=["care_team"], name="patient_by_team"),
@@ -220,15 +502,52 @@ class Migration(migrations.Migration):
                 name="patient_enrols_before_leaving",
             ),
         ),
-        migrations.AddConstraint(
-            model_name="datakey",
-            constraint=models.UniqueConstraint(fields=("patient",), name="data_key_once_per_patient"),
+        migrations.AddIndex(
+            model_name="dutyperiod",
+            index=models.Index(fields=["clinic_id", "ends_at"], name="duty_by_end"),
         ),
         migrations.AddConstraint(
-            model_name="staffmember",
+            model_name="dutyperiod",
             constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["CLINICIAN", "COORDINATOR", "ADMINISTRATOR"])),
-                name="staff_role_is_known",
+                condition=models.Q(
+                    ("starts_at__lte", models.F("ends_at")),
+                    ("starts_at__isnull", True),
+                    ("ends_at__isnull", True),
+                    _connector="OR",
+                ),
+                name="duty_starts_before_it_ends",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="clinic",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("activated_at__isnull", True), ("fallback_contact__isnull", False), _connector="OR"
+                ),
+                name="clinic_is_active_with_a_fallback",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="breakglass",
+            index=models.Index(fields=["user", "-ends_at"], name="broken_glass_by_user"),
+        ),
+        migrations.AddIndex(
+            model_name="breakglass",
+            index=models.Index(fields=["patient", "-begun_at"], name="broken_glass_by_patient"),
+        ),
+        migrations.AddConstraint(
+            model_name="breakglass",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ends_at__gte", models.F("begun_at")),
+                    (
+                        "ends_at__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("begun_at"), "+", models.Value(datetime.timedelta(seconds=3600))
+                        ),
+                    ),
+                ),
+                name="broken_glass_holds_60_minutes_at_most",
             ),
         ),
         migrations.AddConstraint(

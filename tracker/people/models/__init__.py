@@ -1,15 +1,23 @@
-"""Who: people who sign in, clinics, patients, staff, care teams, devices and the patients' data keys."""
+"""Who: people who sign in, clinics, patients, staff, care teams, consent, devices and the patients' data keys."""
 
 from tracker.people.models.accounts import User, UserManager
 from tracker.people.models.base import Walled
-from tracker.people.models.clinics import CareTeam, Clinic, Role, StaffMember, TeamMembership
+from tracker.people.models.clinics import CareTeam, Clinic, DutyPeriod, Role, StaffMember, TeamMembership
+from tracker.people.models.consent import Consent, ConsentChange, ConsentText
 from tracker.people.models.patients import DataKey, Device, Patient, PatientOwned
+from tracker.people.models.relations import BreakGlass, Caregiver
 
 __all__ = [
+    "BreakGlass",
     "CareTeam",
+    "Caregiver",
     "Clinic",
+    "Consent",
+    "ConsentChange",
+    "ConsentText",
     "DataKey",
     "Device",
+    "DutyPeriod",
     "Patient",
     "PatientOwned",
     "Role",

@@ -7,7 +7,7 @@ from django.db import models
 from tracker.lib.constraints import ordered
 from tracker.people.models.accounts import User
 from tracker.people.models.base import Walled
-from tracker.people.models.clinics import CareTeam
+from tracker.people.models.clinics import CareTeam, StaffMember
 
 
 class Patient(Walled):
@@ -16,6 +16,7 @@ class Patient(Walled):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.OneToOneField(User, models.PROTECT, related_name="patient")
     care_team = models.ForeignKey(CareTeam, models.PROTECT, related_name="patients")
+    primary_clinician = models.ForeignKey(StaffMember, models.PROTECT, null=True, related_name="+")
     name = models.CharField(max_length=120)
     born_on = models.DateField(null=True)
     zone = models.CharField(max_length=64)

@@ -9,4 +9,7 @@ from tracker.lib import walls
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("progress", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_patient("progress_progress"), walls.by_patient("progress_summary")]
+    operations: ClassVar = [
+        walls.own("progress_progress"),
+        walls.seen_by("progress_summary", " AND ".join(walls.shared(each) for each in walls.CATEGORIES)),
+    ]

@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("measure", models.CharField(max_length=80)),
+                ("category", models.CharField(max_length=12)),
                 ("baseline", models.FloatField(null=True)),
                 ("baseline_n", models.IntegerField(default=0)),
                 (
@@ -127,7 +128,13 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("baseline_basis__in", ["BEFORE_TREATMENT", "FIRST_DAYS"])),
                         name="current_basis_is_known",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="current_category_is_known",
+                    ),
                 ],
             },
         ),
@@ -283,6 +290,7 @@ class Migration(migrations.Migration):
                 ("clinic_id", models.UUIDField(editable=False)),
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("kind", models.CharField(max_length=32)),
+                ("category", models.CharField(max_length=12)),
                 ("record_id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("fingerprint", models.BinaryField(max_length=32, null=True)),
@@ -302,6 +310,14 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="former_version_category_is_known",
+                    )
                 ],
             },
         ),
@@ -570,6 +586,7 @@ class Migration(migrations.Migration):
                 ("source_id", models.UUIDField()),
                 ("source_kind", models.CharField(max_length=32)),
                 ("measure", models.CharField(max_length=80)),
+                ("category", models.CharField(max_length=12)),
                 ("local_on", models.DateField()),
                 ("at", models.DateTimeField()),
                 ("value", models.FloatField()),
@@ -591,6 +608,14 @@ class Migration(migrations.Migration):
                         fields=["patient", "measure", "local_on", "at"],
                         include=("value",),
                         name="observation_by_day",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="observation_category_is_known",
                     )
                 ],
             },
@@ -759,6 +784,10 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(null=True)),
                 ("reported_total", models.FloatField(null=True)),
                 (
+                    "category",
+                    models.CharField(help_text="that of the instrument (records.categories)", max_length=12),
+                ),
+                (
                     "author",
                     models.ForeignKey(
                         db_index=False,
@@ -794,6 +823,12 @@ class Migration(migrations.Migration):
                         condition=models.Q(("status__in", ["DRAFT", "INCOMPLETE", "COMPLETE"])),
                         name="response_status_is_known",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="response_category_is_known",
+                    ),
                 ],
             },
         ),
@@ -805,6 +840,7 @@ class Migration(migrations.Migration):
                 ("response_id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("measure", models.CharField(max_length=80)),
+                ("category", models.CharField(max_length=12)),
                 ("instrument", models.CharField(max_length=64)),
                 ("version", models.CharField(max_length=64)),
                 ("scoring_version", models.CharField(max_length=32)),
@@ -832,6 +868,12 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("patient", "response_id", "revision", "measure", "scoring_version"),
                         name="score_once_per_version",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
+                        ),
+                        name="score_category_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("answered__lte", models.F("items"))),

@@ -6,30 +6,40 @@ from django.db import migrations
 
 from tracker.lib import walls
 
+# Table to the kind's name, and to the category of all its rows; a response names its own.
 KINDS = {
-    "records_painentry": "pain",
-    "records_dailylog": "daily",
-    "records_response": "response",
-    "records_medicationuse": "medication_use",
-    "records_journalentry": "journal",
+    "records_painentry": ("pain", "PAIN"),
+    "records_dailylog": ("daily", "MOOD"),
+    "records_response": ("response", ""),
+    "records_medicationuse": ("medication_use", "MEDICATION"),
+    "records_journalentry": ("journal", "JOURNAL"),
 }
-OTHERS = (
-    "records_timeline",
-    "records_formerversion",
-    "records_journaltext",
-    "records_score",
-    "records_observation",
-    "records_current",
-    "records_treatmentsession",
-)
+OF_ONE_CATEGORY = {
+    "records_painentry": "PAIN",
+    "records_dailylog": "MOOD",
+    "records_medicationuse": "MEDICATION",
+    "records_treatmentsession": "TREATMENT",
+}
+BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_current")
+
+# A page of the journal is its writer's alone until it is shared, and so are all its former versions.
+OWN = f"patient_id = {walls.SELF}"
+JOURNAL = walls.shared("JOURNAL")
+SHARED_PAGE = f"{OWN} OR ({JOURNAL} AND share = 'ENTRY')"
+SHARED_TEXT = f"""{OWN} OR ({JOURNAL} AND EXISTS (
+    SELECT 1 FROM records_journalentry page WHERE page.patient_id = records_journaltext.patient_id
+        AND page.id = records_journaltext.entry_id AND page.revision = records_journaltext.revision
+))"""
+SHARED_VERSION = f"{OWN} OR (kind <> 'journal' AND {walls.SHARED_BY_ROW})"
 
 # On update and delete only, so that plain inserts pay nothing.
 HISTORY = """
 CREATE FUNCTION records_keep_former_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO records_formerversion
-        (clinic_id, patient_id, kind, record_id, revision, fingerprint, row, replaced_at)
-    VALUES (OLD.clinic_id, OLD.patient_id, TG_ARGV[0], OLD.id, OLD.revision, OLD.fingerprint,
+        (clinic_id, patient_id, kind, category, record_id, revision, fingerprint, row, replaced_at)
+    VALUES (OLD.clinic_id, OLD.patient_id, TG_ARGV[0],
+            coalesce(to_jsonb(OLD) ->> 'category', TG_ARGV[1]), OLD.id, OLD.revision, OLD.fingerprint,
             to_jsonb(OLD) - 'fingerprint', now());
     RETURN NULL;
 END $$;
@@ -50,11 +60,11 @@ DROP FUNCTION records_keep_former_version();
 """
 
 
-def keep_history(table: str, kind: str) -> migrations.RunSQL:
+def keep_history(table: str, kind: str, category: str) -> migrations.RunSQL:
     return migrations.RunSQL(
         f"""
         CREATE TRIGGER keep_former_version AFTER UPDATE OR DELETE ON {table}
-            FOR EACH ROW EXECUTE FUNCTION records_keep_former_version('{kind}');
+            FOR EACH ROW EXECUTE FUNCTION records_keep_former_version('{kind}', '{category}');
         """,
         f"DROP TRIGGER keep_former_version ON {table};",
     )
@@ -63,7 +73,12 @@ def keep_history(table: str, kind: str) -> migrations.RunSQL:
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("records", "0001_initial"), ("people", "0002_walls")]
     operations: ClassVar = [
-        *[walls.by_patient(table) for table in (*KINDS, *OTHERS)],
+        *[walls.of_category(table, category) for table, category in OF_ONE_CATEGORY.items()],
+        *[walls.by_category(table) for table in BY_CATEGORY],
+        walls.own("records_timeline"),
+        walls.seen_by("records_journalentry", SHARED_PAGE),
+        walls.seen_by("records_journaltext", SHARED_TEXT),
+        walls.seen_by("records_formerversion", SHARED_VERSION),
         migrations.RunSQL(HISTORY, UNDO_HISTORY),
-        *[keep_history(table, kind) for table, kind in KINDS.items()],
+        *[keep_history(table, *kind) for table, kind in KINDS.items()],
     ]

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from tracker.lib.constraints import one_of
 from tracker.people.models import PatientOwned, User
+from tracker.people.policy import Category
 
 
 class Clock(models.TextChoices):
@@ -68,6 +69,7 @@ class FormerVersion(PatientOwned):
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=32)
+    category = models.CharField(max_length=12)
     record_id = models.UUIDField()
     revision = models.PositiveIntegerField()
     fingerprint = models.BinaryField(max_length=32, null=True)
@@ -75,6 +77,7 @@ class FormerVersion(PatientOwned):
     replaced_at = models.DateTimeField()
 
     class Meta:
+        constraints = [one_of("category", Category, name="former_version_category_is_known")]
         indexes = [models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")]
 
     def __str__(self) -> str:

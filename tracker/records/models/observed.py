@@ -4,6 +4,7 @@ from django.db import models
 
 from tracker.lib.constraints import one_of
 from tracker.people.models import PatientOwned
+from tracker.people.policy import Category
 
 
 class Observation(PatientOwned):
@@ -18,12 +19,14 @@ class Observation(PatientOwned):
     source_id = models.UUIDField()
     source_kind = models.CharField(max_length=32)
     measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
     local_on = models.DateField()
     at = models.DateTimeField()
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
 
     class Meta:
+        constraints = [one_of("category", Category, name="observation_category_is_known")]
         indexes = [
             models.Index(
                 fields=["patient", "measure", "local_on", "at"], include=["value"], name="observation_by_day"
@@ -46,6 +49,7 @@ class Current(PatientOwned):
 
     pk = models.CompositePrimaryKey("patient_id", "measure")
     measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
     baseline = models.FloatField(null=True)
     baseline_n = models.IntegerField(default=0)
     baseline_to = models.DateField(null=True, help_text="the last day that the baseline is made of")
@@ -57,4 +61,7 @@ class Current(PatientOwned):
     week_n = models.IntegerField()
 
     class Meta:
-        constraints = [one_of("baseline_basis", Basis, name="current_basis_is_known")]
+        constraints = [
+            one_of("baseline_basis", Basis, name="current_basis_is_known"),
+            one_of("category", Category, name="current_category_is_known"),
+        ]

@@ -4,6 +4,7 @@ from django.db import models
 
 from tracker.lib.constraints import one_of
 from tracker.people.models import PatientOwned
+from tracker.people.policy import Category
 from tracker.records.models.base import Recorded
 
 
@@ -27,11 +28,13 @@ class Response(Recorded):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     reported_total = models.FloatField(null=True)
+    category = models.CharField(max_length=12, help_text="that of the instrument (records.categories)")
 
     class Meta(Recorded.Meta):
         constraints = [
             *Recorded.Meta.constraints,
             one_of("status", Status, name="response_status_is_known"),
+            one_of("category", Category, name="response_category_is_known"),
         ]
 
 
@@ -42,6 +45,7 @@ class Score(PatientOwned):
     response_id = models.UUIDField()
     revision = models.PositiveIntegerField()
     measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
     instrument = models.CharField(max_length=64)
     version = models.CharField(max_length=64)
     scoring_version = models.CharField(max_length=32)
@@ -60,6 +64,7 @@ class Score(PatientOwned):
                 fields=["patient", "response_id", "revision", "measure", "scoring_version"],
                 name="score_once_per_version",
             ),
+            one_of("category", Category, name="score_category_is_known"),
             models.CheckConstraint(
                 condition=models.Q(answered__lte=models.F("items")), name="score_answered_up_to_items"
             ),

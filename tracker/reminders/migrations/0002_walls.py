@@ -9,4 +9,7 @@ from tracker.lib import walls
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("reminders", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_patient("reminders_checkin")]
+    operations: ClassVar = [
+        walls.of_category("reminders_checkin", "VISITS"),
+        walls.same_clinic("reminders_checkin", "staff_member_id", "people_staffmember"),
+    ]

@@ -9,4 +9,4 @@ from tracker.lib import walls
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("sync", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_patient("sync_batch")]
+    operations: ClassVar = [walls.own("sync_batch")]

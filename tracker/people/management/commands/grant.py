@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
 
-APPEND_ONLY = ("audit_event", "audit_link", "records_formerversion")
+APPEND_ONLY = ("audit_event", "audit_link", "people_consentchange", "records_formerversion")
 NEVER_REMOVED = ("audit_head",)
-READ_ONLY = ("django_migrations", "instruments_instrument", "instruments_version")
+READ_ONLY = ("django_migrations", "instruments_instrument", "instruments_version", "people_consenttext")
 
 
 class Command(BaseCommand):

@@ -1,0 +1,167 @@
+"""What belongs to which category, and that nobody sees a row of one that is not shared: not even by bare SQL."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from tests import make
+from tests.phone import Phone
+from tracker.instruments import catalogue, measures
+from tracker.lib import walls
+from tracker.people import access
+from tracker.people.policy import Category
+from tracker.records import actions, categories
+from tracker.records.kinds import KINDS
+
+# Every table with a patient's own words and numbers, and the kind of row that tells its category.
+TABLES = {
+    "records_painentry": "'PAIN'",
+    "records_dailylog": "'MOOD'",
+    "records_medicationuse": "'MEDICATION'",
+    "records_journalentry": "'JOURNAL'",
+    "records_journaltext": "'JOURNAL'",
+    "records_treatmentsession": "'TREATMENT'",
+    "records_response": "category",
+    "records_score": "category",
+    "records_observation": "category",
+    "records_current": "category",
+    "records_formerversion": "category",
+}
+
+
+def test_every_kind_questionnaire_and_measure_has_exactly_one_category():
+    assert set(categories.OF_KIND) == set(KINDS) - {"response"}
+    assert set(categories.OF_INSTRUMENT) == {form.code for form in catalogue.all()}
+    assert {categories.of_measure(code) for code in measures.all()} <= set(Category)
+    assert categories.of_measure("dose.oxycodone") == Category.MEDICATION
+
+
+@pytest.mark.parametrize(
+    ("measure", "category"),
+    [
+        ("pain.intensity", Category.PAIN),
+        ("peg", Category.PAIN),
+        ("daily.pain_avg", Category.MOOD),
+        ("daily.mood", Category.MOOD),
+        ("phq-9", Category.MOOD),
+        ("journal.mood", Category.JOURNAL),
+    ],
+)
+def test_a_measure_is_of_the_category_of_what_it_comes_of(measure, category):
+    assert categories.of_measure(measure) == category
+
+
+@pytest.fixture
+def full(world: make.World) -> make.World:
+    """Ada has a row in every table, and a former version of a pain entry and of a shared page."""
+    phone, page, pain = (
+        Phone(world.ada.user),
+        make.record("journal", {"text": "a", "share": "entry"}),
+        make.pain(6),
+    )
+    page["data"]["mood"] = 4
+    dose = {"medication": "oxycodone", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
+    peg = {"/75893-8": 5, "/91145-3": 5, "/91146-1": 5}
+    form = {"instrument": "peg", "version": "2009", "answers": peg, "status": "complete"}
+    sent = [
+        page, pain, make.daily(mood=3), make.phq9(), make.record("medication_use", dose),
+        make.record("response", form), make.record("journal", {"text": "mine alone", "mood": 1}),
+    ]  # fmt: skip
+    assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
+    again = [each | {"revision": 2} for each in (page, pain)]
+    assert {row["status"] for row in phone.push(*again).json()["results"]} == {"stored"}
+    ben = access.enter(world.ben.user_id, make.MONDAY)
+    ada = access.open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+    actions.record_session(
+        viewer=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
+        at=make.MONDAY,
+    )  # fmt: skip
+    walls.leave()
+    return world
+
+
+def seen(table: str) -> list[str]:
+    """The categories of the rows that are seen with no filter of the application."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {TABLES[table]} FROM {table}")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def rows_of_team(world: make.World, *shared: Category) -> Iterator[tuple[str, list[str]]]:
+    walls.leave()
+    make.share(world.ada, world.team, shared, make.MONDAY)
+    access.enter(world.ben.user_id, make.MONDAY)
+    for table in TABLES:
+        yield table, seen(table)
+    walls.leave()
+
+
+@pytest.mark.parametrize("shared", list(Category))
+def test_bare_sql_shows_a_team_only_the_category_that_is_shared(full, shared):
+    found = dict(rows_of_team(full, shared))
+
+    assert {category for rows in found.values() for category in rows} <= {shared}
+    assert any(found.values()) or shared == Category.VISITS
+
+
+def test_bare_sql_shows_a_team_nothing_when_nothing_is_shared_and_everything_when_all_is(full):
+    assert not any(rows for _, rows in rows_of_team(full))
+
+    found = dict(rows_of_team(full, *Category))
+    assert all(found.values())
+    assert {row for table in found for row in found[table]} == set(Category) - {Category.VISITS}
+
+
+def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its_history(full):
+    found = dict(rows_of_team(full, *Category))
+
+    assert len(found["records_journalentry"]) == len(found["records_journaltext"]) == 1
+    assert "JOURNAL" not in found["records_formerversion"]
+    access.enter(full.ada.user_id, make.MONDAY)
+    assert len(seen("records_journalentry")) == 2
+    assert len(seen("records_journaltext")) == 3
+    assert "JOURNAL" in seen("records_formerversion")
+
+
+def test_a_page_that_is_shared_no_more_is_gone_for_the_team(world):
+    phone = Phone(world.ada.user)
+    page = make.record("journal", {"text": "read this", "share": "entry"})
+    phone.push(page)
+    assert len(dict(rows_of_team(world, Category.JOURNAL))["records_journaltext"]) == 1
+
+    phone.push(page | {"revision": 2, "data": {"text": "read this", "share": "none"}})
+
+    found = dict(rows_of_team(world, Category.JOURNAL))
+    assert not found["records_journalentry"]
+    assert not found["records_journaltext"]
+    assert not found["records_observation"]
+
+
+@pytest.mark.parametrize("shared", [(), (Category.MOOD,)])
+def test_the_phone_is_never_limited_by_what_the_team_may_see(world, shared):
+    make.share(world.ada, world.team, shared, make.MONDAY)
+    phone, sent = Phone(world.ada.user), [make.pain(4), make.daily(mood=2), make.phq9()]
+
+    assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
+    assert len(phone.get("records").json()["records"]) == 3
+
+
+def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see(world):
+    phone = Phone(world.ada.user)
+    for days in range(10):
+        at = (make.MONDAY - timedelta(days=days)).isoformat()
+        phone.push(make.pain(9 if days > 4 else 1, recorded_at=at))
+    make.share(world.ada, world.team, [Category.TREATMENT], make.MONDAY)
+    ben = access.enter(world.ben.user_id, make.MONDAY)
+    ada = access.open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+
+    actions.record_session(
+        viewer=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
+        at=make.MONDAY,
+    )  # fmt: skip
+
+    current = phone.get("observations?measure=pain.intensity").json()["current"]
+    assert (current["baseline"], current["baseline_basis"]) == (9, "BEFORE_TREATMENT")

@@ -1,0 +1,162 @@
+"""Who sees what of me: all of it in one call, changed in one call."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, only, viewer_of
+from tracker.api.wire import Refused, checked
+from tracker.people import actions, consent, recency
+from tracker.people.consent import Overview
+from tracker.people.models import Caregiver
+from tracker.people.policy import Action, Category
+from tracker.records.shapes import Id, Shape
+
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+
+
+class TeamConsentIn(Shape):
+    """What one team may see from now on; what is not named it may not."""
+
+    team: Id
+    categories: Annotated[list[Category], Field(max_length=len(Category))]
+
+
+class ConsentsIn(Shape):
+    """
+    What these teams may see from now on. ``text`` is the version of the words that the person has read.
+
+    Showing more needs a sign-in of the last five minutes; showing less never does.
+    """
+
+    text: int
+    teams: Annotated[list[TeamConsentIn], Field(min_length=1, max_length=20)]
+
+
+class TeamPerson(BaseModel):
+    name: str
+    role: str
+
+
+class TeamConsent(BaseModel):
+    """A team, who is on it now, and what it sees."""
+
+    team: UUID
+    name: str
+    care_team: bool
+    people: list[TeamPerson]
+    categories: list[Category]
+
+
+class CaregiverOut(BaseModel):
+    id: UUID
+    name: str
+    categories: list[Category]
+    may_write: bool
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+class BrokenGlassOut(BaseModel):
+    """A clinician outside the team opened the record in an emergency."""
+
+    by: str
+    begun_at: datetime
+    ends_at: datetime
+
+
+class ConsentChangeOut(BaseModel):
+    team: UUID
+    category: Category
+    given: bool
+    text: int
+    at: datetime
+
+
+class Consents(BaseModel):
+    """Who sees what of me now, how it came to be, and the words in which I was asked."""
+
+    version: int
+    text: dict[str, Any]
+    teams: list[TeamConsent]
+    caregivers: list[CaregiverOut]
+    break_glass: list[BrokenGlassOut]
+    history: list[ConsentChangeOut]
+
+
+class MyConsents(Door):
+    """See who sees what of me; change it. It counts from their next look."""
+
+    actions = {"GET": Action.SEE_CONSENT, "PUT": Action.CHANGE_CONSENT}
+
+    @extend_schema(operation_id="consents_read", responses={200: Consents, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        return Response(_shown(consent.overview(viewer_of(request), timezone.now())))
+
+    @extend_schema(
+        operation_id="consents_change",
+        request=ConsentsIn,
+        responses={200: Consents, 409: shapes.Problem, **_PROBLEMS},
+    )
+    def put(self, request: Request) -> Response:
+        given = checked(ConsentsIn, request.data)
+        viewer, at = viewer_of(request), timezone.now()
+        wanted = {each.team: frozenset(each.categories) for each in given.teams}
+        if actions.widens(viewer, wanted):
+            recency.require(viewer.authenticated_at, at)
+        try:
+            actions.set_consent(viewer=viewer, wanted=wanted, text=given.text, at=at)
+        except actions.OldTextError:
+            raise Refused(409, "old_text", "There are newer words: read them first.") from None
+        return Response(_shown(consent.overview(viewer, at)))
+
+
+def _shown(found: Overview) -> dict[str, Any]:
+    return {
+        "version": found.version,
+        "text": found.text,
+        "teams": [
+            {
+                "team": team.id,
+                "name": team.name,
+                "care_team": team.is_care_team,
+                "people": [{"name": name, "role": role} for name, role in team.people],
+                "categories": sorted(team.categories),
+            }
+            for team in found.teams
+        ],
+        "caregivers": [_caregiver(row) for row in found.caregivers],
+        "break_glass": [
+            {"by": row.staff_member.name, "begun_at": row.begun_at, "ends_at": row.ends_at}
+            for row in found.broken
+        ],
+        "history": [
+            {
+                "team": row.team_id,
+                "category": row.category,
+                "given": row.given,
+                "text": row.text_id,
+                "at": row.at,
+            }
+            for row in found.changes
+        ],
+    }
+
+
+def _caregiver(row: Caregiver) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "categories": sorted(row.categories),
+        "may_write": row.may_write,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
+    }

@@ -1,0 +1,77 @@
+"""Who else may see one patient: a caregiver whom the patient chose, a clinician who broke the glass."""
+
+import uuid
+from datetime import timedelta
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from tracker.lib.constraints import ordered
+from tracker.people.models.accounts import User
+from tracker.people.models.clinics import DatedQuerySet, StaffMember
+from tracker.people.models.patients import PatientOwned
+from tracker.people.policy import Category
+
+LONGEST = timedelta(minutes=60)
+
+
+class Caregiver(PatientOwned):
+    """Somebody to whom the patient shows some categories, from when to when; perhaps lets write in them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    categories = ArrayField(models.CharField(max_length=12))
+    may_write = models.BooleanField(default=False)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+    objects = DatedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            ordered("starts_at", "ends_at", name="caregiver_starts_before_the_end"),
+            models.CheckConstraint(
+                condition=Q(categories__contained_by=list(Category)) & ~Q(categories=[]),
+                name="caregiver_categories_are_known",
+            ),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(ends_at__isnull=True), name="caregiver_of_one_patient"
+            ),
+        ]
+        indexes = [models.Index(fields=["patient", "starts_at"], name="caregiver_by_patient")]
+
+    def __str__(self) -> str:
+        return f"caregiver/{self.pk}"
+
+
+class BreakGlass(PatientOwned):
+    """
+    A clinician opened one patient's chart without being on the team, or beyond what is shared, and said why.
+
+    It ends by itself at ``ends_at``, within 60 minutes. ``reason`` is sealed under the patient's key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    key_id = models.UUIDField()
+    reason = models.BinaryField()
+    begun_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gte=F("begun_at")) & Q(ends_at__lte=F("begun_at") + LONGEST),
+                name="broken_glass_holds_60_minutes_at_most",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["user", "-ends_at"], name="broken_glass_by_user"),
+            models.Index(fields=["patient", "-begun_at"], name="broken_glass_by_patient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"break-glass/{self.pk}"
