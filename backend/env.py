@@ -63,6 +63,12 @@ def keys(name: str) -> list[bytes]:
     return [_key(name, part) for part in names(name, "")]
 
 
+def named_keys(name: str) -> dict[str, bytes]:
+    """Return comma-separated ``id:key`` pairs, each key 32 bytes in base64; none, if it is not set."""
+    pairs = [part.partition(":") for part in names(name, "")]
+    return {key_id: _key(name, given) for key_id, _, given in pairs}
+
+
 def _key(name: str, given: str) -> bytes:
     try:
         value = base64.b64decode(given, validate=True)

@@ -16,6 +16,7 @@ VERSION = "0.1.0"
 # Encryption. Keys have one purpose each, and none derives from SECRET_KEY.
 MASTER_KEY_ID = env.text("MASTER_KEY_ID", "m1")
 MASTER_KEY = env.key("MASTER_KEY")
+MASTER_KEYS_OLD = env.named_keys("MASTER_KEYS_OLD")
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
 # The trail. Anchors leave the database: a folder on this machine, to be shipped to another one.

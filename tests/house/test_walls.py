@@ -23,6 +23,7 @@ SHARED = {
     "people_clinic": "the list of tenants: no person, no health data",
     "people_consenttext": "the words in which consent is asked, the same for all",
     "people_user": "who can sign in, asked before anybody is known; names stand behind the wall",
+    "people_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",
     "account_emailaddress": "sign-in: asked before anybody is known",

@@ -20,6 +20,7 @@ from tracker.people.models import (
     ConsentChange,
     DataKey,
     DutyPeriod,
+    MasterKey,
     Patient,
     StaffMember,
     TeamMembership,
@@ -83,7 +84,10 @@ def of_patient(world: make.World) -> Values:
 
 
 def of_data_key(world: make.World) -> Values:
-    return owned(world) | {"master_key_id": "m1", "wrapped": b"x", "made_at": make.MONDAY}
+    MasterKey.objects.get_or_create(id="m1")
+    return owned(world) | {
+        "master_key_id": "m1", "made_under": "m1", "wrapped": b"x", "made_at": make.MONDAY,
+    }  # fmt: skip
 
 
 def of_response(world: make.World) -> Values:

@@ -90,6 +90,9 @@ CHECKS: dict[str, Case] = (
     ENVELOPE
     | {
         "user_email_in_lower_case": Case(User, ({"email": "ada@b.org"},), ({"email": "Ada@b.org"},)),
+        "data_key_under_an_open_master_key": Case(
+            DataKey, ({"master_is_open": True},), ({"master_is_open": False},)
+        ),
         "staff_role_is_known": codes(StaffMember, "role", tuple(Role)),
         "membership_starts_before_it_ends": Case(
             TeamMembership,

@@ -15,7 +15,7 @@ from tracker.lib import bulk, days, sealed, walls
 from tracker.people import keys
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
-from tracker.records import categories, current, held, observing, timeline
+from tracker.records import categories, current, observing, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
 from tracker.records.models.base import Clock
@@ -182,10 +182,10 @@ def _seal_texts(source: Source, items: Sequence[Accepted]) -> None:
     key_id, key = keys.of_patient(source.clinic_id, source.patient_id, source.received_at)
     rows = []
     for record in live:
-        bound = held.bound_text(source.patient_id, record.id, record.revision, key_id)
+        bound = JournalText.bound((record.id, record.revision), source.patient_id, key_id)
         text = sealed.seal(key, record.data.text.encode(), bound)  # type: ignore[union-attr]
         rows.append((source.clinic_id, source.patient_id, record.id, record.revision, key_id, text))
-    bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key_id", "sealed"), rows)
+    bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key", "sealed"), rows)
 
 
 def _store_scores(source: Source, items: Sequence[Accepted]) -> None:

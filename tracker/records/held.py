@@ -1,13 +1,11 @@
 """What is held of a patient's records: by id, by change number, as the wire shows it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from tracker.lib import sealed
 from tracker.people import keys
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import FormerVersion, JournalEntry, JournalText, Recorded, Timeline
@@ -35,24 +33,13 @@ def former_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dic
     return found
 
 
-def bound_text(patient_id: UUID, entry_id: UUID, revision: int, key_id: UUID) -> bytes:
-    """The associated data of a journal text: its table, column, row, patient and key."""
-    return sealed.bound_to("records_journaltext", "sealed", entry_id, revision, patient_id, key_id)
-
-
-def _texts(clinic_id: UUID, patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, int], str]:
+def _texts(patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, int], str]:
     wanted = {(row.id, row.revision) for row in entries}
     if not wanted:
         return {}
-    _, key = keys.of_patient(clinic_id, patient_id, datetime.now(UTC))
     rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
-    return {
-        (row.entry_id, row.revision): sealed.unseal(
-            key, bytes(row.sealed), bound_text(patient_id, row.entry_id, row.revision, row.key_id)
-        ).decode()
-        for row in rows
-        if (row.entry_id, row.revision) in wanted
-    }
+    of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
+    return {(row.entry_id, row.revision): text for row, text in keys.open_all(of_revision)}
 
 
 def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str, Any]:
@@ -86,7 +73,7 @@ def as_wire(
     """
     rows = [pair for pair in rows if own or not _is_private(*pair)]
     readable = [row for kind, row in rows if kind.name == "journal" and row.removed_at is None]
-    texts = _texts(clinic_id, patient_id, readable)
+    texts = _texts(patient_id, readable)
     shown = []
     for kind, row in rows:
         data = None

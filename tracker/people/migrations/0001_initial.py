@@ -24,6 +24,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="MasterKey",
+            fields=[
+                ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("is_open", models.BooleanField(default=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="User",
             fields=[
                 ("password", models.CharField(max_length=128, verbose_name="password")),
@@ -325,8 +332,11 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("master_key_id", models.CharField(max_length=32)),
+                ("master_is_open", models.BooleanField(default=True)),
+                ("made_under", models.CharField(max_length=32)),
                 ("wrapped", models.BinaryField()),
                 ("made_at", models.DateTimeField()),
+                ("replaced_at", models.DateTimeField(null=True)),
                 (
                     "patient",
                     models.ForeignKey(
@@ -340,7 +350,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("patient",), name="data_key_once_per_patient")
+                    models.UniqueConstraint(
+                        condition=models.Q(("replaced_at__isnull", True)),
+                        fields=("patient",),
+                        name="data_key_once_per_patient",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("master_is_open", True)), name="data_key_under_an_open_master_key"
+                    ),
                 ],
             },
         ),

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import migrations
 
 from tracker.lib import walls
+from tracker.people import sealing
 from tracker.people import consent_texts
 
 _EVERYTHING = 2 ** len(walls.CATEGORIES) - 1
@@ -265,5 +266,19 @@ class Migration(migrations.Migration):
         walls.same_clinic("people_breakglass", "staff_member_id", "people_staffmember"),
         migrations.RunSQL(CONSENT, UNDO_CONSENT),
         migrations.RunSQL(FALLBACK, UNDO_FALLBACK),
+        migrations.RunSQL(sealing.ONLY_RESEALED, "DROP FUNCTION people_only_resealed()"),
+        migrations.RunSQL(
+            """
+            ALTER TABLE people_masterkey ADD CONSTRAINT people_masterkey_open_or_closed UNIQUE (id, is_open);
+            ALTER TABLE people_datakey ADD CONSTRAINT people_datakey_of_patient UNIQUE (clinic_id, patient_id, id),
+                ADD CONSTRAINT people_datakey_wrapped_by_an_open_master_key
+                FOREIGN KEY (master_key_id, master_is_open) REFERENCES people_masterkey (id, is_open);
+            """,
+            """
+            ALTER TABLE people_datakey DROP CONSTRAINT people_datakey_wrapped_by_an_open_master_key,
+                DROP CONSTRAINT people_datakey_of_patient;
+            ALTER TABLE people_masterkey DROP CONSTRAINT people_masterkey_open_or_closed;
+            """,
+        ),
         migrations.RunSQL(ENTER, "DROP FUNCTION people_enter(uuid, timestamptz)"),
     ]

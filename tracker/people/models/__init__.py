@@ -4,7 +4,8 @@ from tracker.people.models.accounts import User, UserManager
 from tracker.people.models.base import Walled
 from tracker.people.models.clinics import CareTeam, Clinic, DutyPeriod, Role, StaffMember, TeamMembership
 from tracker.people.models.consent import Consent, ConsentChange, ConsentText
-from tracker.people.models.patients import DataKey, Device, Patient, PatientOwned
+from tracker.people.models.keys import DataKey, MasterKey, Sealed
+from tracker.people.models.patients import Device, Patient, PatientOwned
 from tracker.people.models.relations import BreakGlass, Caregiver
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "DataKey",
     "Device",
     "DutyPeriod",
+    "MasterKey",
     "Patient",
     "PatientOwned",
     "Role",
+    "Sealed",
     "StaffMember",
     "TeamMembership",
     "User",

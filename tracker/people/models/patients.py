@@ -1,4 +1,4 @@
-"""Patients, their phones and their keys."""
+"""Patients and their phones."""
 
 import uuid
 
@@ -53,18 +53,3 @@ class Device(PatientOwned):
     label = models.CharField(max_length=80, blank=True)
     paired_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)
-
-
-class DataKey(PatientOwned):
-    """A patient's own key for free text, wrapped by the master key that is kept outside the database."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    master_key_id = models.CharField(max_length=32)
-    wrapped = models.BinaryField()
-    made_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["patient"], name="data_key_once_per_patient")]
-
-    def __str__(self) -> str:
-        return f"data-key/{self.pk}"

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             name="JournalText",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
+                ("sealed", models.BinaryField()),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -31,8 +32,17 @@ class Migration(migrations.Migration):
                 ),
                 ("entry_id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
-                ("key_id", models.UUIDField()),
-                ("sealed", models.BinaryField()),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.datakey",
+                    ),
+                ),
                 (
                     "patient",
                     models.ForeignKey(

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import migrations
 
 from tracker.lib import walls
+from tracker.people import sealing
 
 # Table to the kind's name, and to the category of all its rows; a response names its own.
 KINDS = {
@@ -49,11 +50,8 @@ BEGIN
 END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_formerversion
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
-CREATE TRIGGER raw_text_never_changes BEFORE UPDATE OR DELETE ON records_journaltext
-    FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 """
 UNDO_HISTORY = """
-DROP TRIGGER raw_text_never_changes ON records_journaltext;
 DROP TRIGGER append_only ON records_formerversion;
 DROP FUNCTION records_refuse_change();
 DROP FUNCTION records_keep_former_version();
@@ -80,5 +78,6 @@ class Migration(migrations.Migration):
         walls.seen_by("records_journaltext", SHARED_TEXT),
         walls.seen_by("records_formerversion", SHARED_VERSION),
         migrations.RunSQL(HISTORY, UNDO_HISTORY),
+        sealing.guard("records_journaltext"),
         *[keep_history(table, *kind) for table, kind in KINDS.items()],
     ]

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from tracker.lib.constraints import all_or_none, at_least_one, one_of, ordered, within
-from tracker.people.models import PatientOwned
+from tracker.people.models import Sealed
 from tracker.records.models.base import Recorded
 
 DAILY_ITEMS = (
@@ -152,11 +152,11 @@ class JournalEntry(Recorded):
         ]
 
 
-class JournalText(PatientOwned):
+class JournalText(Sealed):
     """The sealed text of one revision of a journal entry (``lib.sealed``), under the patient's own key."""
 
     pk = models.CompositePrimaryKey("patient_id", "entry_id", "revision")
     entry_id = models.UUIDField()
     revision = models.PositiveIntegerField()
-    key_id = models.UUIDField()
-    sealed = models.BinaryField()
+
+    ROW = ("entry_id", "revision")

@@ -1,0 +1,284 @@
+"""Keys change while everybody works: nothing becomes unreadable, nothing in use can be let go of."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from tests import make
+from tests.phone import Phone
+from tests.servers import ROOT, wait_until
+from tracker.audit.models import SYSTEM, Event
+from tracker.lib import sealed, walls
+from tracker.people import access, keys, rotation
+from tracker.people.models import DataKey, MasterKey
+from tracker.records.models import JournalText
+from tracker.sync import intake
+
+OLD, NEW = os.urandom(32), os.urandom(32)
+Sent = dict[str, str]
+
+
+def journal(patient: Any, texts: list[str]) -> Sent:
+    """Send pages of the journal; return id -> text."""
+    items = [make.record("journal", {"text": text}) for text in texts]
+    with transaction.atomic():
+        viewer = access.enter(patient.user_id, make.MONDAY)
+        receipt = intake.receive(viewer=viewer, sent=None, items=items, at=make.MONDAY)
+        walls.leave()
+    assert {row["status"] for row in receipt.results} <= {"stored"}
+    return {item["id"]: item["data"]["text"] for item in items}
+
+
+def read_back(clinic_id: Any) -> Sent:
+    with transaction.atomic(), walls.clinic(clinic_id):
+        return {
+            str(row.entry_id): text for row, text in keys.open_all(JournalText.objects.select_related("key"))
+        }
+
+
+def rotate_to(settings: Any, key_id: str = "m2", key: bytes = NEW) -> None:
+    """A new master key in the settings, the old one beside it: what an operator does before `rotate`."""
+    settings.MASTER_KEYS_OLD = settings.MASTER_KEYS_OLD | {settings.MASTER_KEY_ID: settings.MASTER_KEY}
+    settings.MASTER_KEY_ID, settings.MASTER_KEY = key_id, key
+
+
+@pytest.fixture
+def old(settings: Any) -> None:
+    settings.MASTER_KEY_ID, settings.MASTER_KEY, settings.MASTER_KEYS_OLD = "m1", OLD, {}
+
+
+@pytest.fixture
+def written(world, old) -> Sent:
+    return journal(world.ada, ["one", "two", "drei ä"]) | journal(world.bea, ["hers"])
+
+
+def replace_one(clinic_id: Any) -> None:
+    """One step of a rotation that is then interrupted."""
+    keys.name_master_key()
+    with walls.clinic(clinic_id):
+        rotation.replace_one(clinic_id, make.MONDAY)
+
+
+def count(**wanted: Any) -> int:
+    return DataKey.objects.filter(**wanted).count()
+
+
+def test_a_rotation_puts_every_text_under_a_new_key_and_every_key_under_the_new_master(
+    world, written, settings
+):
+    here = world.clinic.pk
+    rotate_to(settings)
+    assert rotation.left(here) == rotation.Count(wrapped=2, replaced=2, resealed=4)
+
+    assert rotation.rotate([here]) == rotation.Count(wrapped=2, replaced=2, resealed=4)
+
+    assert rotation.left(here).is_nothing
+    assert read_back(here) == written
+    with walls.clinic(here):
+        assert count(master_key_id="m2") == count() == 4
+        assert count(replaced_at__isnull=True, made_under="m2") == 2
+        assert not JournalText.objects.filter(key__replaced_at__isnull=False).exists()
+
+
+def test_rotating_again_changes_nothing(world, written, settings):
+    rotate_to(settings)
+    rotation.rotate([world.clinic.pk])
+    with walls.clinic(world.clinic.pk):
+        before = list(JournalText.objects.order_by("entry_id").values_list("sealed", flat=True))
+
+    assert rotation.rotate([world.clinic.pk]).is_nothing
+
+    with walls.clinic(world.clinic.pk):
+        assert list(JournalText.objects.order_by("entry_id").values_list("sealed", flat=True)) == before
+
+
+def test_what_is_written_between_two_steps_is_readable_and_ends_under_the_new_key(world, written, settings):
+    here = world.clinic.pk
+    rotate_to(settings)
+    replace_one(here)
+    more = journal(world.ada, ["between"])
+    assert read_back(here) == written | more
+
+    rotation.rotate([here])
+
+    assert read_back(here) == written | more
+    assert rotation.left(here).is_nothing
+
+
+def test_after_the_rotation_the_old_master_key_is_not_needed(world, written, settings):
+    rotate_to(settings)
+    rotation.rotate([world.clinic.pk])
+    settings.MASTER_KEYS_OLD = {}
+
+    assert read_back(world.clinic.pk) == written
+
+
+def test_before_the_rotation_it_is_and_its_absence_is_an_error_and_no_empty_text(world, written, settings):
+    settings.MASTER_KEY_ID, settings.MASTER_KEY = "m2", NEW
+
+    with pytest.raises(sealed.UnreadableError):
+        read_back(world.clinic.pk)
+    answer = Phone(world.ada.user).get("records")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "broken"
+    assert "data" not in answer.json()
+
+
+def test_a_master_key_in_use_is_not_retired_and_one_that_is_not_in_use_is(world, written, settings):
+    here = world.clinic.pk
+    with pytest.raises(rotation.StillUsedError, match="today's"):
+        rotation.retire([here], "m1")
+    rotate_to(settings)
+    with pytest.raises(rotation.StillUsedError, match="still wrapped"):
+        rotation.retire([here], "m1")
+    replace_one(here)
+    with pytest.raises(rotation.StillUsedError, match="still sealed"):
+        rotation.retire([here], "m1")
+    assert MasterKey.objects.get(pk="m1").is_open
+    rotation.rotate([here])
+
+    assert rotation.retire([here], "m1") == 2
+
+    assert not MasterKey.objects.get(pk="m1").is_open
+    assert read_back(here) == written
+    with walls.clinic(here):
+        assert count() == 2
+
+
+def test_a_process_that_still_runs_with_a_retired_master_key_makes_no_key_with_it(world, written, settings):
+    rotate_to(settings)
+    rotation.rotate([world.clinic.pk])
+    rotation.retire([world.clinic.pk], "m1")
+    settings.MASTER_KEY_ID, settings.MASTER_KEY = "m1", OLD
+
+    with pytest.raises(IntegrityError, match="open_master_key"):
+        journal(world.gus, ["too late"])
+
+
+def test_a_master_key_that_never_was_is_not_retired(world, written):
+    with pytest.raises(rotation.StillUsedError, match="No master key"):
+        rotation.retire([world.clinic.pk], "m7")
+
+
+def test_sealed_text_is_only_ever_resealed(world, written):
+    with walls.clinic(world.clinic.pk):
+        for change in (
+            "UPDATE records_journaltext SET sealed = 'x'",
+            "UPDATE records_journaltext SET entry_id = patient_id",
+            "DELETE FROM records_journaltext",
+        ):
+            with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
+                connection.cursor().execute(change)
+
+
+def test_the_use_of_keys_stands_in_the_trail(world, written, settings):
+    rotate_to(settings)
+    rotation.rotate([world.clinic.pk])
+    rotation.retire([world.clinic.pk], "m1")
+
+    with walls.clinic(world.clinic.pk):
+        told = Counter(Event.objects.filter(kind="key").values_list("action", "subject"))
+    assert told == {
+        ("keys.rotate", "wrap_some"): 1, ("keys.rotate", "replace_one"): 2, ("keys.rotate", "reseal_some"): 1,
+        ("keys.retire", "data keys"): 1,
+    }  # fmt: skip
+    with walls.clinic(SYSTEM):
+        assert Event.objects.get(action="keys.retire").detail == {"master_key": "m1"}
+
+
+def test_the_commands_tell_what_they_do_and_refuse_with_1(world, written, settings, capsys):
+    rotate_to(settings)
+    call_command("keys", "status")
+    assert "2 keys to wrap anew, 2 to replace, 4 texts to re-seal" in capsys.readouterr().out
+    with pytest.raises(CommandError) as refused:
+        call_command("keys", "retire", "m1")
+    assert refused.value.returncode == 1
+
+    call_command("keys", "rotate")
+    assert "2 keys wrapped anew, 2 replaced, 4 texts re-sealed" in capsys.readouterr().out
+    call_command("keys", "retire", "m1")
+    assert "m1 is closed" in capsys.readouterr().out
+    call_command("keys", "status")
+    assert "m1 (closed), m2 (open)" in capsys.readouterr().out
+
+
+def start_rotation(live) -> "subprocess.Popen[bytes]":
+    environment = os.environ | live.environment | {
+        "MASTER_KEY_ID": "m2", "MASTER_KEY": base64.b64encode(NEW).decode(),
+        "MASTER_KEYS_OLD": f"m1:{base64.b64encode(OLD).decode()}",
+    }  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "keys", "rotate"], cwd=ROOT, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def moved(before: rotation.Count, now: rotation.Count) -> bool:
+    """The phone adds texts under the former key until that is replaced; the rest only goes down."""
+    fewer = now.wrapped < before.wrapped or now.replaced < before.replaced
+    return fewer or (now.replaced == 0 and now.resealed < before.resealed)
+
+
+def kill_after_a_step(live, here) -> None:
+    before = rotation.left(here)
+    with start_rotation(live) as process:
+        wait_until(lambda: moved(before, rotation.left(here)) or process.poll() is not None, what="a step")
+        process.send_signal(signal.SIGKILL)
+
+
+def rotate_under_fire(live, settings, rows: int, kills: int) -> None:
+    """Rows, then a rotation in a process of its own that is killed, beside a phone that goes on writing."""
+    world, here = live.world, live.world.clinic.pk
+    sent = journal(world.bea, ["hers"])
+    for start in range(0, rows, 500):
+        sent |= journal(world.ada, [f"page {n}" for n in range(start, min(start + 500, rows))])
+    rotate_to(settings)
+    stop, failures = threading.Event(), []
+
+    def write() -> None:
+        n = 0
+        try:
+            while not stop.is_set():
+                n += 1
+                sent.update(journal(world.ada, [f"meanwhile {n}"]))
+                assert read_back(here).keys() >= {next(reversed(sent))}
+        except BaseException as problem:
+            failures.append(problem)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for _ in range(kills):
+        kill_after_a_step(live, here)
+    done = start_rotation(live)
+    said = done.communicate(timeout=240)[0].decode()
+    time.sleep(0.3)
+    stop.set()
+    writer.join()
+
+    assert failures == []
+    assert done.returncode == 0, said
+    assert rotation.left(here).is_nothing
+    assert read_back(here) == sent
+    assert rotation.retire([here], "m1") == 2
+    assert read_back(here) == sent
+
+
+def test_a_rotation_that_is_killed_goes_on_where_it_was_while_a_phone_writes(live, old, settings):
+    rotate_under_fire(live, settings, rows=60, kills=1)
+
+
+@pytest.mark.full
+def test_2000_rows_are_rotated_under_live_writes_with_three_kills_and_none_is_unreadable(live, old, settings):
+    rotate_under_fire(live, settings, rows=2000, kills=3)

@@ -1,0 +1,81 @@
+"""Keys: the master keys' names, the patients' own data keys, and what is sealed with them."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.lib import sealed
+from tracker.people.models.patients import PatientOwned
+
+
+class MasterKey(models.Model):
+    """
+    A master key's name; the key itself stands outside the database. Once closed it wraps no key any more.
+
+    Every data key refers to an open one, so that the database itself refuses to close a key in use.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    is_open = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return f"master-key/{self.pk}"
+
+
+class DataKey(PatientOwned):
+    """
+    A patient's own key for free text, wrapped by the master key that is kept outside the database.
+
+    New text is sealed with the one that is not replaced. ``made_under`` names the master key of the day it was
+    made, ``master_key_id`` the one that wraps it now.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    master_key_id = models.CharField(max_length=32)
+    master_is_open = models.BooleanField(default=True)
+    made_under = models.CharField(max_length=32)
+    wrapped = models.BinaryField()
+    made_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"], condition=Q(replaced_at__isnull=True), name="data_key_once_per_patient"
+            ),
+            models.CheckConstraint(
+                condition=Q(master_is_open=True), name="data_key_under_an_open_master_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"data-key/{self.pk}"
+
+
+class Sealed(PatientOwned):
+    """
+    A row that holds one sealed text. Its table gets ``sealing.guard`` in its room's migration.
+
+    ``ROW`` names the fields that, with the patient, make the row's key.
+    """
+
+    ROW: ClassVar[tuple[str, ...]]
+
+    key = models.ForeignKey(
+        DataKey, models.PROTECT, db_column="key_id", db_constraint=False, db_index=False, related_name="+"
+    )
+    sealed = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def bound(cls, row: tuple[object, ...], patient_id: object, key_id: object) -> bytes:
+        """Return the associated data of a row: its table, column, key, patient and data key."""
+        return sealed.bound_to(cls._meta.db_table, "sealed", *row, patient_id, key_id)
+
+    def own_bound(self) -> bytes:
+        """The same for this row as it stands."""
+        return self.bound(tuple(getattr(self, name) for name in self.ROW), self.patient_id, self.key_id)
