@@ -26,6 +26,7 @@ SHARED = {
     "people_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",
+    "records_epoch": "the age of the world, the same for all",
     "account_emailaddress": "sign-in: asked before anybody is known",
     "account_emailconfirmation": "sign-in: asked before anybody is known",
     "django_session": "sign-in: hashed keys, asked before anybody is known",

@@ -33,11 +33,17 @@ from tracker.records.models import (
     FormerVersion,
     JournalEntry,
     MedicationUse,
+    MergedEdit,
     Observation,
     PainEntry,
+    Plan,
+    PracticeEntry,
     Response,
     Score,
+    SideEffects,
+    SleepEntry,
     TreatmentSession,
+    Vitals,
 )
 from tracker.reminders.models import CheckIn
 
@@ -193,6 +199,13 @@ def of_former_version(world: make.World) -> Values:
     }  # fmt: skip
 
 
+def of_merged_edit(world: make.World) -> Values:
+    return owned(world) | {
+        "record_id": uuid.uuid4(), "sent_revision": 2, "fingerprint": b"x" * 32, "merged_revision": 3,
+        "lost": {}, "merged_at": make.MONDAY,
+    }  # fmt: skip
+
+
 # Written in the patient's own name only: row security refuses them for anybody else's patient.
 IN_HER_NAME = (Caregiver, Consent, ConsentChange)
 MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
@@ -214,6 +227,12 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     DailyLog: lambda world: record(world, mood=5),
     MedicationUse: of_medication_use,
     JournalEntry: lambda world: record(world, share="NONE"),
+    PracticeEntry: lambda world: record(world, practice="stretching", minutes=10),
+    SleepEntry: lambda world: record(world, hours=Decimal("7.5"), quality=6),
+    SideEffects: lambda world: record(world, items={"nausea": 1}),
+    Vitals: lambda world: record(world, systolic=120, diastolic=80),
+    Plan: lambda world: record(world, practice="stretching"),
+    MergedEdit: of_merged_edit,
     Response: of_response,
     Score: of_score,
     Current: of_current,

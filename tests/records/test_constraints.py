@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from django.db import IntegrityError, connection, models, transaction
 
 from tests import make
 from tests.records import rows
+from tests.records.cases import NEWER, Case, codes, scale
 from tracker.alerts.models import Alert
 from tracker.lib import walls
 from tracker.outbox.models import Message
@@ -32,12 +32,14 @@ from tracker.people.models import (
 )
 from tracker.people.policy import Category
 from tracker.progress.models import Summary
+from tracker.records import kinds
 from tracker.records.models import (
     Current,
     DailyLog,
     FormerVersion,
     JournalEntry,
     MedicationUse,
+    MergedEdit,
     Observation,
     PainEntry,
     Response,
@@ -48,34 +50,9 @@ from tracker.records.models.diary import DAILY_ITEMS
 from tracker.reminders.models import CheckIn
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-KINDS = (PainEntry, DailyLog, MedicationUse, JournalEntry, Response)
+KINDS = tuple(kind.model for kind in kinds.KINDS.values())
 # Their own tests see their constraints refuse: one is written by its owner alone, the other by the chain alone.
 ELSEWHERE = {"instruments", "audit"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """Values that a constraint lets through, each a change to a valid row, and values that it refuses."""
-
-    model: type[models.Model]
-    accepted: tuple[Mapping[str, Any], ...]
-    refused: tuple[Mapping[str, Any], ...]
-
-
-def scale(model: type[models.Model], field: str, low: Any, high: Any, step: Any = 1, **more: Any) -> Case:
-    """Both ends and nothing at all go in; one beyond each end does not."""
-    inside = tuple(more | {field: value} for value in (low, high))
-    outside = tuple(more | {field: value} for value in (low - step, high + step))
-    return Case(model, inside, outside)
-
-
-def codes(model: type[models.Model], field: str, known: tuple[str, ...], **more: Any) -> Case:
-    unknown = ("", "ELSE", known[0].swapcase())
-    return Case(
-        model,
-        tuple(more | {field: code} for code in known),
-        tuple(more | {field: code} for code in unknown),
-    )
 
 
 ENVELOPE = {
@@ -84,10 +61,12 @@ ENVELOPE = {
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
         "clock_is_known": codes(model, "clock", ("STEADY", "AHEAD", "BEHIND")),
+        "because_is_known": codes(model, "because", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")),
     }.items()
 }
 CHECKS: dict[str, Case] = (
     ENVELOPE
+    | NEWER
     | {
         "user_email_in_lower_case": Case(User, ({"email": "ada@b.org"},), ({"email": "Ada@b.org"},)),
         "data_key_under_an_open_master_key": Case(
@@ -176,7 +155,7 @@ CHECKS: dict[str, Case] = (
         ),
         "journal_mood_0_to_10": scale(JournalEntry, "mood", 0, 10),
         "journal_share_is_known": codes(JournalEntry, "share", ("NONE", "ENTRY")),
-        "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE")),
+        "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED")),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
         "current_basis_is_known": codes(Current, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")),
         "session_route_is_known": codes(
@@ -209,6 +188,7 @@ CHECKS: dict[str, Case] = (
 ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     f"{model._meta.model_name}_change_once": (model, ("change",)) for model in KINDS
 } | {
+    "merged_edit_once": (MergedEdit, ("patient_id", "record_id", "fingerprint", "sent_revision")),
     "membership_once_at_a_time": (TeamMembership, ("team_id", "staff_member_id")),
     "patient_of_clinic": (Patient, ("clinic_id", "id")),
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),

@@ -18,7 +18,8 @@ from tracker.records import actions as records
 from tracker.records.models import TreatmentSession
 from tracker.reminders import actions as reminders
 from tracker.reminders.models import CheckIn
-from tracker.sync import intake
+from tracker.sync import intake, receipts
+from tracker.sync.work import Sent
 
 Say = Callable[[str], None]
 BATCH = 200
@@ -68,7 +69,7 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     with transaction.atomic():
         viewer = _enter(who.email, now)
         enrolled_on = Patient.objects.get(pk=viewer.own_patient_id).enrolled_on
-        if intake.has_receipt(viewer, _sent(who, simulate.WEEKS - 1)):
+        if receipts.has(viewer, _sent(who, simulate.WEEKS - 1)):
             return False
     _sessions(who, enrolled_on)
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
@@ -80,8 +81,8 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     return True
 
 
-def _sent(who: simulate.Simulated, week: int) -> intake.Sent:
-    return intake.Sent(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
+def _sent(who: simulate.Simulated, week: int) -> Sent:
+    return Sent(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
 
 
 @transaction.atomic

@@ -2,7 +2,8 @@
 The one registry of measures: every number on a patient's timeline has its name, unit and range here.
 
 Questionnaire scores and single answers come from the catalogue's files; the diary's own values stand below;
-``dose.<medication>`` is one measure per medication. Values are never rescaled between measures.
+``dose.<medication>`` is one measure per medication, ``side_effect.<effect>`` one per effect. Values are never
+rescaled between measures.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from tracker.instruments.rules import Bands
 from tracker.instruments.score_rules import Band, Change, Points, ScoreRule
 
 DOSE = "dose."
+EFFECT = "side_effect."
 
 
 class UnknownMeasureError(LookupError):
@@ -30,7 +32,8 @@ class Measure:
     ``form`` tells a questionnaire score from a daily value. ``percent_ok``: a percentage of change means
     something (the scale has a true zero). ``mcid`` and ``reliable_change`` are in points of the scale, None
     where none is established. For a score with a T-table, range, bands and ``mcid`` are those of the T-score.
-    ``cadence_days`` is how often a value is expected; None where none is.
+    ``cadence_days`` is how often a value is expected; None where none is. ``adds_up``: a day's value is the sum of
+    its values (doses, minutes of practice), not their mean.
     """
 
     code: str
@@ -49,6 +52,7 @@ class Measure:
     reliable_change: float | None = None
     cadence_days: int | None = 1
     instrument: str | None = None
+    adds_up: bool = False
 
     def band(self, value: float) -> str | None:
         """The name of the stretch that ``value`` lies in, if the measure has bands."""
@@ -99,7 +103,53 @@ def _diary() -> list[Measure]:
             False,
             cadence_days=None,
         ),
+        *(_told(*row) for row in _TOLD),
     ]
+
+
+# Told when it suits: code, label, unit, low, high, direction, family, step. The limits are the records' own.
+_TOLD: tuple[tuple[str, str, str, float, float, Direction, Family, float], ...] = (
+    ("practice.minutes", "Practice", "min", 0, 600, "higher_better", "wellbeing", 1),
+    ("practice.helpful", "Helpfulness of practice", "", 0, 10, "higher_better", "wellbeing", 1),
+    ("sleep.hours", "Hours slept", "h", 0, 24, "neutral", "sleep", 0.25),
+    ("sleep.latency_minutes", "Time to fall asleep", "min", 0, 1440, "higher_worse", "sleep", 1),
+    ("sleep.awakenings", "Awakenings", "", 0, 100, "higher_worse", "sleep", 1),
+    ("sleep.awake_minutes", "Time awake at night", "min", 0, 1440, "higher_worse", "sleep", 1),
+    ("sleep.quality", "Sleep quality in the sleep diary", "", 0, 10, "higher_better", "sleep", 1),
+    ("sleep.efficiency", "Sleep efficiency", "%", 0, 100, "higher_better", "sleep", 0.1),
+    ("vitals.systolic", "Systolic blood pressure", "mmHg", 40, 300, "neutral", "other", 1),
+    ("vitals.diastolic", "Diastolic blood pressure", "mmHg", 20, 200, "neutral", "other", 1),
+    ("vitals.heart_rate", "Heart rate", "/min", 20, 300, "neutral", "other", 1),
+    ("vitals.respiratory_rate", "Breaths", "/min", 3, 80, "neutral", "other", 1),
+    ("vitals.spo2", "Oxygen saturation", "%", 50, 100, "neutral", "other", 1),
+    ("vitals.temperature_c", "Temperature", "°C", 30, 45, "neutral", "other", 0.1),
+    ("vitals.weight_kg", "Weight", "kg", 20, 400, "neutral", "other", 0.01),
+)
+
+
+def _told(
+    code: str,
+    label: str,
+    unit: str,
+    low: float,
+    high: float,
+    direction: Direction,
+    family: Family,
+    step: float,
+) -> Measure:
+    return Measure(
+        code,
+        label,
+        unit,
+        low,
+        high,
+        direction,
+        family,
+        False,
+        step=step,
+        cadence_days=None,
+        adds_up=code == "practice.minutes",
+    )
 
 
 def _of_item(form: Form, item: Item) -> Measure:
@@ -189,7 +239,7 @@ def all() -> Mapping[str, Measure]:
 
 def get(code: str) -> Measure:
     """
-    Return the measure of this code; ``dose.<medication>`` is resolved by its prefix.
+    Return the measure of this code; ``dose.<medication>`` and ``side_effect.<effect>`` are resolved by their prefix.
 
     :raises UnknownMeasureError: if there is none.
     """
@@ -198,6 +248,8 @@ def get(code: str) -> Measure:
         return measure
     if code.startswith(DOSE) and len(code) > len(DOSE):
         return _dose(code)
+    if code.startswith(EFFECT):
+        return _effect(code)
     raise UnknownMeasureError(code)
 
 
@@ -215,4 +267,14 @@ def _dose(code: str) -> Measure:
         False,
         step=0.001,
         percent_ok=True,
+        adds_up=True,
     )
+
+
+@lru_cache(maxsize=256)
+def _effect(code: str) -> Measure:
+    """The severity of one side effect, in the words of the checklist's newest version."""
+    item = catalogue.latest("side-effects").item.get(code.removeprefix(EFFECT))
+    if item is None or item.text is None:
+        raise UnknownMeasureError(code)
+    return Measure(code, item.text["en"], "", 0, 3, "higher_worse", "other", False, cadence_days=None)

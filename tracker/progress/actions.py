@@ -14,6 +14,7 @@ from tracker.people.models import Clinic, Patient
 from tracker.progress import trends
 from tracker.progress.models import Progress, Summary
 from tracker.records.current import BELIEVED_BEFORE_ENROLMENT
+from tracker.records.kinds import KINDS
 
 log = logs.get(__name__)
 AT_ONCE = 100
@@ -41,13 +42,8 @@ SELECT local_on, kind, count(*), sum(late) FROM (
 {parts}
 ) AS entry GROUP BY local_on, kind ORDER BY local_on, kind
 """
-_TABLES = {
-    "pain": "records_painentry",
-    "daily": "records_dailylog",
-    "response": "records_response",
-    "medication_use": "records_medicationuse",
-    "journal": "records_journalentry",
-}
+# A plan is no entry: nothing has happened yet.
+_TABLES = {kind.name: kind.table for kind in KINDS.values() if not kind.merges}
 _ENTRIES_SQL = _ENTRIES.format(
     parts=" UNION ALL ".join(
         f"SELECT local_on, '{kind}' AS kind, late::int AS late FROM {table}"

@@ -7,7 +7,7 @@ missing day, never a zero, and nothing is carried forward. ``docs/summaries.md``
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -145,6 +145,8 @@ def _known(facts: Facts, through: date) -> list[str]:
 def _measure(facts: Facts, name: str, first: date, last: date) -> dict[str, Any]:
     measure = measures.get(name)
     values = facts.values[name]
+    if measure.adds_up:
+        values = [replace(value, mean=value.mean * value.n) for value in values]
     baseline = _form_baseline(facts, values) if measure.form else _daily_baseline(facts, values)
     now = _form_now(measure, values, last) if measure.form else _daily_now(values, first, last)
     # A baseline that is still to come, or is being made, is not compared with.

@@ -1,6 +1,6 @@
 """Writing records: in bulk, with their scores, observations and current values, in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,14 +19,17 @@ from tracker.records import categories, current, observing, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
 from tracker.records.models.base import Clock
+from tracker.records.models.responses import Status
 from tracker.records.shapes import Record
 
+# A response that was finished once and is changed later is called amended.
+FINISHED = frozenset({Status.COMPLETE, Status.AMENDED})
 AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=30)
 
 _ENVELOPE = (
     "clinic_id", "patient", "id", "revision", "recorded_at", "zone", "local_on", "received_at",
-    "device_id", "author", "change", "late", "clock", "fingerprint", "removed_at",
+    "device_id", "author", "change", "late", "clock", "because", "fingerprint", "removed_at",
 )  # fmt: skip
 _KEY = ("patient", "id")
 _OBSERVATION = (
@@ -67,14 +70,21 @@ class Accepted:
     fingerprint: bytes
     result: scoring.Result | None
     replaces: bool
+    amends: bool = False
 
     @property
     def status(self) -> str:
-        """The status of a response: what its answers say, whatever the client believes."""
+        """
+        The status of a response: what its answers say, whatever the client believes.
+
+        ``amends`` says that it was complete before.
+        """
         assert self.result is not None
         if self.record.data is not None and self.record.data.status == "draft":  # type: ignore[union-attr]
-            return "DRAFT"
-        return "COMPLETE" if self.result.status == "complete" else "INCOMPLETE"
+            return Status.DRAFT
+        if self.result.status != "complete":
+            return Status.INCOMPLETE
+        return Status.AMENDED if self.amends else Status.COMPLETE
 
 
 def score(data: Any) -> scoring.Result:
@@ -85,6 +95,11 @@ def score(data: Any) -> scoring.Result:
     """
     form = catalogue.get(data.instrument, data.version)
     return scoring.score(form, data.answers, data.reported_total)
+
+
+def score_effects(items: Mapping[str, int]) -> scoring.Result:
+    """Score the side-effect checklist as far as it was tapped, by its newest version."""
+    return scoring.score(catalogue.latest("side-effects"), items)
 
 
 def clock_of(recorded_at: datetime, received_at: datetime) -> str:
@@ -129,11 +144,12 @@ def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
     bulk.change(
         kind.model,
         _KEY,
-        ("revision", "change", "fingerprint", "received_at", "removed_at"),
+        ("revision", "change", "fingerprint", "received_at", "removed_at", "because", "author", "device_id"),
         [
             (
                 source.patient_id, item.record.id, item.record.revision, item.change,
-                item.fingerprint, source.received_at, source.received_at,
+                item.fingerprint, source.received_at, source.received_at, _because(item.record),
+                source.author_id, source.device_id,
             )
             for item in items
         ],
@@ -160,10 +176,15 @@ def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
         item.change,
         days.local_day(source.received_at, record.zone) > local_on,
         clock_of(record.recorded_at, source.received_at),
+        _because(record),
         item.fingerprint,
         None,
         *data,
     )
+
+
+def _because(record: Record) -> str | None:
+    return record.because and record.because.upper()
 
 
 def stored_row(source: Source, item: Accepted) -> tuple[Kind, Recorded]:

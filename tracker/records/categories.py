@@ -17,6 +17,11 @@ OF_KIND = {
     "daily": Category.MOOD,
     "medication_use": Category.MEDICATION,
     "journal": Category.JOURNAL,
+    "practice": Category.MOOD,
+    "sleep": Category.MOOD,
+    "side_effects": Category.MEDICATION,
+    "vitals": Category.TREATMENT,
+    "plan": Category.MOOD,
 }
 OF_INSTRUMENT = {
     "body-map": Category.PAIN,
@@ -52,6 +57,10 @@ OF_PREFIX = {
     "daily": Category.MOOD,
     "journal": Category.JOURNAL,
     "dose": Category.MEDICATION,
+    "practice": Category.MOOD,
+    "sleep": Category.MOOD,
+    "side_effect": Category.MEDICATION,
+    "vitals": Category.TREATMENT,
 }
 _OF_FAMILY = {"pain": Category.PAIN, "medication": Category.MEDICATION}
 

@@ -35,8 +35,8 @@ SELECT %(clinic)s, %(patient)s, wanted.measure, wanted.category, baseline.value,
     baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
     last.value, last.at, last.local_on, week.mean, week.n
-FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(categories)s::text[])
-    AS wanted (measure, is_form, category)
+FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(categories)s::text[])
+    AS wanted (measure, is_form, adds_up, category)
 CROSS JOIN anchor
 CROSS JOIN believed
 CROSS JOIN LATERAL (
@@ -84,9 +84,7 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
 """
 
 # A day's dose is the sum of its doses; a day's pain is the mean of its entries.
-_REFRESH = _REFRESH.replace(
-    "{of_day}", "CASE WHEN wanted.measure LIKE 'dose.%%' THEN sum(o.value) ELSE avg(o.value) END"
-)
+_REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.adds_up THEN sum(o.value) ELSE avg(o.value) END")
 
 _FORGET = """
 DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
@@ -107,12 +105,14 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     names = sorted(touched)
     if not names:
         return
+    told = [measures.get(name) for name in names]
     values: dict[str, Any] = {
         "clinic": clinic_id,
         "patient": patient_id,
         "before": BELIEVED_BEFORE_ENROLMENT.days,
         "measures": names,
-        "forms": [measures.get(name).form for name in names],
+        "forms": [measure.form for measure in told],
+        "sums": [measure.adds_up for measure in told],
         "categories": [categories.of_measure(name) for name in names],
     }
     with connection.cursor() as cursor:

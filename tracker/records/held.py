@@ -1,6 +1,7 @@
 """What is held of a patient's records: by id, by change number, as the wire shows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,20 +9,34 @@ from django.db import connection
 
 from tracker.people import keys
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import FormerVersion, JournalEntry, JournalText, Recorded, Timeline
+from tracker.records.models import FormerVersion, JournalEntry, JournalText, Recorded
 from tracker.records.models.diary import Share
 
 _HELD = " UNION ALL ".join(
-    f"SELECT '{kind.name}', id, revision, fingerprint FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
+    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.name == 'response' else 'NULL'}"
+    f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
 
 
-def heads(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, tuple[str, int, bytes]]:
-    """Return id -> (kind, revision, fingerprint) of what is held, in one statement for all kinds."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is held under an id: its kind, its newest revision and what tells its content; a response's status."""
+
+    kind: str
+    revision: int
+    fingerprint: bytes
+    status: str | None
+
+
+def heads(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Head]:
+    """Return what is held under ``ids``, in one statement for all kinds."""
     with connection.cursor() as cursor:
         cursor.execute(_HELD, [patient_id, list(ids)] * len(KINDS))
-        return {row[1]: (row[0], row[2], bytes(row[3])) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {
+        record_id: Head(kind, revision, bytes(key), status) for kind, record_id, revision, key, status in rows
+    }
 
 
 def former_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[int, bytes]]:
@@ -31,6 +46,20 @@ def former_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dic
     for record_id, revision, fingerprint in rows.values_list("record_id", "revision", "fingerprint"):
         found.setdefault(record_id, {})[revision] = bytes(fingerprint or b"")
     return found
+
+
+def former(patient_id: UUID, record_id: UUID) -> list[tuple[FormerVersion, Recorded]]:
+    """Return the versions that were replaced, the newest first: the note of it, and the row as it was."""
+    notes = FormerVersion.objects.filter(patient_id=patient_id, record_id=record_id).order_by(
+        "-revision", "-id"
+    )
+    return [(note, _row_of(note)) for note in notes]
+
+
+def _row_of(note: FormerVersion) -> Recorded:
+    model = KINDS[note.kind].model
+    fields = [field for field in model._meta.concrete_fields if field.column in note.row]
+    return model(**{field.attname: field.to_python(note.row[field.column]) for field in fields})
 
 
 def _texts(patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, int], str]:
@@ -56,7 +85,9 @@ def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str
         "clock": row.clock.lower(),
         "change": row.change,
         "removed": row.removed_at is not None,
-    } | ({} if data is None else {"data": data})
+        **({} if row.because is None else {"because": row.because.lower()}),
+        **({} if data is None else {"data": data}),
+    }
 
 
 def _is_private(kind: Kind, row: Recorded) -> bool:
@@ -97,17 +128,56 @@ def by_ids(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[K
     ]
 
 
-def since(patient_id: UUID, change: int, limit: int) -> list[tuple[Kind, Recorded]]:
-    """
-    Return up to ``limit`` records changed after ``change``, in the order of their changes.
+# Change numbers commit in order and one statement sees one moment: nothing it lists can have a gap before it.
+_CHANGED = "SELECT kind, id, change, bytes FROM ({}) AS changed ORDER BY change LIMIT %(limit)s"
+_CHANGED_OF = """
+(SELECT '{kind}' AS kind, id, change, {bytes} AS bytes FROM {table} AS record
+ WHERE patient_id = %(patient)s AND change > %(change)s ORDER BY change LIMIT %(limit)s)
+"""
+_LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND change > %(change)s"
+_FREE_BYTES = {
+    "response": "octet_length(answers::text)",
+    "journal": """
+coalesce((SELECT octet_length(text.sealed) FROM records_journaltext AS text
+          WHERE text.patient_id = record.patient_id AND text.entry_id = record.id
+            AND text.revision = record.revision), 0)
+""",
+}
 
-    The kinds are read one after the other, each as of its own moment. The head is read first, and nothing beyond
-    it is handed out: what commits in between waits for the next page, so no cursor goes past it.
-    """
-    head = Timeline.objects.filter(patient_id=patient_id).values_list("head", flat=True).first() or 0
-    found: list[tuple[Kind, Recorded]] = []
-    for kind in KINDS.values():
-        rows = kind.model._default_manager.filter(patient_id=patient_id, change__gt=change, change__lte=head)
-        found += [(kind, row) for row in rows.order_by("change")[:limit]]
-    found.sort(key=lambda pair: pair[1].change)
-    return found[:limit]
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A record that changed: its place in the order of changes, and about how many bytes of text and answers it has."""
+
+    kind: str
+    id: UUID
+    change: int
+    bytes: int
+
+
+def since(patient_id: UUID, change: int, limit: int, kinds: Collection[str]) -> list[Changed]:
+    """Return up to ``limit`` records of ``kinds`` changed after ``change``, in the order of their changes."""
+    branches = [
+        _CHANGED_OF.format(kind=kind.name, table=kind.table, bytes=_FREE_BYTES.get(kind.name, "0"))
+        for kind in KINDS.values()
+        if kind.name in kinds
+    ]
+    if not branches:
+        return []
+    values: dict[str, Any] = {"patient": patient_id, "change": change, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGED.format(" UNION ALL ".join(branches)), values)
+        return [Changed(*row) for row in cursor.fetchall()]
+
+
+def count_since(patient_id: UUID, change: int, kinds: Collection[str]) -> int:
+    """Return how many records of ``kinds`` changed after ``change``."""
+    branches = [_LEFT_OF.format(table=kind.table) for kind in KINDS.values() if kind.name in kinds]
+    if not branches:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT sum(n) FROM ({' UNION ALL '.join(branches)}) AS counted",
+            {"patient": patient_id, "change": change},
+        )
+        return int(cursor.fetchone()[0])

@@ -6,19 +6,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracker.records import categories
-from tracker.records.models import DailyLog, JournalEntry, MedicationUse, PainEntry, Recorded, Response
-from tracker.records.models.diary import DAILY_ITEMS
+from tracker.records.models import (
+    DailyLog,
+    JournalEntry,
+    MedicationUse,
+    PainEntry,
+    Plan,
+    PracticeEntry,
+    Recorded,
+    Response,
+    SideEffects,
+    SleepEntry,
+    Vitals,
+)
+from tracker.records.models.body import VITALS
+from tracker.records.models.diary import DAILY_ITEMS, SLEEP_ITEMS
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of record: its wire name, its table, its data's columns."""
+    """
+    A kind of record: its wire name, its table, its data's columns.
+
+    Most are facts: what was written without knowing of ours is a conflict. One that ``merges`` is a wish in the
+    making, and two edits of different fields both stand.
+    """
 
     name: str
     model: type[Recorded]
     columns: tuple[str, ...]
     to_row: Callable[[Any], tuple[Any, ...]]
     to_data: Callable[[Any], dict[str, Any]]
+    merges: bool = False
 
     @property
     def table(self) -> str:
@@ -51,6 +70,62 @@ def _present(data: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, sort_keys=True)
+
+
+def _loaded(value: Any) -> Any:
+    """A JSON column as read from the database, or as it was about to be written."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _pain_row(data: Any) -> tuple[Any, ...]:
+    regions = None if data.regions is None else {each.sided: each.intensity for each in data.regions}
+    qualities = None if data.qualities is None else sorted(data.qualities)
+    return (
+        data.intensity, data.worst, data.least, data.interference,
+        _json(regions), _json(qualities), data.trigger, data.relief,
+    )  # fmt: skip
+
+
+def _pain_data(row: PainEntry) -> dict[str, Any]:
+    regions = _loaded(row.regions)
+    if regions is not None:
+        regions = [_region(sided, intensity) for sided, intensity in sorted(regions.items())]
+    data = {name: getattr(row, name) for name in _PAIN}
+    return _present(data | {"regions": regions, "qualities": _loaded(row.qualities)})
+
+
+def _region(sided: str, intensity: int | None) -> dict[str, Any]:
+    code, _, side = sided.partition(".")
+    return _present({"code": code, "side": side, "intensity": intensity})
+
+
+def _sleep_data(row: SleepEntry) -> dict[str, Any]:
+    data = {name: getattr(row, name) for name in SLEEP_ITEMS}
+    return _present(data | {"hours": _number(row.hours)})
+
+
+def _vitals_data(row: Vitals) -> dict[str, Any]:
+    data = {name: getattr(row, name) for name in (*VITALS, "self_measured")}
+    exact = {"temperature_c": _number(row.temperature_c), "weight_kg": _number(row.weight_kg)}
+    return _present(data | exact)
+
+
+def _effects_row(data: Any) -> tuple[Any, ...]:
+    return _json(data.items), _json(data.lasted_minutes)
+
+
+def _effects_data(row: SideEffects) -> dict[str, Any]:
+    return _present({"items": _loaded(row.items), "lasted_minutes": _loaded(row.lasted_minutes)})
+
+
+def _plan_data(row: Plan) -> dict[str, Any]:
+    remind_at = None if row.remind_at is None else row.remind_at.strftime("%H:%M")
+    data = {name: getattr(row, name) for name in _PLAN}
+    return _present(data | {"remind_at": remind_at})
+
+
 def _daily_data(row: DailyLog) -> dict[str, Any]:
     data = {name: getattr(row, name) for name in DAILY_ITEMS}
     return _present(data | {"sleep_hours": _number(row.sleep_hours)})
@@ -67,12 +142,11 @@ def _response_row(data: Any) -> tuple[Any, ...]:
 
 
 def _response_data(row: Response) -> dict[str, Any]:
-    answers = json.loads(row.answers) if isinstance(row.answers, str) else row.answers
     return _present(
         {
             "instrument": row.instrument,
             "version": row.version,
-            "answers": answers,
+            "answers": _loaded(row.answers),
             "status": row.status.lower(),
             "started_at": row.started_at,
             "finished_at": row.finished_at,
@@ -101,7 +175,12 @@ def _journal_data(row: JournalEntry) -> dict[str, Any]:
     return _present({"mood": row.mood, "share": row.share.lower()})
 
 
-_PAIN = ("intensity", "worst", "least", "interference")
+_PAIN = ("intensity", "worst", "least", "interference", "trigger", "relief")
+_PAIN_COLUMNS = (
+    "intensity", "worst", "least", "interference", "regions", "qualities", "trigger", "relief",
+)  # fmt: skip
+_PRACTICE = ("practice", "minutes", "helpful")
+_PLAN = ("practice", "per_week", "minutes", "remind_at", "paused")
 _RESPONSE = (
     "instrument", "version", "status", "answers", "started_at", "finished_at", "reported_total", "category",
 )  # fmt: skip
@@ -109,7 +188,7 @@ _RESPONSE = (
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("pain", PainEntry, _PAIN, *_plain(*_PAIN)),
+        Kind("pain", PainEntry, _PAIN_COLUMNS, _pain_row, _pain_data),
         Kind("daily", DailyLog, DAILY_ITEMS, _plain(*DAILY_ITEMS)[0], _daily_data),
         Kind("response", Response, _RESPONSE, _response_row, _response_data),
         Kind(
@@ -126,5 +205,10 @@ KINDS: dict[str, Kind] = {
             lambda data: (data.mood, data.share.upper()),
             _journal_data,
         ),
+        Kind("practice", PracticeEntry, _PRACTICE, *_plain(*_PRACTICE)),
+        Kind("sleep", SleepEntry, SLEEP_ITEMS, _plain(*SLEEP_ITEMS)[0], _sleep_data),
+        Kind("side_effects", SideEffects, ("items", "lasted_minutes"), _effects_row, _effects_data),
+        Kind("vitals", Vitals, (*VITALS, "self_measured"), _plain(*VITALS, "self_measured")[0], _vitals_data),
+        Kind("plan", Plan, _PLAN, _plain(*_PLAN)[0], _plan_data, merges=True),
     )
 }

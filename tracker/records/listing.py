@@ -5,10 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
+from django.db.models import CharField, QuerySet, Value
 
+from tracker.instruments import measures
 from tracker.lib import days
+from tracker.records import held
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import Recorded
+from tracker.records.models import Observation, Recorded
 from tracker.records.models.diary import Share
 
 _SALT = "interlude.records.page"
@@ -27,6 +30,14 @@ def _day(name: str, text: str | None) -> date | None:
         return None if text is None else days.read(text)
     except ValueError:
         raise BadFilterError(name) from None
+
+
+def _is_measure(code: str) -> bool:
+    try:
+        measures.get(code)
+    except measures.UnknownMeasureError:
+        return False
+    return True
 
 
 def _after(patient_id: UUID, cursor: str | None) -> int | None:
@@ -48,6 +59,7 @@ def newest(
     kind: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    measure: str | None = None,
     cursor: str | None = None,
     own: bool = True,
 ) -> tuple[list[tuple[Kind, Recorded]], str | None]:
@@ -60,19 +72,31 @@ def newest(
     """
     if kind is not None and kind not in KINDS:
         raise BadFilterError("kind")
+    if measure is not None and not _is_measure(measure):
+        raise BadFilterError("measure")
     first, last, before = _day("since", since), _day("until", until), _after(patient_id, cursor)
     filters: dict[str, Any] = {"patient_id": patient_id, "removed_at__isnull": True}
     filters |= {"local_on__gte": first} if first else {}
     filters |= {"local_on__lte": last} if last else {}
     filters |= {"change__lt": before} if before is not None else {}
-    found: list[tuple[Kind, Recorded]] = []
-    for each in KINDS.values():
-        if kind in (None, each.name):
-            hidden = {} if own or each.name != "journal" else {"share": Share.ENTRY}
-            rows = each.model._default_manager.filter(**filters, **hidden).order_by("-change")[: limit + 1]
-            found += [(each, row) for row in rows]
-    found.sort(key=lambda pair: -pair[1].change)
-    following = None
-    if len(found) > limit:
-        following = signing.dumps([str(patient_id), found[limit - 1][1].change], salt=_SALT)
-    return found[:limit], following
+    if measure is not None:
+        telling = Observation.objects.filter(patient_id=patient_id, measure=measure)
+        filters |= {"id__in": telling.values("source_id")}
+    kinds = [each for each in KINDS.values() if kind in (None, each.name)]
+    branches = [_listed(each, filters, own=own)[: limit + 1] for each in kinds]
+    union = branches[0].union(*branches[1:], all=True) if branches[1:] else branches[0]
+    listed = list(union.order_by("-change")[: limit + 1]) if branches[1:] else list(union)
+    page = listed[:limit]
+    rows = held.by_ids(patient_id, [(name, record_id) for name, record_id, _ in page])
+    place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
+    rows.sort(key=lambda pair: place[pair[1].id])
+    following = signing.dumps([str(patient_id), page[-1][2]], salt=_SALT) if len(listed) > limit else None
+    return rows, following
+
+
+def _listed(kind: Kind, filters: dict[str, Any], *, own: bool) -> QuerySet[Any, Any]:
+    hidden = {} if own or kind.name != "journal" else {"share": Share.ENTRY}
+    rows: QuerySet[Any, Any] = kind.model._default_manager.filter(**filters, **hidden)
+    named = rows.annotate(kind=Value(kind.name, CharField())).values_list("kind", "id", "change")
+    listed: QuerySet[Any, Any] = named.order_by("-change")
+    return listed

@@ -8,7 +8,7 @@ second run finds nothing. Old scores stay. Alerts are not raised again: they spe
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,12 +19,10 @@ from tracker.audit import actions as audit
 from tracker.instruments import catalogue, scoring
 from tracker.lib import walls
 from tracker.people.models import Clinic
-from tracker.records import actions
+from tracker.records import actions, rederiving
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation, Response, Score
 from tracker.records.models.responses import Status
-from tracker.records.shapes import Response as Answers
-from tracker.records.shapes import ResponseRecord
 
 NONE = "none"
 _Numbers = Mapping[str, tuple[float, str]]
@@ -247,24 +245,9 @@ def _differs_unversioned(held: Iterable[Score], result: scoring.Result) -> bool:
 def _compared(
     row: Response, result: scoring.Result, held: Sequence[Score], present: str, numbers: _Numbers
 ) -> Pending:
-    accepted = _accepted(row, result)
+    accepted = replace(rederiving.accepted(KINDS["response"], row), result=result)
     there = {score.measure for score in held if score.scoring_version == present}
     missing = [made for made in result.scores if made.value is not None and made.name not in there]
     wanted = {measure: (value, band) for measure, value, band in actions.numbers_of(accepted)}
     former = held[-1].scoring_version if held else NONE
     return Pending(row, accepted, former, present, tuple(missing), numbers, wanted)
-
-
-def _accepted(row: Response, result: scoring.Result) -> actions.Accepted:
-    """A stored response as the intake had it, so that one way alone makes numbers of answers."""
-    data = Answers.model_construct(**KINDS["response"].to_data(row))
-    record = ResponseRecord.model_construct(
-        kind="response",
-        id=row.id,
-        revision=row.revision,
-        recorded_at=row.recorded_at,
-        zone=row.zone,
-        removed=False,
-        data=data,
-    )
-    return actions.Accepted(record, row.change, bytes(row.fingerprint), result, replaces=True)

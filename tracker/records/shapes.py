@@ -6,7 +6,8 @@ are those of the models' constraints; here a person gets a kind message, there t
 """
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -22,9 +23,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tracker.lib import days
+from tracker.records import anatomy, words
 
 _RFC3339 = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_HH_MM = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
+_MOST_REGIONS = len(anatomy.SIDED)
 JOURNAL_BYTES = 64 * 1024
 
 
@@ -82,6 +86,31 @@ def _fits(value: str) -> str:
     return value
 
 
+def _hundredths(value: float) -> float:
+    if round(value, 2) != value:
+        raise PydanticCustomError("too_precise", "must have at most two decimals")
+    return value
+
+
+def _tenths(value: float) -> float:
+    if round(value, 1) != value:
+        raise PydanticCustomError("too_precise", "must have at most one decimal")
+    return value
+
+
+def _time_of_day(value: Any) -> time:
+    if isinstance(value, time):
+        return value
+    if isinstance(value, str) and _HH_MM.match(value):
+        return time.fromisoformat(value)
+    raise PydanticCustomError("not_a_time", "must be a local time, HH:MM")
+
+
+def _known(codes: Sequence[str]) -> Any:
+    """One of ``codes``. The schema names them all."""
+    return Literal[tuple(codes)]
+
+
 Instant = Annotated[datetime, BeforeValidator(as_instant)]
 Id = Annotated[UUID, BeforeValidator(_uuid)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
@@ -97,6 +126,28 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Region(Shape):
+    """
+    Where it hurts. ``side`` is the patient's own side and is always said; ``mid`` for what has no sides.
+
+    ``intensity`` is 0 (none) to 10 (worst imaginable), or left out where the region is only marked.
+    """
+
+    code: _known(dict.fromkeys(sided.partition(".")[0] for sided in anatomy.SIDED))  # type: ignore[valid-type]
+    side: Literal["left", "right", "mid"]
+    intensity: Scale | None = None
+
+    @model_validator(mode="after")
+    def _has_this_side(self) -> "Region":
+        if self.sided not in anatomy.SIDED:
+            raise PydanticCustomError("no_such_side", "this region has no such side")
+        return self
+
+    @property
+    def sided(self) -> str:
+        return f"{self.code}.{self.side}"
+
+
 class Pain(Shape):
     """Pain now, 0 (none) to 10 (worst imaginable); the rest is optional."""
 
@@ -104,6 +155,20 @@ class Pain(Shape):
     worst: Scale | None = None
     least: Scale | None = None
     interference: Scale | None = None
+    regions: Annotated[list[Region], Field(min_length=1, max_length=_MOST_REGIONS)] | None = None
+    qualities: (
+        Annotated[list[_known(words.QUALITIES)], Field(min_length=1, max_length=len(words.QUALITIES))]  # type: ignore[valid-type]
+        | None
+    ) = None
+    trigger: _known(words.TRIGGERS) | None = None  # type: ignore[valid-type]
+    relief: _known(words.RELIEFS) | None = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> "Pain":
+        marked = [region.sided for region in self.regions or ()]
+        if len(set(marked)) < len(marked) or len(set(self.qualities or ())) < len(self.qualities or ()):
+            raise PydanticCustomError("said_twice", "a region and a quality are named once")
+        return self
 
     @model_validator(mode="after")
     def _least_up_to_worst(self) -> "Pain":
@@ -169,12 +234,100 @@ class Journal(Shape):
     share: Literal["none", "entry"] = "none"
 
 
+class Practice(Shape):
+    """Something done for oneself: minutes 0 to 600, helpful 0 (not at all) to 10 (very)."""
+
+    practice: _known(words.PRACTICES)  # type: ignore[valid-type]
+    minutes: Annotated[int, Field(ge=0, le=600)] | None = None
+    helpful: Scale | None = None
+
+
+class Sleep(Shape):
+    """
+    A night, any part of it: instants of lights out and of getting up, hours slept, minutes until asleep,
+    awakenings and the minutes they took, quality 0 (very poor) to 10 (very good).
+    """
+
+    bed_at: Instant | None = None
+    up_at: Instant | None = None
+    hours: Annotated[float, Field(ge=0, le=24), AfterValidator(_quarter_hours)] | None = None
+    latency_minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
+    awakenings: Annotated[int, Field(ge=0, le=100)] | None = None
+    awake_minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
+    quality: Scale | None = None
+
+    @model_validator(mode="after")
+    def _is_a_night(self) -> "Sleep":
+        if all(value is None for value in self.__dict__.values()):
+            raise PydanticCustomError("nothing_answered", "must hold at least one answer")
+        if self.bed_at and self.up_at and not timedelta(0) < self.up_at - self.bed_at <= timedelta(hours=24):
+            raise PydanticCustomError("not_a_night", "getting up must be within 24 hours after lights out")
+        return self
+
+
+_Effect = _known(words.EFFECTS)
+
+
+class SideEffects(Shape):
+    """Severity by effect: 0 none, 1 mild, 2 moderate, 3 severe. What is left out was not asked."""
+
+    items: Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=3)]], Field(min_length=1)]  # type: ignore[valid-type]
+    lasted_minutes: (
+        Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=43_200)]], Field(min_length=1)] | None  # type: ignore[valid-type]
+    ) = None
+
+    @model_validator(mode="after")
+    def _lasted_what_was_there(self) -> "SideEffects":
+        if set(self.lasted_minutes or ()) - set(self.items):
+            raise PydanticCustomError("lasted_without_effect", "only an effect that is named can have lasted")
+        return self
+
+
+class Vitals(Shape):
+    """
+    Vital signs: blood pressure in mmHg, heart rate and breaths per minute, oxygen saturation in percent,
+    temperature in degrees Celsius, weight in kg. ``self_measured`` is true unless staff took them.
+    """
+
+    systolic: Annotated[int, Field(ge=40, le=300)] | None = None
+    diastolic: Annotated[int, Field(ge=20, le=200)] | None = None
+    heart_rate: Annotated[int, Field(ge=20, le=300)] | None = None
+    respiratory_rate: Annotated[int, Field(ge=3, le=80)] | None = None
+    spo2: Annotated[int, Field(ge=50, le=100)] | None = None
+    temperature_c: Annotated[float, Field(ge=30, le=45), AfterValidator(_tenths)] | None = None
+    weight_kg: Annotated[float, Field(ge=20, le=400), AfterValidator(_hundredths)] | None = None
+    self_measured: bool = True
+
+    @model_validator(mode="after")
+    def _can_be(self) -> "Vitals":
+        if all(value is None for name, value in self.__dict__.items() if name != "self_measured"):
+            raise PydanticCustomError("nothing_answered", "must hold at least one value")
+        if (self.systolic is None) != (self.diastolic is None):
+            raise PydanticCustomError("half_a_pressure", "a blood pressure has both values")
+        if self.systolic is not None and self.diastolic is not None and self.systolic <= self.diastolic:
+            raise PydanticCustomError("pressure_upside_down", "systolic must be above diastolic")
+        return self
+
+
+class Plan(Shape):
+    """A practice one means to do: times a week (1-70), minutes (1-600), local time to be reminded at (HH:MM)."""
+
+    practice: _known(words.PRACTICES)  # type: ignore[valid-type]
+    per_week: Annotated[int, Field(ge=1, le=70)] | None = None
+    minutes: Annotated[int, Field(ge=1, le=600)] | None = None
+    remind_at: Annotated[time, BeforeValidator(_time_of_day)] | None = None
+    paused: bool = False
+
+
 class _Envelope(Shape):
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
     recorded_at: Instant
     zone: Zone
     removed: bool = False
+    because: (
+        Literal["typo", "remembered", "added", "wrong_day", "twice", "not_mine", "asked", "other"] | None
+    ) = None
 
     @model_validator(mode="after")
     def _has_data_unless_removed(self) -> "_Envelope":
@@ -208,5 +361,41 @@ class JournalRecord(_Envelope):
     data: Journal | None = None
 
 
-Record = PainRecord | DailyRecord | ResponseRecord | MedicationUseRecord | JournalRecord
+class PracticeRecord(_Envelope):
+    kind: Literal["practice"]
+    data: Practice | None = None
+
+
+class SleepRecord(_Envelope):
+    kind: Literal["sleep"]
+    data: Sleep | None = None
+
+
+class SideEffectsRecord(_Envelope):
+    kind: Literal["side_effects"]
+    data: SideEffects | None = None
+
+
+class VitalsRecord(_Envelope):
+    kind: Literal["vitals"]
+    data: Vitals | None = None
+
+
+class PlanRecord(_Envelope):
+    kind: Literal["plan"]
+    data: Plan | None = None
+
+
+Record = (
+    PainRecord
+    | DailyRecord
+    | ResponseRecord
+    | MedicationUseRecord
+    | JournalRecord
+    | PracticeRecord
+    | SleepRecord
+    | SideEffectsRecord
+    | VitalsRecord
+    | PlanRecord
+)
 RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])

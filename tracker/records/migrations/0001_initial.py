@@ -1,4 +1,6 @@
+import datetime
 import django.db.models.deletion
+import django.db.models.expressions
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -8,11 +10,19 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("people", "0001_initial"),
+        ("people", "0002_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="Epoch",
+            fields=[
+                ("number", models.AutoField(primary_key=True, serialize=False)),
+                ("began_at", models.DateTimeField()),
+                ("why", models.CharField(max_length=200)),
+            ],
+        ),
         migrations.CreateModel(
             name="JournalText",
             fields=[
@@ -74,6 +84,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("head", models.BigIntegerField(default=0)),
+                ("stored_bytes", models.BigIntegerField(default=0)),
                 (
                     "patient",
                     models.ForeignKey(
@@ -179,6 +190,23 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("pain_avg", models.SmallIntegerField(null=True)),
@@ -219,6 +247,26 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
                         name="dailylog_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="dailylog_because_is_known",
                     ),
                     models.UniqueConstraint(fields=("patient", "change"), name="dailylog_change_once"),
                     models.CheckConstraint(
@@ -362,6 +410,23 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("mood", models.SmallIntegerField(null=True)),
@@ -403,6 +468,26 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
                         name="journalentry_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="journalentry_because_is_known",
                     ),
                     models.UniqueConstraint(fields=("patient", "change"), name="journalentry_change_once"),
                     models.CheckConstraint(
@@ -448,6 +533,23 @@ class Migration(migrations.Migration):
                         ],
                         default="STEADY",
                         max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
                     ),
                 ),
                 ("fingerprint", models.BinaryField(max_length=32)),
@@ -522,6 +624,26 @@ class Migration(migrations.Migration):
                         condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
                         name="medicationuse_clock_is_known",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="medicationuse_because_is_known",
+                    ),
                     models.UniqueConstraint(fields=("patient", "change"), name="medicationuse_change_once"),
                     models.CheckConstraint(
                         condition=models.Q(("outcome__in", ["TAKEN", "SKIPPED", "PRN"])),
@@ -574,6 +696,37 @@ class Migration(migrations.Migration):
                         condition=models.Q(("medication__regex", "^[a-z0-9][a-z0-9-]{0,63}$")),
                         name="medication_is_a_code",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="MergedEdit",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("record_id", models.UUIDField()),
+                ("sent_revision", models.PositiveIntegerField()),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("merged_revision", models.PositiveIntegerField()),
+                ("lost", models.JSONField()),
+                ("merged_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("patient", "record_id", "fingerprint", "sent_revision"),
+                        name="merged_edit_once",
+                    )
                 ],
             },
         ),
@@ -661,12 +814,33 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("intensity", models.SmallIntegerField()),
                 ("worst", models.SmallIntegerField(null=True)),
                 ("least", models.SmallIntegerField(null=True)),
                 ("interference", models.SmallIntegerField(null=True)),
+                ("regions", models.JSONField(null=True)),
+                ("qualities", models.JSONField(null=True)),
+                ("trigger", models.CharField(max_length=24, null=True)),
+                ("relief", models.CharField(max_length=24, null=True)),
                 (
                     "author",
                     models.ForeignKey(
@@ -697,6 +871,26 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
                         name="painentry_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="painentry_because_is_known",
                     ),
                     models.UniqueConstraint(fields=("patient", "change"), name="painentry_change_once"),
                     models.CheckConstraint(
@@ -740,6 +934,376 @@ class Migration(migrations.Migration):
                         ),
                         name="pain_least_up_to_worst",
                     ),
+                    models.CheckConstraint(
+                        condition=django.db.models.expressions.RawSQL(
+                            "regions IS NULL OR (jsonb_typeof(regions) = 'object' AND regions <> '{}'::jsonb AND regions - ARRAY['head.left', 'head.right', 'face.left', 'face.right', 'jaw.left', 'jaw.right', 'chest.left', 'chest.right', 'upper_back.left', 'upper_back.right', 'lower_back.left', 'lower_back.right', 'buttock.left', 'buttock.right', 'shoulder.left', 'shoulder.right', 'upper_arm.left', 'upper_arm.right', 'elbow.left', 'elbow.right', 'forearm.left', 'forearm.right', 'wrist.left', 'wrist.right', 'hand.left', 'hand.right', 'hip.left', 'hip.right', 'thigh.left', 'thigh.right', 'knee.left', 'knee.right', 'lower_leg.left', 'lower_leg.right', 'ankle.left', 'ankle.right', 'foot.left', 'foot.right', 'neck.mid', 'abdomen.mid', 'pelvis_groin.mid', 'genital_perineal.mid', 'all_over.mid'] = '{}'::jsonb AND NOT jsonb_path_exists(regions, '$.* ? (@ != null && (@.type() != \"number\" || @ < 0 || @ > 10 || @.floor() != @))'))",
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="pain_regions_are_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=django.db.models.expressions.RawSQL(
+                            'qualities IS NULL OR (jsonb_typeof(qualities) = \'array\' AND qualities <> \'[]\'::jsonb AND qualities <@ \'["aching", "burning", "cold", "cramping", "electric", "heavy", "itching", "numb", "pressing", "sharp", "shooting", "stabbing", "tender", "throbbing", "tingling", "other"]\'::jsonb)',
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="pain_qualities_are_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("trigger__isnull", True),
+                            (
+                                "trigger__in",
+                                [
+                                    "eating",
+                                    "lifting",
+                                    "lying",
+                                    "movement",
+                                    "nothing_known",
+                                    "sitting",
+                                    "standing",
+                                    "stress",
+                                    "poor_sleep",
+                                    "touch",
+                                    "weather",
+                                    "menstruation",
+                                    "other",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="pain_trigger_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("relief__isnull", True),
+                            (
+                                "relief__in",
+                                [
+                                    "breathing",
+                                    "cold",
+                                    "company",
+                                    "distraction",
+                                    "heat",
+                                    "massage",
+                                    "medication",
+                                    "movement",
+                                    "nothing",
+                                    "rest",
+                                    "other",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="pain_relief_is_known",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Plan",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("practice", models.CharField(max_length=40)),
+                ("per_week", models.SmallIntegerField(null=True)),
+                ("minutes", models.SmallIntegerField(null=True)),
+                ("remind_at", models.TimeField(null=True)),
+                ("paused", models.BooleanField(default=False)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="plan_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="plan_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="plan_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="plan_because_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="plan_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("practice__isnull", True),
+                            (
+                                "practice__in",
+                                [
+                                    "mindfulness_meditation",
+                                    "breathing_exercise",
+                                    "gentle_movement_or_yoga",
+                                    "physical_therapy_exercises",
+                                    "walking_or_aerobic",
+                                    "strength",
+                                    "stretching",
+                                    "journaling",
+                                    "therapy_or_integration_session",
+                                    "support_group",
+                                    "time_in_nature",
+                                    "creative_activity",
+                                    "sleep_routine",
+                                    "pacing_plan",
+                                    "social_contact",
+                                    "other",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="plan_practice_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("per_week__gte", 1), ("per_week__lte", 70)),
+                            ("per_week__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="plan_1_to_70_times_a_week",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("minutes__gte", 1), ("minutes__lte", 600)),
+                            ("minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="plan_1_to_600_minutes",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PracticeEntry",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("practice", models.CharField(max_length=40)),
+                ("minutes", models.SmallIntegerField(null=True)),
+                ("helpful", models.SmallIntegerField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="practiceentry_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="practiceentry_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="practiceentry_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="practiceentry_because_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="practiceentry_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("practice__isnull", True),
+                            (
+                                "practice__in",
+                                [
+                                    "mindfulness_meditation",
+                                    "breathing_exercise",
+                                    "gentle_movement_or_yoga",
+                                    "physical_therapy_exercises",
+                                    "walking_or_aerobic",
+                                    "strength",
+                                    "stretching",
+                                    "journaling",
+                                    "therapy_or_integration_session",
+                                    "support_group",
+                                    "time_in_nature",
+                                    "creative_activity",
+                                    "sleep_routine",
+                                    "pacing_plan",
+                                    "social_contact",
+                                    "other",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="practice_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("minutes__gte", 0), ("minutes__lte", 600)),
+                            ("minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="practice_0_to_600_minutes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("helpful__gte", 0), ("helpful__lte", 10)),
+                            ("helpful__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="practice_helpful_0_to_10",
+                    ),
                 ],
             },
         ),
@@ -774,6 +1338,23 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("instrument", models.CharField(max_length=64)),
@@ -785,6 +1366,7 @@ class Migration(migrations.Migration):
                             ("DRAFT", "being filled in"),
                             ("INCOMPLETE", "answers are missing or cannot be used"),
                             ("COMPLETE", "complete"),
+                            ("AMENDED", "complete, and changed since it first was"),
                         ],
                         max_length=16,
                     ),
@@ -828,9 +1410,29 @@ class Migration(migrations.Migration):
                         condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
                         name="response_clock_is_known",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="response_because_is_known",
+                    ),
                     models.UniqueConstraint(fields=("patient", "change"), name="response_change_once"),
                     models.CheckConstraint(
-                        condition=models.Q(("status__in", ["DRAFT", "INCOMPLETE", "COMPLETE"])),
+                        condition=models.Q(("status__in", ["DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED"])),
                         name="response_status_is_known",
                     ),
                     models.CheckConstraint(
@@ -888,6 +1490,311 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("answered__lte", models.F("items"))),
                         name="score_answered_up_to_items",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SideEffects",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("items", models.JSONField()),
+                ("lasted_minutes", models.JSONField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="sideeffects_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="sideeffects_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="sideeffects_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="sideeffects_because_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="sideeffects_change_once"),
+                    models.CheckConstraint(
+                        condition=django.db.models.expressions.RawSQL(
+                            "items IS NULL OR (jsonb_typeof(items) = 'object' AND items <> '{}'::jsonb AND items - ARRAY['dissociation', 'dizziness', 'nausea', 'sedation_or_sleepiness', 'spinning_vertigo', 'numbness', 'anxiety', 'lethargy', 'raised_blood_pressure', 'vomiting', 'feeling_drunk', 'headache', 'blurred_vision', 'unpleasant_or_frightening_experience', 'hallucination', 'palpitations', 'chest_pain', 'shortness_of_breath', 'confusion', 'urinary_urgency_or_pain', 'blood_in_urine', 'abdominal_pain', 'craving_or_wish_to_use_more', 'low_mood_rebound', 'suicidal_thoughts'] = '{}'::jsonb AND NOT jsonb_path_exists(items, '$.* ? ((@.type() != \"number\" || @ < 0 || @ > 3 || @.floor() != @))'))",
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="side_effects_are_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=django.db.models.expressions.RawSQL(
+                            "lasted_minutes IS NULL OR (jsonb_typeof(lasted_minutes) = 'object' AND lasted_minutes <> '{}'::jsonb AND lasted_minutes - ARRAY['dissociation', 'dizziness', 'nausea', 'sedation_or_sleepiness', 'spinning_vertigo', 'numbness', 'anxiety', 'lethargy', 'raised_blood_pressure', 'vomiting', 'feeling_drunk', 'headache', 'blurred_vision', 'unpleasant_or_frightening_experience', 'hallucination', 'palpitations', 'chest_pain', 'shortness_of_breath', 'confusion', 'urinary_urgency_or_pain', 'blood_in_urine', 'abdominal_pain', 'craving_or_wish_to_use_more', 'low_mood_rebound', 'suicidal_thoughts'] = '{}'::jsonb AND NOT jsonb_path_exists(lasted_minutes, '$.* ? ((@.type() != \"number\" || @ < 0 || @ > 43200 || @.floor() != @))'))",
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="side_effects_last_up_to_30_days",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SleepEntry",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("bed_at", models.DateTimeField(null=True)),
+                ("up_at", models.DateTimeField(null=True)),
+                ("hours", models.DecimalField(decimal_places=2, max_digits=4, null=True)),
+                ("latency_minutes", models.SmallIntegerField(null=True)),
+                ("awakenings", models.SmallIntegerField(null=True)),
+                ("awake_minutes", models.SmallIntegerField(null=True)),
+                ("quality", models.SmallIntegerField(null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="sleepentry_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="sleepentry_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="sleepentry_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="sleepentry_because_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="sleepentry_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("bed_at__isnull", False),
+                            ("up_at__isnull", False),
+                            ("hours__isnull", False),
+                            ("latency_minutes__isnull", False),
+                            ("awakenings__isnull", False),
+                            ("awake_minutes__isnull", False),
+                            ("quality__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="sleep_has_an_answer",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("bed_at__isnull", True),
+                            ("up_at__isnull", True),
+                            models.Q(
+                                ("up_at__gt", models.F("bed_at")),
+                                (
+                                    "up_at__lte",
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("bed_at"), "+", models.Value(datetime.timedelta(days=1))
+                                    ),
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="sleep_up_within_a_day_of_bed",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("hours__gte", 0), ("hours__lte", 24)),
+                            ("hours__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleep_hours_0_to_24",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("latency_minutes__gte", 0), ("latency_minutes__lte", 1440)),
+                            ("latency_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleep_latency_0_to_1440_minutes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("awakenings__gte", 0), ("awakenings__lte", 100)),
+                            ("awakenings__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleep_awakenings_0_to_100",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("awake_minutes__gte", 0), ("awake_minutes__lte", 1440)),
+                            ("awake_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleep_awake_0_to_1440_minutes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quality__gte", 0), ("quality__lte", 10)),
+                            ("quality__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleep_quality_0_to_10",
                     ),
                 ],
             },
@@ -964,6 +1871,204 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="session_dose_up_to_2000_mg",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Vitals",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("zone", models.CharField(max_length=64)),
+                ("local_on", models.DateField()),
+                ("received_at", models.DateTimeField()),
+                ("device_id", models.UUIDField(null=True)),
+                ("change", models.BigIntegerField()),
+                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "clock",
+                    models.CharField(
+                        choices=[
+                            ("STEADY", "plausible"),
+                            ("AHEAD", "more than 10 minutes ahead of receipt"),
+                            ("BEHIND", "more than 30 days behind receipt"),
+                        ],
+                        default="STEADY",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "because",
+                    models.CharField(
+                        choices=[
+                            ("TYPO", "a slip of the finger"),
+                            ("REMEMBERED", "remembered better"),
+                            ("ADDED", "added to it"),
+                            ("WRONG_DAY", "belongs to another day"),
+                            ("TWICE", "entered twice"),
+                            ("NOT_MINE", "was not about me"),
+                            ("ASKED", "after a talk with the care team"),
+                            ("OTHER", "other"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("removed_at", models.DateTimeField(null=True)),
+                ("systolic", models.SmallIntegerField(null=True)),
+                ("diastolic", models.SmallIntegerField(null=True)),
+                ("heart_rate", models.SmallIntegerField(null=True)),
+                ("respiratory_rate", models.SmallIntegerField(null=True)),
+                ("spo2", models.SmallIntegerField(null=True)),
+                ("temperature_c", models.DecimalField(decimal_places=1, max_digits=3, null=True)),
+                ("weight_kg", models.DecimalField(decimal_places=2, max_digits=5, null=True)),
+                ("self_measured", models.BooleanField(default=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["patient", "local_on"], name="vitals_by_day")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("revision__gte", 1)), name="vitals_revision_from_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
+                        name="vitals_clock_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("because__isnull", True),
+                            (
+                                "because__in",
+                                [
+                                    "TYPO",
+                                    "REMEMBERED",
+                                    "ADDED",
+                                    "WRONG_DAY",
+                                    "TWICE",
+                                    "NOT_MINE",
+                                    "ASKED",
+                                    "OTHER",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="vitals_because_is_known",
+                    ),
+                    models.UniqueConstraint(fields=("patient", "change"), name="vitals_change_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("systolic__isnull", False),
+                            ("diastolic__isnull", False),
+                            ("heart_rate__isnull", False),
+                            ("respiratory_rate__isnull", False),
+                            ("spo2__isnull", False),
+                            ("temperature_c__isnull", False),
+                            ("weight_kg__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="vitals_have_a_value",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("systolic__gte", 40), ("systolic__lte", 300)),
+                            ("systolic__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_systolic_40_to_300",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("diastolic__gte", 20), ("diastolic__lte", 200)),
+                            ("diastolic__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_diastolic_20_to_200",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("systolic__isnull", True), ("diastolic__isnull", True)),
+                            models.Q(("systolic__isnull", False), ("diastolic__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="vitals_pressure_has_both_values",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("systolic__isnull", True),
+                            ("systolic__gt", models.F("diastolic")),
+                            _connector="OR",
+                        ),
+                        name="vitals_systolic_above_diastolic",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("heart_rate__gte", 20), ("heart_rate__lte", 300)),
+                            ("heart_rate__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_heart_rate_20_to_300",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("respiratory_rate__gte", 3), ("respiratory_rate__lte", 80)),
+                            ("respiratory_rate__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_respiratory_rate_3_to_80",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("spo2__gte", 50), ("spo2__lte", 100)),
+                            ("spo2__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_spo2_50_to_100",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("temperature_c__gte", 30), ("temperature_c__lte", 45)),
+                            ("temperature_c__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_temperature_30_to_45",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("weight_kg__gte", 20), ("weight_kg__lte", 400)),
+                            ("weight_kg__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_weight_20_to_400",
                     ),
                 ],
             },

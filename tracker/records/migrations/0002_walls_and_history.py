@@ -14,12 +14,23 @@ KINDS = {
     "records_response": ("response", ""),
     "records_medicationuse": ("medication_use", "MEDICATION"),
     "records_journalentry": ("journal", "JOURNAL"),
+    "records_practiceentry": ("practice", "MOOD"),
+    "records_sleepentry": ("sleep", "MOOD"),
+    "records_sideeffects": ("side_effects", "MEDICATION"),
+    "records_vitals": ("vitals", "TREATMENT"),
+    "records_plan": ("plan", "MOOD"),
 }
 OF_ONE_CATEGORY = {
     "records_painentry": "PAIN",
     "records_dailylog": "MOOD",
     "records_medicationuse": "MEDICATION",
     "records_treatmentsession": "TREATMENT",
+    "records_practiceentry": "MOOD",
+    "records_sleepentry": "MOOD",
+    "records_sideeffects": "MEDICATION",
+    "records_vitals": "TREATMENT",
+    "records_plan": "MOOD",
+    "records_mergededit": "MOOD",
 }
 BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_current")
 
@@ -50,8 +61,11 @@ BEGIN
 END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_formerversion
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_mergededit
+    FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 """
 UNDO_HISTORY = """
+DROP TRIGGER append_only ON records_mergededit;
 DROP TRIGGER append_only ON records_formerversion;
 DROP FUNCTION records_refuse_change();
 DROP FUNCTION records_keep_former_version();

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from tracker.lib.constraints import one_of
+from tracker.lib.constraints import one_of, one_of_or_null
 from tracker.people.models import PatientOwned, User
 from tracker.people.policy import Category
 
@@ -16,12 +16,26 @@ class Clock(models.TextChoices):
     BEHIND = "BEHIND", "more than 30 days behind receipt"
 
 
+class Because(models.TextChoices):
+    """Why a record was amended or removed, as far as its author says."""
+
+    TYPO = "TYPO", "a slip of the finger"
+    REMEMBERED = "REMEMBERED", "remembered better"
+    ADDED = "ADDED", "added to it"
+    WRONG_DAY = "WRONG_DAY", "belongs to another day"
+    TWICE = "TWICE", "entered twice"
+    NOT_MINE = "NOT_MINE", "was not about me"
+    ASKED = "ASKED", "after a talk with the care team"
+    OTHER = "OTHER", "other"
+
+
 class Recorded(PatientOwned):
     """
     A record: keyed by patient and by an id made on the phone.
 
     ``recorded_at`` and ``zone`` are the patient's, ``local_on`` the day they give; ``received_at`` is ours.
     ``change`` numbers the patient's changes, given under the timeline's lock, so it commits in order.
+    ``because`` says why this revision replaced the one before.
     ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
     a tombstone, which keeps its place in the order of changes.
     """
@@ -38,6 +52,7 @@ class Recorded(PatientOwned):
     change = models.BigIntegerField()
     late = models.BooleanField(help_text="received on a later local day than it tells of")
     clock = models.CharField(max_length=8, choices=Clock.choices, default=Clock.STEADY)
+    because = models.CharField(max_length=12, choices=Because.choices, null=True)  # noqa: DJ001 - NULL: none given
     fingerprint = models.BinaryField(max_length=32)
     removed_at = models.DateTimeField(null=True)
 
@@ -46,6 +61,7 @@ class Recorded(PatientOwned):
         constraints = [
             models.CheckConstraint(condition=Q(revision__gte=1), name="%(class)s_revision_from_one"),
             one_of("clock", Clock, name="%(class)s_clock_is_known"),
+            one_of_or_null("because", Because, name="%(class)s_because_is_known"),
             models.UniqueConstraint(fields=["patient", "change"], name="%(class)s_change_once"),
         ]
         indexes = [models.Index(fields=["patient", "local_on"], name="%(class)s_by_day")]
@@ -58,10 +74,31 @@ class Recorded(PatientOwned):
 
 
 class Timeline(PatientOwned):
-    """The head of a patient's changes. Its lock puts one patient's writers in line; others never wait."""
+    """
+    The head of a patient's changes. Its lock puts one patient's writers in line; others never wait.
+
+    ``stored_bytes`` counts what was stored, as it was sent: each version of each record, removed or not.
+    """
 
     pk = models.CompositePrimaryKey("patient_id", "clinic_id")
     head = models.BigIntegerField(default=0)
+    stored_bytes = models.BigIntegerField(default=0)
+
+
+class Epoch(models.Model):
+    """
+    The age of the world. The newest row counts: after a restore from a backup a new one begins.
+
+    Cursors name the epoch that they were made in, since change numbers may have been given twice after a restore.
+    It holds nothing of a clinic and has no wall; the application reads it, the operator's command adds to it.
+    """
+
+    number = models.AutoField(primary_key=True)
+    began_at = models.DateTimeField()
+    why = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return f"epoch/{self.number}"
 
 
 class FormerVersion(PatientOwned):

@@ -1,10 +1,24 @@
-"""The diary's kinds: pain, daily log, medication use, journal."""
+"""The diary's kinds: pain, daily log, medication use, journal, practice, sleep."""
+
+from datetime import timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from tracker.lib.constraints import all_or_none, at_least_one, one_of, ordered, within
+from tracker.lib.constraints import (
+    all_or_none,
+    at_least_one,
+    code_or_null,
+    codes_in_list,
+    holds,
+    numbers_by_code,
+    one_of,
+    one_of_or_null,
+    ordered,
+    within,
+)
 from tracker.people.models import Sealed
+from tracker.records import anatomy, words
 from tracker.records.models.base import Recorded
 
 DAILY_ITEMS = (
@@ -17,15 +31,25 @@ DAILY_ITEMS = (
     "sleep_quality",
     "safe_today",
 )
+SLEEP_ITEMS = ("bed_at", "up_at", "hours", "latency_minutes", "awakenings", "awake_minutes", "quality")
 
 
 class PainEntry(Recorded):
-    """Pain at one moment, 0 (none) to 10 (worst imaginable). One tap, the intensity, is a whole entry."""
+    """
+    Pain at one moment, 0 (none) to 10 (worst imaginable). One tap, the intensity, is a whole entry.
+
+    ``regions`` maps a region and its side, the patient's own (``lower_back.left``), to its pain 0-10 or to null
+    where it was marked without a number. ``qualities``, ``trigger`` and ``relief`` are codes (``records.words``).
+    """
 
     intensity = models.SmallIntegerField()
     worst = models.SmallIntegerField(null=True)
     least = models.SmallIntegerField(null=True)
     interference = models.SmallIntegerField(null=True)
+    regions = models.JSONField(null=True)
+    qualities = models.JSONField(null=True)
+    trigger = models.CharField(max_length=24, null=True)  # noqa: DJ001 - NULL: not asked
+    relief = models.CharField(max_length=24, null=True)  # noqa: DJ001 - NULL: not asked
 
     class Meta(Recorded.Meta):
         constraints = [
@@ -35,6 +59,12 @@ class PainEntry(Recorded):
             within("least", 0, 10, name="pain_least_0_to_10"),
             within("interference", 0, 10, name="pain_interference_0_to_10"),
             ordered("least", "worst", name="pain_least_up_to_worst"),
+            holds(
+                numbers_by_code("regions", anatomy.SIDED, 0, 10, or_null=True), name="pain_regions_are_known"
+            ),
+            holds(codes_in_list("qualities", words.QUALITIES), name="pain_qualities_are_known"),
+            code_or_null("trigger", words.TRIGGERS, name="pain_trigger_is_known"),
+            code_or_null("relief", words.RELIEFS, name="pain_relief_is_known"),
         ]
 
 
@@ -112,14 +142,8 @@ class MedicationUse(Recorded):
         constraints = [
             *Recorded.Meta.constraints,
             one_of("outcome", Outcome, name="medication_outcome_is_known"),
-            models.CheckConstraint(
-                condition=Q(dose_unit__isnull=True) | Q(dose_unit__in=Unit.values),
-                name="medication_dose_unit_is_known",
-            ),
-            models.CheckConstraint(
-                condition=Q(reason__isnull=True) | Q(reason__in=Reason.values),
-                name="medication_reason_is_known",
-            ),
+            one_of_or_null("dose_unit", Unit, name="medication_dose_unit_is_known"),
+            one_of_or_null("reason", Reason, name="medication_reason_is_known"),
             all_or_none("dose_value", "dose_unit", name="medication_dose_has_a_unit"),
             within("dose_value", 0, 100_000, name="medication_dose_from_zero"),
             models.CheckConstraint(
@@ -160,3 +184,56 @@ class JournalText(Sealed):
     revision = models.PositiveIntegerField()
 
     ROW = ("entry_id", "revision")
+
+
+class PracticeEntry(Recorded):
+    """Something done for oneself between sessions: for how many minutes, and how helpful it was (0-10, 10 is most)."""
+
+    practice = models.CharField(max_length=40)
+    minutes = models.SmallIntegerField(null=True)
+    helpful = models.SmallIntegerField(null=True)
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            code_or_null("practice", words.PRACTICES, name="practice_is_known"),
+            within("minutes", 0, 600, name="practice_0_to_600_minutes"),
+            within("helpful", 0, 10, name="practice_helpful_0_to_10"),
+        ]
+
+
+class SleepEntry(Recorded):
+    """
+    One night, told the next morning: the core of the consensus sleep diary, any part of it.
+
+    ``bed_at`` (lights out) and ``up_at`` are instants; ``latency_minutes`` until asleep, ``awakenings`` counted,
+    ``awake_minutes`` between falling asleep and the last awakening; ``hours`` slept as the patient judges; quality 0
+    (very poor) to 10 (very good).
+
+    Source: Carney et al. 2012, Sleep 35(2):287-302.
+    """
+
+    bed_at = models.DateTimeField(null=True)
+    up_at = models.DateTimeField(null=True)
+    hours = models.DecimalField(max_digits=4, decimal_places=2, null=True)
+    latency_minutes = models.SmallIntegerField(null=True)
+    awakenings = models.SmallIntegerField(null=True)
+    awake_minutes = models.SmallIntegerField(null=True)
+    quality = models.SmallIntegerField(null=True)
+
+    class Meta(Recorded.Meta):
+        constraints = [
+            *Recorded.Meta.constraints,
+            at_least_one(*SLEEP_ITEMS, name="sleep_has_an_answer"),
+            models.CheckConstraint(
+                condition=Q(bed_at__isnull=True)
+                | Q(up_at__isnull=True)
+                | Q(up_at__gt=F("bed_at"), up_at__lte=F("bed_at") + timedelta(hours=24)),
+                name="sleep_up_within_a_day_of_bed",
+            ),
+            within("hours", 0, 24, name="sleep_hours_0_to_24"),
+            within("latency_minutes", 0, 1440, name="sleep_latency_0_to_1440_minutes"),
+            within("awakenings", 0, 100, name="sleep_awakenings_0_to_100"),
+            within("awake_minutes", 0, 1440, name="sleep_awake_0_to_1440_minutes"),
+            within("quality", 0, 10, name="sleep_quality_0_to_10"),
+        ]

@@ -12,6 +12,7 @@ class Status(models.TextChoices):
     DRAFT = "DRAFT", "being filled in"
     INCOMPLETE = "INCOMPLETE", "answers are missing or cannot be used"
     COMPLETE = "COMPLETE", "complete"
+    AMENDED = "AMENDED", "complete, and changed since it first was"
 
 
 class Response(Recorded):

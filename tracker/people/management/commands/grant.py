@@ -6,9 +6,21 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
 
-APPEND_ONLY = ("audit_event", "audit_link", "people_consentchange", "records_formerversion")
+APPEND_ONLY = (
+    "audit_event",
+    "audit_link",
+    "people_consentchange",
+    "records_formerversion",
+    "records_mergededit",
+)
 NEVER_REMOVED = ("audit_head",)
-READ_ONLY = ("django_migrations", "instruments_instrument", "instruments_version", "people_consenttext")
+READ_ONLY = (
+    "django_migrations",
+    "instruments_instrument",
+    "instruments_version",
+    "people_consenttext",
+    "records_epoch",
+)
 
 
 class Command(BaseCommand):

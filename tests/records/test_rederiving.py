@@ -1,0 +1,62 @@
+"""Every derived number is what its record says, and a command proves it."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests import make
+from tests.phone import Phone
+from tests.sync.test_kinds import WHOLE
+from tracker.lib import walls
+from tracker.records.models import Current, Observation
+
+
+@pytest.fixture
+def kept(world):
+    """Every kind of entry, amended, removed, late and with a wrong clock."""
+    phone = Phone(world.ada.user)
+    phone.push(*(make.record(kind, data) for kind, data in WHOLE.items()))
+    again = make.pain(3)
+    phone.push(
+        again,
+        make.pain(9, recorded_at="2031-01-01T00:00:00Z"),
+        make.pain(2, recorded_at="2026-02-01T10:00:00Z"),
+    )
+    phone.push(again | {"revision": 2, "data": {"intensity": 8, "worst": 9}})
+    phone.push(
+        {name: value for name, value in again.items() if name != "data"} | {"revision": 3, "removed": True}
+    )
+    phone.push(make.record("journal", {"text": "ours", "mood": 7, "share": "entry"}))
+    walls.leave()
+    return world
+
+
+def told(*options) -> str:
+    out = StringIO()
+    call_command("rederive", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_deriving_everything_again_finds_no_difference(kept):
+    assert "No difference." in told()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda: Observation.objects.filter(measure="pain.intensity").update(value=1.5),
+        lambda: Observation.objects.filter(measure="daily.mood").delete(),
+        lambda: Observation.objects.filter(measure="sleep.hours").update(measure="sleep.quality2"),
+        lambda: Current.objects.filter(measure="pain.intensity").update(last=1),
+        lambda: Current.objects.filter(measure="phq-9").delete(),
+    ],
+)
+def test_a_number_that_is_not_its_records_is_found_and_mended(kept, spoil):
+    with walls.clinic(kept.clinic.pk):
+        assert spoil()
+
+    with pytest.raises(CommandError, match="difference"):
+        told()
+    told("--apply")
+    assert "No difference." in told()

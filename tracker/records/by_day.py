@@ -1,0 +1,32 @@
+"""Several values of one local day, told as one line."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from tracker.instruments import measures
+
+_BY_DAY = """
+SELECT local_on, count(*) AS n, avg(value) AS mean, min(value) AS min, max(value) AS max,
+       (array_agg(value ORDER BY at DESC, source_id DESC))[1] AS last, sum(value) AS sum
+FROM records_observation
+WHERE patient_id = %s AND measure = %s AND local_on BETWEEN %s AND %s
+GROUP BY local_on ORDER BY local_on
+"""
+_NAMES = ("local_on", "n", "mean", "min", "max", "last")
+
+
+def values(patient_id: UUID, measure: str, first: date, last: date) -> list[dict[str, Any]]:
+    """
+    Return n, mean, min, max and last of each local day from ``first`` to ``last`` that has a value.
+
+    A day without one is not there: it is not zero. ``last`` is the latest by the phone's clock. For doses and minutes
+    of practice ``sum`` is the day's total.
+    """
+    adds_up = measures.get(measure).adds_up
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_DAY, [patient_id, measure, first, last])
+        rows = cursor.fetchall()
+    return [dict(zip(_NAMES, row[:6], strict=True)) | ({"sum": row[6]} if adds_up else {}) for row in rows]

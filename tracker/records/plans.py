@@ -1,0 +1,67 @@
+"""What a merge of two edits of a plan needs to know, and the note that it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tracker.records import held
+from tracker.records.actions import Source
+from tracker.records.models import MergedEdit
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The version that an edit was made of, and the one that is held, as a phone writes them."""
+
+    base: Mapping[str, Any]
+    held: Mapping[str, Any]
+
+
+def was_merged(patient_id: UUID, record_id: UUID, revision: int, fingerprint: bytes) -> bool:
+    """Return whether this very edit has arrived and was merged before."""
+    return MergedEdit.objects.filter(
+        patient_id=patient_id, record_id=record_id, sent_revision=revision, fingerprint=fingerprint
+    ).exists()
+
+
+def versions(patient_id: UUID, record_id: UUID, base: int) -> Versions | None:
+    """Return what a merge is made of; None if the record is removed, or the base is not known or was a tombstone."""
+    rows = held.by_ids(patient_id, [("plan", record_id)])
+    former = {row.revision: row for _, row in held.former(patient_id, record_id)}
+    if not rows or rows[0][1].removed_at is not None or base not in former:
+        return None
+    kind, row = rows[0]
+    if former[base].removed_at is not None:
+        return None
+    return Versions(kind.to_data(former[base]), kind.to_data(row))
+
+
+def note_merge(
+    source: Source,
+    record_id: UUID,
+    sent_revision: int,
+    fingerprint: bytes,
+    merged_revision: int,
+    lost: Mapping[str, Any],
+) -> None:
+    """Keep that an edit was merged, and the values that it replaced."""
+    MergedEdit.objects.bulk_create(
+        [
+            MergedEdit(
+                clinic_id=source.clinic_id,
+                patient_id=source.patient_id,
+                record_id=record_id,
+                sent_revision=sent_revision,
+                fingerprint=fingerprint,
+                merged_revision=merged_revision,
+                lost=dict(lost),
+                merged_at=source.received_at,
+            )
+        ]
+    )
+
+
+def lost_values(patient_id: UUID, record_id: UUID) -> list[MergedEdit]:
+    """Return the merges of a plan, the newest first."""
+    return list(MergedEdit.objects.filter(patient_id=patient_id, record_id=record_id).order_by("-id"))

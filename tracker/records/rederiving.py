@@ -1,0 +1,161 @@
+"""
+Deriving every observation and current value again from the records, and comparing them with what is stored.
+
+The intake derives them in the transaction of the record. This goes the same way once more, from the stored rows, and
+so finds nothing: a difference is a mistake in the product, or somebody's hand in the database.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from tracker.instruments import catalogue, measures
+from tracker.lib import walls
+from tracker.people.models import Clinic, Patient
+from tracker.records import actions, categories, current, timeline
+from tracker.records.kinds import KINDS, Kind
+from tracker.records.models import Current, Observation, Recorded
+from tracker.records.shapes import RECORD
+
+_Key = tuple[UUID, str]
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What was looked at, and what differs: (patient, record or measure, what is wrong). ``unknown`` counts responses
+    to instruments that the catalogue no longer has.
+    """
+
+    records: int = 0
+    observations: int = 0
+    unknown: int = 0
+    differences: list[tuple[UUID, str, str]] = field(default_factory=list)
+
+
+def survey(*, mend: bool = False) -> Report:
+    """Compare everything that is derived with what it is derived from; with ``mend`` write it anew where it differs."""
+    report = Report()
+    for clinic_id in list(Clinic.objects.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic(), walls.clinic(clinic_id):
+            patients = list(
+                Patient.objects.filter(clinic_id=clinic_id).order_by("pk").values_list("pk", flat=True)
+            )
+        for patient_id in patients:
+            with transaction.atomic(), walls.one_patient(clinic_id, patient_id):
+                _one(clinic_id, patient_id, report, mend=mend)
+    return report
+
+
+def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> None:
+    timeline.advance(clinic_id, patient_id, 0)
+    before = len(report.differences)
+    wanted = dict(_wanted(patient_id, report))
+    held = {
+        (row.source_id, row.measure): (row.category, row.local_on, row.at, row.value, row.band)
+        for row in Observation.objects.filter(patient_id=patient_id)
+    }
+    report.observations += len(held)
+    for source_id, measure in sorted(wanted.keys() | held.keys()):
+        key = (source_id, measure)
+        if wanted.get(key) != held.get(key):
+            what = "missing" if key not in held else "not derived" if key not in wanted else "differs"
+            report.differences.append((patient_id, f"{source_id} {measure}", what))
+    if mend and len(report.differences) > before:
+        _write(clinic_id, patient_id, wanted)
+    _compare_current(clinic_id, patient_id, report, mend=mend)
+
+
+def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any, ...]]]:
+    for kind in KINDS.values():
+        for row in kind.model._default_manager.filter(patient_id=patient_id, removed_at__isnull=True):
+            report.records += 1
+            try:
+                item = accepted(kind, row)
+            except catalogue.UnknownInstrumentError:
+                report.unknown += 1
+                continue
+            for measure, value, band in actions.numbers_of(item):
+                category = str(categories.of_measure(measure))
+                yield (row.id, measure), (category, row.local_on, row.recorded_at, value, band)
+
+
+def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
+    """
+    Return a stored record as the intake had it, so that one way alone makes numbers of records.
+
+    :raises catalogue.UnknownInstrumentError: if the catalogue no longer has the form that was answered.
+    """
+    data = kind.to_data(row)
+    if kind.name == "journal":
+        data["text"] = "sealed"  # no number is made of it
+    record = RECORD.validate_python(
+        {
+            "kind": kind.name,
+            "id": row.id,
+            "revision": row.revision,
+            "recorded_at": row.recorded_at,
+            "zone": row.zone,
+            "data": data,
+        }
+    )
+    result = actions.score(record.data) if kind.name == "response" else None
+    return actions.Accepted(record, row.change, bytes(row.fingerprint), result, replaces=True)
+
+
+def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]]) -> None:
+    kinds = dict(_kinds_of(patient_id))
+    Observation.objects.filter(patient_id=patient_id).delete()
+    Observation.objects.bulk_create(
+        [
+            Observation(
+                clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
+                measure=measure, category=category, local_on=local_on, at=at, value=value, band=band,
+            )
+            for (source_id, measure), (category, local_on, at, value, band) in wanted.items()
+        ],
+        batch_size=1000,
+    )  # fmt: skip
+    timeline.advance(clinic_id, patient_id, 1)
+
+
+def _kinds_of(patient_id: UUID) -> Iterator[tuple[UUID, str]]:
+    for kind in KINDS.values():
+        for record_id in kind.model._default_manager.filter(patient_id=patient_id).values_list(
+            "id", flat=True
+        ):
+            yield record_id, kind.name
+
+
+def _compare_current(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> None:
+    """Make the current values again beside the stored ones: in a savepoint that is undone unless they are mended."""
+    before = _current(patient_id)
+    named = Observation.objects.filter(patient_id=patient_id).values_list("measure", flat=True).distinct()
+    known = [code for code in {*named, *before} if _is_known(code)]
+    sid = transaction.savepoint()
+    current.refresh(clinic_id, patient_id, known, removed=True)
+    after = _current(patient_id)
+    for measure in sorted(before.keys() | after.keys()):
+        if before.get(measure) != after.get(measure):
+            report.differences.append((patient_id, measure, "current value differs"))
+    if mend:
+        transaction.savepoint_commit(sid)
+    else:
+        transaction.savepoint_rollback(sid)
+
+
+def _is_known(code: str) -> bool:
+    try:
+        measures.get(code)
+    except measures.UnknownMeasureError:
+        return False
+    return True
+
+
+def _current(patient_id: UUID) -> dict[str, tuple[Any, ...]]:
+    names = [field.attname for field in Current._meta.concrete_fields if field.attname != "clinic_id"]
+    rows = Current.objects.filter(patient_id=patient_id).values_list("measure", *names)
+    return {measure: tuple(values) for measure, *values in rows}
