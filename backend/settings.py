@@ -193,6 +193,9 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
+# What the records of one patient may hold, as sent: 256 MB, some decades of a busy diary.
+PATIENT_STORAGE_BYTES = env.number("PATIENT_STORAGE_MB", 256, low=1, high=100_000) * 1024 * 1024
+
 # A folder with a clinic's own questionnaires (docs/instruments.md), beside those that the product carries.
 OWN_CATALOGUE = env.text("OWN_CATALOGUE", "")
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
@@ -15,9 +15,12 @@ from rest_framework.views import APIView
 from tracker.api import traces
 from tracker.api.wire import Refused
 from tracker.audit import actions as audit
+from tracker.lib import logs
 from tracker.people import access, policy
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
+
+log = logs.get(__name__)
 
 
 class Policy(BasePermission):
@@ -61,6 +64,26 @@ class Door(APIView):
                 traces.of_refusal(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
+
+
+class SecondTry(Door):
+    """
+    A door for records: where the database refuses a batch for a reason that nobody foresaw, it is tried once more
+    record by record (``is_second_try``), so that the one that cannot be stored does not hold up the others.
+    """
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except (IntegrityError, DataError):
+            log.warning("second_try")
+            request.is_second_try = True
+            return super().dispatch(request, *args, **kwargs)
+
+
+def is_second_try(request: Request) -> bool:
+    """Return whether this request is tried for the second time, record by record."""
+    return getattr(request._request, "is_second_try", False)
 
 
 def viewer_of(request: Request) -> Viewer:

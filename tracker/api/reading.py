@@ -1,11 +1,13 @@
 """What it all adds up to: observations and progress summaries."""
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core import signing
+from django.db.models import QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -21,6 +23,7 @@ from tracker.people.access import NotYoursError, Viewer
 from tracker.people.models import Clinic
 from tracker.people.policy import Action
 from tracker.progress.models import Summary
+from tracker.records import by_day
 from tracker.records.models import Current, Observation
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -28,13 +31,23 @@ _PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose")
 _SALT = "interlude.observations.page"
 
 
-def _day(request: Request, name: str) -> date | None:
+def day_of(request: Request, name: str) -> date | None:
     text = request.query_params.get(name)
     try:
         return None if text is None else days.read(text)
     except ValueError:
         errors = [{"pointer": name, "code": "not_a_day"}]
         raise Refused(400, "invalid", f"{name} must be YYYY-MM-DD.", errors) from None
+
+
+def measure_of(request: Request) -> Any:
+    """Return the measure that ``?measure=`` names."""
+    try:
+        return measures.get(request.query_params.get("measure", ""))
+    except measures.UnknownMeasureError:
+        raise Refused(
+            400, "unknown_measure", "Name a measure.", [{"pointer": "measure", "code": "unknown"}]
+        ) from None
 
 
 class Observations(Door):
@@ -56,16 +69,19 @@ class Observations(Door):
     )
     def get(self, request: Request) -> Response:
         only(request, "patient", "measure", "from", "to", "limit", "cursor")
-        measure = self._measure(request)
+        measure = measure_of(request)
         patient = chart(request, "api/observations")
         limit = limit_of(request, most=1000, usual=200)
         rows = Observation.objects.filter(patient_id=patient.pk, measure=measure.code)
-        first, last = _day(request, "from"), _day(request, "to")
+        first, last = day_of(request, "from"), day_of(request, "to")
         rows = rows.filter(local_on__gte=first) if first else rows
         rows = rows.filter(local_on__lte=last) if last else rows
-        start = self._start(request)
-        page = list(rows.order_by("local_on", "at", "source_id")[start : start + limit + 1])
-        following = signing.dumps(start + limit, salt=_SALT) if len(page) > limit else None
+        page = list(self._after(request, rows).order_by("local_on", "at", "source_id")[: limit + 1])
+        following = None
+        if len(page) > limit:
+            end = page[limit - 1]
+            place = [end.local_on.isoformat(), end.at.isoformat(), str(end.source_id)]
+            following = signing.dumps(place, salt=_SALT)
         return Response(
             {
                 "measure": _measure_out(measure),
@@ -79,22 +95,17 @@ class Observations(Door):
             }
         )  # fmt: skip
 
-    def _measure(self, request: Request) -> Any:
-        try:
-            return measures.get(request.query_params.get("measure", ""))
-        except measures.UnknownMeasureError:
-            raise Refused(
-                400, "unknown_measure", "Name a measure.", [{"pointer": "measure", "code": "unknown"}]
-            ) from None
-
-    def _start(self, request: Request) -> int:
+    def _after(self, request: Request, rows: QuerySet[Observation]) -> QuerySet[Observation]:
+        """What comes after the cursor, if there is one: by place and not by number, so that nothing shifts."""
         cursor = request.query_params.get("cursor")
         if cursor is None:
-            return 0
+            return rows
         try:
-            return int(signing.loads(cursor, salt=_SALT))
+            on, at, source = signing.loads(cursor, salt=_SALT)
         except (signing.BadSignature, ValueError, TypeError):
             raise Refused(400, "bad_cursor", "This cursor is not one of ours.") from None
+        place = (date.fromisoformat(on), datetime.fromisoformat(at), UUID(source))
+        return rows.filter(TupleGreaterThan(Tuple("local_on", "at", "source_id"), place))
 
     def _current(self, patient_id: UUID, code: str) -> dict[str, Any] | None:
         row = Current.objects.filter(patient_id=patient_id, measure=code).first()
@@ -102,6 +113,34 @@ class Observations(Door):
             return None
         names = shapes.CurrentOut.model_fields
         return {name: getattr(row, name) for name in names}
+
+
+class DailyObservations(Door):
+    """One measure by local day: how many values, their mean, lowest, highest and last; doses are summed too."""
+
+    actions = {"GET": Action.READ_RECORDS}
+
+    @extend_schema(
+        operation_id="observations_by_day",
+        parameters=[
+            _PATIENT,
+            OpenApiParameter("measure", str, required=True, description="such as pain.intensity"),
+            OpenApiParameter("from", str, description="first local day, YYYY-MM-DD"),
+            OpenApiParameter("to", str, description="last local day, YYYY-MM-DD; up to 366 days"),
+        ],
+        responses={200: shapes.DailyObservationList, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "patient", "measure", "from", "to")
+        measure = measure_of(request)
+        patient = chart(request, "api/observations/daily")
+        last = day_of(request, "to") or days.local_day(timezone.now(), patient.zone)
+        first = day_of(request, "from") or last - timedelta(days=27)
+        if not timedelta(0) <= last - first <= timedelta(days=365):
+            errors = [{"pointer": "from", "code": "out_of_range"}]
+            raise Refused(400, "invalid", "From 1 to 366 days.", errors)
+        found = by_day.values(patient.pk, measure.code, first, last)
+        return Response({"measure": _measure_out(measure), "days": found})
 
 
 def _measure_out(measure: Any) -> dict[str, Any]:
@@ -146,7 +185,7 @@ class Summaries(Door):
         _may_see_summaries(viewer_of(request))
         patient = chart(request, "api/summaries")
         rows = Summary.objects.filter(patient_id=patient.pk)
-        day = _day(request, "week")
+        day = day_of(request, "week")
         if day:
             rows = rows.filter(week_on__lte=day, week_on__gt=day - timedelta(days=7))
         page = rows.order_by("-week_on")[: limit_of(request, usual=20)]

@@ -1,5 +1,6 @@
 """One record at a time, for clients that do not queue: the same intake, and lists to read."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -10,25 +11,46 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.api import shapes
-from tracker.api.doors import Door, chart, limit_of, only, viewer_of
+from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
 from tracker.api.sync import guidance
 from tracker.api.wire import Refused
 from tracker.outbox.tasks import ring
 from tracker.people.access import NotYoursError, Viewer
 from tracker.people.policy import Action
-from tracker.records import held, listing
+from tracker.records import held, history, listing
 from tracker.records.kinds import KINDS
-from tracker.sync import intake
+from tracker.sync import intake, receipts
+from tracker.sync.work import Sent
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+_FILTERS = ("kind", "measure", "since", "until", "cursor")
 _REFUSALS = {"conflict": 409, "retry": 409, "rejected": 400}
+# A client without a queue may have no device of its own: its keys are unique among its person's.
+_NO_DEVICE = UUID(int=0)
+_KEY = re.compile(r"^[A-Za-z0-9._-]{8,80}$")
+_TAG = re.compile(r'^(?:W/)?"([1-9][0-9]{0,9})"$')
+_KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again gets the same answer"
+)
+_MATCH_HEADER = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="the ETag of the version that this one follows"
+)
 _PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose records")
 
 
 def _take(request: Request, item: Any, *, created: int) -> Response:
     """Put one record through the intake and answer with what is held now."""
     viewer = viewer_of(request)
-    receipt = intake.receive(viewer=viewer, sent=None, items=[item], at=timezone.now())
+    try:
+        receipt = intake.receive(
+            viewer=viewer,
+            sent=_sent(request),
+            items=[item],
+            at=timezone.now(),
+            one_by_one=is_second_try(request),
+        )
+    except receipts.KeyReusedError:
+        raise Refused(409, "key_reused", "This key was used before, with another record.") from None
     result = receipt.results[0]
     if receipt.worried:
         transaction.on_commit(ring)
@@ -43,7 +65,46 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
     body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.worried:
         body["guidance"] = guidance(viewer)
-    return Response(body, created if result["status"] == "stored" else 200)
+    status = created if result["status"] == "stored" else 200
+    return Response(body, status, headers={"ETag": _tag(record)})
+
+
+def _sent(request: Request) -> Sent | None:
+    """The key under which the request may come again, if it names one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.match(key):
+        errors = [{"pointer": "Idempotency-Key", "code": "bad_format"}]
+        raise Refused(400, "invalid", "Idempotency-Key: 8 to 80 letters, digits, . _ or -.", errors)
+    return Sent(_NO_DEVICE, key)
+
+
+def _tag(record: dict[str, Any]) -> str:
+    return f'"{record["revision"]}"'
+
+
+def _revision_wanted(request: Request) -> int | None:
+    """The revision that ``If-Match`` names; None if there is no such header."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        return None
+    found = _TAG.match(given.strip())
+    if found is None:
+        errors = [{"pointer": "If-Match", "code": "bad_format"}]
+        raise Refused(400, "invalid", 'If-Match: the ETag of the record, such as "3".', errors)
+    return int(found[1])
+
+
+def _only_if_held(viewer: Viewer, record_id: UUID, wanted: int) -> None:
+    """
+    Go on only if ``wanted`` is the revision that is held.
+
+    :raises Refused: 412 with our copy.
+    """
+    record = _one(viewer, viewer.own_patient_id, record_id)
+    if record["revision"] != wanted:
+        raise Refused(412, "newer_version_held", "There is another version.", server=record)
 
 
 def _refusal(viewer: Viewer, result: dict[str, Any], worried: bool) -> Refused:
@@ -62,14 +123,14 @@ def _one(viewer: Viewer, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
     heads = held.heads(patient_id, [record_id])
     if record_id not in heads:
         raise NotYoursError
-    rows = held.by_ids(patient_id, [(heads[record_id][0], record_id)])
+    rows = held.by_ids(patient_id, [(heads[record_id].kind, record_id)])
     shown = held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)
     if not shown:
         raise NotYoursError
     return shown[0]
 
 
-class Records(Door):
+class Records(SecondTry):
     """List records, newest first; add one."""
 
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
@@ -79,6 +140,7 @@ class Records(Door):
         parameters=[
             _PATIENT,
             OpenApiParameter("kind", str, enum=sorted(KINDS)),
+            OpenApiParameter("measure", str, description="only records that tell of this measure"),
             OpenApiParameter("since", str, description="first local day, YYYY-MM-DD"),
             OpenApiParameter("until", str, description="last local day, YYYY-MM-DD"),
             OpenApiParameter("limit", int, description="1 to 200"),
@@ -87,9 +149,9 @@ class Records(Door):
         responses={200: shapes.RecordPage, **_PROBLEMS},
     )
     def get(self, request: Request) -> Response:
-        only(request, "patient", "kind", "since", "until", "limit", "cursor")
+        only(request, "patient", "kind", "measure", "since", "until", "limit", "cursor")
         patient, own = chart(request, "api/records"), viewer_of(request).is_patient
-        asked = {name: request.query_params.get(name) for name in ("kind", "since", "until", "cursor")}
+        asked = {name: request.query_params.get(name) for name in _FILTERS}
         try:
             rows, following = listing.newest(patient.pk, limit=limit_of(request), own=own, **asked)
         except listing.BadFilterError as problem:
@@ -100,6 +162,7 @@ class Records(Door):
 
     @extend_schema(
         operation_id="records_add",
+        parameters=[_KEY_HEADER],
         request=shapes.OneRecord,
         responses={200: shapes.RecordReply, 201: shapes.RecordReply, 409: shapes.Problem, **_PROBLEMS},
     )
@@ -107,7 +170,7 @@ class Records(Door):
         return _take(request, request.data, created=201)
 
 
-class OneRecord(Door):
+class OneRecord(SecondTry):
     """Read, amend or remove one record."""
 
     actions = {
@@ -117,17 +180,24 @@ class OneRecord(Door):
     }
 
     @extend_schema(
-        operation_id="records_read", parameters=[_PATIENT], responses={200: shapes.HeldRecord, **_PROBLEMS}
+        operation_id="records_read",
+        parameters=[_PATIENT],
+        responses={200: shapes.HeldRecord, 304: None, **_PROBLEMS},
     )
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
         patient = chart(request, "api/record")
-        return Response(_one(viewer_of(request), patient.pk, record_id))
+        record = _one(viewer_of(request), patient.pk, record_id)
+        tag = _tag(record)
+        if request.headers.get("If-None-Match", "").strip() == tag:
+            return Response(status=304, headers={"ETag": tag})
+        return Response(record, headers={"ETag": tag})
 
     @extend_schema(
         operation_id="records_amend",
+        parameters=[_KEY_HEADER, _MATCH_HEADER],
         request=shapes.OneRecord,
-        responses={200: shapes.RecordReply, 409: shapes.Problem, **_PROBLEMS},
+        responses={200: shapes.RecordReply, 409: shapes.Problem, 412: shapes.Problem, **_PROBLEMS},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
         item = request.data
@@ -135,18 +205,29 @@ class OneRecord(Door):
             raise Refused(
                 400, "invalid", "The id in the body is another.", [{"pointer": "/id", "code": "mismatch"}]
             )
+        wanted = _revision_wanted(request)
+        if wanted is not None:
+            _only_if_held(viewer_of(request), record_id, wanted)
+            item = {"revision": wanted + 1} | item
         return _take(request, item, created=200)
 
     @extend_schema(
         operation_id="records_remove",
-        parameters=[OpenApiParameter("revision", int, description="the revision held by the client")],
-        responses={200: shapes.RecordReply, 409: shapes.Problem, **_PROBLEMS},
+        parameters=[
+            OpenApiParameter("revision", int, description="the revision held by the client"),
+            _KEY_HEADER,
+            _MATCH_HEADER,
+        ],
+        responses={200: shapes.RecordReply, 409: shapes.Problem, 412: shapes.Problem, **_PROBLEMS},
     )
     def delete(self, request: Request, record_id: UUID) -> Response:
         only(request, "revision")
         record = _one(viewer_of(request), viewer_of(request).own_patient_id, record_id)
         if record["removed"]:
             return Response({"status": "replayed", "record": record})
+        wanted = _revision_wanted(request)
+        if wanted is not None:
+            _only_if_held(viewer_of(request), record_id, wanted)
         known = request.query_params.get("revision", str(record["revision"]))
         if known != str(record["revision"]):
             raise Refused(409, "newer_version_held", "There is a newer version.", server=record)
@@ -159,3 +240,22 @@ class OneRecord(Door):
             "removed": True,
         }
         return _take(request, tombstone, created=200)
+
+
+class History(Door):
+    """Every version of one record, the newest first: what it said, who wrote it, when and why."""
+
+    actions = {"GET": Action.READ_RECORDS}
+
+    @extend_schema(
+        operation_id="records_history",
+        parameters=[_PATIENT],
+        responses={200: shapes.RecordHistory, **_PROBLEMS},
+    )
+    def get(self, request: Request, record_id: UUID) -> Response:
+        only(request, "patient")
+        patient, own = chart(request, "api/history"), viewer_of(request).is_patient
+        found = history.versions(patient.clinic_id, patient.pk, record_id, own=own)
+        if not found:
+            raise NotYoursError
+        return Response({"versions": found})

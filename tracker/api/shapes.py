@@ -6,7 +6,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, RootModel
 
-from tracker.records.shapes import Daily, Id, Instant, Journal, MedicationUse, Pain, Record, Response, Shape
+from tracker.records.shapes import (
+    Daily,
+    Id,
+    Instant,
+    Journal,
+    MedicationUse,
+    Pain,
+    Plan,
+    Practice,
+    Record,
+    Response,
+    Shape,
+    SideEffects,
+    Sleep,
+    Vitals,
+)
 
 
 class Problem(BaseModel):
@@ -62,7 +77,39 @@ class HeldRecord(BaseModel):
     clock: Literal["steady", "ahead", "behind"]
     change: int
     removed: bool
-    data: Pain | Daily | Response | MedicationUse | Journal | dict[str, Any] | None = None
+    because: str | None = None
+    data: (
+        Pain
+        | Daily
+        | Response
+        | MedicationUse
+        | Journal
+        | Practice
+        | Sleep
+        | SideEffects
+        | Vitals
+        | Plan
+        | dict[str, Any]
+        | None
+    ) = None
+
+
+class Author(BaseModel):
+    id: UUID
+    name: str
+
+
+class RecordVersion(HeldRecord):
+    """One version. ``lost`` holds what a merge of two edits of a plan replaced."""
+
+    author: Author
+    device: UUID | None
+    replaced_at: datetime | None
+    lost: dict[str, Any] | None = None
+
+
+class RecordHistory(BaseModel):
+    versions: list[RecordVersion]
 
 
 class PushResult(BaseModel):
@@ -220,6 +267,23 @@ class ObservationPage(BaseModel):
     current: CurrentOut | None
     observations: list[ObservationOut]
     next: str | None = None
+
+
+class DailyObservation(BaseModel):
+    """One local day. ``sum`` is there for doses and minutes of practice only."""
+
+    local_on: date
+    n: int
+    mean: float
+    min: float
+    max: float
+    last: float
+    sum: float | None = None
+
+
+class DailyObservationList(BaseModel):
+    measure: MeasureOut
+    days: list[DailyObservation]
 
 
 class SummaryOut(BaseModel):

@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.api import shapes
-from tracker.api.doors import Door, limit_of, only, viewer_of
+from tracker.api.doors import Door, SecondTry, is_second_try, limit_of, only, viewer_of
 from tracker.api.wire import MOST_BYTES_OF_A_BATCH, Refused, checked
 from tracker.outbox.tasks import ring
 from tracker.people.access import Viewer
 from tracker.people.models import Clinic
 from tracker.people.policy import Action
-from tracker.sync import changes, intake
+from tracker.sync import changes, intake, receipts
+from tracker.sync.work import Sent
 
 NOT_WATCHED = (
     "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
@@ -29,7 +30,7 @@ def guidance(viewer: Viewer) -> dict[str, str]:
     return {"crisis": crisis, "note": NOT_WATCHED}
 
 
-class Push(Door):
+class Push(SecondTry):
     """Take in a batch of records from a phone; sending it twice changes nothing."""
 
     actions = {"POST": Action.WRITE_RECORDS}
@@ -39,7 +40,7 @@ class Push(Door):
         operation_id="sync_push",
         request=shapes.PushRecords,
         responses={200: shapes.PushReceipt, 400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem,
-                   409: shapes.Problem, 413: shapes.Problem, 415: shapes.Problem},
+                   409: shapes.Problem, 410: shapes.Problem, 413: shapes.Problem, 415: shapes.Problem},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         batch = checked(shapes.Push, request.data)
@@ -48,14 +49,15 @@ class Push(Door):
             known = changes.read_cursor(viewer, batch.cursor)
             receipt = intake.receive(
                 viewer=viewer,
-                sent=intake.Sent(batch.device, batch.key),
+                sent=Sent(batch.device, batch.key),
                 items=batch.records,
                 at=timezone.now(),
+                one_by_one=is_second_try(request),
             )
-        except intake.KeyReusedError:
+        except receipts.KeyReusedError:
             raise Refused(409, "key_reused", "This key was used before, with other records.") from None
-        except changes.BadCursorError:
-            raise Refused(400, "bad_cursor", "This cursor is not one of ours: leave it out.") from None
+        except (changes.BadCursorError, changes.EpochChangedError) as problem:
+            raise _bad_cursor(problem) from None
         # Past this batch only if the phone has seen all that came before it: a cursor never skips.
         alone = known == receipt.head - len(batch.records)
         cursor = changes.cursor_at(viewer, receipt.head if alone else known)
@@ -70,8 +72,22 @@ class Push(Door):
         return Response(body)
 
 
+def _bad_cursor(problem: Exception) -> Refused:
+    if isinstance(problem, changes.EpochChangedError):
+        return Refused(
+            410,
+            "epoch_changed",
+            "The server was restored from a backup: pull again without a cursor, and push what you sent lately.",
+        )
+    return Refused(400, "bad_cursor", "This cursor is not one of ours: start again without.")
+
+
 class Pull(Door):
-    """Hand out what changed since a cursor, in order, tombstones included."""
+    """
+    Hand out what changed since a cursor, in order, tombstones included.
+
+    HEAD says in ``X-Remaining`` how many records are left to pull.
+    """
 
     actions = {"GET": Action.WRITE_RECORDS}
 
@@ -83,16 +99,17 @@ class Pull(Door):
             ),
             OpenApiParameter("limit", int, description="1 to 500"),
         ],
-        responses={200: shapes.PullPage, 400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem},
-    )
+        responses={200: shapes.PullPage, 400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem,
+                   410: shapes.Problem},
+    )  # fmt: skip
     def get(self, request: Request) -> Response:
         only(request, "cursor", "limit")
+        viewer, cursor = viewer_of(request), request.query_params.get("cursor")
+        limit = limit_of(request, most=500, usual=200)
         try:
-            page = changes.since(
-                viewer_of(request), request.query_params.get("cursor"), limit_of(request, most=500, usual=200)
-            )
-        except changes.BadCursorError:
-            raise Refused(400, "bad_cursor", "This cursor is not one of ours: start again without.") from None
-        return Response(
-            {"records": page.records, "gone": page.gone, "cursor": page.cursor, "more": page.more}
-        )
+            if request.method == "HEAD":
+                return Response(headers={"X-Remaining": str(changes.left(viewer, cursor))})
+            page = changes.since(viewer, cursor, limit)
+        except (changes.BadCursorError, changes.EpochChangedError) as problem:
+            raise _bad_cursor(problem) from None
+        return Response({"records": page.records, "gone": [], "cursor": page.cursor, "more": page.more})

@@ -34,6 +34,7 @@ urlpatterns = [
     path(V1 + "sync/pull", sync.Pull.as_view(), name="pull"),
     path(V1 + "records", records.Records.as_view(), name="records"),
     path(V1 + "records/<uuid:record_id>", records.OneRecord.as_view(), name="record"),
+    path(V1 + "records/<uuid:record_id>/history", records.History.as_view(), name="record-history"),
     path(V1 + "instruments", catalogue.Instruments.as_view(), name="instruments"),
     path(
         V1 + "instruments/<code:instrument>/<code:version>",
@@ -46,6 +47,7 @@ urlpatterns = [
         name="questionnaire",
     ),
     path(V1 + "observations", reading.Observations.as_view(), name="observations"),
+    path(V1 + "observations/daily", reading.DailyObservations.as_view(), name="observations-daily"),
     path(V1 + "summaries", reading.Summaries.as_view(), name="summaries"),
     path(V1 + "summaries/<uuid:summary_id>", reading.OneSummary.as_view(), name="summary"),
     path(V1 + "alerts", alerts.Alerts.as_view(), name="alerts"),

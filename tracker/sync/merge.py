@@ -10,6 +10,7 @@ made before the removal was known conflicts with it and never brings the record 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -25,12 +26,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What we have under an id. ``former`` maps earlier revisions to their fingerprints."""
+    """
+    What we have under an id. ``former`` maps earlier revisions to their fingerprints; ``is_finished`` says of a
+    questionnaire that it was complete.
+    """
 
     kind: str
     revision: int
     fingerprint: bytes
     former: Mapping[int, bytes]
+    is_finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,28 @@ def decide(held: Held | None, incoming: Incoming) -> Decision:
     return Decision(Verdict.CONFLICT, "newer_version_held")
 
 
-def after(held: Held | None, incoming: Incoming) -> Held:
-    """Return what is held once ``incoming`` has been stored."""
+def after(held: Held | None, incoming: Incoming, *, is_finished: bool = False) -> Held:
+    """Return what is held once ``incoming`` has been stored. What was finished once, stays so."""
     former = dict(held.former) | {held.revision: held.fingerprint} if held else {}
-    return Held(incoming.kind, incoming.revision, incoming.fingerprint, former)
+    finished = is_finished or (held is not None and held.is_finished)
+    return Held(incoming.kind, incoming.revision, incoming.fingerprint, former, finished)
+
+
+def fields(
+    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    Merge two edits of ``base``: what is held (``ours``) and what arrives (``theirs``). Return (merged, lost).
+
+    A field that only one side changed has that side's value. Where both changed it, the later arrival wins, and
+    ``lost`` holds the value that it replaced. A field that is not there is not set.
+    """
+    merged, lost = dict(ours), {}
+    for name in base.keys() | ours.keys() | theirs.keys():
+        before, held, sent = base.get(name), ours.get(name), theirs.get(name)
+        if sent in (before, held):
+            continue
+        merged[name] = sent
+        if held != before:
+            lost[name] = held
+    return {name: value for name, value in merged.items() if value is not None}, lost

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +80,9 @@ def fingerprint(key: bytes, record: Record) -> bytes:
     return sealed.fingerprint(key, plain.encode("utf-8", "surrogatepass"))
 
 
-def batch_fingerprint(key: bytes, items: list[Any]) -> bytes:
-    """Return what tells whether the same batch key comes again with the same records."""
-    plain = json.dumps(items, sort_keys=True, separators=(",", ":"), default=str)
-    return sealed.fingerprint(key, hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest())
+def batch_fingerprint(key: bytes, plain: Sequence[str]) -> bytes:
+    """Return what tells whether the same batch key comes again with the same records, each as canonical JSON."""
+    digest = hashlib.sha256()
+    for text in plain:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return sealed.fingerprint(key, digest.digest())

@@ -31,6 +31,8 @@ def of(item: Any) -> Iterator[tuple[str, str, float | None]]:
     if data.get("safe_today") is True:
         yield "daily_safe", "URGENT", None
     form, answers = _form(data), data.get("answers")
+    if item.get("kind") == "side_effects":
+        form, answers = catalogue.latest("side-effects"), data.get("items")
     if form is not None and isinstance(answers, dict):
         result = scoring.score(form, answers)
         for finding in result.positive_safety:

@@ -1,0 +1,205 @@
+"""A poison record, a full account, a compressed body: each has its answer, and nothing else is held up."""
+
+import gzip
+import json
+import uuid
+
+import psycopg
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.lib import walls
+from tracker.records.models import Timeline
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def statuses(answer):
+    assert answer.status_code == 200, answer.content
+    return [(result["status"], result.get("code", "")) for result in answer.json()["results"]]
+
+
+@pytest.fixture
+def poisoned(live):
+    """A database with a rule that nobody foresaw: 7 cannot be stored."""
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("ALTER TABLE records_painentry ADD CONSTRAINT unforeseen CHECK (intensity <> 7)")
+    return Phone(live.world.ada.user)
+
+
+def test_a_record_that_the_database_refuses_does_not_hold_up_the_queue_behind_it(poisoned):
+    poison, worrying = make.pain(7), make.phq9([0] * 8 + [2])
+    batch = make.batch(make.pain(3), poison, worrying, make.daily(mood=4), poison | {"revision": 2})
+
+    first = poisoned.post("sync/push", batch)
+    again = poisoned.post("sync/push", batch)
+
+    assert statuses(first) == [
+        ("stored", ""), ("rejected", "cannot_be_stored"), ("stored", ""), ("stored", ""), ("retry", "base_missing"),
+    ]  # fmt: skip
+    assert "guidance" in first.json()
+    assert [status for status, _ in statuses(again)] == [
+        "replayed",
+        "rejected",
+        "replayed",
+        "replayed",
+        "retry",
+    ]
+    assert len(poisoned.get("records").json()["records"]) == 3
+
+
+def test_a_single_record_that_the_database_refuses_is_a_clear_answer(poisoned):
+    answer = poisoned.post("records", make.pain(7))
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "cannot_be_stored")
+
+
+def test_a_full_account_says_so_and_still_takes_removals_and_worrying_answers(world, phone, settings):
+    kept = make.pain(3)
+    phone.push(kept)
+    settings.PATIENT_STORAGE_BYTES = 500
+    long = make.record("journal", {"text": "x" * 600})
+    gone = {name: value for name, value in kept.items() if name != "data"} | {"revision": 2, "removed": True}
+
+    answer = phone.push(long, gone, make.phq9([0] * 8 + [1]))
+
+    assert statuses(answer) == [("rejected", "storage_full"), ("stored", ""), ("rejected", "storage_full")]
+    assert "guidance" in answer.json()
+    single = phone.post("records", long)
+    assert (single.status_code, single.json()["code"]) == (400, "storage_full")
+
+
+def test_what_was_not_stored_takes_no_room(world, phone):
+    def used() -> int:
+        walls.leave()
+        with walls.clinic(world.clinic.pk):
+            return Timeline.objects.get().stored_bytes
+
+    record = make.pain(3)
+    batch = make.batch(record)
+    phone.post("sync/push", batch)
+    before = used()
+    phone.post("sync/push", batch)
+    phone.push(record, make.pain(99), {"nonsense": 1}, record | {"data": {"intensity": 4}})
+
+    assert before == used() > 100
+
+
+def gzipped(phone, body: bytes, **headers):
+    return phone.call("POST", "sync/push", body, **{"Content-Encoding": "gzip"} | headers)
+
+
+def test_a_compressed_body_is_taken(phone):
+    body = json.dumps(make.batch(*(make.pain(n % 11) for n in range(100)))).encode()
+
+    assert {status for status, _ in statuses(gzipped(phone, gzip.compress(body)))} == {"stored"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (gzip.compress(b" " * (60 * 1024 * 1024)), 413, "too_large"),
+        (gzip.compress(b"{}")[:-3], 400, "bad_gzip"),
+        (gzip.compress(b"{}") + b"more", 400, "bad_gzip"),
+        (b"{}", 400, "bad_gzip"),
+        (gzip.compress(b'{"key": NaN}'), 400, "number_not_finite"),
+    ],
+)
+def test_a_compressed_body_that_is_broken_or_grows_too_large_is_refused(phone, body, status, code):
+    answer = gzipped(phone, body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_encoding_that_is_not_known_is_refused_by_name(phone):
+    answer = gzipped(phone, b"{}", **{"Content-Encoding": "br"})
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unknown_encoding")
+
+
+def test_one_key_makes_one_record_for_a_client_without_a_queue(phone):
+    record, key = make.pain(5), uuid.uuid4().hex
+
+    first = phone.call("POST", "records", record, **{"Idempotency-Key": key})
+    again = phone.call("POST", "records", record, **{"Idempotency-Key": key})
+    other = phone.call("POST", "records", make.pain(6), **{"Idempotency-Key": key})
+    bad = phone.call("POST", "records", make.pain(6), **{"Idempotency-Key": "x y"})
+
+    assert (first.status_code, first.json()["status"]) == (201, "stored")
+    assert again.json()["record"] == first.json()["record"]
+    assert (other.status_code, other.json()["code"]) == (409, "key_reused")
+    assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "Idempotency-Key")
+    assert len(phone.get("records").json()["records"]) == 1
+
+
+def test_an_amendment_names_the_version_that_it_follows(phone):
+    record = make.pain(5)
+    made = phone.post("records", record)
+    assert made.headers["ETag"] == '"1"'
+    new = {name: value for name, value in record.items() if name != "revision"} | {"data": {"intensity": 6}}
+
+    first = phone.call("PUT", f"records/{record['id']}", new, **{"If-Match": '"1"'})
+    late = phone.call(
+        "PUT", f"records/{record['id']}", new | {"data": {"intensity": 7}}, **{"If-Match": '"1"'}
+    )
+    lost = phone.call("DELETE", f"records/{record['id']}", **{"If-Match": '"1"'})
+    bad = phone.call("PUT", f"records/{record['id']}", new, **{"If-Match": "*"})
+
+    assert (first.status_code, first.headers["ETag"]) == (200, '"2"')
+    assert (late.status_code, late.json()["server"]["data"]) == (412, {"intensity": 6})
+    assert lost.status_code == 412
+    assert bad.status_code == 400
+    same = phone.call("GET", f"records/{record['id']}", **{"If-None-Match": '"2"'})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+def test_records_can_be_found_by_what_they_measure(phone):
+    phone.push(make.pain(5), make.daily(mood=3), make.daily(anxiety=3))
+
+    def kinds(query):
+        return [record["kind"] for record in phone.get(f"records?{query}").json()["records"]]
+
+    assert kinds("measure=daily.mood") == ["daily"]
+    assert kinds("measure=pain.intensity&kind=pain") == ["pain"]
+    assert kinds("measure=vitals.spo2") == []
+    assert phone.get("records?measure=joy").status_code == 400
+
+
+def test_several_values_of_a_day_are_told_as_one_line(phone):
+    phone.push(
+        *(
+            make.pain(n, recorded_at=f"2026-03-02T{hour:02d}:00:00Z")
+            for n, hour in ((2, 8), (9, 12), (4, 20))
+        ),
+        make.pain(1, recorded_at="2026-03-02T23:30:00Z"),
+        make.record("practice", {"practice": "other", "minutes": 10}),
+        make.record("practice", {"practice": "other", "minutes": 15}),
+    )
+
+    def days(measure):
+        return phone.get(f"observations/daily?measure={measure}&from=2026-03-01&to=2026-03-05").json()["days"]
+
+    # Half past eleven at night in UTC is the next day in Amsterdam.
+    assert days("pain.intensity") == [
+        {"local_on": "2026-03-02", "n": 3, "mean": 5, "min": 2, "max": 9, "last": 4},
+        {"local_on": "2026-03-03", "n": 1, "mean": 1, "min": 1, "max": 1, "last": 1},
+    ]
+    assert [day["sum"] for day in days("practice.minutes")] == [25]
+    assert (
+        phone.get("observations/daily?measure=pain.intensity&from=2020-01-01&to=2026-01-01").status_code
+        == 400
+    )
+
+
+def test_observations_page_by_place_so_that_a_late_entry_shifts_nothing(phone):
+    phone.push(*(make.pain(n, recorded_at=f"2026-03-02T{8 + n:02d}:00:00Z") for n in range(1, 7)))
+    first = phone.get("observations?measure=pain.intensity&limit=3").json()
+    phone.push(make.pain(10, recorded_at="2026-03-02T05:00:00Z"))
+    rest = phone.get(f"observations?measure=pain.intensity&limit=3&cursor={first['next']}").json()
+
+    assert [row["value"] for row in first["observations"] + rest["observations"]] == [1, 2, 3, 4, 5, 6]
+    assert rest["next"] is None

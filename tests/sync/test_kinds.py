@@ -1,0 +1,237 @@
+"""Every kind of entry: what is sent comes back as it was, is seen as numbers, and is refused where it cannot be."""
+
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.records.kinds import KINDS
+from tracker.records.models import Observation
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "pain": {
+        "intensity": 6, "worst": 8, "least": 2, "interference": 5,
+        "regions": [
+            {"code": "knee", "side": "left", "intensity": 7},
+            {"code": "lower_back", "side": "right"},
+            {"code": "neck", "side": "mid", "intensity": 0},
+        ],
+        "qualities": ["burning", "shooting"], "trigger": "sitting", "relief": "heat",
+    },
+    "daily": {
+        "pain_avg": 4, "pain_worst": 7, "mood": 5, "anxiety": 3, "function": 6, "sleep_hours": 6.25,
+        "sleep_quality": 4, "safe_today": False,
+    },
+    "response": {
+        "instrument": "phq-9", "version": "1999", "status": "complete",
+        "answers": dict.fromkeys(make.PHQ9_ITEMS, 1),
+    },
+    "medication_use": {
+        "medication": "pregabalin", "outcome": "prn", "dose_value": 37.5, "dose_unit": "mg", "reason": "other",
+    },
+    "journal": {"text": "A long night. — ä 🌧", "mood": 3, "share": "none"},
+    "practice": {"practice": "walking_or_aerobic", "minutes": 25, "helpful": 7},
+    "sleep": {
+        "bed_at": "2026-03-01T22:30:00Z", "up_at": "2026-03-02T06:30:00Z", "hours": 6.0, "latency_minutes": 40,
+        "awakenings": 3, "awake_minutes": 35, "quality": 4,
+    },
+    "side_effects": {"items": {"nausea": 2, "headache": 0}, "lasted_minutes": {"nausea": 90}},
+    "vitals": {
+        "systolic": 128, "diastolic": 82, "heart_rate": 71, "respiratory_rate": 14, "spo2": 97,
+        "temperature_c": 36.8, "weight_kg": 81.25, "self_measured": False,
+    },
+    "plan": {
+        "practice": "breathing_exercise", "per_week": 5, "minutes": 10, "remind_at": "08:30", "paused": False,
+    },
+}  # fmt: skip
+ONE_TAP: dict[str, dict[str, Any]] = {
+    "pain": {"intensity": 0},
+    "daily": {"mood": 0},
+    "response": {"instrument": "phq-9", "version": "1999", "status": "draft", "answers": {}},
+    "medication_use": {"medication": "sertraline", "outcome": "taken"},
+    "journal": {"text": "."},
+    "practice": {"practice": "other"},
+    "sleep": {"quality": 0},
+    "side_effects": {"items": {"dizziness": 1}},
+    "vitals": {"heart_rate": 64},
+    "plan": {"practice": "pacing_plan"},
+}
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def test_every_kind_is_tried_here():
+    assert set(WHOLE) == set(ONE_TAP) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(WHOLE))
+def test_a_whole_entry_comes_back_as_it_was_sent(phone, kind):
+    sent = make.record(kind, WHOLE[kind])
+    assert [result["status"] for result in phone.push(sent).json()["results"]] == ["stored"]
+
+    pulled = phone.get("sync/pull").json()["records"]
+    read = phone.get(f"records/{sent['id']}").json()
+    listed = phone.get(f"records?kind={kind}").json()["records"]
+
+    assert pulled == [read] == listed
+    assert read["data"] == WHOLE[kind]
+
+
+@pytest.mark.parametrize("kind", sorted(ONE_TAP))
+def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
+    sent = make.record(kind, ONE_TAP[kind])
+    first = phone.push(sent).json()["results"][0]
+    grown = sent | {"revision": 2, "data": WHOLE[kind], "because": "added"}
+    second = phone.push(grown).json()["results"][0]
+
+    assert (first["status"], second["status"]) == ("stored", "stored")
+    read = phone.get(f"records/{sent['id']}").json()
+    assert (read["revision"], read["data"], read["because"]) == (2, WHOLE[kind], "added")
+
+
+@pytest.mark.parametrize("kind", sorted(WHOLE))
+def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone, kind):
+    sent = make.record(kind, WHOLE[kind])
+    gone = {name: value for name, value in sent.items() if name != "data"} | {"revision": 2, "removed": True}
+    phone.push(sent)
+    phone.push(gone)
+    stale = phone.push(sent | {"revision": 2, "because": "typo"}).json()["results"][0]
+    restored = phone.push(sent | {"revision": 3, "because": "other"}).json()["results"][0]
+
+    assert (stale["status"], stale["server"]["removed"]) == ("conflict", True)
+    assert restored["status"] == "stored"
+    # A questionnaire that was complete before is called amended from then on.
+    amended = {"status": "amended"} if kind == "response" else {}
+    assert phone.get(f"records/{sent['id']}").json()["data"] == WHOLE[kind] | amended
+
+
+REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("pain", {"intensity": 3, "regions": [{"code": "knee"}]}, "data.regions.0.side", "missing_field"),
+    (
+        "pain",
+        {"intensity": 3, "regions": [{"code": "knee", "side": "mid"}]},
+        "data.regions.0",
+        "no_such_side",
+    ),
+    (
+        "pain",
+        {"intensity": 3, "regions": [{"code": "wing", "side": "left"}]},
+        "data.regions.0.code",
+        "not_offered",
+    ),
+    ("pain", {"intensity": 3, "regions": []}, "data.regions", "too_short"),
+    ("pain", {"intensity": 3, "regions": [{"code": "knee", "side": "left"}] * 2}, "data", "said_twice"),
+    ("pain", {"intensity": 3, "qualities": ["aching", "aching"]}, "data", "said_twice"),
+    ("pain", {"intensity": 3, "trigger": "the moon"}, "data.trigger", "not_offered"),
+    ("practice", {"practice": "other", "minutes": 601}, "data.minutes", "out_of_range"),
+    ("practice", {"minutes": 10}, "data.practice", "missing_field"),
+    ("sleep", {}, "data", "nothing_answered"),
+    ("sleep", {"hours": 6.1}, "data.hours", "too_precise"),
+    (
+        "sleep",
+        {"bed_at": "2026-03-02T07:00:00Z", "up_at": "2026-03-02T06:00:00Z"},
+        "data",
+        "not_a_night",
+    ),
+    ("side_effects", {"items": {}}, "data.items", "too_short"),
+    ("side_effects", {"items": {"nausea": True}}, "data.items.nausea", "wrong_type"),
+    ("side_effects", {"items": {"nausea": 4}}, "data.items.nausea", "out_of_range"),
+    (
+        "side_effects",
+        {"items": {"nausea": 1}, "lasted_minutes": {"vomiting": 3}},
+        "data",
+        "lasted_without_effect",
+    ),
+    ("vitals", {"self_measured": True}, "data", "nothing_answered"),
+    ("vitals", {"systolic": 120}, "data", "half_a_pressure"),
+    ("vitals", {"systolic": 80, "diastolic": 90}, "data", "pressure_upside_down"),
+    ("vitals", {"temperature_c": 36.85}, "data.temperature_c", "too_precise"),
+    ("plan", {"practice": "other", "remind_at": "25:00"}, "data.remind_at", "not_a_time"),
+    ("plan", {"practice": "other", "remind_at": "08:00+01"}, "data.remind_at", "not_a_time"),
+]
+
+
+@pytest.mark.parametrize(("kind", "data", "field", "code"), REFUSED)
+def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind, data, field, code):
+    bad, good = make.record(kind, data), make.pain(4)
+
+    refused, stored = phone.push(bad, good).json()["results"]
+
+    assert (refused["status"], refused["field"], refused["code"]) == ("rejected", field, code)
+    assert stored["status"] == "stored"
+
+
+def numbers(world: make.World) -> dict[str, float]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        return dict(Observation.objects.values_list("measure", "value"))
+
+
+def test_the_newer_kinds_stand_on_the_timeline_in_their_own_units(world, phone):
+    phone.push(
+        *(make.record(kind, WHOLE[kind]) for kind in ("practice", "sleep", "side_effects", "vitals", "plan"))
+    )
+
+    assert numbers(world) == {
+        "practice.minutes": 25, "practice.helpful": 7,
+        "sleep.hours": 6, "sleep.latency_minutes": 40, "sleep.awakenings": 3, "sleep.awake_minutes": 35,
+        "sleep.quality": 4, "sleep.efficiency": 75.0,
+        "side_effect.nausea": 2, "side_effect.headache": 0,
+        "vitals.systolic": 128, "vitals.diastolic": 82, "vitals.heart_rate": 71, "vitals.respiratory_rate": 14,
+        "vitals.spo2": 97, "vitals.temperature_c": 36.8, "vitals.weight_kg": 81.25,
+    }  # fmt: skip
+
+
+def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
+    night = {"bed_at": "2026-03-01T23:00:00Z", "up_at": "2026-03-02T05:00:00Z", "hours": 6.25}
+    phone.push(make.record("sleep", night))
+
+    assert numbers(world) == {"sleep.hours": 6.25}
+
+
+@pytest.mark.parametrize(
+    ("effect", "rule", "level"),
+    [
+        ("suicidal_thoughts", "side_effect_suicidal_thoughts", "EMERGENCY"),
+        ("chest_pain", "side_effect_chest_pain", "EMERGENCY"),
+        ("blood_in_urine", "side_effect_blood_in_urine", "URGENT"),
+        ("craving_or_wish_to_use_more", "side_effect_craving_or_wish_to_use_more", "REVIEW"),
+    ],
+)
+@pytest.mark.parametrize("zone", [make.ZONE, "Mars/Olympus"])
+def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phone, effect, rule, level, zone):
+    answer = phone.push(make.record("side_effects", {"items": {effect: 1}}, zone=zone)).json()
+
+    assert answer["guidance"]["crisis"] == world.clinic.crisis_text
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert list(Alert.objects.values_list("rule", "level", "answer_kept")) == [
+            (rule, level, zone == make.ZONE)
+        ]
+
+
+def test_side_effects_without_a_red_flag_alert_nobody(world, phone):
+    phone.push(make.record("side_effects", {"items": {"chest_pain": 0, "nausea": 3}}))
+
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert not Alert.objects.exists()
+
+
+def test_a_questionnaire_goes_from_draft_to_complete_to_amended(phone):
+    answers: dict[str, Any] = dict.fromkeys(make.PHQ9_ITEMS, 0)
+    begun = {"instrument": "phq-9", "version": "1999", "status": "draft", "answers": {make.PHQ9_ITEMS[0]: 1}}
+    done = begun | {"status": "complete", "answers": answers}
+    changed = done | {"answers": answers | {make.PHQ9_ITEMS[0]: 2}}
+    record, seen = make.record("response", begun), []
+    for revision, data in enumerate((begun, begun | {"status": "incomplete"}, done, changed), start=1):
+        phone.push(record | {"revision": revision, "data": data})
+        seen.append(phone.get(f"records/{record['id']}").json()["data"]["status"])
+
+    assert seen == ["draft", "incomplete", "complete", "amended"]

@@ -1,0 +1,114 @@
+"""Pull: bounded pages, nothing skipped, nothing twice, and a count of what is left."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from tests import make
+from tests.phone import Phone
+from tracker.records.models import Epoch
+
+
+@pytest.fixture
+def phone(world: make.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def pages(phone, **query):
+    cursor = ""
+    while True:
+        asked = "&".join(f"{name}={value}" for name, value in (query | {"cursor": cursor}).items() if value)
+        page = phone.get(f"sync/pull?{asked}").json()
+        yield page
+        cursor = page["cursor"]
+        if not page["more"]:
+            return
+
+
+def test_a_phone_that_was_away_for_long_catches_up_in_bounded_pages(phone):
+    sent = [make.pain(n % 11) for n in range(450)] + [make.daily(mood=n % 11) for n in range(50)]
+    phone.push(*sent)
+
+    got = list(pages(phone, limit=120))
+
+    assert [len(page["records"]) for page in got] == [120, 120, 120, 120, 20]
+    ids = [record["id"] for page in got for record in page["records"]]
+    assert sorted(ids) == sorted(record["id"] for record in sent)
+    changes = [record["change"] for page in got for record in page["records"]]
+    assert changes == sorted(set(changes))
+
+
+def test_a_page_of_long_journals_is_cut_by_its_bytes(phone):
+    for _ in range(2):
+        phone.push(*(make.record("journal", {"text": "x" * 60_000}) for _ in range(20)))
+
+    got = list(pages(phone, limit=500))
+
+    assert [len(page["records"]) for page in got] == [17, 17, 6]
+    assert max(len(str(page)) for page in got) < 1.1 * 1024 * 1024
+
+
+def test_head_tells_how_many_records_are_left(phone):
+    phone.push(*(make.pain(n) for n in range(7)))
+    first = phone.get("sync/pull?limit=3").json()
+
+    def left(query: str = "") -> str:
+        answer = phone.call("HEAD", f"sync/pull{query}")
+        assert (answer.status_code, answer.content) == (200, b"")
+        return str(answer.headers["X-Remaining"])
+
+    assert left() == "7"
+    assert left(f"?cursor={first['cursor']}") == "4"
+
+
+def test_an_entry_that_changed_between_two_pages_comes_again_at_its_new_place(phone):
+    one, two = make.pain(1), make.pain(2)
+    phone.push(one, two)
+    first = phone.get("sync/pull?limit=1").json()
+    phone.push(one | {"revision": 2, "data": {"intensity": 9}})
+
+    rest = phone.get(f"sync/pull?cursor={first['cursor']}").json()["records"]
+
+    assert [(record["id"], record["revision"]) for record in rest] == [(two["id"], 1), (one["id"], 2)]
+
+
+@pytest.mark.parametrize("records", [1, 40, 400])
+def test_a_pull_costs_the_same_statements_however_long_the_history_is(
+    phone, records, django_assert_max_num_queries
+):
+    phone.push(
+        *(make.pain(n % 11) for n in range(records)), *(make.daily(mood=n % 11) for n in range(records // 8))
+    )
+
+    with django_assert_max_num_queries(9):
+        phone.get("sync/pull?limit=500")
+
+
+def test_after_a_restore_phones_start_again(live):
+    phone = Phone(live.world.ada.user)
+    phone.push(make.pain(3))
+    cursor = phone.get("sync/pull").json()["cursor"]
+    as_owner = {"DATABASE_URL": live.environment["DATABASE_OWNER_URL"]}
+    command = (sys.executable, "manage.py", "new_epoch", "--why", "restored Tuesday's backup")
+    subprocess.run(command, check=True, env=os.environ | live.environment | as_owner, capture_output=True)
+
+    answers = [
+        phone.get(f"sync/pull?cursor={cursor}"),
+        phone.call("HEAD", f"sync/pull?cursor={cursor}"),
+        phone.post("sync/push", make.batch(make.pain(4)) | {"cursor": cursor}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [410, 410, 410]
+    assert answers[0].json()["code"] == "epoch_changed"
+    again = phone.get("sync/pull").json()
+    assert [record["data"]["intensity"] for record in again["records"]] == [3]
+    assert phone.get(f"sync/pull?cursor={again['cursor']}").json()["records"] == []
+
+
+def test_the_application_cannot_begin_an_epoch(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(current_user, %s, 'INSERT')", [Epoch._meta.db_table])
+        assert cursor.fetchone() == (False,)

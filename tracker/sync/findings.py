@@ -1,0 +1,47 @@
+"""What in a batch a clinician must see, whether it was stored or not."""
+
+from collections.abc import Iterator
+
+from tracker.alerts import actions as alerts
+from tracker.instruments import scoring
+from tracker.lib import days
+from tracker.records import actions as records
+from tracker.sync import worry
+from tracker.sync.merge import Verdict
+from tracker.sync.work import Work
+
+
+def of(work: Work) -> Iterator[alerts.Finding]:
+    """Yield the findings of a batch that has got its verdicts."""
+    yield from _in_stored(work)
+    yield from _in_others(work)
+
+
+def _in_stored(work: Work) -> Iterator[alerts.Finding]:
+    for item in work.stored:
+        record = item.record
+        local_on = days.local_day(record.recorded_at, record.zone)
+        when = (record.kind, record.id, record.recorded_at, local_on)
+        for finding in _of_answers(item):
+            yield alerts.Finding(finding.rule, finding.level.upper(), *when, finding.value)
+        if record.kind == "daily" and record.data is not None and record.data.safe_today:
+            yield alerts.Finding("daily_safe", "URGENT", *when)
+
+
+def _of_answers(item: records.Accepted) -> tuple[scoring.SafetyFinding, ...]:
+    if item.result is not None:
+        return tuple(item.result.positive_safety)
+    if item.record.kind == "side_effects" and item.record.data is not None:
+        return tuple(records.score_effects(item.record.data.items).positive_safety)
+    return ()
+
+
+def _in_others(work: Work) -> Iterator[alerts.Finding]:
+    """The same in what was not stored: an answer about self-harm is never lost to a refusal."""
+    at = work.source.received_at
+    for item, outcome in zip(work.raw, work.outcomes, strict=True):
+        if outcome.status in {Verdict.STORED, Verdict.REPLAYED}:
+            continue
+        for rule, level, value in worry.of(item):
+            when = ("unstored", worry.source_of(item), *worry.answered(item, at))
+            yield alerts.Finding(rule, level, *when, value, kept=False)

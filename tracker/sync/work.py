@@ -1,0 +1,85 @@
+"""One batch on its way through the intake, and what it is answered with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from tracker.people.access import Viewer
+from tracker.records import actions as records
+from tracker.records.kinds import Kind
+from tracker.records.models import Recorded
+from tracker.records.shapes import Record
+from tracker.sync import reading
+from tracker.sync.merge import Held, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a batch comes from, and the key that it can be sent again under."""
+
+    device_id: UUID
+    key: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one item, in the order sent."""
+
+    id: str | None
+    status: str
+    revision: int | None = None
+    code: str = ""
+    field: str = ""
+    detail: str = ""
+    server: dict[str, Any] | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the record is to be stored, as far as it has been looked at."""
+        return self.status == Verdict.STORED
+
+    def as_dict(self) -> dict[str, Any]:
+        shown = {"id": self.id, "status": self.status}
+        rest = {
+            "revision": self.revision, "code": self.code, "field": self.field,
+            "detail": self.detail, "server": self.server,
+        }  # fmt: skip
+        return shown | {name: value for name, value in rest.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    The reply to a batch. ``worried`` says that an answer raised an alert: show the crisis resources.
+
+    ``stored`` gives the rows of what this batch stored; a receipt that is handed out again has none.
+    """
+
+    receipt: UUID
+    results: list[dict[str, Any]]
+    head: int
+    worried: bool
+    stored: Callable[[], list[tuple[Kind, Recorded]]] = list
+
+
+@dataclass(slots=True)
+class Work:
+    """One batch: what arrived, what is held under its ids, what became of it."""
+
+    viewer: Viewer
+    source: records.Source
+    sent: Sent | None
+    raw: Sequence[Any]
+    sizes: Sequence[int]
+    items: list[Record | reading.Unreadable]
+    fingerprint: bytes = b""
+    head: int = 0
+    has_room: bool = True
+    outcomes: list[Outcome] = field(default_factory=list)
+    held: dict[UUID, Held] = field(default_factory=dict)
+    stored: list[records.Accepted] = field(default_factory=list)
+
+    def change_of(self, place: int) -> int:
+        """The change number of the item at ``place`` in the batch."""
+        return self.head - len(self.items) + 1 + place
