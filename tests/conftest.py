@@ -6,6 +6,7 @@ Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the s
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,14 @@ def _create(name: str, template: str = "template0") -> None:
 
 
 def _drop(name: str) -> None:
-    _administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    """Drop a database with all its connections; a vacuum of the server's own is no one's to end, so wait for it."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    for _ in range(40):
+        try:
+            return _administer(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(0.25)
+    _administer(statement)
 
 
 def _connect_as(user: object, password: object, name: str) -> None:
