@@ -39,12 +39,12 @@ INSTALLED_APPS = [
     "tracker.demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.headless",
     "rest_framework",
     "drf_spectacular",
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "backend.entrance.Entrance",
     "backend.errors.Mishaps",
 ]
 
@@ -127,6 +128,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 
+# What may be forgotten: counts of tries, codes that were used. On the same Valkey, apart from the queues.
+CACHES = {"default": {"BACKEND": "tracker.lib.fleeting.Cache", "LOCATION": REDIS_URL}}
+
 # Sign-in
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -139,14 +143,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 SESSION_ENGINE = "tracker.people.sessions"
-SESSION_COOKIE_AGE = 12 * 60 * 60
+# The server ends a session (people.sessions); the browser's cookie goes with the browser.
+SESSION_COOKIE_AGE = 15 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 _TLS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_TLS_PROXY", False) else None
+_BEHIND_PROXY = env.flag("BEHIND_TLS_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _BEHIND_PROXY else None
+# Behind a proxy the caller's address is what the proxy says; without one, nobody's word is taken for it.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _BEHIND_PROXY else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -156,8 +165,21 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "tracker.people.adapter.InvitedOnly"
 ACCOUNT_LOGOUT_ON_GET = False
+# Tries are counted in one place (people.limits), which is stricter while Valkey is away.
+ACCOUNT_RATE_LIMITS = False
+MFA_RATE_LIMITS = False
+# Nobody learns by mail or by waiting whether an address has an account.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+PASSWORD_RESET_TIMEOUT = 60 * 60
 # Nobody changes an address or a password from a screen that was left open.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Addresses come with a clinic's invitation; there is no second copy of them to verify.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_ADAPTER = "tracker.people.second_factor.SecondFactor"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Interlude"
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_ONLY = False
 LOGIN_URL = "/accounts/login/"

@@ -4,8 +4,8 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("tracker.api.urls")),
-    path("accounts/", include("allauth.urls")),
-    path("_allauth/", include("allauth.headless.urls")),
+    path("accounts/", include("tracker.dashboard.accounts")),
+    path("_allauth/", include("tracker.api.accounts")),
     path("", include("tracker.dashboard.urls")),
 ]
 

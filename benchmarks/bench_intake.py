@@ -31,7 +31,7 @@ django.setup()
 from django.db import transaction  # noqa: E402
 
 from tests import make, servers  # noqa: E402
-from tests.phone import token_of  # noqa: E402
+from tests.phone import Phone  # noqa: E402
 
 PROCESSES, THREADS = 2, 16
 SECONDS = 6
@@ -117,19 +117,18 @@ def server(settings: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def people() -> tuple[Any, list[Any], list[str]]:
-    """A clinic and a patient with a token for each connection: patients do not wait for each other."""
+def people() -> tuple[Any, list[Any], list[dict[str, str]]]:
+    """A clinic and a patient with a paired phone for each connection: patients do not wait for each other."""
     with transaction.atomic():
         clinic = make.clinic()
         team = make.team(clinic, "Bench")
         patients = [make.patient(clinic, f"p{n}", team) for n in range(PROCESSES * THREADS)]
-        tokens = [token_of(patient.user) for patient in patients]
-    return clinic, patients, tokens
+    return clinic, patients, [Phone(patient.user).headers for patient in patients]
 
 
-def single_over_http(url: str, tokens: list[str]) -> tuple[float, float]:
+def single_over_http(url: str, phones: list[dict[str, str]]) -> tuple[float, float]:
     def make_one(number: int) -> Callable[[], None]:
-        sender = Sender(url, {"X-Session-Token": tokens[number]})
+        sender = Sender(url, phones[number])
         # One an hour, as of a long diary: not a thousand entries of one day.
         hours = itertools.count()
         start = datetime.now(UTC) - timedelta(days=300)
@@ -172,10 +171,10 @@ def single_sql(clinic: Any, patients: list[Any]) -> tuple[float, float]:
     return hammer(make_one)
 
 
-def batches_over_http(url: str, token: str) -> float:
-    sender = Sender(url, {"X-Session-Token": token})
-    bodies = [make.batch(*entries(BATCH)) for _ in range(BATCHES)]
-    sender.post("/api/v1/sync/push", make.batch(*entries(BATCH)))
+def batches_over_http(url: str, phone: dict[str, str]) -> float:
+    sender, device = Sender(url, phone), phone["X-Device"]
+    bodies = [make.batch(*entries(BATCH), device=device) for _ in range(BATCHES)]
+    sender.post("/api/v1/sync/push", make.batch(*entries(BATCH), device=device))
     started = time.perf_counter()
     for body in bodies:
         sender.post("/api/v1/sync/push", body)
@@ -204,16 +203,16 @@ def line(name: str, value: float, unit: str, note: str = "") -> None:
 
 
 def main() -> None:
-    clinic, patients, tokens = people()
+    clinic, patients, phones = people()
     sql, sql_ms = single_sql(clinic, patients)
     line("one entry, bare SQL, 32 connections", sql, "entries/s", f"median {sql_ms:.1f} ms")
     with server("benchmarks.bare") as url:
         bare, bare_ms = single_bare(url, clinic, patients)
     line("one entry, bare DRF + ORM view", bare, "entries/s", f"median {bare_ms:.1f} ms")
     with server("backend.settings") as url:
-        ours, ours_ms = single_over_http(url, tokens)
+        ours, ours_ms = single_over_http(url, phones)
         line("one entry, POST /records", ours, "entries/s", f"median {ours_ms:.1f} ms")
-        pushed = batches_over_http(url, tokens[0])
+        pushed = batches_over_http(url, phones[0])
     limit = batches_sql(clinic, patients[1])
     line("batches of 500, one INSERT of unnest", limit, "records/s")
     line("batches of 500, POST /sync/push", pushed, "records/s")

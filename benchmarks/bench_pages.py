@@ -24,7 +24,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from tests import make  # noqa: E402
+from tests import factor, make  # noqa: E402
 from tracker.people import access  # noqa: E402
 from tracker.people.models import Patient, StaffMember  # noqa: E402
 from tracker.progress import actions as progress  # noqa: E402
@@ -63,6 +63,7 @@ def diary(now: datetime, days: int) -> list[dict[str, Any]]:
 def send(patient: Patient, items: list[dict[str, Any]], at: datetime) -> None:
     for start in range(0, len(items), 500):
         with transaction.atomic():
+            assert patient.user_id
             viewer = access.enter(patient.user_id, at)
             intake.receive(viewer=viewer, sent=None, items=items[start : start + 500], at=at)
 
@@ -116,7 +117,9 @@ def main() -> int:
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
     clinician, patient = fill(timezone.now())
     browser = Client()
+    factor.enrol(clinician.user)
     browser.post("/accounts/login/", {"login": clinician.user.email, "password": make.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
     print(f"{PATIENTS} patients; one of them with a year of eight measures; median of {RUNS}")
     limit = bare(clinician, _READY_CASELOAD, [["daily.pain_avg", "daily.mood", "phq-9"]])
     kept = measured("caseload", browser, "/", limit)

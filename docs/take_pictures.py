@@ -9,9 +9,13 @@ diary of the patient whose sign-in carries the note ``real diary``, which is pub
 """
 
 import argparse
+import base64
+import hmac
 import json
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -26,8 +30,24 @@ def sign_in(browser: Browser, url: str, who: dict[str, Any], **look: Any) -> Pag
     page.get_by_label("Email").fill(who["email"])
     page.get_by_label("Password").fill(who["password"])
     page.keyboard.press("Enter")
+    show_code(page, who["authenticator"])
     page.get_by_role("heading", name="patient").first.wait_for()
     return page
+
+
+def show_code(page: Page, authenticator: str) -> None:
+    """Answer with the authenticator app's code; one that was used for a sign-in before is waited out."""
+    field = page.get_by_label("Code of your")
+    field.wait_for()
+    while field.count():
+        secret = parse_qs(urlsplit(authenticator).query)["secret"][0]
+        digest = hmac.digest(base64.b32decode(secret), (int(time.time()) // 30).to_bytes(8, "big"), "sha1")
+        start = digest[-1] & 15
+        field.fill(f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}")
+        page.keyboard.press("Enter")
+        page.wait_for_load_state("networkidle")
+        if field.count():
+            page.wait_for_timeout(10_000)
 
 
 def who_sees(browser: Browser, url: str, people: list[dict[str, Any]], patient: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from psycopg import sql
 from backend import env
 from tests import make
 from tracker.lib import walls
+from tracker.people import limits
 
 OWNER = env.database("DATABASE_OWNER_URL")
 
@@ -132,6 +133,7 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
 def _nobody_has_tried_to_sign_in_yet() -> None:
     """The limits on sign-in count per minute; each test begins with none used."""
     cache.clear()
+    limits.COUNTERS.forget_here()
 
 
 @pytest.fixture

@@ -86,7 +86,8 @@ def patient(
             }
             | more
         )
-    share(made, on, shares)
+    if made.user_id:  # who has not come in yet has said nothing
+        share(made, on, shares)
     return made
 
 
@@ -94,6 +95,7 @@ def share(
     patient: Patient, team: CareTeam, categories: Collection[Category], at: datetime = LONG_AGO
 ) -> None:
     """Let the patient show exactly these categories to the team, as she would in the app; forget the context."""
+    assert patient.user_id
     viewer = access.enter(patient.user_id, at)
     actions.set_consent(viewer=viewer, wanted={team.pk: categories}, text=1, at=at)
     walls.leave()

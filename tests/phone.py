@@ -1,34 +1,71 @@
-"""A phone in tests: signed in, it speaks JSON."""
+"""A phone in tests: signed in, paired, it speaks JSON."""
 
 import json
+import time
+import uuid
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from tests import make
+from tracker.lib import walls
+from tracker.people import access, devices, sessions
 from tracker.people.models import User
 from tracker.people.sessions import SessionStore
 
 
-def token_of(user: User) -> str:
+def token_of(user: User, *, second_factor: bool = True) -> str:
     """Sign in without the password, which is slow on purpose; ``test_sign_in`` goes the whole way."""
+    with transaction.atomic():
+        is_patient = access.enter(user.pk, timezone.now()).is_patient
+        walls.leave()
+    methods = [{"method": "password", "at": time.time()}]
+    if second_factor and not is_patient:
+        methods.append({"method": "mfa", "at": time.time(), "type": "totp"})
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session[sessions.KIND] = sessions.PATIENT if is_patient else sessions.STAFF
+    session[sessions.BEGAN] = time.time()
+    session["account_authentication_methods"] = methods
+    session["account_authentication_methods_user"] = str(user.pk)
     session.save()
     assert session.session_key
     return session.session_key
 
 
-class Phone:
-    """Calls the API as a signed-in person would."""
+def pair(user: User, token: str, device: uuid.UUID) -> None:
+    """Bind the sign-in to the phone, as ``POST /api/v1/devices`` does."""
+    at = timezone.now()
+    with transaction.atomic():
+        held = sessions.read(token, at)
+        assert held
+        viewer = access.enter(user.pk, at)
+        if viewer.is_patient:
+            viewer = access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=None)
+            devices.pair(viewer=viewer, session_key=token, device_id=device, label="test", at=at)
+        walls.leave()
 
-    def __init__(self, user: User) -> None:
+
+class Phone:
+    """Calls the API as a signed-in person would; a patient's phone is paired, unless it is not to be."""
+
+    def __init__(
+        self, user: User | None, *, device: uuid.UUID | str | None = None, paired: bool = True
+    ) -> None:
+        assert user, "who has not come in yet has no phone"
         self.client = Client(raise_request_exception=False)
         self.token = token_of(user)
+        self.device = uuid.UUID(str(device)) if device else uuid.uuid4()
+        self.headers = {"X-Session-Token": self.token}
+        if paired:
+            pair(user, self.token, self.device)
+            self.headers["X-Device"] = str(self.device)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -37,7 +74,7 @@ class Phone:
             f"/api/v1/{path}",
             sent,
             content_type="application/json",
-            headers={"X-Session-Token": self.token} | headers,
+            headers=self.headers | headers,
         )
 
     def get(self, path: str, **headers: str) -> Any:
@@ -46,5 +83,9 @@ class Phone:
     def post(self, path: str, body: Any = None) -> Any:
         return self.call("POST", path, body)
 
+    def batch(self, *records: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """A push body of this phone's."""
+        return make.batch(*records, **{"device": str(self.device)} | more)
+
     def push(self, *records: dict[str, Any], **more: Any) -> Any:
-        return self.post("sync/push", make.batch(*records, **more))
+        return self.post("sync/push", self.batch(*records, **more))

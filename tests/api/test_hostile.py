@@ -96,7 +96,7 @@ def test_more_than_500_records_are_refused(phone):
 def test_a_body_that_is_not_json_is_unsupported(phone):
     answer = phone.client.post(
         "/api/v1/sync/push", "a=1", content_type="application/x-www-form-urlencoded",
-        headers={"X-Session-Token": phone.token},
+        headers=phone.headers,
     )  # fmt: skip
 
     assert (answer.status_code, answer.json()["code"]) == (415, "not_json")

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from django.contrib.sessions.models import Session
 
 from tests import make
+from tracker.people.models import Session
 
 
 def sign_in(client, email: str, password: str = make.PASSWORD):
@@ -45,4 +45,4 @@ def test_nobody_signs_up(client, db):
     body = json.dumps({"email": "new@example.org", "password": make.PASSWORD})
     answer = client.post("/_allauth/app/v1/auth/signup", body, content_type="application/json")
 
-    assert answer.status_code == 403
+    assert answer.status_code == 404

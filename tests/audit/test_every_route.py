@@ -16,7 +16,7 @@ from tracker.dashboard import urls as dashboard
 from tracker.lib import walls
 from tracker.people.sessions import SessionStore
 
-OPEN_TO_ALL = {"live", "ready", "schema", "docs"}
+OPEN_TO_ALL = {"live", "ready", "schema", "docs", "accept-invitation"}
 DOORS = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
 PAGES = list(dashboard.urlpatterns)
 
@@ -51,7 +51,7 @@ def ask(world: make.World, who: Any, method: str, path: str) -> tuple[int, Event
     phone = Phone(who.user)
     answer = phone.client.generic(
         method, path, b"", "application/json",
-        headers={"X-Session-Token": phone.token, "X-Request-ID": name},
+        headers=phone.headers | {"X-Request-ID": name},
     )  # fmt: skip
     return answer.status_code, event_of(world, name)
 
@@ -106,15 +106,19 @@ def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
 
 
 def test_a_push_names_the_records_and_the_device(world):
-    phone, device = Phone(world.ada.user), str(uuid.uuid4())
+    phone = Phone(world.ada.user)
     sent = [make.pain(n % 11) for n in range(60)]
-    phone.push(*sent, device=device)
+    phone.push(*sent)
 
     walls.leave()
     with walls.clinic(world.clinic.pk):
         event = Event.objects.get(action="records.receive")
     assert event.detail["ids"] == [record["id"] for record in sent[:50]]
-    assert (event.detail["count"], event.detail["stored"], event.device) == (60, 60, device)
+    assert (event.detail["count"], event.detail["stored"], event.device) == (
+        60,
+        60,
+        str(phone.device),
+    )
 
 
 def test_a_list_of_several_patients_names_each_of_them(world):

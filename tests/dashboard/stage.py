@@ -15,7 +15,7 @@ def main() -> None:
     from django.db import transaction
     from django.utils import timezone
 
-    from tests import make
+    from tests import factor, make
     from tracker.lib import walls
     from tracker.people import access
     from tracker.sync import intake
@@ -23,6 +23,7 @@ def main() -> None:
     at = timezone.now()
     with transaction.atomic():
         world = make.world()
+        assert world.ada.user_id
         viewer = access.enter(world.ada.user_id, at)
         days = [at - timedelta(days=n) for n in range(30)]
         logs = [
@@ -32,6 +33,7 @@ def main() -> None:
         worrying = make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2], recorded_at=(at - timedelta(minutes=3)).isoformat())
         intake.receive(viewer=viewer, sent=None, items=[*logs, worrying], at=at)
         walls.leave()
+        factor.enrol(world.ben.user)
     print(json.dumps({"email": world.ben.user.email, "password": make.PASSWORD}))
 
 

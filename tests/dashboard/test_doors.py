@@ -174,7 +174,7 @@ def test_a_page_is_changed_only_by_post_with_a_token(world, clock):
     browser = Client(enforce_csrf_checks=True)
     browser.get("/accounts/login/")
     token = browser.cookies["csrftoken"].value
-    form = {"login": world.ben.user.email, "password": make.PASSWORD, "csrfmiddlewaretoken": token}
+    form = {"login": world.ada.user.email, "password": make.PASSWORD, "csrfmiddlewaretoken": token}
     assert browser.post("/accounts/login/", form).status_code == 302
 
     assert browser.post(f"/alerts/{uuid.uuid4()}/acknowledge/").status_code == 403

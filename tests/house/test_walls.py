@@ -29,7 +29,8 @@ SHARED = {
     "records_epoch": "the age of the world, the same for all",
     "account_emailaddress": "sign-in: asked before anybody is known",
     "account_emailconfirmation": "sign-in: asked before anybody is known",
-    "django_session": "sign-in: hashed keys, asked before anybody is known",
+    "people_session": "sign-in: hashed keys and sealed content, asked before anybody is known",
+    "mfa_authenticator": "sign-in: second factors, sealed secrets; asked before the walls are set",
     "django_content_type": "Django's own list of models",
     "django_migrations": "Django's own list of migrations",
     "auth_group": "Django's own, unused",
@@ -53,6 +54,7 @@ def removed(model: type[Model]) -> int:
 
 def push(patient: Patient, *items: dict[str, Any]) -> None:
     """Let the patient's phone send, and forget the context."""
+    assert patient.user_id
     viewer = access.enter(patient.user_id, make.MONDAY)
     intake.receive(viewer=viewer, sent=None, items=list(items), at=make.MONDAY)
     walls.leave()

@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -54,7 +53,7 @@ def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(
         servers.worker(live.environment),
         phone_of_ada(url, live) as phone,
     ):
-        results = phone.push("first-batch", str(uuid.uuid4()), pain_of_days(30))
+        results = phone.push("first-batch", pain_of_days(30))
 
         servers.hint(live.environment, REFRESH)
         summaries = servers.wait_until(
@@ -72,7 +71,7 @@ def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
     dead = live.environment | {"REDIS_URL": f"redis://127.0.0.1:{servers.free_port()}/0"}
     with servers.web(dead) as url:
         with phone_of_ada(url, live) as phone:
-            stored = phone.push("worrying", str(uuid.uuid4()), [make.phq9([0] * 8 + [1])])
+            stored = phone.push("worrying", [make.phq9([0] * 8 + [1])])
 
         with servers.running("manage.py", "watch", "--every", "0.2", environment=dead):
             # One mail each to Ben and Dan.
@@ -133,7 +132,7 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
 def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
     with servers.web(live.environment) as url:
         with phone_of_ada(url, live) as phone:
-            phone.push("one-batch", str(uuid.uuid4()), pain_of_days(60))
+            phone.push("one-batch", pain_of_days(60))
         with servers.worker(live.environment) as first:
             servers.hint(live.environment, REFRESH)
             os.killpg(first.pid, 9)
@@ -167,7 +166,9 @@ def test_a_broker_that_hangs_delays_neither_the_answer_nor_what_to_do_now(live):
         address = stack.enter_context(hung_broker())
         url = stack.enter_context(servers.web(live.environment | {"REDIS_URL": address}))
         phone = stack.enter_context(phone_of_ada(url, live))
-        answer = phone.http.post("/api/v1/sync/push", json=make.batch(make.phq9([0] * 8 + [3])), timeout=5)
+        answer = phone.http.post(
+            "/api/v1/sync/push", json=make.batch(make.phq9([0] * 8 + [3]), device=phone.device), timeout=5
+        )
         ready = phone.http.get("/health/ready", timeout=5)
 
     assert answer.json()["results"][0]["status"] == "stored"
@@ -190,7 +191,7 @@ def test_a_pull_beside_a_busy_phone_skips_nothing(live):
                     make.record("journal", {"text": "x"}),
                     make.phq9(),
                 ]
-                phone.push(f"batch-{n:04d}", str(uuid.uuid4()), batch)
+                phone.push(f"batch-{n:04d}", batch)
                 sent.extend(record["id"] for record in batch)
         done.set()
 

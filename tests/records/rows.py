@@ -20,8 +20,10 @@ from tracker.people.models import (
     ConsentChange,
     DataKey,
     DutyPeriod,
+    Invitation,
     MasterKey,
     Patient,
+    Session,
     StaffMember,
     TeamMembership,
     User,
@@ -86,6 +88,21 @@ def of_patient(world: make.World) -> Values:
     return {
         "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": make.user("new").pk, "name": "New",
         "care_team_id": world.team.pk, "zone": make.ZONE, "enrolled_on": date(2026, 3, 2),
+    }  # fmt: skip
+
+
+def of_sign_in(world: make.World) -> Values:
+    at = {"began_at": make.MONDAY, "seen_at": make.MONDAY, "expire_date": make.MONDAY + timedelta(days=1)}
+    return at | {
+        "session_key": uuid.uuid4().hex, "reference": uuid.uuid4(), "session_data": "x",
+        "user_id": world.ada.user_id, "device_id": uuid.uuid4(),
+    }  # fmt: skip
+
+
+def of_invitation(world: make.World) -> Values:
+    return {
+        "clinic_id": world.clinic.pk, "code": uuid.uuid4().bytes * 2, "patient_id": world.bea.pk,
+        "made_at": make.MONDAY, "expires_at": make.MONDAY + timedelta(days=14),
     }  # fmt: skip
 
 
@@ -222,6 +239,8 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     StaffMember: of_staff_member,
     TeamMembership: of_team_membership,
     Patient: of_patient,
+    Session: of_sign_in,
+    Invitation: of_invitation,
     DataKey: of_data_key,
     PainEntry: lambda world: record(world, intensity=5),
     DailyLog: lambda world: record(world, mood=5),

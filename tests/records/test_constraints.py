@@ -24,8 +24,10 @@ from tracker.people.models import (
     ConsentChange,
     DataKey,
     DutyPeriod,
+    Invitation,
     Patient,
     Role,
+    Session,
     StaffMember,
     TeamMembership,
     User,
@@ -73,6 +75,27 @@ CHECKS: dict[str, Case] = (
             DataKey, ({"master_is_open": True},), ({"master_is_open": False},)
         ),
         "staff_role_is_known": codes(StaffMember, "role", tuple(Role)),
+        "session_of_a_device_is_somebodys": Case(
+            Session, ({"user_id": None, "device_id": None}, {"device_id": None}), ({"user_id": None},)
+        ),
+        "invitation_is_for_a_patient_or_for_staff": Case(
+            Invitation,
+            tuple({"patient_id": None, "name": "Fay", "role": role} for role in Role.values),
+            (
+                {"patient_id": None},
+                {"role": "CLINICIAN"},
+                {"name": "Fay"},
+                {"patient_id": None, "name": "Fay", "role": "PATIENT"},
+                {"patient_id": None, "role": "CLINICIAN"},
+            ),
+        ),
+        "invitation_used_at_and_by": Case(Invitation, ({},), ({"used_at": make.MONDAY},)),
+        "invitation_misses_0_to_5": scale(Invitation, "misses", 0, 5),
+        "invitation_made_before_it_expires": Case(
+            Invitation,
+            ({"expires_at": make.MONDAY},),
+            ({"expires_at": make.MONDAY - timedelta(microseconds=1)},),
+        ),
         "membership_starts_before_it_ends": Case(
             TeamMembership,
             ({"ends_at": make.MONDAY}, {"ends_at": make.MONDAY + DAY}),
@@ -194,6 +217,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
     "caregiver_of_one_patient": (Caregiver, ("user_id",)),
+    "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
     "score_once_per_version": (
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),

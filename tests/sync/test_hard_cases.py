@@ -33,7 +33,7 @@ def poisoned(live):
 
 def test_a_record_that_the_database_refuses_does_not_hold_up_the_queue_behind_it(poisoned):
     poison, worrying = make.pain(7), make.phq9([0] * 8 + [2])
-    batch = make.batch(make.pain(3), poison, worrying, make.daily(mood=4), poison | {"revision": 2})
+    batch = poisoned.batch(make.pain(3), poison, worrying, make.daily(mood=4), poison | {"revision": 2})
 
     first = poisoned.post("sync/push", batch)
     again = poisoned.post("sync/push", batch)
@@ -80,7 +80,7 @@ def test_what_was_not_stored_takes_no_room(world, phone):
             return Timeline.objects.get().stored_bytes
 
     record = make.pain(3)
-    batch = make.batch(record)
+    batch = phone.batch(record)
     phone.post("sync/push", batch)
     before = used()
     phone.post("sync/push", batch)
@@ -94,7 +94,7 @@ def gzipped(phone, body: bytes, **headers):
 
 
 def test_a_compressed_body_is_taken(phone):
-    body = json.dumps(make.batch(*(make.pain(n % 11) for n in range(100)))).encode()
+    body = json.dumps(phone.batch(*(make.pain(n % 11) for n in range(100)))).encode()
 
     assert {status for status, _ in statuses(gzipped(phone, gzip.compress(body)))} == {"stored"}
 

@@ -98,7 +98,7 @@ def test_after_a_restore_phones_start_again(live):
     answers = [
         phone.get(f"sync/pull?cursor={cursor}"),
         phone.call("HEAD", f"sync/pull?cursor={cursor}"),
-        phone.post("sync/push", make.batch(make.pain(4)) | {"cursor": cursor}),
+        phone.post("sync/push", phone.batch(make.pain(4)) | {"cursor": cursor}),
     ]
 
     assert [answer.status_code for answer in answers] == [410, 410, 410]

@@ -1,5 +1,6 @@
 """The phone's opaque token: looked up on every request, in the transaction that its rights are read in."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from tracker.api.wire import Refused
+from tracker.audit import actions as audit
+from tracker.outbox import actions as outbox
 from tracker.people import access, sessions
 from tracker.people.access import Viewer
 from tracker.people.models import User
@@ -19,25 +23,75 @@ _LONGEST = 128
 class SessionToken(BaseAuthentication):
     """``X-Session-Token``, as given by ``/_allauth/app/v1/auth/login``. The user of a request is a ``Viewer``."""
 
-    def authenticate(self, request: Any) -> tuple[Viewer, str] | None:
+    def authenticate(self, request: Any) -> tuple[Viewer, sessions.Held] | None:
         token = request.headers.get("X-Session-Token", "")
         if not token:
             return None
         if len(token) > _LONGEST or not token.isascii() or not token.isalnum():
             raise AuthenticationFailed
-        session = sessions.read(token)
-        try:
-            viewer = access.enter(UUID(session["_auth_user_id"]), timezone.now())
-        except (KeyError, ValueError, access.NobodyError):
-            raise AuthenticationFailed from None
-        # A changed password ends the sessions that were made with the old one.
-        made_with = User(password=viewer.password_hash).get_session_auth_hash()
-        if not constant_time_compare(session.get("_auth_user_hash", ""), made_with):
+        at = timezone.now()
+        held = sessions.read(token, at)
+        if held is None or held.user_id is None:
             raise AuthenticationFailed
-        return viewer, token
+        viewer = _enter(held, held.user_id, at)
+        if not (viewer.is_patient or held.has_second_factor):
+            raise Refused(403, "second_factor_needed", "Staff sign in with a second factor.")
+        device = _device(request, held, viewer, at)
+        sessions.touch(held, at)
+        return access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=device), held
 
     def authenticate_header(self, request: Any) -> str:
         return "SessionToken"
+
+
+def _enter(held: sessions.Held, user_id: UUID, at: datetime) -> Viewer:
+    try:
+        viewer = access.enter(user_id, at)
+    except access.NobodyError:
+        raise AuthenticationFailed from None
+    # A changed password ends the sessions that were made with the old one.
+    made_with = User(password=viewer.password_hash).get_session_auth_hash()
+    if not constant_time_compare(held.password_mark, made_with):
+        raise AuthenticationFailed
+    return viewer
+
+
+def _device(request: Any, held: sessions.Held, viewer: Viewer, at: datetime) -> UUID | None:
+    """
+    Return the phone that the request comes from: the one that the session is bound to, and none but that.
+
+    :raises Refused: where another device sends the token; its session ends, and the person is told.
+    """
+    named = request.headers.get("X-Device", "")
+    if held.device_id is None or not named:
+        return None
+    if named.lower() == str(held.device_id):
+        return held.device_id
+    _end_stolen(held, viewer, at)
+    refused = Refused(401, "signed_out", "This sign-in belongs to another device and has been ended.")
+    refused.commits = True
+    raise refused
+
+
+def _end_stolen(held: sessions.Held, viewer: Viewer, at: datetime) -> None:
+    sessions.end(held.key)
+    subject = f"device/{held.device_id}"
+    audit.note(
+        actor=viewer.actor,
+        action="session.end_stolen",
+        subject=subject,
+        clinic_id=viewer.clinic_id,
+        patient_id=viewer.patient_id,
+        at=at,
+    )
+    outbox.enqueue(
+        clinic_id=viewer.clinic_id,
+        recipients=[viewer.user_id],
+        words="sign-in-ended",
+        subject=subject,
+        key=f"sign-in-ended/{sessions.hashed(held.key)}",
+        due_at=at,
+    )
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

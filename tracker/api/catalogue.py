@@ -62,6 +62,7 @@ class Instruments(Door):
     """Every instrument of the catalogue; ``available`` says whether this clinic may use its wording."""
 
     actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
 
     @extend_schema(operation_id="instruments_list", responses={200: shapes.InstrumentList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
@@ -88,6 +89,7 @@ class OneInstrument(Door):
     """
 
     actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
 
     @extend_schema(
         operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None, **_PROBLEMS}
@@ -108,6 +110,7 @@ class OneQuestionnaire(Door):
     """
 
     actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
     renderer_classes = [FhirJSONRenderer, JSONRenderer]
 
     @extend_schema(

@@ -16,7 +16,7 @@ from tracker.api import traces
 from tracker.api.wire import Refused
 from tracker.audit import actions as audit
 from tracker.lib import logs
-from tracker.people import access, policy
+from tracker.people import access, policy, sessions
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
 
@@ -32,17 +32,24 @@ class Policy(BasePermission):
             return False
         wanted = view.actions.get("GET" if request.method == "HEAD" else request.method)
         # A method that the view does not have is answered with 405, whoever asks.
-        return wanted is None or policy.may(viewer.role, wanted)
+        if wanted is None:
+            return True
+        allowed = policy.may(viewer.role, wanted)
+        if allowed and viewer.is_patient and viewer.device_id is None and view.needs_device:
+            raise Refused(403, "pair_a_device", "Pair this phone (POST /api/v1/devices) and send X-Device.")
+        return allowed
 
 
 class Door(APIView):
     """
     A view whose whole request is one transaction, inside the walls of the person who asks.
 
-    ``actions`` names the right that each method needs; a view without it does not start.
+    ``actions`` names the right that each method needs; a view without it does not start. A patient needs a paired
+    device, save where ``needs_device`` says otherwise.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
+    needs_device: ClassVar[bool] = True
     permission_classes = [Policy]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -91,6 +98,13 @@ def viewer_of(request: Request) -> Viewer:
     viewer: object = request.user
     assert isinstance(viewer, Viewer)
     return viewer
+
+
+def session_of(request: Request) -> sessions.Held:
+    """Return the session that the request came with."""
+    held: object = request.auth
+    assert isinstance(held, sessions.Held)
+    return held
 
 
 def uuid_or_refuse(text: str, name: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Who am I, my devices, my inbox."""
+"""Who am I, my inbox."""
 
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,11 @@ from tracker.api import shapes
 from tracker.api.checkins import upcoming
 from tracker.api.doors import Door, limit_of, only, viewer_of
 from tracker.api.sync import NOT_WATCHED
-from tracker.api.wire import Refused, checked
-from tracker.audit import actions as audit
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.words import TEXTS
 from tracker.people.access import NotYoursError
-from tracker.people.models import Clinic, Device
+from tracker.people.models import Clinic
 from tracker.people.policy import Action
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -28,6 +26,7 @@ class Me(Door):
     """Who is signed in, their clinic, what is due next, and the crisis resources for offline use."""
 
     actions = {"GET": Action.SEE_SELF}
+    needs_device = False
 
     @extend_schema(operation_id="me", responses={200: shapes.Me, 401: shapes.Problem})
     def get(self, request: Request) -> Response:
@@ -48,67 +47,6 @@ class Me(Door):
                 "check_ins": upcoming(viewer, timezone.now()) if viewer.is_patient else [],
             }
         )
-
-
-class Devices(Door):
-    """Pair a phone. Pairing it again changes nothing but the label."""
-
-    actions = {"POST": Action.WRITE_RECORDS}
-
-    @extend_schema(
-        operation_id="devices_pair",
-        request=shapes.DeviceIn,
-        responses={200: shapes.DeviceOut, 201: shapes.DeviceOut, 409: shapes.Problem, **_PROBLEMS},
-    )
-    def post(self, request: Request) -> Response:
-        given = checked(shapes.DeviceIn, request.data)
-        viewer, at = viewer_of(request), timezone.now()
-        device, new = Device.objects.get_or_create(
-            patient_id=viewer.own_patient_id,
-            id=given.id,
-            defaults={"clinic_id": viewer.clinic_id, "label": given.label, "paired_at": at},
-        )
-        if device.retired_at is not None:
-            raise Refused(409, "device_retired", "This device was retired: pair it under a new id.")
-        if not new and device.label != given.label:
-            Device.objects.filter(patient_id=viewer.own_patient_id, id=given.id).update(label=given.label)
-        self._note(request, "device.pair", given.id)
-        body = {"id": device.id, "label": given.label, "paired_at": device.paired_at}
-        return Response(body, 201 if new else 200)
-
-    def _note(self, request: Request, action: str, device_id: UUID) -> None:
-        viewer = viewer_of(request)
-        audit.note(
-            actor=viewer.actor,
-            action=action,
-            subject=f"device/{device_id}",
-            clinic_id=viewer.clinic_id,
-            patient_id=viewer.own_patient_id,
-            at=timezone.now(),
-        )
-
-
-class OneDevice(Door):
-    """Retire a phone."""
-
-    actions = {"DELETE": Action.WRITE_RECORDS}
-
-    @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
-    def delete(self, request: Request, device_id: UUID) -> Response:
-        viewer, at = viewer_of(request), timezone.now()
-        own = Device.objects.filter(patient_id=viewer.own_patient_id, id=device_id)
-        if not own.exists():
-            raise NotYoursError
-        own.filter(retired_at__isnull=True).update(retired_at=at)
-        audit.note(
-            actor=viewer.actor,
-            action="device.retire",
-            subject=f"device/{device_id}",
-            clinic_id=viewer.clinic_id,
-            patient_id=viewer.own_patient_id,
-            at=at,
-        )
-        return Response(status=204)
 
 
 def _message_out(row: Message) -> dict[str, Any]:

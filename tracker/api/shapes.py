@@ -1,10 +1,12 @@
 """What the routes take and give, as the schema tells it. Records themselves are in ``records.shapes``."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, Field, RootModel
+from pydantic_core import PydanticCustomError
 
 from tracker.records.shapes import (
     Daily,
@@ -213,10 +215,50 @@ class DeviceIn(Shape):
     label: Annotated[str, Field(max_length=80)] = ""
 
 
+def _day(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31") from None
+
+
+class InvitationIn(Shape):
+    """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
+
+    code: Annotated[str, Field(min_length=8, max_length=40)]
+    born_on: Annotated[date, BeforeValidator(_day)]
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
+    password: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class DeviceOut(BaseModel):
     id: UUID
     label: str
     paired_at: datetime
+    retired_at: datetime | None
+    this_one: bool
+
+
+class DeviceList(BaseModel):
+    devices: list[DeviceOut]
+
+
+class SessionOut(BaseModel):
+    """One sign-in of the caller's. ``client`` is what the program called itself."""
+
+    id: UUID
+    client: str
+    device: UUID | None
+    began_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+    this_one: bool
+
+
+class SessionList(BaseModel):
+    sessions: list[SessionOut]
 
 
 class MessageOut(BaseModel):

@@ -45,6 +45,11 @@ class Push(SecondTry):
     def post(self, request: Request) -> Response:
         batch = checked(shapes.Push, request.data)
         viewer = viewer_of(request)
+        if batch.device != viewer.device_id:
+            errors = [
+                {"pointer": "/device", "code": "not_this_device", "detail": "X-Device names another device."}
+            ]
+            raise Refused(400, "invalid", "Some fields cannot be taken.", errors)
         try:
             known = changes.read_cursor(viewer, batch.cursor)
             receipt = intake.receive(

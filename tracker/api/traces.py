@@ -134,4 +134,5 @@ def _person_of_token(view: APIView) -> UUID | None:
     token = view.request.headers.get("X-Session-Token", "")
     if not token.isalnum() or not token.isascii():
         return None
-    return _uuid(sessions.read(token).get("_auth_user_id"))
+    held = sessions.read(token, timezone.now())
+    return held.user_id if held else None

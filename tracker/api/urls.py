@@ -3,7 +3,20 @@
 from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from tracker.api import alerts, catalogue, checkins, consent, health, people, reading, records, sync
+from tracker.api import (
+    alerts,
+    catalogue,
+    checkins,
+    consent,
+    devices,
+    health,
+    invitations,
+    people,
+    reading,
+    records,
+    sessions,
+    sync,
+)
 
 
 class Code:
@@ -26,8 +39,11 @@ urlpatterns = [
     path("health/ready", health.ready, name="ready"),
     path(V1 + "me", people.Me.as_view(), name="me"),
     path(V1 + "me/consents", consent.MyConsents.as_view(), name="consents"),
-    path(V1 + "devices", people.Devices.as_view(), name="devices"),
-    path(V1 + "devices/<uuid:device_id>", people.OneDevice.as_view(), name="device"),
+    path(V1 + "invitations/accept", invitations.AcceptInvitation.as_view(), name="accept-invitation"),
+    path(V1 + "me/sessions", sessions.Sessions.as_view(), name="sessions"),
+    path(V1 + "me/sessions/<uuid:reference>", sessions.OneSession.as_view(), name="session"),
+    path(V1 + "devices", devices.Devices.as_view(), name="devices"),
+    path(V1 + "devices/<uuid:device_id>", devices.OneDevice.as_view(), name="device"),
     path(V1 + "messages", people.Messages.as_view(), name="messages"),
     path(V1 + "messages/<uuid:message_id>/read", people.OneMessage.as_view(), name="message-read"),
     path(V1 + "sync/push", sync.Push.as_view(), name="push"),

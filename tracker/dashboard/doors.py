@@ -7,19 +7,20 @@ from functools import wraps
 from typing import Any, Concatenate
 from uuid import UUID
 
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import InternalError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.lib import logs
-from tracker.people import access, policy
+from tracker.people import access, policy, sessions
 from tracker.people.access import Viewer
 from tracker.people.models import User
 
@@ -29,12 +30,17 @@ Inner = Callable[Concatenate[HttpRequest, Viewer, datetime, ...], HttpResponse]
 Outer = Callable[..., HttpResponse]
 
 
-def page(action: policy.Action) -> Callable[[Inner], Outer]:
+class SecondFactorMissingError(Exception):
+    """A member of staff has signed in by password alone."""
+
+
+def page(action: policy.Action, *, by_itself: bool = False) -> Callable[[Inner], Outer]:
     """
     Let in who has signed in and may ever do ``action``; hand on the request, the viewer and the time.
 
     One transaction holds the walls, the reading, the rendering and the trace of it. Nobody: to the sign-in
-    page. A role that never may: 403, whatever the address says. What is not theirs: 404, as if missing.
+    page. Staff without a second factor: to where it is shown or set up. A role that never may: 403, whatever the
+    address says. What is not theirs: 404, as if missing. A page that asks ``by_itself`` keeps no session alive.
     """
 
     def decorate(view: Inner) -> Outer:
@@ -42,13 +48,15 @@ def page(action: policy.Action) -> Callable[[Inner], Outer]:
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             at = timezone.now()
             try:
-                viewer, response = _answer(view, action, request, at, *args, **kwargs)
+                viewer, response = _answer(view, action, by_itself, request, at, *args, **kwargs)
                 if viewer is not None and response is None:
                     allowed = policy.may(viewer.role, action)
                     _note_refusal(viewer, action, request, 404 if allowed else 403, at)
                     raise Http404 if allowed else PermissionDenied
             except (OperationalError, InternalError):
                 return _unavailable()
+            except SecondFactorMissingError:
+                return _to_second_factor(request)
             if response is None:
                 return _to_sign_in(request)
             # Health pages stay in no cache: not the browser's, not after sign-out by the back button.
@@ -62,7 +70,13 @@ def page(action: policy.Action) -> Callable[[Inner], Outer]:
 
 
 def _answer(
-    view: Inner, action: policy.Action, request: HttpRequest, at: datetime, *args: Any, **kwargs: Any
+    view: Inner,
+    action: policy.Action,
+    by_itself: bool,
+    request: HttpRequest,
+    at: datetime,
+    *args: Any,
+    **kwargs: Any,
 ) -> tuple[Viewer | None, HttpResponse | None]:
     """
     Return who asks and the view's answer, with its trace, in one transaction.
@@ -71,7 +85,7 @@ def _answer(
     """
     viewer = None
     with suppress(access.NotYoursError), audit.trail() as trail, transaction.atomic():
-        viewer = _viewer(request, at)
+        viewer = _viewer(request, at, by_itself)
         if viewer is None or not policy.may(viewer.role, action):
             return viewer, None
         response = view(request, viewer, at, *args, **kwargs)
@@ -107,23 +121,31 @@ def _plain(viewer: Viewer, action: policy.Action, request: HttpRequest, at: date
     }
 
 
-def _viewer(request: HttpRequest, at: datetime) -> Viewer | None:
+def _viewer(request: HttpRequest, at: datetime, by_itself: bool) -> Viewer | None:
     """
     Return who has signed in, or None.
 
     ``access.enter`` hands over the password's hash, so that a session made before a change of password
     ends here without another query.
+
+    :raises SecondFactorMissingError: if staff have shown a password only.
     """
-    user_id = request.session.get(SESSION_KEY)
-    if not user_id:
+    request.session.get(SESSION_KEY)  # loads it
+    held: sessions.Held | None = request.session.held  # type: ignore[attr-defined]
+    if held is None or held.user_id is None:
         return None
     try:
-        viewer = access.enter(User._meta.pk.to_python(user_id), at)
+        viewer = access.enter(held.user_id, at)
     except access.NobodyError:
         return None
     expected = User(password=viewer.password_hash).get_session_auth_hash()
-    given = request.session.get(HASH_SESSION_KEY, "")
-    return viewer if constant_time_compare(given, expected) else None
+    if not constant_time_compare(held.password_mark, expected):
+        return None
+    if not (viewer.is_patient or held.has_second_factor):
+        raise SecondFactorMissingError
+    if not by_itself:
+        sessions.touch(held, at)
+    return access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=None)
 
 
 def _unavailable() -> HttpResponse:
@@ -135,6 +157,13 @@ def _unavailable() -> HttpResponse:
     log.warning("unavailable")
     return HttpResponse(
         render_to_string("503.html"), status=503, headers={"Retry-After": "30", "Cache-Control": "no-store"}
+    )
+
+
+def _to_second_factor(request: HttpRequest) -> HttpResponse:
+    """To where a second factor is shown, or set up by who has none yet."""
+    return redirect_to_login(
+        request.get_full_path() if request.method == "GET" else "/", reverse("second_factor")
     )
 
 

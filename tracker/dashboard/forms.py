@@ -1,11 +1,16 @@
 """Shapes of what a person may send from a page."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
 
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 
 from tracker.lib import days
+from tracker.people.models import Role
 
 FURTHEST = timedelta(days=366)
 
@@ -34,3 +39,56 @@ class CheckInForm(forms.Form):
     def starts_at(self, zone: str) -> datetime:
         """Return the instant that was meant, in the patient's zone."""
         return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], zone)
+
+
+class EnrolForm(forms.Form):
+    """A patient to be: who, born when, living in which zone, looked after by whom."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    born_on = forms.DateField(label="Date of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    zone = forms.ChoiceField(label="Lives in")
+    team = forms.TypedChoiceField(label="Care team", coerce=UUID)
+
+    def __init__(
+        self, *args: Any, teams: Iterable[tuple[UUID, str]], zone: str, today: date, **kwargs: Any
+    ) -> None:
+        """``teams`` are those that the viewer may enrol into; ``zone`` is the clinic's."""
+        super().__init__(*args, **kwargs)
+        self.today = today
+        self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
+        self.fields["zone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+        self.fields["zone"].initial = zone
+
+    def clean_born_on(self) -> date:
+        """Refuse a date that can only be a slip."""
+        born_on: date = self.cleaned_data["born_on"]
+        if not date(1900, 1, 1) <= born_on <= self.today:
+            raise forms.ValidationError("That is no date of birth.")
+        return born_on
+
+
+class StaffForm(forms.Form):
+    """A colleague to be: who, as what, on which team."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
+    team = forms.TypedChoiceField(label="Care team", coerce=UUID, required=False, empty_value=None)
+
+    def __init__(self, *args: Any, teams: Iterable[tuple[UUID, str]], **kwargs: Any) -> None:
+        """``teams`` are those of the clinic."""
+        super().__init__(*args, **kwargs)
+        self.fields["team"].choices = [("", "none"), *teams]  # type: ignore[attr-defined]
+
+
+class AcceptForm(forms.Form):
+    """A member of staff comes in: the code, and the account to make."""
+
+    code = forms.CharField(label="Code", max_length=40)
+    email = forms.EmailField(label="E-mail address", max_length=254)
+    password = forms.CharField(label="New password", max_length=1000, strip=False)
+
+    def clean_password(self) -> str:
+        """Refuse one that is too short or too common."""
+        password: str = self.cleaned_data["password"]
+        validate_password(password)
+        return password

@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from tracker.dashboard import views
+from tracker.dashboard import people, sign_in, views
 
 app_name = "dashboard"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("sessions/", sign_in.own_sessions, name="sessions"),
+    path("sessions/<uuid:reference>/end/", sign_in.end_session, name="end_session"),
+    path("patients/invite/", people.invite_patient, name="invite_patient"),
+    path("patients/invite/<uuid:patient_id>/", people.invite_again, name="invite_again"),
+    path("staff/", people.staff, name="staff"),
+    path("staff/<uuid:member_id>/switch-off/", people.switch_off, name="switch_off"),
+    path("staff/<uuid:member_id>/forget-second-factor/", people.forget_factor, name="forget_factor"),
     path("alerts/", views.open_alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),

@@ -39,7 +39,7 @@ def home(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
 
 
 @require_GET
-@page(Action.SEE_CASELOAD)
+@page(Action.SEE_CASELOAD, by_itself=True)
 def open_alerts(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
     box = alert_box(viewer, at)

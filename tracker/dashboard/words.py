@@ -83,3 +83,15 @@ def listed(days: list[date]) -> str:
         short_day(run[0]) if len(run) == 1 else f"{short_day(run[0])} to {short_day(run[-1])}" for run in runs
     ]
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + f" and {parts[-1]}" if parts else ""
+
+
+_PROGRAMS = ("Edg", "Firefox", "Chrome", "Safari")
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+
+
+def browser(agent: str) -> str:
+    """Return what a browser's long name for itself comes down to."""
+    program = next((name for name in _PROGRAMS if name in agent), "")
+    system = next((name for name in _SYSTEMS if name in agent), "")
+    named = {"Edg": "Edge"}.get(program, program)
+    return f"{named} on {system}" if named and system else named or "An app"

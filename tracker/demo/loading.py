@@ -38,9 +38,9 @@ def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: f
     rows, mapping = diary.load()
     found = diary.records(rows, mapping)
     verdicts: dict[str, int] = {}
-    with Phone(url, email, password, patience_s=patience_s) as phone:
+    with Phone(url, email, password, device=diary.DEVICE, patience_s=patience_s) as phone:
         for key, batch in batches(found, BATCH):
-            for result in phone.push(key, str(diary.DEVICE), batch):
+            for result in phone.push(key, batch):
                 if result["status"] not in {"stored", "replayed"}:
                     raise RefusedError(f"{result['status']} {result.get('code')} {result.get('field')}")
                 verdicts[result["status"]] = verdicts.get(result["status"], 0) + 1

@@ -3,12 +3,15 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 
 from tracker.demo import simulate
@@ -50,13 +53,14 @@ SHOWN = (0, 6, 9)
 
 @dataclass(frozen=True)
 class SignIn:
-    """What somebody needs to sign in to the demo."""
+    """What somebody needs to sign in to the demo. ``authenticator`` is for an app, or for ``./dev code``."""
 
     role: str
     name: str
     email: str
     password: str
     note: str
+    authenticator: str = ""
 
 
 def prepare(path: Path, today: date) -> list[SignIn]:
@@ -157,7 +161,24 @@ def _staff(
         TeamMembership.objects.get_or_create(
             clinic_id=clinic.pk, team=teams[team], staff_member=member, defaults={"starts_at": STAFF_SINCE}
         )
-    return SignIn(role.lower(), name, email, password, f"team {team}" if team else clinic.name)
+    note = f"team {team}" if team else clinic.name
+    return SignIn(role.lower(), name, email, password, note, _authenticator(user))
+
+
+def _authenticator(user: User) -> str:
+    """
+    Give demo staff an authenticator app, and return what to put into it.
+
+    Nobody else's secret ever leaves the database: whoever is no part of the demo sets up a factor of their own.
+    """
+    adapter = get_adapter()
+    held, _ = Authenticator.objects.get_or_create(
+        user=user,
+        type=Authenticator.Type.TOTP,
+        defaults={"data": {"secret": adapter.encrypt(generate_totp_secret())}},
+    )
+    url: str = adapter.build_totp_url(user, adapter.decrypt(held.data["secret"]))
+    return url
 
 
 def _patient(
@@ -193,4 +214,4 @@ def _second_clinic(known: dict[str, str]) -> list[SignIn]:
         team, _ = CareTeam.objects.get_or_create(clinic_id=clinic.pk, name="Harbour")
         teams = {"Harbour": team}
         entry = _staff(clinic, known, teams, "finn", "Dr Finn Marsh", Role.CLINICIAN, "Harbour")
-    return [SignIn(entry.role, entry.name, entry.email, entry.password, "the second clinic")]
+    return [replace(entry, note="the second clinic")]

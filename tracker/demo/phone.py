@@ -8,6 +8,7 @@ key, which changes nothing if it had arrived.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -21,9 +22,18 @@ class RefusedError(Exception):
 
 
 class Phone:
-    """One signed-in phone."""
+    """One signed-in and paired phone; ``device`` is its own id, a new one if it is not named."""
 
-    def __init__(self, url: str, email: str, password: str, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        email: str,
+        password: str,
+        *,
+        device: UUID | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.device = str(device or uuid4())
         self.patience_s = patience_s
         # Trust nothing from the environment: the address is on this machine or named by the operator.
         self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
@@ -33,6 +43,7 @@ class Phone:
         if answer.status_code != 200:
             raise RefusedError(f"sign-in answered {answer.status_code}")
         self.http.headers["X-Session-Token"] = answer.json()["meta"]["session_token"]
+        self._pair()
 
     def __enter__(self) -> "Phone":
         return self
@@ -57,9 +68,17 @@ class Phone:
             time.sleep(pause)
             pause = min(5.0, 2 * pause)
 
-    def push(self, key: str, device: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _pair(self) -> None:
+        """Bind the sign-in to this phone."""
+        body = {"id": self.device, "label": "demo"}
+        answer = self._until_answered(lambda: self.http.post("/api/v1/devices", json=body))
+        if answer.status_code not in (200, 201):
+            raise RefusedError(f"pairing answered {answer.status_code} {answer.json().get('code')}")
+        self.http.headers["X-Device"] = self.device
+
+    def push(self, key: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Push one batch; return the verdicts, in order."""
-        body = {"key": key, "device": device, "records": list(records)}
+        body = {"key": key, "device": self.device, "records": list(records)}
         answer = self._until_answered(lambda: self.http.post("/api/v1/sync/push", json=body))
         if answer.status_code != 200:
             raise RefusedError(f"push answered {answer.status_code} {answer.json().get('code')}")

@@ -10,6 +10,7 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 ``app.patients``  the patients with whom the person has to do: who they are, their alerts
 ``app.pain`` ...  one for each of ``CATEGORIES``: the patients of whom the person may see that category
 ``app.officer``   the clinic's privacy officer, who is told of broken glass
+``app.invitation`` the keyed hash of an invitation's code, of somebody who is nobody yet
 ``app.reach``     ``clinic`` for a worker's job that goes through one clinic, ``trail`` for one that reads the
                   heads of all clinics' audit chains; empty otherwise
 
@@ -35,7 +36,7 @@ from psycopg.pq import TransactionStatus
 # What a patient shares, each on its own. The order is that of the bits in ``people_enter``.
 CATEGORIES = ("PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT")
 _LISTS = ("patients", *(category.lower() for category in CATEGORIES))
-SETTINGS = ("person", "clinic", "self", "teams", *_LISTS, "officer", "reach")
+SETTINGS = ("person", "clinic", "self", "teams", *_LISTS, "officer", "invitation", "reach")
 _SET = ", ".join(f"set_config('app.{name}', %s, true)" for name in SETTINGS)
 
 CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"

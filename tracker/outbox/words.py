@@ -23,4 +23,7 @@ TEXTS = {
     "check-in": Words(inbox="You have a check-in coming up."),
     "check-in-planned": Words(inbox="A check-in has been planned for you."),
     "check-in-cancelled": Words(inbox="A check-in has been cancelled."),
+    "sign-in-ended": Words(
+        inbox="Your sign-in was used on another device, so we ended it. If that was not you, change your password."
+    ),
 }

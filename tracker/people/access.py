@@ -6,7 +6,7 @@ only way of staff to a patient.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -123,6 +123,11 @@ def enter(user_id: UUID, at: datetime) -> Viewer:
         password_hash=password_hash,
         glass=BrokenGlass(glass, until) if glass else None,
     )
+
+
+def signed_in(viewer: Viewer, *, authenticated_at: datetime | None, device_id: UUID | None) -> Viewer:
+    """Return the viewer with what the server knows of the session that they come with."""
+    return replace(viewer, authenticated_at=authenticated_at, device_id=device_id)
 
 
 def open_chart(

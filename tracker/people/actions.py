@@ -1,17 +1,36 @@
-"""What a patient decides about who sees what: consent by team and category. The only writers of these rows."""
+"""What a patient decides about who sees what, and what is done to an account. The only writers of these rows."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
+from django.db import IntegrityError, transaction
+
 from tracker.audit import actions as audit
+from tracker.lib import walls
+from tracker.people import sessions
 from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import CareTeam, Consent, ConsentChange, ConsentText
+from tracker.people.models import (
+    CareTeam,
+    Consent,
+    ConsentChange,
+    ConsentText,
+    DutyPeriod,
+    Invitation,
+    StaffMember,
+    TeamMembership,
+    User,
+)
 from tracker.people.policy import Category
 
 
 class OldTextError(Exception):
     """Consent is given to the words that stand now, not to a version that has been followed by another."""
+
+
+class LastToAnswerError(Exception):
+    """The clinic's fallback contact cannot be switched off: an active clinic always has one."""
 
 
 def standing(patient_id: UUID) -> dict[UUID, frozenset[Category]]:
@@ -73,3 +92,66 @@ def _note_consent(viewer: Viewer, changes: Collection[ConsentChange], at: dateti
             "withdrawn": [f"{change.team_id}/{change.category}" for change in changes if not change.given],
         },
     )
+
+
+@transaction.atomic
+def disable(*, by: Viewer, member_id: UUID, at: datetime) -> None:
+    """
+    Switch off the account of a member of the clinic's staff, at once and in one transaction.
+
+    Sessions end and with them every token; the links of a password reset die; invitations they gave and nobody took
+    are withdrawn; they leave their teams, so that whoever is on duty is reckoned without them from this commit on.
+
+    :raises NotYoursError: if nobody of that id works at the clinic, or it is the administrator's own account.
+    :raises LastToAnswerError: if it is the fallback contact of a clinic that is at work.
+    """
+    with walls.clinic(by.clinic_id):
+        member = StaffMember.objects.filter(pk=member_id, clinic_id=by.clinic_id).first()
+        if member is None or member.user_id == by.user_id:
+            raise NotYoursError
+        _switch_off(member.user_id, at)
+        for held in (TeamMembership, DutyPeriod):
+            held.objects.active(at).filter(staff_member=member).update(ends_at=at)
+        audit.note(
+            actor=by.actor,
+            action="account.disable",
+            subject=f"user/{member.user_id}",
+            clinic_id=by.clinic_id,
+            at=at,
+        )
+
+
+def _switch_off(user_id: UUID, at: datetime) -> None:
+    user = User.objects.select_for_update().get(pk=user_id)
+    user.is_active = False
+    # A link of a password reset is signed with the password's hash: it dies with it.
+    user.set_unusable_password()
+    try:
+        with transaction.atomic():
+            user.save(update_fields=["is_active", "password"])
+    except IntegrityError:
+        raise LastToAnswerError from None
+    sessions.end_all(user_id)
+    Invitation.objects.open(at).filter(invited_by_id=user_id).update(withdrawn_at=at)
+
+
+@transaction.atomic
+def forget_second_factor(*, by: Viewer, member_id: UUID, at: datetime) -> None:
+    """
+    Let a member of staff who has lost every second factor set one up anew; their sessions end.
+
+    :raises NotYoursError: if nobody of that id works at the clinic, or it is the administrator's own account.
+    """
+    with walls.clinic(by.clinic_id):
+        member = StaffMember.objects.filter(pk=member_id, clinic_id=by.clinic_id).first()
+        if member is None or member.user_id == by.user_id:
+            raise NotYoursError
+        Authenticator.objects.filter(user_id=member.user_id).delete()
+        sessions.end_all(member.user_id)
+        audit.note(
+            actor=by.actor,
+            action="account.forget_second_factor",
+            subject=f"user/{member.user_id}",
+            clinic_id=by.clinic_id,
+            at=at,
+        )

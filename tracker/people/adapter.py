@@ -1,16 +1,20 @@
-"""Accounts are made by a clinic's invitation, never by signing up; and how long a sign-in lasts."""
+"""Accounts are made by a clinic's invitation, never by signing up; and what a sign-in begins and ends."""
 
-from datetime import timedelta
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.people import access
+from tracker.audit import actions as audit
+from tracker.lib import logs
+from tracker.people import access, limits, recency, sessions
 
-# A patient's phone stays signed in; a member of staff signs in again each working day.
-PATIENT_SESSION, STAFF_SESSION = timedelta(days=90), timedelta(hours=12)
+log = logs.get(__name__)
+_LONGEST_CLIENT = 120
+_MAIL = ThreadPoolExecutor(2, "mail")
 
 
 class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
@@ -21,9 +25,56 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: Any, user: Any) -> None:
         super().login(request, user)
+        request.session[sessions.KIND] = sessions.PATIENT if _note_sign_in(user) else sessions.STAFF
+        request.session[sessions.BEGAN] = time.time()
+        request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
+        limits.forgive("sign-in", account=user.email)
+        limits.forgive("second-factor", account=str(user.pk))
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Ask again who it is only where the last proof is no longer fresh; a sign-in counts as one."""
+        held = sessions.Held("", dict(self.request.session), None, timezone.now())
         try:
-            with transaction.atomic():
-                is_patient = access.enter(user.pk, timezone.now()).is_patient
+            recency.require(held.authenticated_at, timezone.now())
+        except recency.StaleSignInError:
+            return True
+        return False
+
+    def set_password(self, user: Any, password: str) -> None:
+        """Set it, and end every session made with the old one but that in which it is changed."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            own = self.request.user.is_authenticated and self.request.user.pk == user.pk
+            sessions.end_all(user.pk, but=self.request.session.session_key if own else None)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""
+        letter = self.render_mail(template_prefix, email, context)
+        _MAIL.submit(_send, letter)
+
+
+def _send(letter: Any) -> None:
+    try:
+        letter.send()
+    # Whatever the mail server raises: the person asks again.
+    except Exception as problem:
+        log.warning("mail not sent", channel="EMAIL", error=type(problem).__name__)
+
+
+def _note_sign_in(user: Any) -> bool:
+    """Leave a trace of the sign-in; return whether it is a patient's."""
+    at = timezone.now()
+    with transaction.atomic():
+        try:
+            viewer = access.enter(user.pk, at)
         except access.NobodyError:
-            is_patient = False
-        request.session.set_expiry(PATIENT_SESSION if is_patient else STAFF_SESSION)
+            return False
+        audit.note(
+            actor=viewer.actor,
+            action="sign_in",
+            subject=viewer.actor,
+            clinic_id=viewer.clinic_id,
+            patient_id=viewer.patient_id,
+            at=at,
+        )
+    return viewer.is_patient

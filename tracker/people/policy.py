@@ -37,6 +37,8 @@ class Action(StrEnum):
     READ_MESSAGES = "read_messages"
     SEE_CONSENT = "see_consent"
     CHANGE_CONSENT = "change_consent"
+    INVITE_PATIENT = "invite_patient"
+    MANAGE_STAFF = "manage_staff"
 
 
 _EVERYBODY = {Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES}
@@ -59,6 +61,7 @@ _RIGHTS: dict[str, set[Action]] = {
         Action.ACKNOWLEDGE_ALERT,
         Action.PLAN_CHECK_IN,
         Action.SEE_CHECK_INS,
+        Action.INVITE_PATIENT,
     },
     "COORDINATOR": _EVERYBODY
     | {
@@ -69,8 +72,9 @@ _RIGHTS: dict[str, set[Action]] = {
         Action.ACKNOWLEDGE_ALERT,
         Action.PLAN_CHECK_IN,
         Action.SEE_CHECK_INS,
+        Action.INVITE_PATIENT,
     },
-    "ADMINISTRATOR": _EVERYBODY,
+    "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
 }
 
 

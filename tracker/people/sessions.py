@@ -1,16 +1,38 @@
 """
-Sessions in PostgreSQL, looked up by the hash of their key.
+Sessions in PostgreSQL, looked up by the hash of their key; what they hold is sealed.
 
-The key is what a phone sends as ``X-Session-Token`` and a browser as a cookie. Whoever reads the table, or
-a backup of it, finds only SHA-256 hashes of random 160-bit keys and can sign in with none of them.
+The key is what a phone sends as ``X-Session-Token`` and a browser as a cookie. Whoever reads the table, or a backup
+of it, finds only SHA-256 hashes of random 160-bit keys and can sign in with none of them.
+
+Staff: 15 minutes without a request end a session, and so do 12 hours. Patients: 90 days without a request.
 """
 
 import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+
+from tracker.lib import sealed
+from tracker.people import house
+from tracker.people.models import Session
+
+STAFF_IDLE, STAFF_WHOLE, PATIENT_IDLE = timedelta(minutes=15), timedelta(hours=12), timedelta(days=90)
+# How long somebody has who has not finished signing in.
+ENTRANCE = timedelta(minutes=15)
+# A use that is no further from the last one written than this is not written again.
+BEAT = timedelta(minutes=1)
+KIND, BEGAN, CLIENT = "kind", "began", "client"
+STAFF, PATIENT = "staff", "patient"
+_METHODS = "account_authentication_methods"
+_PURPOSE = "people_session.session_data"
 
 
 def hashed(key: str) -> str:
@@ -18,46 +40,170 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
-def read(key: str) -> dict[str, Any]:
+def ends_at(data: dict[str, Any], at: datetime) -> datetime:
+    """Return when a session that is used at ``at`` ends if it is not used again."""
+    if data.get(KIND) == PATIENT:
+        return at + PATIENT_IDLE
+    if data.get(KIND) == STAFF:
+        return min(at + STAFF_IDLE, datetime.fromtimestamp(data[BEGAN], UTC) + STAFF_WHOLE)
+    return at + ENTRANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the server knows of a session. All of it is the server's own; nothing comes with the request."""
+
+    key: str
+    data: dict[str, Any]
+    device_id: UUID | None
+    seen_at: datetime
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Who has signed in; None while nobody has."""
+        try:
+            return UUID(self.data[SESSION_KEY])
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def password_mark(self) -> str:
+        """The mark of the password that the session was made with."""
+        return str(self.data.get(HASH_SESSION_KEY, ""))
+
+    @property
+    def authenticated_at(self) -> datetime | None:
+        """When the person last proved who they are."""
+        proofs = [method["at"] for method in self.data.get(_METHODS, ())]
+        return datetime.fromtimestamp(max(proofs), UTC) if proofs else None
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a second factor was shown in this session: a code, a passkey, a recovery code."""
+        return any(method["method"] == "mfa" for method in self.data.get(_METHODS, ()))
+
+
+def read(key: str, at: datetime) -> Held | None:
     """
-    Return what the session of ``key`` holds; nothing if there is none, or it has expired.
+    Return what the session of ``key`` holds; None if there is none, or it has ended.
 
     One bare statement: a phone's token is looked up at every request.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s",
-            [hashed(key), timezone.now()],
+            "SELECT session_data, device_id, seen_at FROM people_session WHERE session_key = %s AND expire_date > %s",
+            [hashed(key), at],
         )
         row = cursor.fetchone()
-    held: dict[str, Any] = SessionStore().decode(row[0]) if row else {}
+    return Held(key, _opened(row[0]), row[1], row[2]) if row else None
+
+
+def touch(held: Held, at: datetime) -> None:
+    """Note that the session is in use, at most once a minute."""
+    if at - held.seen_at < BEAT:
+        return
+    own = Session.objects.filter(pk=hashed(held.key), seen_at=held.seen_at)
+    own.update(seen_at=at, expire_date=ends_at(held.data, at))
+
+
+def end(key: str) -> None:
+    """End the session of ``key``."""
+    Session.objects.filter(pk=hashed(key)).delete()
+
+
+def end_all(user_id: UUID, *, but: str | None = None) -> int:
+    """End the sessions of somebody, all or all ``but`` the one of this key; return how many."""
+    own = Session.objects.of(user_id)
+    return int((own.exclude(pk=hashed(but)) if but else own).delete()[0])
+
+
+def of_person(user_id: UUID, at: datetime) -> list[Session]:
+    """Return the sessions in which somebody is signed in at ``at``, latest used first."""
+    return list(Session.objects.of(user_id).alive(at).order_by("-seen_at", "reference"))
+
+
+def client_of(session: Session) -> str:
+    """Return with what program somebody signed in, in that program's own words."""
+    return str(_opened(session.session_data).get(CLIENT, ""))
+
+
+def revoke(user_id: UUID, reference: UUID) -> bool:
+    """End one session of somebody; return whether there was one."""
+    return bool(Session.objects.of(user_id).filter(reference=reference).delete()[0])
+
+
+def _opened(text: str) -> dict[str, Any]:
+    try:
+        held: dict[str, Any] = json.loads(house.unseal(_PURPOSE, text))
+    except sealed.UnreadableError:
+        # Sealed before the master key was changed: everybody signs in again.
+        return {}
     return held
 
 
 class SessionStore(DatabaseSessions):
-    """Django's database sessions, with the key hashed at the table's edge."""
+    """
+    Django's database sessions, with the key hashed and the content sealed at the table's edge.
 
-    def _get_session_from_db(self) -> Any:
-        own = self._session_key
-        if own is None:
-            return None
-        self._session_key = hashed(own)
-        try:
-            found = super()._get_session_from_db()  # type: ignore[misc]
-        finally:
-            # Django forgets the key of a session that is gone or expired; then so do we.
-            self._session_key = own if self._session_key is not None else None
-        return found
+    ``held`` is what ``read`` told when the session was loaded; None for one that is new or not loaded yet.
+    """
+
+    held: Held | None = None
+
+    @classmethod
+    def get_model_class(cls) -> type[Any]:
+        return Session
+
+    def encode(self, session_dict: Any) -> str:
+        return house.seal(_PURPOSE, json.dumps(session_dict).encode())
+
+    def decode(self, session_data: Any) -> dict[str, Any]:
+        return _opened(session_data)
+
+    def load(self) -> dict[str, Any]:
+        self.held = read(self._session_key, timezone.now()) if self._session_key else None
+        if self.held is None:
+            # A session that is gone or has ended: so is its key.
+            self._session_key = None
+            return {}
+        return self.held.data
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(hashed(session_key))
+        return bool(Session.objects.alive(timezone.now()).filter(pk=hashed(session_key)).exists())
 
-    def create_model_instance(self, data: Any) -> Any:
-        row: Any = super().create_model_instance(data)
-        row.session_key = hashed(row.session_key)
-        return row
+    def save(self, must_create: bool = False) -> None:
+        """Write what the session holds; device, beginning and reference stay what they were."""
+        if self.session_key is None:
+            return self.create()
+        data, at = self._get_session(no_load=must_create), timezone.now()  # type: ignore[attr-defined]
+        values = {
+            "session_data": self.encode(data),
+            "user_id": data.get(SESSION_KEY),
+            "seen_at": at,
+            "expire_date": ends_at(data, at),
+        }
+        own = Session.objects.filter(pk=hashed(self.session_key))
+        if not must_create:
+            if not own.update(**values):
+                raise UpdateError
+            return None
+        try:
+            with transaction.atomic():
+                Session.objects.create(pk=hashed(self.session_key), began_at=at, **values)
+        except IntegrityError:
+            raise CreateError from None
+        return None
+
+    def cycle_key(self) -> None:
+        """Give the session another key; it stays bound to its device."""
+        former = Session.objects.filter(pk=hashed(self.session_key or "")).first()
+        super().cycle_key()
+        if former is not None and former.device_id is not None and self.session_key:
+            Session.objects.filter(pk=hashed(self.session_key)).update(
+                device_id=former.device_id, user_id=former.user_id
+            )
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key:
-            super().delete(hashed(key))
+            end(key)

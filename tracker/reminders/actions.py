@@ -106,7 +106,8 @@ def _tell(
 ) -> int:
     return outbox.enqueue(
         clinic_id=check_in.clinic_id,
-        recipients=[patient.user_id],
+        # Who has not come in yet has no inbox.
+        recipients=[patient.user_id] if patient.user_id else [],
         words=words,
         subject=str(check_in),
         key=f"{check_in}/{words}",

@@ -89,6 +89,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.OneToOneField(
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="patient",
                         to=settings.AUTH_USER_MODEL,
@@ -324,6 +325,112 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("code", models.BinaryField(max_length=32)),
+                ("role", models.CharField(blank=True, max_length=16)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("made_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("misses", models.SmallIntegerField(default=0)),
+                ("used_at", models.DateTimeField(null=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "care_team",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.careteam",
+                    ),
+                ),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "used_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("code",), name="invitation_code_is_given_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("name", ""), ("patient__isnull", False), ("role", "")),
+                            models.Q(
+                                ("name__gt", ""),
+                                ("patient__isnull", True),
+                                (
+                                    "role__in",
+                                    [
+                                        "CLINICIAN",
+                                        "COORDINATOR",
+                                        "ADMINISTRATOR",
+                                        "PRIVACY_OFFICER",
+                                        "OPERATOR",
+                                    ],
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="invitation_is_for_a_patient_or_for_staff",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("used_at__isnull", True), ("used_by__isnull", True)),
+                            models.Q(("used_at__isnull", False), ("used_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="invitation_used_at_and_by",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("misses__gte", 0), ("misses__lte", 5)),
+                            ("misses__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="invitation_misses_0_to_5",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("made_at__lte", models.F("expires_at")),
+                            ("made_at__isnull", True),
+                            ("expires_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="invitation_made_before_it_expires",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="DataKey",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
@@ -483,6 +590,42 @@ class Migration(migrations.Migration):
                         fields=("user",),
                         name="caregiver_of_one_patient",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                (
+                    "session_key",
+                    models.CharField(
+                        max_length=40, primary_key=True, serialize=False, verbose_name="session key"
+                    ),
+                ),
+                ("session_data", models.TextField(verbose_name="session data")),
+                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                ("reference", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("device_id", models.UUIDField(null=True)),
+                ("began_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("device_id__isnull", True), ("user__isnull", False), _connector="OR"
+                        ),
+                        name="session_of_a_device_is_somebodys",
+                    )
                 ],
             },
         ),

@@ -189,6 +189,9 @@ DROP TRIGGER stands ON people_consentchange;
 DROP FUNCTION people_refuse_change();
 DROP FUNCTION people_let_consent_stand();
 """
+# Read by who made it, by the clinic's own jobs, and by whoever holds its code: they name it before they are anybody.
+OWN_INVITATION = f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR invited_by_id = {walls.PERSON})"
+HELD_CODE = "code = (SELECT decode(NULLIF(current_setting('app.invitation', true), ''), 'hex'))"
 
 OWN = f"user_id = {walls.PERSON}"
 MINE = f"{walls.CLINIC} AND patient_id = {walls.SELF}"
@@ -214,6 +217,17 @@ class Migration(migrations.Migration):
             f" OR care_team_id = ANY ({walls.TEAMS})))",
         ),
         walls.own("people_device"),
+        walls.tied(
+            "people_invitation",
+            walls.protect_each(
+                "people_invitation",
+                read=f"({OWN_INVITATION}) OR {HELD_CODE}",
+                insert=OWN_INVITATION,
+                update=OWN_INVITATION,
+                delete=walls.CLINIC_JOB,
+            ),
+        ),
+        walls.same_clinic("people_invitation", "care_team_id", "people_careteam"),
         walls.by_patient("people_datakey"),
         # Consent is the patient's to give and to withdraw, and nobody's else.
         walls.tied(

@@ -11,10 +11,14 @@ from tracker.people.models.clinics import CareTeam, StaffMember
 
 
 class Patient(Walled):
-    """Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in."""
+    """
+    Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in.
+
+    ``user`` is empty until they have accepted their invitation: the clinic enrols, the person signs in.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.OneToOneField(User, models.PROTECT, related_name="patient")
+    user = models.OneToOneField(User, models.PROTECT, null=True, related_name="patient")
     care_team = models.ForeignKey(CareTeam, models.PROTECT, related_name="patients")
     primary_clinician = models.ForeignKey(StaffMember, models.PROTECT, null=True, related_name="+")
     name = models.CharField(max_length=120)

@@ -1,0 +1,81 @@
+"""My phones: pair one, list them, retire one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, only, session_of, viewer_of
+from tracker.api.wire import Refused, checked
+from tracker.people import devices
+from tracker.people.models import Device
+from tracker.people.policy import Action
+
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+
+
+def _out(device: Device, viewer_device: UUID | None) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "label": device.label,
+        "paired_at": device.paired_at,
+        "retired_at": device.retired_at,
+        "this_one": device.id == viewer_device,
+    }
+
+
+class Devices(Door):
+    """
+    My phones; and pair this one: the session that pairs is bound to it, once and for good.
+
+    From then on every call sends ``X-Device`` with the id of the phone. Pairing a further phone needs a sign-in of
+    the last five minutes. Pairing the same phone again changes nothing but the label.
+    """
+
+    actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
+    needs_device = False
+
+    @extend_schema(operation_id="devices_list", responses={200: shapes.DeviceList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        viewer = viewer_of(request)
+        own = Device.objects.filter(patient_id=viewer.own_patient_id).order_by("-paired_at", "id")
+        return Response({"devices": [_out(device, viewer.device_id) for device in own]})
+
+    @extend_schema(
+        operation_id="devices_pair",
+        request=shapes.DeviceIn,
+        responses={200: shapes.DeviceOut, 201: shapes.DeviceOut, 409: shapes.Problem, **_PROBLEMS},
+    )
+    def post(self, request: Request) -> Response:
+        given = checked(shapes.DeviceIn, request.data)
+        try:
+            device, new = devices.pair(
+                viewer=viewer_of(request),
+                session_key=session_of(request).key,
+                device_id=given.id,
+                label=given.label,
+                at=timezone.now(),
+            )
+        except devices.RetiredError:
+            raise Refused(409, "device_retired", "This device was retired: pair it under a new id.") from None
+        except devices.BoundError:
+            raise Refused(409, "already_paired", "This sign-in is bound to another device.") from None
+        device.label = given.label
+        return Response(_out(device, given.id), 201 if new else 200)
+
+
+class OneDevice(Door):
+    """Retire a phone: its sign-in ends with it."""
+
+    actions = {"DELETE": Action.WRITE_RECORDS}
+    needs_device = False
+
+    @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request, device_id: UUID) -> Response:
+        devices.retire(viewer=viewer_of(request), device_id=device_id, at=timezone.now())
+        return Response(status=204)

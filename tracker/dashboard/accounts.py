@@ -1,0 +1,185 @@
+"""
+Sign-in in the browser: allauth's views behind our own pages, and no other of its routes.
+
+A session of somebody who has a second factor and has not shown it reaches none of the pages that change sign-in.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account import views as account
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base import views as mfa
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes import views as recovery
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, re_path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.generic import RedirectView
+
+from tracker.dashboard import people
+from tracker.people import second_factor
+
+View = Callable[..., HttpResponse]
+# What a passkey's answer that was made up makes the library raise.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
+
+
+def _shown(request: HttpRequest) -> bool:
+    """Whether a second factor was shown in this session."""
+    held = request.session.held  # type: ignore[attr-defined]
+    return bool(held and held.has_second_factor)
+
+
+def _next(request: HttpRequest) -> str:
+    wanted = request.GET.get("next", "/")
+    return wanted if url_has_allowed_host_and_scheme(wanted, {request.get_host()}) else "/"
+
+
+def guarded(view: View) -> View:
+    """Let in who has signed in, with their second factor if they have one."""
+
+    @wraps(view)
+    @never_cache
+    @login_required
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user: Any = request.user
+        if not _shown(request) and second_factor.count(user):
+            return redirect_to_login(request.get_full_path(), reverse("second_factor"))
+        return view(request, *args, **kwargs)
+
+    return door
+
+
+def steady(view: View) -> View:
+    """Answer a passkey's answer that makes no sense with a sentence."""
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except _NONSENSE:
+            if request.method != "POST":
+                raise
+            messages.error(request, "That passkey could not be used. Please try again.")
+            return HttpResponseRedirect(request.get_full_path())
+
+    return door
+
+
+@never_cache
+@login_required
+def choose_factor(request: HttpRequest) -> HttpResponse:
+    """To the second factor that is to be shown; who has none yet chooses one here, a passkey first."""
+    user: Any = request.user
+    if _shown(request) or not second_factor.must_have(user):
+        return HttpResponseRedirect(_next(request))
+    own = set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
+    if Authenticator.Type.TOTP in own:
+        return redirect_to_login(_next(request), reverse("mfa_reauthenticate"))
+    if Authenticator.Type.WEBAUTHN in own:
+        return redirect_to_login(_next(request), reverse("mfa_reauthenticate_webauthn"))
+    return render(request, "mfa/choose.html")
+
+
+class ActivateTOTP(totp.ActivateTOTPView):  # type: ignore[misc]
+    """Set up an authenticator app; its first code is the second factor of this session."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        _record(self.request, Authenticator.Type.TOTP)
+        return answer
+
+
+class AddPasskey(webauthn.AddWebAuthnView):  # type: ignore[misc]
+    """Add a passkey; making it is the second factor of this session."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        _record(self.request, Authenticator.Type.WEBAUTHN)
+        return answer
+
+
+class RemovePasskey(webauthn.RemoveWebAuthnView):  # type: ignore[misc]
+    """Remove a passkey that is not the last factor of somebody who needs one."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if not get_adapter().can_delete_authenticator(self.get_object()):
+            messages.error(self.request, "This is your only second factor. Add another one first.")
+            return HttpResponseRedirect(reverse("mfa_index"))
+        answer: HttpResponse = super().form_valid(form)
+        return answer
+
+
+def _record(request: HttpRequest, kind: str) -> None:
+    user: Any = request.user
+    record_authentication(request, user, "mfa", type=kind)
+
+
+def _off(request: HttpRequest, **parts: Any) -> HttpResponse:
+    """A route of allauth's that is not part of this product; its name exists because allauth asks for it."""
+    raise Http404
+
+
+urlpatterns = [
+    path("login/", account.login, name="account_login"),
+    path("logout/", account.logout, name="account_logout"),
+    path("inactive/", account.account_inactive, name="account_inactive"),
+    path("signup/", account.signup, name="account_signup"),
+    path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("password/change/", guarded(account.password_change), name="account_change_password"),
+    path("password/reset/", account.password_reset, name="account_reset_password"),
+    path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
+    path(
+        "password/reset/key/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("invitation/", people.accept, name="accept_invitation"),
+    path("second-factor/", choose_factor, name="second_factor"),
+    path("2fa/", guarded(mfa.index), name="mfa_index"),
+    path("2fa/authenticate/", steady(mfa.authenticate), name="mfa_authenticate"),
+    path("2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("2fa/totp/activate/", guarded(ActivateTOTP.as_view()), name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", guarded(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("2fa/recovery-codes/", guarded(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path(
+        "2fa/recovery-codes/generate/",
+        guarded(recovery.generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("2fa/passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
+    path("2fa/passkeys/add/", guarded(steady(AddPasskey.as_view())), name="mfa_add_webauthn"),
+    path("2fa/passkeys/login/", steady(webauthn.login_webauthn), name="mfa_login_webauthn"),
+    path(
+        "2fa/passkeys/reauthenticate/",
+        steady(webauthn.reauthenticate_webauthn),
+        name="mfa_reauthenticate_webauthn",
+    ),
+    path("2fa/passkeys/<int:pk>/remove/", guarded(RemovePasskey.as_view()), name="mfa_remove_webauthn"),
+    *(
+        path(f"off/{name}/", _off, name=name)
+        for name in (
+            "account_email",
+            "account_email_verification_sent",
+            "account_set_password",
+            "account_confirm_login_code",
+            "mfa_download_recovery_codes",
+        )
+    ),
+]

@@ -1,0 +1,127 @@
+"""Pages by which people come in, and staff go."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from tracker.dashboard.doors import page
+from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
+from tracker.lib import days, walls
+from tracker.people import actions, invitations
+from tracker.people.access import Viewer
+from tracker.people.models import StaffMember
+from tracker.people.policy import Action
+
+
+@require_http_methods(["GET", "POST"])
+@page(Action.INVITE_PATIENT)
+def invite_patient(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+    """Enrol a patient and show the code, once; and who has been asked in and not come yet."""
+    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
+    today = days.local_day(at, viewer.zone)
+    form = EnrolForm(request.POST or None, teams=teams, zone=viewer.zone, today=today)
+    given = None
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        _, code = invitations.enrol(
+            viewer=viewer,
+            name=asked["name"],
+            born_on=asked["born_on"],
+            zone=asked["zone"],
+            team_id=asked["team"],
+            at=at,
+        )
+        given = {"name": asked["name"], "code": code}
+    return _patients(request, viewer, at, form, given)
+
+
+@require_POST
+@page(Action.INVITE_PATIENT)
+def invite_again(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
+    """Give a patient who has not come in yet another code; the former one ends."""
+    code = invitations.invite_again(viewer=viewer, patient_id=patient_id, at=at)
+    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
+    form = EnrolForm(teams=teams, zone=viewer.zone, today=days.local_day(at, viewer.zone))
+    name = next((each.name for each in invitations.waiting(viewer, at) if each.pk == patient_id), "")
+    return _patients(request, viewer, at, form, {"name": name, "code": code})
+
+
+def _patients(
+    request: HttpRequest, viewer: Viewer, at: datetime, form: EnrolForm, given: dict[str, str] | None
+) -> HttpResponse:
+    shown = {"viewer": viewer, "form": form, "given": given, "waiting": invitations.waiting(viewer, at)}
+    return render(request, "dashboard/invite_patient.html", shown, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Action.MANAGE_STAFF)
+def staff(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+    """Who works at the clinic; ask somebody in."""
+    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
+    form = StaffForm(request.POST or None, teams=teams)
+    given = None
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        with walls.clinic(viewer.clinic_id):
+            code = invitations.invite_staff(
+                clinic_id=viewer.clinic_id,
+                name=asked["name"],
+                role=asked["role"],
+                team_id=asked["team"],
+                at=at,
+                by=viewer,
+            )
+        link = request.build_absolute_uri("/accounts/invitation/")
+        given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
+    colleagues = (
+        StaffMember.objects.filter(clinic_id=viewer.clinic_id).select_related("user").order_by("name", "id")
+    )
+    shown = {"viewer": viewer, "form": form, "given": given, "colleagues": colleagues}
+    return render(request, "dashboard/staff.html", shown, status=422 if form.errors else 200)
+
+
+@require_POST
+@page(Action.MANAGE_STAFF)
+def switch_off(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UUID) -> HttpResponse:
+    """Switch off a colleague's account, at once."""
+    actions.disable(by=viewer, member_id=member_id, at=at)
+    messages.success(request, "The account is switched off, and every sign-in of it has ended.")
+    return redirect("dashboard:staff")
+
+
+@require_POST
+@page(Action.MANAGE_STAFF)
+def forget_factor(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UUID) -> HttpResponse:
+    """Let a colleague who has lost the second factor set up another at the next sign-in."""
+    actions.forget_second_factor(by=viewer, member_id=member_id, at=at)
+    messages.success(request, "The second factor is forgotten; the next sign-in asks for a new one.")
+    return redirect("dashboard:staff")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def accept(request: HttpRequest) -> HttpResponse:
+    """A member of staff comes in: the code makes the account; the second factor follows at the first sign-in."""
+    form = AcceptForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked: dict[str, Any] = form.cleaned_data
+        try:
+            invitations.accept(
+                code=asked["code"], born_on=None, email=asked["email"], password=asked["password"],
+                at=timezone.now(), for_patient=False,
+            )  # fmt: skip
+        except invitations.RefusedError:
+            form.add_error(
+                None, "This does not fit an open invitation. Ask your administrator for another code."
+            )
+        else:
+            messages.success(request, "Welcome. Sign in with what you have just chosen.")
+            return redirect("account_login")
+    return render(request, "account/invitation.html", {"form": form}, status=422 if form.errors else 200)
