@@ -1,0 +1,162 @@
+"""The reference phone: whatever happens on the line, its owner's entries arrive once and stay."""
+
+import json
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.phone import Phone as Signed
+from tests.reference_phone import Answer, Json, Ledger, LineLostError, Phone
+
+
+class Line:
+    """The way to the server, inside this process; ``broken`` says what becomes of the next requests."""
+
+    def __init__(self, signed: Signed) -> None:
+        self.signed = signed
+        self.broken: list[str] = []
+        self.sent: list[tuple[str, Any]] = []
+
+    def __call__(self, method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
+        how = self.broken.pop(0) if self.broken else ""
+        self.sent.append((path, body))
+        if how == "before":
+            raise LineLostError
+        answer = self.signed.call(method, path.removeprefix("/api/v1/"), body)
+        if how == "after":
+            raise LineLostError
+        return Answer(answer.status_code, answer.headers, json.loads(answer.content or b"null"))
+
+
+def phone_of(user: Any, seed: int = make.SEED, **more: Any) -> tuple[Phone, Line]:
+    line = Line(Signed(user))
+    phone = Phone(
+        line, Ledger(), clock=lambda: make.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
+    )
+    return phone, line
+
+
+@pytest.fixture
+def ada(world: make.World):
+    return phone_of(world.ada.user)
+
+
+@pytest.fixture
+def tablet(world: make.World):
+    return phone_of(world.ada.user)
+
+
+def test_an_entry_written_without_a_line_arrives_when_there_is_one(ada):
+    phone, line = ada
+    line.broken = ["before"] * 8
+    phone.add("pain", {"intensity": 6})
+    with pytest.raises(LineLostError):
+        phone.sync()
+    assert phone.unsent() == 1
+
+    phone.sync()
+
+    assert phone.unsent() == 0
+    assert [record["data"] for record in line.signed.get("records").json()["records"]] == [{"intensity": 6}]
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(ada):
+    phone, line = ada
+    line.broken = ["after"]
+    phone.add("pain", {"intensity": 6})
+    phone.sync()
+
+    keys = [body["key"] for path, body in line.sent if path.endswith("push")]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert len(line.signed.get("records").json()["records"]) == 1
+
+
+def test_an_edit_made_while_its_entry_is_on_its_way_becomes_the_next_version(ada):
+    phone, line = ada
+    record_id = phone.add("pain", {"intensity": 6})
+    line.broken = ["after"] * 8
+    with pytest.raises(LineLostError):
+        phone.sync()
+    phone.amend(record_id, {"intensity": 3}, because="typo")
+
+    phone.sync()
+
+    held = line.signed.get(f"records/{record_id}").json()
+    assert (held["revision"], held["data"], held["because"]) == (2, {"intensity": 3}, "typo")
+
+
+def test_of_two_devices_the_slower_one_keeps_its_copy_and_shows_what_is_held(ada, tablet):
+    (phone, _), (other, _) = ada, tablet
+    record_id = phone.add("pain", {"intensity": 6})
+    phone.sync()
+    other.sync()
+    phone.amend(record_id, {"intensity": 1})
+    other.amend(record_id, {"intensity": 9})
+    phone.sync()
+    other.sync()
+    phone.sync()
+
+    assert phone.shown()[record_id]["data"] == other.shown()[record_id]["data"] == {"intensity": 1}
+    assert [copy["data"] for copy in other.ledger.copies()] == [{"intensity": 9}]
+
+
+def test_two_devices_that_edit_a_plan_end_with_both_edits(ada, tablet):
+    (phone, _), (other, _) = ada, tablet
+    record_id = phone.add("plan", {"practice": "stretching", "minutes": 10, "per_week": 3})
+    phone.sync()
+    other.sync()
+    phone.amend(record_id, {"practice": "stretching", "minutes": 20, "per_week": 3})
+    other.amend(record_id, {"practice": "stretching", "minutes": 10, "per_week": 7})
+    phone.sync()
+    other.sync()
+    phone.sync()
+
+    wanted = {"practice": "stretching", "minutes": 20, "per_week": 7, "paused": False}
+    assert phone.shown()[record_id]["data"] == other.shown()[record_id]["data"] == wanted
+
+
+def test_what_the_server_refuses_stays_on_the_phone_until_it_is_mended(ada):
+    phone, _ = ada
+    record_id = phone.add("pain", {"intensity": 11})
+    fine = phone.add("pain", {"intensity": 5})
+    phone.sync()
+    assert [(entry.id, entry.refused["code"]) for entry in phone.refused()] == [(record_id, "out_of_range")]
+    assert phone.shown()[record_id]["data"] == {"intensity": 11}
+
+    phone.amend(record_id, {"intensity": 10})
+    phone.sync()
+
+    assert phone.refused() == []
+    assert phone.unsent() == 0
+    assert set(phone.shown()) == {record_id, fine}
+
+
+def test_a_clock_that_is_wrong_costs_no_entry(ada):
+    phone, line = ada
+    phone.clock = lambda: make.MONDAY + timedelta(days=3000)
+    phone.add("pain", {"intensity": 5})
+    phone.sync()
+
+    assert line.signed.get("records").json()["records"][0]["clock"] == "ahead"
+
+
+def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world, tmp_path):
+    line = Line(Signed(world.ada.user))
+    path = str(tmp_path / "ledger.sqlite")
+    first = Phone(line, Ledger(path), pause=lambda _: None, attempts=1)
+    record_id = first.add("journal", {"text": "mine alone"})
+    line.broken = ["after"]
+    with pytest.raises(LineLostError):
+        first.sync()
+
+    second = Phone(line, Ledger(path), pause=lambda _: None)
+    second.sync()
+
+    assert second.unsent() == 0
+    assert second.device == first.device
+    assert line.signed.get(f"records/{record_id}").json()["revision"] == 1
