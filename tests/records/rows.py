@@ -45,6 +45,7 @@ from tracker.records.models import (
     SideEffects,
     SleepEntry,
     TreatmentSession,
+    Unshared,
     Vitals,
 )
 from tracker.reminders.models import CheckIn
@@ -252,6 +253,7 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     Vitals: lambda world: record(world, systolic=120, diastolic=80),
     Plan: lambda world: record(world, practice="stretching"),
     MergedEdit: of_merged_edit,
+    Unshared: lambda world: owned(world) | {"record_id": uuid.uuid4(), "change": 1},
     Response: of_response,
     Score: of_score,
     Current: of_current,

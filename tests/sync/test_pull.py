@@ -83,7 +83,7 @@ def test_a_pull_costs_the_same_statements_however_long_the_history_is(
         *(make.pain(n % 11) for n in range(records)), *(make.daily(mood=n % 11) for n in range(records // 8))
     )
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         phone.get("sync/pull?limit=500")
 
 

@@ -69,6 +69,7 @@ class HeldRecord(BaseModel):
     """A record as the server holds it. A tombstone (``removed``) has no data."""
 
     kind: str
+    category: str
     id: UUID
     revision: int
     recorded_at: datetime
@@ -143,10 +144,14 @@ class PushReceipt(BaseModel):
 
 
 class PullPage(BaseModel):
-    """What changed since the cursor, in order."""
+    """
+    What changed since the cursor, in order. ``gone`` and ``gone_categories`` are what the reader may no longer see:
+    their copies of it have to go.
+    """
 
     records: list[HeldRecord]
     gone: list[UUID]
+    gone_categories: list[str]
     cursor: str
     more: bool
 

@@ -1,6 +1,7 @@
 """Push and pull: the phone's two routes."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.api import shapes
-from tracker.api.doors import Door, SecondTry, is_second_try, limit_of, only, viewer_of
+from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
 from tracker.api.wire import MOST_BYTES_OF_A_BATCH, Refused, checked
 from tracker.outbox.tasks import ring
 from tracker.people.access import Viewer
@@ -51,7 +52,7 @@ class Push(SecondTry):
             ]
             raise Refused(400, "invalid", "Some fields cannot be taken.", errors)
         try:
-            known = changes.read_cursor(viewer, batch.cursor)
+            known = changes.read_cursor(viewer, viewer.own_patient_id, batch.cursor)
             receipt = intake.receive(
                 viewer=viewer,
                 sent=Sent(batch.device, batch.key),
@@ -65,7 +66,7 @@ class Push(SecondTry):
             raise _bad_cursor(problem) from None
         # Past this batch only if the phone has seen all that came before it: a cursor never skips.
         alone = known == receipt.head - len(batch.records)
-        cursor = changes.cursor_at(viewer, receipt.head if alone else known)
+        cursor = changes.cursor_at(viewer, viewer.own_patient_id, receipt.head if alone else known)
         body: dict[str, Any] = {
             "receipt": receipt.receipt,
             "results": receipt.results,
@@ -94,11 +95,12 @@ class Pull(Door):
     HEAD says in ``X-Remaining`` how many records are left to pull.
     """
 
-    actions = {"GET": Action.WRITE_RECORDS}
+    actions = {"GET": Action.READ_RECORDS}
 
     @extend_schema(
         operation_id="sync_pull",
         parameters=[
+            OpenApiParameter("patient", UUID, description="for caregivers and staff: whose records"),
             OpenApiParameter(
                 "cursor", str, description="as given by the last pull; none: from the beginning"
             ),
@@ -108,13 +110,22 @@ class Pull(Door):
                    410: shapes.Problem},
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        only(request, "cursor", "limit")
+        only(request, "patient", "cursor", "limit")
         viewer, cursor = viewer_of(request), request.query_params.get("cursor")
         limit = limit_of(request, most=500, usual=200)
+        patient_id = chart(request, "api/pull").pk
         try:
             if request.method == "HEAD":
-                return Response(headers={"X-Remaining": str(changes.left(viewer, cursor))})
-            page = changes.since(viewer, cursor, limit)
+                return Response(headers={"X-Remaining": str(changes.left(viewer, patient_id, cursor))})
+            page = changes.since(viewer, patient_id, cursor, limit)
         except (changes.BadCursorError, changes.EpochChangedError) as problem:
             raise _bad_cursor(problem) from None
-        return Response({"records": page.records, "gone": [], "cursor": page.cursor, "more": page.more})
+        return Response(
+            {
+                "records": page.records,
+                "gone": page.gone,
+                "gone_categories": page.gone_categories,
+                "cursor": page.cursor,
+                "more": page.more,
+            }
+        )

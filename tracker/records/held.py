@@ -1,6 +1,6 @@
 """What is held of a patient's records: by id, by change number, as the wire shows it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,10 +8,13 @@ from uuid import UUID
 from django.db import connection
 
 from tracker.people import keys
+from tracker.records import categories
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import FormerVersion, JournalEntry, JournalText, Recorded
 from tracker.records.models.diary import Share
 
+# What a reader may no longer see, in the order of changes.
+GONE = "gone"
 _HELD = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.name == 'response' else 'NULL'}"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
@@ -75,6 +78,7 @@ def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str
     """Return a record as the wire shows it. A tombstone has no data."""
     return {
         "kind": kind.name,
+        "category": categories.of_record(kind.name, getattr(row, "instrument", None)),
         "id": row.id,
         "revision": row.revision,
         "recorded_at": row.recorded_at,
@@ -131,7 +135,7 @@ def by_ids(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[K
 # Change numbers commit in order and one statement sees one moment: nothing it lists can have a gap before it.
 _CHANGED = "SELECT kind, id, change, bytes FROM ({}) AS changed ORDER BY change LIMIT %(limit)s"
 _CHANGED_OF = """
-(SELECT '{kind}' AS kind, id, change, {bytes} AS bytes FROM {table} AS record
+(SELECT '{kind}' AS kind, {id} AS id, change, {bytes} AS bytes FROM {table} AS record
  WHERE patient_id = %(patient)s AND change > %(change)s ORDER BY change LIMIT %(limit)s)
 """
 _LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND change > %(change)s"
@@ -155,26 +159,29 @@ class Changed:
     bytes: int
 
 
-def since(patient_id: UUID, change: int, limit: int, kinds: Collection[str]) -> list[Changed]:
-    """Return up to ``limit`` records of ``kinds`` changed after ``change``, in the order of their changes."""
+def since(patient_id: UUID, change: int, limit: int, *, own: bool) -> list[Changed]:
+    """
+    Return up to ``limit`` records changed after ``change``, in the order of their changes.
+
+    Without ``own`` the reader is somebody whom the walls show less, and what was shown once and is no more comes as
+    of the kind ``GONE``.
+    """
     branches = [
-        _CHANGED_OF.format(kind=kind.name, table=kind.table, bytes=_FREE_BYTES.get(kind.name, "0"))
+        _CHANGED_OF.format(kind=kind.name, id="id", table=kind.table, bytes=_FREE_BYTES.get(kind.name, "0"))
         for kind in KINDS.values()
-        if kind.name in kinds
     ]
-    if not branches:
-        return []
+    if not own:
+        gone = _CHANGED_OF.format(kind=GONE, id="record_id", table="records_unshared", bytes="0")
+        branches.append(gone)
     values: dict[str, Any] = {"patient": patient_id, "change": change, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_CHANGED.format(" UNION ALL ".join(branches)), values)
         return [Changed(*row) for row in cursor.fetchall()]
 
 
-def count_since(patient_id: UUID, change: int, kinds: Collection[str]) -> int:
-    """Return how many records of ``kinds`` changed after ``change``."""
-    branches = [_LEFT_OF.format(table=kind.table) for kind in KINDS.values() if kind.name in kinds]
-    if not branches:
-        return 0
+def count_since(patient_id: UUID, change: int) -> int:
+    """Return how many records changed after ``change``, as far as the walls show them."""
+    branches = [_LEFT_OF.format(table=kind.table) for kind in KINDS.values()]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sum(n) FROM ({' UNION ALL '.join(branches)}) AS counted",

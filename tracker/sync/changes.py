@@ -8,12 +8,13 @@ under the patient's lock, so they commit in order and a cursor can never skip a 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core import signing
 
 from tracker.people.access import Viewer
+from tracker.people.policy import Category
 from tracker.records import held, timeline
-from tracker.records.kinds import KINDS
 
 _SALT = "interlude.sync.cursor"
 START = 0
@@ -33,57 +34,85 @@ class EpochChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records in the order of their changes, and where to go on."""
+    """
+    Records in the order of their changes, and where to go on.
+
+    ``gone`` are ids that the reader may no longer see, ``gone_categories`` what is no longer shared as a whole.
+    """
 
     records: list[dict[str, Any]]
+    gone: list[UUID]
+    gone_categories: list[str]
     cursor: str
     more: bool
 
 
-def cursor_at(viewer: Viewer, change: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a reader stands: after this change, having been shown these categories."""
+
+    change: int
+    shared: frozenset[Category]
+
+
+def cursor_at(viewer: Viewer, patient_id: UUID, change: int) -> str:
     """Return the cursor that stands after ``change``."""
-    return signing.dumps([str(viewer.user_id), timeline.epoch(), change], salt=_SALT)
+    shared = sorted(viewer.seen_of(patient_id))
+    return signing.dumps([str(viewer.user_id), str(patient_id), timeline.epoch(), change, shared], salt=_SALT)
 
 
-def read_cursor(viewer: Viewer, cursor: str | None) -> int:
+def read_cursor(viewer: Viewer, patient_id: UUID, cursor: str | None) -> int:
     """
     Return the change that ``cursor`` stands after; the beginning if there is none.
 
     :raises BadCursorError: if it is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
+    return _read(viewer, patient_id, cursor).change
+
+
+def _read(viewer: Viewer, patient_id: UUID, cursor: str | None) -> _Place:
     if not cursor:
-        return START
+        return _Place(START, viewer.seen_of(patient_id))
     try:
-        person, epoch, change = signing.loads(cursor, salt=_SALT)
+        person, patient, epoch, change, shared = signing.loads(cursor, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadCursorError from None
-    if person != str(viewer.user_id):
+    if (person, patient) != (str(viewer.user_id), str(patient_id)):
         raise BadCursorError
     if epoch != timeline.epoch():
         raise EpochChangedError
-    return int(change)
+    return _Place(int(change), frozenset(Category(name) for name in shared))
 
 
-def since(viewer: Viewer, cursor: str | None, limit: int) -> Page:
+def since(viewer: Viewer, patient_id: UUID, cursor: str | None, limit: int) -> Page:
     """
-    Return up to ``limit`` of the patient's own records that changed after ``cursor``, tombstones included.
+    Return up to ``limit`` of a patient's records that changed after ``cursor``, tombstones included.
 
+    For anybody but the patient the walls leave out what is not shared with them. Where more is shared than the last
+    time, everything comes again from the start; where less is, the page says what has to go.
     The number of statements depends on the kinds among them, not on how many there are or how long the history is.
 
     :raises BadCursorError: if the cursor is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
-    start = read_cursor(viewer, cursor)
-    listed = held.since(viewer.own_patient_id, start, limit + 1, KINDS)
+    place, shared, own = _read(viewer, patient_id, cursor), viewer.seen_of(patient_id), viewer.is_patient
+    start = START if shared - place.shared else place.change
+    listed = held.since(patient_id, start, limit + 1, own=own)
     page = _that_fits(listed[:limit])
     end = page[-1].change if page else start
-    return Page(_shown(viewer, page), cursor_at(viewer, end), len(listed) > len(page))
+    return Page(
+        records=_shown(viewer, patient_id, page),
+        gone=[changed.id for changed in page if changed.kind == held.GONE],
+        gone_categories=sorted(place.shared - shared),
+        cursor=cursor_at(viewer, patient_id, end),
+        more=len(listed) > len(page),
+    )
 
 
-def left(viewer: Viewer, cursor: str | None) -> int:
-    """Return how many records a phone that stands at ``cursor`` has still to pull."""
-    return held.count_since(viewer.own_patient_id, read_cursor(viewer, cursor), KINDS)
+def left(viewer: Viewer, patient_id: UUID, cursor: str | None) -> int:
+    """Return how many records a reader who stands at ``cursor`` has still to pull."""
+    return held.count_since(patient_id, read_cursor(viewer, patient_id, cursor))
 
 
 def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
@@ -95,8 +124,9 @@ def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
     return listed
 
 
-def _shown(viewer: Viewer, page: Sequence[held.Changed]) -> list[dict[str, Any]]:
-    place = {changed.id: n for n, changed in enumerate(page)}
-    rows = held.by_ids(viewer.own_patient_id, [(changed.kind, changed.id) for changed in page])
+def _shown(viewer: Viewer, patient_id: UUID, page: Sequence[held.Changed]) -> list[dict[str, Any]]:
+    wanted = [changed for changed in page if changed.kind != held.GONE]
+    place = {changed.id: n for n, changed in enumerate(wanted)}
+    rows = held.by_ids(patient_id, [(changed.kind, changed.id) for changed in wanted])
     rows.sort(key=lambda pair: place[pair[1].id])
-    return held.as_wire(viewer.clinic_id, viewer.own_patient_id, rows, own=True)
+    return held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)

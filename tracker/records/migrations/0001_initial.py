@@ -1876,6 +1876,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Unshared",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("record_id", models.UUIDField()),
+                ("change", models.BigIntegerField()),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["patient", "change"], name="unshared_by_change")],
+            },
+        ),
+        migrations.CreateModel(
             name="Vitals",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),

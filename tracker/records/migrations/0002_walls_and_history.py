@@ -31,6 +31,7 @@ OF_ONE_CATEGORY = {
     "records_vitals": "TREATMENT",
     "records_plan": "MOOD",
     "records_mergededit": "MOOD",
+    "records_unshared": "JOURNAL",
 }
 BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_current")
 
@@ -59,12 +60,26 @@ CREATE FUNCTION records_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'former versions never change' USING ERRCODE = 'insufficient_privilege';
 END $$;
+-- Who has a copy of a page is told when it is shared no more.
+CREATE FUNCTION records_note_unshared() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO records_unshared (clinic_id, patient_id, record_id, change)
+        VALUES (NEW.clinic_id, NEW.patient_id, NEW.id, NEW.change);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_unshared AFTER UPDATE ON records_journalentry
+    FOR EACH ROW WHEN (OLD.share = 'ENTRY' AND NEW.share <> 'ENTRY') EXECUTE FUNCTION records_note_unshared();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_unshared
+    FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_formerversion
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_mergededit
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 """
 UNDO_HISTORY = """
+DROP TRIGGER append_only ON records_unshared;
+DROP TRIGGER note_unshared ON records_journalentry;
+DROP FUNCTION records_note_unshared();
 DROP TRIGGER append_only ON records_mergededit;
 DROP TRIGGER append_only ON records_formerversion;
 DROP FUNCTION records_refuse_change();

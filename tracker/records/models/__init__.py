@@ -10,6 +10,7 @@ from tracker.records.models.diary import (
     PainEntry,
     PracticeEntry,
     SleepEntry,
+    Unshared,
 )
 from tracker.records.models.observed import Current, Observation
 from tracker.records.models.plans import MergedEdit, Plan
@@ -36,5 +37,6 @@ __all__ = [
     "SleepEntry",
     "Timeline",
     "TreatmentSession",
+    "Unshared",
     "Vitals",
 ]

@@ -17,7 +17,7 @@ from tracker.lib.constraints import (
     ordered,
     within,
 )
-from tracker.people.models import Sealed
+from tracker.people.models import PatientOwned, Sealed
 from tracker.records import anatomy, words
 from tracker.records.models.base import Recorded
 
@@ -184,6 +184,24 @@ class JournalText(Sealed):
     revision = models.PositiveIntegerField()
 
     ROW = ("entry_id", "revision")
+
+
+class Unshared(PatientOwned):
+    """
+    A page of the journal that was shared and no longer is, at this ``change``. A trigger writes it.
+
+    Who could read the page may read this: their copy has to go.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    record_id = models.UUIDField()
+    change = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "change"], name="unshared_by_change")]
+
+    def __str__(self) -> str:
+        return f"unshared/{self.pk}"
 
 
 class PracticeEntry(Recorded):

@@ -12,6 +12,7 @@ APPEND_ONLY = (
     "people_consentchange",
     "records_formerversion",
     "records_mergededit",
+    "records_unshared",
 )
 NEVER_REMOVED = ("audit_head",)
 READ_ONLY = (
