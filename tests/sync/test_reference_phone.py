@@ -34,8 +34,10 @@ class Line:
 
 def phone_of(user: Any, seed: int = make.SEED, **more: Any) -> tuple[Phone, Line]:
     line = Line(Signed(user))
+    ledger = Ledger()
+    ledger.keep("device", str(line.signed.device))
     phone = Phone(
-        line, Ledger(), clock=lambda: make.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
+        line, ledger, clock=lambda: make.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
     )
     return phone, line
 
@@ -148,6 +150,7 @@ def test_a_clock_that_is_wrong_costs_no_entry(ada):
 def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world, tmp_path):
     line = Line(Signed(world.ada.user))
     path = str(tmp_path / "ledger.sqlite")
+    Ledger(path).keep("device", str(line.signed.device))
     first = Phone(line, Ledger(path), pause=lambda _: None, attempts=1)
     record_id = first.add("journal", {"text": "mine alone"})
     line.broken = ["after"]

@@ -26,7 +26,7 @@ class TeamConsentIn(Shape):
     """What one team may see from now on; what is not named it may not."""
 
     team: Id
-    categories: Annotated[list[Category], Field(max_length=len(Category))]
+    categories: Annotated[list[Annotated[Category, Field(strict=False)]], Field(max_length=len(Category))]
 
 
 class ConsentsIn(Shape):
