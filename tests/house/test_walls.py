@@ -130,6 +130,32 @@ def test_foreign_keys_between_tenant_tables_include_the_clinic(db):
     assert keyed == with_patient
 
 
+# Keys between two tables of tenants that name no clinic, each with its reason.
+KEYS_WITHOUT_CLINIC: dict[tuple[str, str], str] = {}
+
+
+def test_every_key_between_two_tenants_tables_is_held_to_one_clinic(db):
+    """A foreign-key check steps around row security: alone, it would let a row point into another clinic."""
+    with_clinic = {
+        name
+        for (name,) in rows(
+            "SELECT attrelid::regclass::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+            " WHERE attname = 'clinic_id' AND relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+    }
+    keys = rows(
+        "SELECT conrelid::regclass::text, ARRAY(SELECT attname::text FROM unnest(conkey) AS key (place)"
+        " JOIN pg_attribute ON attrelid = conrelid AND attnum = key.place), confrelid::regclass::text"
+        " FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+    )
+    tenants = [key for key in keys if key[0] in with_clinic and key[2] in with_clinic]
+    held = {(table, column) for table, columns, _ in tenants if "clinic_id" in columns for column in columns}
+    alone = {(table, columns[0]) for table, columns, _ in tenants if columns != ["clinic_id"]} - held
+
+    assert len(tenants) > 20
+    assert alone == set(KEYS_WITHOUT_CLINIC)
+
+
 def test_without_a_context_there_are_no_rows(world):
     assert not Patient.objects.exists()
     assert not StaffMember.objects.exists()

@@ -4,14 +4,23 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from tests import make
 from tracker.audit import actions as audit
 from tracker.audit.models import Event
 from tracker.lib import walls
 from tracker.people import access, policy, teams
-from tracker.people.models import CareTeam, Patient, StaffMember, TeamMembership, User
+from tracker.people.models import (
+    CareTeam,
+    Clinic,
+    DutyPeriod,
+    Patient,
+    Role,
+    StaffMember,
+    TeamMembership,
+    User,
+)
 from tracker.people.policy import Action
 
 NOW = make.MONDAY
@@ -151,6 +160,106 @@ def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
         assert set(teams.on_duty(world.ada.pk, NOW + INSTANT)) == {
             world.ben.user_id, world.dan.user_id, world.cleo.user_id,
         }  # fmt: skip
+
+
+@pytest.fixture
+def active(world: make.World) -> make.World:
+    """A clinic at work, whose fallback contact is Cleo; Ada's primary clinician is Ben."""
+    with walls.clinic(world.clinic.pk):
+        Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.cleo, activated_at=NOW)
+        Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=world.ben)
+    return world
+
+
+def duty(world: make.World, who: StaffMember, starts_at, ends_at, team: CareTeam | None = None) -> None:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        DutyPeriod.objects.create(
+            clinic_id=world.clinic.pk, staff_member=who, team=team, starts_at=starts_at, ends_at=ends_at
+        )
+
+
+def asked(world: make.World, at=NOW) -> list[uuid.UUID]:
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert teams.accountable(world.ada.pk, at) == teams.on_duty(world.ada.pk, at)[0]
+        return teams.on_duty(world.ada.pk, at)
+
+
+def test_the_primary_clinician_answers_first_and_the_team_is_asked_with_them(active):
+    assert asked(active) == [active.ben.user_id, active.dan.user_id]
+
+
+def test_who_is_on_duty_is_asked_for_as_long_as_they_are(active):
+    duty(active, active.cleo, NOW, NOW + timedelta(hours=8))
+    switch_off(active.ben)
+
+    assert asked(active)[0] == active.cleo.user_id
+    assert asked(active, NOW + timedelta(hours=8) - INSTANT)[0] == active.cleo.user_id
+    assert asked(active, NOW - INSTANT) == [active.cleo.user_id, active.dan.user_id]
+
+
+def test_without_primary_clinician_and_duty_the_fallback_answers_at_once(active):
+    switch_off(active.ben)
+
+    assert asked(active) == [active.cleo.user_id, active.dan.user_id]
+
+
+def test_with_nobody_on_the_team_either_the_fallback_answers_alone(active):
+    switch_off(active.ben)
+    with walls.clinic(active.clinic.pk):
+        TeamMembership.objects.filter(team=active.team).update(ends_at=NOW)
+
+    assert asked(active) == [active.cleo.user_id]
+
+
+def switch_off(who: StaffMember) -> None:
+    walls.leave()
+    User.objects.filter(pk=who.user_id).update(is_active=False)
+
+
+def test_a_clinic_is_not_active_without_a_fallback_who_can_answer(world):
+    clinic = Clinic.objects.filter(pk=world.clinic.pk)
+    for contact in (None, world.eve, world.finn):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            clinic.update(fallback_contact=contact, activated_at=NOW)
+    switch_off(world.cleo)
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        clinic.update(fallback_contact=world.cleo, activated_at=NOW)
+
+
+def test_an_active_clinic_keeps_its_fallback(active):
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        Clinic.objects.filter(pk=active.clinic.pk).update(fallback_contact=None)
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        switch_off(active.cleo)
+    with walls.clinic(active.clinic.pk):
+        with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+            StaffMember.objects.filter(pk=active.cleo.pk).update(role=Role.OPERATOR)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            StaffMember.objects.filter(pk=active.cleo.pk)._raw_delete("default")
+
+    # Named anew, the former one may go.
+    Clinic.objects.filter(pk=active.clinic.pk).update(fallback_contact=active.ben)
+    switch_off(active.cleo)
+
+
+def test_who_is_on_duty_for_a_team_sees_its_patients_for_as_long(world):
+    duty(world, world.cleo, NOW, NOW + timedelta(hours=8), world.team)
+
+    assert world.ada.pk in enter(world.cleo, NOW).patients
+    assert world.ada.pk not in enter(world.cleo, NOW - INSTANT).patients
+    assert world.ada.pk not in enter(world.cleo, NOW + timedelta(hours=8)).patients
+
+
+@pytest.mark.parametrize("role", [Role.PRIVACY_OFFICER, Role.OPERATOR, Role.ADMINISTRATOR])
+def test_who_does_not_treat_sees_no_patient_even_on_a_team(world, role):
+    hal = make.staff(world.clinic, "hal", role, on=world.team)
+
+    viewer = enter(hal)
+
+    assert not viewer.patients
+    assert not Patient.objects.exists()
 
 
 def test_the_whole_clinic_is_its_clinical_staff_and_no_other_clinics(world):

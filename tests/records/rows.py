@@ -198,8 +198,8 @@ def of_caregiver(world: make.World) -> Values:
 
 def of_break_glass(world: make.World) -> Values:
     return owned(world) | {
-        "staff_member_id": world.cleo.pk, "user_id": world.cleo.user_id, "key_id": uuid.uuid4(),
-        "reason": b"x", "begun_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(minutes=60),
+        "id": uuid.uuid4(), "staff_member_id": world.cleo.pk, "user_id": world.cleo.user_id,
+        "begun_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(minutes=60),
     }  # fmt: skip
 
 

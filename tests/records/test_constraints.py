@@ -216,6 +216,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "patient_of_clinic": (Patient, ("clinic_id", "id")),
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
+    "broken_glass_of_clinic": (BreakGlass, ("clinic_id", "id")),
     "caregiver_of_one_patient": (Caregiver, ("user_id",)),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),

@@ -15,7 +15,7 @@ from tracker.api.wire import Refused, checked
 from tracker.lib import days
 from tracker.people import access
 from tracker.people.access import Viewer
-from tracker.people.policy import Action
+from tracker.people.policy import Action, Category
 from tracker.reminders import actions
 from tracker.reminders.models import CheckIn
 
@@ -55,7 +55,7 @@ class CheckIns(Door):
     )
     def get(self, request: Request) -> Response:
         only(request, "patient")
-        patient = chart(request, "api/checkins")
+        patient = chart(request, "api/checkins", {Category.VISITS})
         rows = CheckIn.objects.filter(patient_id=patient.pk).select_related("staff_member")
         rows = rows.order_by("-starts_at", "id")[:200]
         return Response({"check_ins": [shown(row, patient.zone) for row in reversed(rows)]})
@@ -68,7 +68,14 @@ class CheckIns(Door):
     def post(self, request: Request) -> Response:
         given = checked(shapes.CheckInIn, request.data)
         viewer, at = viewer_of(request), timezone.now()
-        patient = access.open_chart(viewer, given.patient, why="api/checkins", at=at)
+        patient = access.open_chart(
+            viewer,
+            given.patient,
+            why="api/checkins",
+            at=at,
+            action=Action.PLAN_CHECK_IN,
+            categories={Category.VISITS},
+        )
         try:
             check_in = actions.plan_check_in(
                 viewer=viewer, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at

@@ -70,6 +70,7 @@ class BrokenGlassOut(BaseModel):
     by: str
     begun_at: datetime
     ends_at: datetime
+    reason: str
 
 
 class ConsentChangeOut(BaseModel):
@@ -135,8 +136,8 @@ def _shown(found: Overview) -> dict[str, Any]:
         ],
         "caregivers": [_caregiver(row) for row in found.caregivers],
         "break_glass": [
-            {"by": row.staff_member.name, "begun_at": row.begun_at, "ends_at": row.ends_at}
-            for row in found.broken
+            {"by": one.by, "begun_at": one.begun_at, "ends_at": one.ends_at, "reason": one.reason}
+            for one in found.broken
         ],
         "history": [
             {

@@ -1,5 +1,6 @@
 """The base of every API view: one transaction, one policy, one viewer."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -117,11 +118,19 @@ def uuid_or_refuse(text: str, name: str) -> UUID:
     raise Refused(400, "invalid", "A parameter cannot be taken.", [{"pointer": name, "code": "not_a_uuid"}])
 
 
-def chart(request: Request, why: str) -> Patient:
-    """
-    Return the patient a request is about: the caller, or for staff the one named by ``?patient=``.
+def action_of(request: Request) -> policy.Action:
+    """Return what the route lets its caller do, by the method that was asked for."""
+    view = request.parser_context["view"]
+    wanted: policy.Action = view.actions["GET" if request.method == "HEAD" else request.method]
+    return wanted
 
-    The only way of a route to a patient: it checks the relation and leaves a trace for staff.
+
+def chart(request: Request, why: str, categories: Collection[policy.Category]) -> Patient:
+    """
+    Return the patient a request is about: the caller, or for others the one named by ``?patient=``.
+
+    ``categories`` are what the answer is about: one of them at least must be shared with the caller. The only
+    way of a route to a patient: it checks relation and consent, and leaves a trace for all but the patient.
     """
     viewer = viewer_of(request)
     named = request.query_params.get("patient")
@@ -131,7 +140,14 @@ def chart(request: Request, why: str) -> Patient:
         return Patient.objects.get(pk=viewer.patient_id)
     if not named:
         raise Refused(400, "invalid", "Name a patient.", [{"pointer": "patient", "code": "missing_field"}])
-    return access.open_chart(viewer, uuid_or_refuse(named, "patient"), why=why, at=timezone.now())
+    return access.open_chart(
+        viewer,
+        uuid_or_refuse(named, "patient"),
+        why=why,
+        at=timezone.now(),
+        action=action_of(request),
+        categories=categories,
+    )
 
 
 def limit_of(request: Request, *, most: int = 200, usual: int = 50) -> int:

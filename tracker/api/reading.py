@@ -21,9 +21,9 @@ from tracker.lib import days
 from tracker.people import access
 from tracker.people.access import NotYoursError, Viewer
 from tracker.people.models import Clinic
-from tracker.people.policy import Action
+from tracker.people.policy import EVERYTHING, Action
 from tracker.progress.models import Summary
-from tracker.records import by_day
+from tracker.records import by_day, categories
 from tracker.records.models import Current, Observation
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -70,7 +70,7 @@ class Observations(Door):
     def get(self, request: Request) -> Response:
         only(request, "patient", "measure", "from", "to", "limit", "cursor")
         measure = measure_of(request)
-        patient = chart(request, "api/observations")
+        patient = chart(request, "api/observations", {categories.of_measure(measure.code)})
         limit = limit_of(request, most=1000, usual=200)
         rows = Observation.objects.filter(patient_id=patient.pk, measure=measure.code)
         first, last = day_of(request, "from"), day_of(request, "to")
@@ -133,7 +133,7 @@ class DailyObservations(Door):
     def get(self, request: Request) -> Response:
         only(request, "patient", "measure", "from", "to")
         measure = measure_of(request)
-        patient = chart(request, "api/observations/daily")
+        patient = chart(request, "api/observations/daily", {categories.of_measure(measure.code)})
         last = day_of(request, "to") or days.local_day(timezone.now(), patient.zone)
         first = day_of(request, "from") or last - timedelta(days=27)
         if not timedelta(0) <= last - first <= timedelta(days=365):
@@ -183,7 +183,7 @@ class Summaries(Door):
     def get(self, request: Request) -> Response:
         only(request, "patient", "week", "limit")
         _may_see_summaries(viewer_of(request))
-        patient = chart(request, "api/summaries")
+        patient = chart(request, "api/summaries", EVERYTHING)
         rows = Summary.objects.filter(patient_id=patient.pk)
         day = day_of(request, "week")
         if day:
@@ -206,5 +206,12 @@ class OneSummary(Door):
         if row is None:
             raise NotYoursError
         if not viewer.is_patient:
-            access.open_chart(viewer, row.patient_id, why="api/summary", at=timezone.now())
+            access.open_chart(
+                viewer,
+                row.patient_id,
+                why="api/summary",
+                at=timezone.now(),
+                action=Action.READ_SUMMARIES,
+                categories=EVERYTHING,
+            )
         return Response(_summary_out(row))

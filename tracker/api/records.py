@@ -1,6 +1,7 @@
 """One record at a time, for clients that do not queue: the same intake, and lists to read."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,8 @@ from tracker.api.sync import guidance
 from tracker.api.wire import Refused
 from tracker.outbox.tasks import ring
 from tracker.people.access import NotYoursError, Viewer
-from tracker.people.policy import Action
-from tracker.records import held, history, listing
+from tracker.people.policy import EVERYTHING, Action, Category
+from tracker.records import categories, held, history, listing
 from tracker.records.kinds import KINDS
 from tracker.sync import intake, receipts
 from tracker.sync.work import Sent
@@ -36,6 +37,12 @@ _MATCH_HEADER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="the ETag of the version that this one follows"
 )
 _PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose records")
+
+
+def _asked(kind: str | None) -> Collection[Category]:
+    """What a list is about: one category if it is of one kind; the questionnaires are of several."""
+    known = categories.OF_KIND.get(kind or "")
+    return {known} if known else EVERYTHING
 
 
 def _take(request: Request, item: Any, *, created: int) -> Response:
@@ -150,7 +157,8 @@ class Records(SecondTry):
     )
     def get(self, request: Request) -> Response:
         only(request, "patient", "kind", "measure", "since", "until", "limit", "cursor")
-        patient, own = chart(request, "api/records"), viewer_of(request).is_patient
+        patient = chart(request, "api/records", _asked(request.query_params.get("kind")))
+        own = viewer_of(request).is_patient
         asked = {name: request.query_params.get(name) for name in _FILTERS}
         try:
             rows, following = listing.newest(patient.pk, limit=limit_of(request), own=own, **asked)
@@ -186,7 +194,7 @@ class OneRecord(SecondTry):
     )
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
-        patient = chart(request, "api/record")
+        patient = chart(request, "api/record", EVERYTHING)
         record = _one(viewer_of(request), patient.pk, record_id)
         tag = _tag(record)
         if request.headers.get("If-None-Match", "").strip() == tag:
@@ -254,7 +262,8 @@ class History(Door):
     )
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
-        patient, own = chart(request, "api/history"), viewer_of(request).is_patient
+        patient = chart(request, "api/history", EVERYTHING)
+        own = viewer_of(request).is_patient
         found = history.versions(patient.clinic_id, patient.pk, record_id, own=own)
         if not found:
             raise NotYoursError

@@ -92,3 +92,19 @@ class AcceptForm(forms.Form):
         password: str = self.cleaned_data["password"]
         validate_password(password)
         return password
+
+
+class EmergencyForm(forms.Form):
+    """Whose record is to be opened in an emergency, and why."""
+
+    name = forms.CharField(label="Name of the patient", max_length=120)
+    born_on = forms.DateField(label="Day of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(
+        label="Why it cannot wait",
+        min_length=10,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"min_length": "Say in a few words why: the patient reads it."},
+    )
+
+    patient_id: UUID

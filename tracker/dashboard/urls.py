@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracker.dashboard import people, sign_in, views
+from tracker.dashboard import emergency, people, sign_in, views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("staff/", people.staff, name="staff"),
     path("staff/<uuid:member_id>/switch-off/", people.switch_off, name="switch_off"),
     path("staff/<uuid:member_id>/forget-second-factor/", people.forget_factor, name="forget_factor"),
+    path("emergency/", emergency.open_record, name="emergency"),
+    path("emergency/end/", emergency.end, name="end_emergency"),
+    path("emergency/log/", emergency.log, name="emergency_log"),
     path("alerts/", views.open_alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),

@@ -21,21 +21,35 @@ from tracker.lib import days
 from tracker.people import access, policy
 from tracker.people.access import Viewer
 from tracker.people.models import Patient, Role
-from tracker.people.policy import Action
+from tracker.people.policy import Action, Category
 from tracker.reminders import actions as reminders
 
 
 @require_GET
 @page(Action.SEE_SELF)
 def home(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
-    """The caseload for staff; a plain page for a patient or an administrator."""
+    """The caseload for who treats, each emergency access for the privacy officer, a plain page for all others."""
+    if policy.may(viewer.role, Action.SEE_BROKEN_GLASS):
+        return redirect("dashboard:emergency_log")
     if not policy.may(viewer.role, Action.SEE_CASELOAD):
-        kind = "administrator" if viewer.role == Role.ADMINISTRATOR else "patient"
-        return render(request, f"dashboard/{kind}_home.html", {"viewer": viewer})
-    _note(viewer, "caseload.read", viewer.patients, at)
+        kind = "administrator" if viewer.staff_id else "patient"
+        role = dict(Role.choices).get(viewer.role, "")
+        may_manage = policy.may(viewer.role, Action.MANAGE_STAFF)
+        said = {"viewer": viewer, "role": role, "may_manage": may_manage}
+        return render(request, f"dashboard/{kind}_home.html", said)
+    _note(viewer, "caseload.read", viewer.caseload, at)
     shown = caseload(viewer, request.GET.get("order", ""), at)
     drawn = rows.rows(shown.rows, with_team=shown.several_teams)
-    return render(request, "dashboard/caseload.html", {"viewer": viewer, "page": shown, "rows": drawn})
+    return render(
+        request,
+        "dashboard/caseload.html",
+        {
+            "viewer": viewer,
+            "page": shown,
+            "rows": drawn,
+            "may_break_glass": policy.may(viewer.role, Action.BREAK_GLASS),
+        },
+    )
 
 
 @require_GET
@@ -74,7 +88,7 @@ def patient(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID
 @page(Action.PLAN_CHECK_IN)
 def plan_check_in(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
     """Plan a telehealth check-in; a mistake comes back with the form."""
-    opened = _open(viewer, patient_id, "plan_check_in", at)
+    opened = _open(viewer, patient_id, "plan_check_in", at, Action.PLAN_CHECK_IN)
     form = CheckInForm(request.POST, today=_today(opened, at))
     if form.is_valid() and _plan(request, viewer, opened, form, at):
         return redirect("dashboard:patient", patient_id)
@@ -87,7 +101,7 @@ def cancel_check_in(
     request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID, check_in_id: UUID
 ) -> HttpResponse:
     """Cancel a planned check-in; the patient is told."""
-    _open(viewer, patient_id, "cancel_check_in", at)
+    _open(viewer, patient_id, "cancel_check_in", at, Action.PLAN_CHECK_IN)
     reminders.cancel_check_in(viewer=viewer, check_in_id=check_in_id, at=at)
     messages.success(request, "The check-in is cancelled. The patient is told in the app.")
     return redirect("dashboard:patient", patient_id)
@@ -132,8 +146,13 @@ def _patient_page(
     )
 
 
-def _open(viewer: Viewer, patient_id: UUID, why: str, at: datetime) -> Patient:
-    return access.open_chart(viewer, patient_id, why=f"dashboard/{why}", at=at)
+def _open(
+    viewer: Viewer, patient_id: UUID, why: str, at: datetime, action: Action = Action.OPEN_CHART
+) -> Patient:
+    visits = {Category.VISITS} if action == Action.PLAN_CHECK_IN else ()
+    return access.open_chart(
+        viewer, patient_id, why=f"dashboard/{why}", at=at, action=action, categories=visits
+    )
 
 
 def _today(patient: Patient, at: datetime) -> date:

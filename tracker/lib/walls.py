@@ -9,7 +9,7 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 ``app.teams``     the care teams of a member of staff
 ``app.patients``  the patients with whom the person has to do: who they are, their alerts
 ``app.pain`` ...  one for each of ``CATEGORIES``: the patients of whom the person may see that category
-``app.officer``   the clinic's privacy officer, who is told of broken glass
+``app.role``      what the person is: some rows are for those who treat, or for the privacy officer
 ``app.invitation`` the keyed hash of an invitation's code, of somebody who is nobody yet
 ``app.reach``     ``clinic`` for a worker's job that goes through one clinic, ``trail`` for one that reads the
                   heads of all clinics' audit chains; empty otherwise
@@ -36,7 +36,7 @@ from psycopg.pq import TransactionStatus
 # What a patient shares, each on its own. The order is that of the bits in ``people_enter``.
 CATEGORIES = ("PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT")
 _LISTS = ("patients", *(category.lower() for category in CATEGORIES))
-SETTINGS = ("person", "clinic", "self", "teams", *_LISTS, "officer", "invitation", "reach")
+SETTINGS = ("person", "clinic", "self", "teams", *_LISTS, "role", "invitation", "reach")
 _SET = ", ".join(f"set_config('app.{name}', %s, true)" for name in SETTINGS)
 
 CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"
@@ -44,7 +44,8 @@ WHOLE_CLINIC = "(SELECT current_setting('app.reach', true) = 'clinic')"
 WHOLE_TRAIL = "(SELECT current_setting('app.reach', true) = 'trail')"
 PERSON = "(SELECT NULLIF(current_setting('app.person', true), '')::uuid)"
 SELF = "(SELECT NULLIF(current_setting('app.self', true), '')::uuid)"
-OFFICER = "(SELECT current_setting('app.officer', true) = 'yes')"
+OFFICER = "(SELECT current_setting('app.role', true) = 'PRIVACY_OFFICER')"
+TREATS = "(SELECT current_setting('app.role', true) IN ('CLINICIAN', 'COORDINATOR'))"
 CLINIC_JOB = f"{CLINIC} AND {WHOLE_CLINIC}"
 
 
@@ -144,6 +145,11 @@ def seen_by(table: str, whom: str) -> RunSQL:
 def by_patient(table: str) -> RunSQL:
     """A migration step: rows of ``table`` are open to whoever has to do with their patient."""
     return seen_by(table, f"patient_id = ANY ({PATIENTS})")
+
+
+def by_team(table: str) -> RunSQL:
+    """A migration step: rows of ``table`` are open to their patient and to those who treat them, no caregivers."""
+    return seen_by(table, f"patient_id = {SELF} OR ({TREATS} AND patient_id = ANY ({PATIENTS}))")
 
 
 def own(table: str) -> RunSQL:

@@ -20,6 +20,11 @@ class Words:
 
 TEXTS = {
     "alert": Words(inbox="An answer needs your attention now."),
+    "break-glass": Words(
+        inbox="A clinician who is not on your team opened your record in an emergency. You find who, when and why "
+        "where you see who sees what."
+    ),
+    "break-glass-officer": Words(inbox="A clinician opened a record in an emergency. Please look into it."),
     "check-in": Words(inbox="You have a check-in coming up."),
     "check-in-planned": Words(inbox="A check-in has been planned for you."),
     "check-in-cancelled": Words(inbox="A check-in has been cancelled."),

@@ -13,10 +13,15 @@ from uuid import UUID
 from django.db import connection
 
 from tracker.audit import actions as audit
+from tracker.people import policy
 from tracker.people.models import Patient
-from tracker.people.policy import Category
+from tracker.people.policy import Action, Category, Relation
 
 _BIT = {category: 2**place for place, category in enumerate(Category)}
+_ON_TEAM = 2 ** len(Category)
+
+
+CAREGIVER = "CAREGIVER"
 
 
 class NotYoursError(Exception):
@@ -60,6 +65,21 @@ class Viewer:
     def patients(self) -> Collection[UUID]:
         """Whom this person has to do with, whatever they share."""
         return self.shared.keys()
+
+    @property
+    def caseload(self) -> Collection[UUID]:
+        """The patients of this person's teams: without one whose chart is open in an emergency."""
+        return [patient_id for patient_id, bits in self.shared.items() if bits & _ON_TEAM]
+
+    def relation_to(self, patient_id: UUID) -> Relation | None:
+        """Return what this person is to the patient; None if they have nothing to do with each other."""
+        if patient_id not in self.shared:
+            return None
+        if patient_id == self.patient_id:
+            return Relation.SELF
+        if self.role == CAREGIVER:
+            return Relation.CAREGIVER
+        return Relation.TEAM if self.shared[patient_id] & _ON_TEAM else Relation.BREAK_GLASS
 
     def sees(self, patient_id: UUID, category: Category) -> bool:
         """Return whether the patient shares ``category`` with this person."""
@@ -131,19 +151,27 @@ def signed_in(viewer: Viewer, *, authenticated_at: datetime | None, device_id: U
 
 
 def open_chart(
-    viewer: Viewer, patient_id: UUID, *, why: str, at: datetime, categories: Collection[Category] = ()
+    viewer: Viewer,
+    patient_id: UUID,
+    *,
+    why: str,
+    at: datetime,
+    action: Action = Action.OPEN_CHART,
+    categories: Collection[Category] = (),
 ) -> Patient:
     """
-    Return the patient if the viewer may see them, and leave a trace. ``why`` names the page or route.
+    Return the patient if the viewer may do ``action`` with them, and leave a trace. ``why`` names the page or route.
 
     ``categories`` are what the chart is opened for: at least one of them must be shared. Without any it is opened
     for what does not depend on consent: who the patient is, and their alerts.
 
     :raises NotYoursError: if there is no such patient for this viewer, or none of it is shared.
     """
-    if patient_id not in viewer.shared:
+    relation = viewer.relation_to(patient_id)
+    if relation is None or not policy.allows(viewer.role, relation, action):
         raise NotYoursError
-    seen = sorted(viewer.seen_of(patient_id).intersection(categories))
+    shared = viewer.seen_of(patient_id).intersection(categories)
+    seen = sorted(each for each in shared if policy.allows(viewer.role, relation, action, each))
     if categories and not seen:
         raise NotYoursError
     patient = Patient.objects.filter(pk=patient_id).select_related("care_team").first()

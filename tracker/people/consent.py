@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tracker.people import actions
+from tracker.people import actions, glass
 from tracker.people.access import Viewer
 from tracker.people.models import (
-    BreakGlass,
     Caregiver,
     CareTeam,
     ConsentChange,
@@ -41,26 +40,25 @@ class Overview:
     text: dict[str, Any]
     teams: Sequence[Shown]
     caregivers: Sequence[Caregiver]
-    broken: Sequence[BreakGlass]
+    broken: Sequence[glass.Broken]
     changes: Sequence[ConsentChange]
 
 
 def overview(viewer: Viewer, at: datetime) -> Overview:
     """
-    Return all of it for the patient who asks, in seven statements.
+    Return all of it for the patient who asks, in eight statements.
 
     :raises NotYoursError: for anybody but a patient.
     """
     patient_id = viewer.own_patient_id
     text = ConsentText.objects.order_by("-version")[0]
     changes = ConsentChange.objects.filter(patient_id=patient_id).order_by("-id")
-    broken = BreakGlass.objects.filter(patient_id=patient_id).select_related("staff_member")
     return Overview(
         version=text.version,
         text=text.content,
         teams=_teams(patient_id, at),
         caregivers=list(Caregiver.objects.filter(patient_id=patient_id).order_by("-starts_at", "id")),
-        broken=list(broken.order_by("-begun_at", "id")[:MOST_CHANGES]),
+        broken=glass.broken_for(viewer=viewer),
         changes=list(changes[:MOST_CHANGES]),
     )
 

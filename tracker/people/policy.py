@@ -1,9 +1,12 @@
 """
-May they or may they not: the one table of rights. Pure.
+May they or may they not: the one table of rights, by role, relation, action and category. Pure.
 
-A right is (role, action); which patients it reaches is decided by relation, in ``people.access``.
+What somebody is decides what they may ever do (``may``: a route). What they are to a patient decides what they may
+do with that patient (``allows``). What the patient shares with them narrows it further; that is looked up in
+``people.access``, and the database holds to it on its own.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -19,6 +22,18 @@ class Category(StrEnum):
 
 
 EVERYTHING = frozenset(Category)
+_VISITS = frozenset({Category.VISITS})
+# Of a patient, but of no category: who they are, and that an answer of theirs needs attention.
+_NO_CATEGORY: frozenset[Category] = frozenset()
+
+
+class Relation(StrEnum):
+    """What somebody is to a patient."""
+
+    SELF = "SELF"
+    CAREGIVER = "CAREGIVER"
+    TEAM = "TEAM"
+    BREAK_GLASS = "BREAK_GLASS"
 
 
 class Action(StrEnum):
@@ -37,47 +52,86 @@ class Action(StrEnum):
     READ_MESSAGES = "read_messages"
     SEE_CONSENT = "see_consent"
     CHANGE_CONSENT = "change_consent"
+    BREAK_GLASS = "break_glass"
+    SEE_BROKEN_GLASS = "see_broken_glass"
     INVITE_PATIENT = "invite_patient"
     MANAGE_STAFF = "manage_staff"
 
 
-_EVERYBODY = {Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES}
-_RIGHTS: dict[str, set[Action]] = {
-    "PATIENT": _EVERYBODY
-    | {
-        Action.WRITE_RECORDS,
-        Action.READ_RECORDS,
-        Action.READ_SUMMARIES,
-        Action.SEE_CHECK_INS,
-        Action.SEE_CONSENT,
-        Action.CHANGE_CONSENT,
-    },
-    "CLINICIAN": _EVERYBODY
-    | {
-        Action.READ_RECORDS,
-        Action.READ_SUMMARIES,
-        Action.SEE_CASELOAD,
-        Action.OPEN_CHART,
-        Action.ACKNOWLEDGE_ALERT,
-        Action.PLAN_CHECK_IN,
-        Action.SEE_CHECK_INS,
-        Action.INVITE_PATIENT,
-    },
-    "COORDINATOR": _EVERYBODY
-    | {
-        Action.READ_RECORDS,
-        Action.READ_SUMMARIES,
-        Action.SEE_CASELOAD,
-        Action.OPEN_CHART,
-        Action.ACKNOWLEDGE_ALERT,
-        Action.PLAN_CHECK_IN,
-        Action.SEE_CHECK_INS,
-        Action.INVITE_PATIENT,
-    },
+# About no patient, or about oneself.
+_EVERYBODY = frozenset({Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES})
+_BY_ROLE: Mapping[str, frozenset[Action]] = {
+    "PATIENT": _EVERYBODY | {Action.SEE_CONSENT, Action.CHANGE_CONSENT},
+    "CAREGIVER": _EVERYBODY,
+    "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
+    "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
     "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS},
+    "OPERATOR": _EVERYBODY,
+}
+
+_READ = {
+    Action.OPEN_CHART: EVERYTHING,
+    Action.READ_RECORDS: EVERYTHING,
+    Action.READ_SUMMARIES: EVERYTHING,
+    Action.SEE_CHECK_INS: _VISITS,
+    Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY,
+}
+_BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]] = {
+    ("PATIENT", Relation.SELF): {
+        Action.WRITE_RECORDS: EVERYTHING,
+        Action.READ_RECORDS: EVERYTHING,
+        Action.READ_SUMMARIES: EVERYTHING,
+        Action.SEE_CHECK_INS: _VISITS,
+    },
+    ("CAREGIVER", Relation.CAREGIVER): {
+        Action.READ_RECORDS: EVERYTHING,
+        Action.SEE_CHECK_INS: _VISITS,
+    },
+    ("CLINICIAN", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    ("COORDINATOR", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    # In an emergency a record is read, and an alert taken on. Nothing is planned or changed.
+    ("CLINICIAN", Relation.BREAK_GLASS): _READ,
 }
 
 
 def may(role: str, action: Action) -> bool:
     """Return whether somebody with ``role`` may ever do ``action``. An unknown role may do nothing."""
-    return action in _RIGHTS.get(role, set())
+    return action in _BY_ROLE.get(role, ()) or any(
+        action in rights for (whose, _), rights in _BY_RELATION.items() if whose == role
+    )
+
+
+def allows(role: str, relation: Relation, action: Action, category: Category | None = None) -> bool:
+    """
+    Return whether somebody may do ``action`` with a patient to whom they are ``relation``, within ``category``.
+
+    Without a category it is about who the patient is, and about their alerts.
+    """
+    rights = _BY_RELATION.get((role, relation), {})
+    return action in rights and (category is None or category in rights[action])
+
+
+# Routes that anybody may ask for, with the reason. Any other route names its action, or nothing starts.
+PUBLIC_ROUTES = {
+    "health/live": "says that the process answers, and nothing about anybody",
+    "health/ready": "says whether database and broker answer, and nothing about anybody",
+    "api/v1/schema": "the description of the interface, the same for all",
+    "api/v1/docs": "the same description for people to read",
+    "api/v1/invitations/accept": "somebody who has no account yet: the code and the day of birth decide",
+    "accounts/invitation/": "a member of staff who has no account yet: the code decides",
+    "accounts/second-factor/": "part of signing in: the choice of a second factor for one's own account",
+    "accounts/2fa/totp/activate/": "the second factor of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/add/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/<int:pk>/remove/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/off/account_confirm_login_code/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/account_email/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/account_email_verification_sent/": "a page of allauth's that this product does not have: 404",
+    "accounts/off/account_set_password/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/mfa_download_recovery_codes/": "a page of allauth's that this product does not have: always 404",
+}
+# Other people's views: their package, and the reason.
+PUBLIC_VIEWS = {
+    "allauth": "sign-in and the security of one's own account: it asks by itself who it is",
+}

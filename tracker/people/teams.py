@@ -1,27 +1,74 @@
-"""Who looks after whom, at a given time."""
+"""Who answers for whom, at a given time: the primary clinician, who is on duty, the team, the clinic's fallback."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from tracker.people.models import Patient, Role, StaffMember, TeamMembership
+from django.db.models import Q, QuerySet
+
+from tracker.people.models import Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
 
 _CLINICAL = (Role.CLINICIAN, Role.COORDINATOR)
 
 
 def on_duty(patient_id: UUID, at: datetime) -> list[UUID]:
-    """Return the users of the patient's team; if nobody is on it, everybody clinical at the clinic."""
-    patient = Patient.objects.only("care_team_id", "clinic_id").get(pk=patient_id)
-    members = TeamMembership.objects.active(at).filter(
-        team_id=patient.care_team_id,
-        staff_member__role__in=_CLINICAL,
-        staff_member__user__is_active=True,
-    )
-    people = list(members.order_by("staff_member_id").values_list("staff_member__user_id", flat=True))
+    """
+    Return the users who are asked about a patient now, the one who answers for them first.
+
+    That is the primary clinician, then who is on duty, and the team is asked with them. Where there is neither a
+    primary clinician nor anybody on duty, the clinic's fallback contact answers, at once. A clinic that is not
+    active yet may have none: then everybody clinical is asked.
+    """
+    patient = Patient.objects.only("care_team_id", "clinic_id", "primary_clinician_id").get(pk=patient_id)
+    answering = [*_primary(patient), *_periods(patient, at)]
+    people = _once([*(answering or _fallback(patient.clinic_id)), *_members(patient, at)])
     return people or whole_clinic(patient.clinic_id)
 
 
+def accountable(patient_id: UUID, at: datetime) -> UUID | None:
+    """Return the user who answers for a patient now; none only where nobody works at the clinic."""
+    return next(iter(on_duty(patient_id, at)), None)
+
+
 def whole_clinic(clinic_id: UUID) -> list[UUID]:
-    """Return the users of all clinical staff of a clinic; if there is none, of everybody who works there."""
+    """
+    Return the users of all clinical staff of a clinic, its fallback contact first; if there is none, of everybody
+    who works there.
+    """
     staff = StaffMember.objects.filter(clinic_id=clinic_id, user__is_active=True).order_by("id")
     clinical = list(staff.filter(role__in=_CLINICAL).values_list("user_id", flat=True))
-    return clinical or list(staff.values_list("user_id", flat=True))
+    return _once([*_fallback(clinic_id), *clinical]) or list(staff.values_list("user_id", flat=True))
+
+
+def _able(staff: QuerySet[StaffMember]) -> list[UUID]:
+    """The users of those who are clinical and whose account is switched on."""
+    able = staff.filter(role__in=_CLINICAL, user__is_active=True)
+    return list(able.order_by("id").values_list("user_id", flat=True))
+
+
+def _primary(patient: Patient) -> list[UUID]:
+    if patient.primary_clinician_id is None:
+        return []
+    return _able(StaffMember.objects.filter(pk=patient.primary_clinician_id))
+
+
+def _periods(patient: Patient, at: datetime) -> list[UUID]:
+    """Who is on duty for the patient's team, or for the whole clinic."""
+    periods = DutyPeriod.objects.active(at).filter(
+        Q(team_id=patient.care_team_id) | Q(team_id__isnull=True), clinic_id=patient.clinic_id
+    )
+    return _able(StaffMember.objects.filter(pk__in=periods.values("staff_member_id")))
+
+
+def _members(patient: Patient, at: datetime) -> list[UUID]:
+    members = TeamMembership.objects.active(at).filter(team_id=patient.care_team_id)
+    return _able(StaffMember.objects.filter(pk__in=members.values("staff_member_id")))
+
+
+def _fallback(clinic_id: UUID) -> list[UUID]:
+    contact = Clinic.objects.filter(pk=clinic_id).values("fallback_contact_id")
+    return _able(StaffMember.objects.filter(pk__in=contact))
+
+
+def _once(people: Iterable[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(people))

@@ -63,7 +63,7 @@ def cancel_check_in(*, viewer: Viewer, check_in_id: UUID, at: datetime) -> None:
 
     :raises NotYoursError: if there is no such check-in for this viewer.
     """
-    check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=viewer.patients).first()
+    check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=viewer.caseload).first()
     if check_in is None:
         raise NotYoursError
     changed = CheckIn.objects.planned().filter(pk=check_in_id).update(cancelled_at=at)

@@ -9,4 +9,4 @@ from tracker.lib import walls
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("alerts", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_patient("alerts_alert")]
+    operations: ClassVar = [walls.by_team("alerts_alert")]

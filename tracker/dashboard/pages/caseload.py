@@ -114,7 +114,7 @@ def _patients(viewer: Viewer, at: datetime) -> QuerySet[Patient, Any]:
     ]
     upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
     return (
-        Patient.objects.filter(pk__in=viewer.patients, left_on=None)
+        Patient.objects.filter(pk__in=viewer.caseload, left_on=None)
         .annotate(
             team=F("care_team__name"),
             last_on=Greatest(*newest),

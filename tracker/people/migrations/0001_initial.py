@@ -52,6 +52,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="BreakGlass",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("begun_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="CareTeam",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
@@ -127,6 +147,72 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DataKey",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("master_key_id", models.CharField(max_length=32)),
+                ("master_is_open", models.BooleanField(default=True)),
+                ("made_under", models.CharField(max_length=32)),
+                ("wrapped", models.BinaryField()),
+                ("made_at", models.DateTimeField()),
+                ("replaced_at", models.DateTimeField(null=True)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ConsentChange",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("category", models.CharField(max_length=12)),
+                ("given", models.BooleanField()),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
+                    ),
+                ),
+                (
+                    "text",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.consenttext"
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Consent",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
@@ -162,6 +248,129 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
+        ),
+        migrations.CreateModel(
+            name="Caregiver",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "categories",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12), size=None
+                    ),
+                ),
+                ("may_write", models.BooleanField(default=False)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="BreakGlassReason",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("sealed", models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "glass_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "glass",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.breakglass"
+                    ),
+                ),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.datakey",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.AddField(
+            model_name="breakglass",
+            name="patient",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="people.patient",
+            ),
+        ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                (
+                    "session_key",
+                    models.CharField(
+                        max_length=40, primary_key=True, serialize=False, verbose_name="session key"
+                    ),
+                ),
+                ("session_data", models.TextField(verbose_name="session data")),
+                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                ("reference", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("device_id", models.UUIDField(null=True)),
+                ("began_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="StaffMember",
@@ -261,43 +470,12 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.CreateModel(
-            name="BreakGlass",
-            fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("key_id", models.UUIDField()),
-                ("reason", models.BinaryField()),
-                ("begun_at", models.DateTimeField()),
-                ("ends_at", models.DateTimeField()),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "patient",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.patient",
-                    ),
-                ),
-                (
-                    "staff_member",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
-                    ),
-                ),
-            ],
+        migrations.AddField(
+            model_name="breakglass",
+            name="staff_member",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
+            ),
         ),
         migrations.CreateModel(
             name="TeamMembership",
@@ -430,204 +608,83 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.CreateModel(
-            name="DataKey",
-            fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("master_key_id", models.CharField(max_length=32)),
-                ("master_is_open", models.BooleanField(default=True)),
-                ("made_under", models.CharField(max_length=32)),
-                ("wrapped", models.BinaryField()),
-                ("made_at", models.DateTimeField()),
-                ("replaced_at", models.DateTimeField(null=True)),
-                (
-                    "patient",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.patient",
-                    ),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("replaced_at__isnull", True)),
-                        fields=("patient",),
-                        name="data_key_once_per_patient",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("master_is_open", True)), name="data_key_under_an_open_master_key"
-                    ),
-                ],
-            },
+        migrations.AddConstraint(
+            model_name="datakey",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("replaced_at__isnull", True)),
+                fields=("patient",),
+                name="data_key_once_per_patient",
+            ),
         ),
-        migrations.CreateModel(
-            name="ConsentChange",
-            fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("category", models.CharField(max_length=12)),
-                ("given", models.BooleanField()),
-                ("at", models.DateTimeField()),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "team",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
-                    ),
-                ),
-                (
-                    "text",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.consenttext"
-                    ),
-                ),
-                (
-                    "patient",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.patient",
-                    ),
-                ),
-            ],
-            options={
-                "indexes": [models.Index(fields=["patient", "-id"], name="consent_change_by_patient")],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
-                        ),
-                        name="consent_category_is_known",
-                    )
-                ],
-            },
+        migrations.AddConstraint(
+            model_name="datakey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("master_is_open", True)), name="data_key_under_an_open_master_key"
+            ),
         ),
-        migrations.CreateModel(
-            name="Caregiver",
-            fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("name", models.CharField(max_length=120)),
-                (
-                    "categories",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=12), size=None
-                    ),
-                ),
-                ("may_write", models.BooleanField(default=False)),
-                ("starts_at", models.DateTimeField()),
-                ("ends_at", models.DateTimeField(null=True)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "patient",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.patient",
-                    ),
-                ),
-            ],
-            options={
-                "indexes": [models.Index(fields=["patient", "starts_at"], name="caregiver_by_patient")],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("starts_at__lte", models.F("ends_at")),
-                            ("starts_at__isnull", True),
-                            ("ends_at__isnull", True),
-                            _connector="OR",
-                        ),
-                        name="caregiver_starts_before_the_end",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            (
-                                "categories__contained_by",
-                                [
-                                    tracker.people.policy.Category["PAIN"],
-                                    tracker.people.policy.Category["MOOD"],
-                                    tracker.people.policy.Category["MEDICATION"],
-                                    tracker.people.policy.Category["JOURNAL"],
-                                    tracker.people.policy.Category["VISITS"],
-                                    tracker.people.policy.Category["TREATMENT"],
-                                ],
-                            ),
-                            models.Q(("categories", []), _negated=True),
-                        ),
-                        name="caregiver_categories_are_known",
-                    ),
-                    models.UniqueConstraint(
-                        condition=models.Q(("ends_at__isnull", True)),
-                        fields=("user",),
-                        name="caregiver_of_one_patient",
-                    ),
-                ],
-            },
+        migrations.AddIndex(
+            model_name="consentchange",
+            index=models.Index(fields=["patient", "-id"], name="consent_change_by_patient"),
         ),
-        migrations.CreateModel(
-            name="Session",
-            fields=[
-                (
-                    "session_key",
-                    models.CharField(
-                        max_length=40, primary_key=True, serialize=False, verbose_name="session key"
-                    ),
+        migrations.AddConstraint(
+            model_name="consentchange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
                 ),
-                ("session_data", models.TextField(verbose_name="session data")),
-                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
-                ("reference", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("device_id", models.UUIDField(null=True)),
-                ("began_at", models.DateTimeField()),
-                ("seen_at", models.DateTimeField()),
-                (
-                    "user",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                name="consent_category_is_known",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="caregiver",
+            index=models.Index(fields=["patient", "starts_at"], name="caregiver_by_patient"),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("starts_at__lte", models.F("ends_at")),
+                    ("starts_at__isnull", True),
+                    ("ends_at__isnull", True),
+                    _connector="OR",
                 ),
-            ],
-            options={
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("device_id__isnull", True), ("user__isnull", False), _connector="OR"
-                        ),
-                        name="session_of_a_device_is_somebodys",
-                    )
-                ],
-            },
+                name="caregiver_starts_before_the_end",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "categories__contained_by",
+                        [
+                            tracker.people.policy.Category["PAIN"],
+                            tracker.people.policy.Category["MOOD"],
+                            tracker.people.policy.Category["MEDICATION"],
+                            tracker.people.policy.Category["JOURNAL"],
+                            tracker.people.policy.Category["VISITS"],
+                            tracker.people.policy.Category["TREATMENT"],
+                        ],
+                    ),
+                    models.Q(("categories", []), _negated=True),
+                ),
+                name="caregiver_categories_are_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ends_at__isnull", True)),
+                fields=("user",),
+                name="caregiver_of_one_patient",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("device_id__isnull", True), ("user__isnull", False), _connector="OR"),
+                name="session_of_a_device_is_somebodys",
+            ),
         ),
         migrations.AddConstraint(
             model_name="staffmember",
@@ -709,6 +766,10 @@ class Migration(migrations.Migration):
                 ),
                 name="broken_glass_holds_60_minutes_at_most",
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="breakglass",
+            constraint=models.UniqueConstraint(fields=("clinic_id", "id"), name="broken_glass_of_clinic"),
         ),
         migrations.AddConstraint(
             model_name="teammembership",

@@ -8,7 +8,9 @@ from tracker.lib import walls
 from tracker.people import sealing
 from tracker.people import consent_texts
 
+# A bit for each category, and one that says that the patient is of the person's own teams.
 _EVERYTHING = 2 ** len(walls.CATEGORIES) - 1
+_ON_TEAM = _EVERYTHING + 1
 _BITS = " + ".join(
     f"{2**place} * coalesce(c.{category.lower()}, false)::int"
     for place, category in enumerate(walls.CATEGORIES)
@@ -47,7 +49,7 @@ BEGIN
         FROM people_patient p WHERE p.user_id = person;
     IF FOUND THEN
         PERFORM set_config('app.clinic', clinic::text, true), set_config('app.self', patient::text, true),
-                set_config('app.patients', patient::text, true);
+                set_config('app.patients', patient::text, true), set_config('app.role', role, true);
         {_FIX_LISTS};
         RETURN NEXT;
         RETURN;
@@ -57,11 +59,17 @@ BEGIN
         FROM people_staffmember s JOIN people_clinic c ON c.id = s.clinic_id WHERE s.user_id = person;
     IF FOUND THEN
         PERFORM set_config('app.clinic', clinic::text, true),
-                set_config('app.officer', CASE role WHEN 'PRIVACY_OFFICER' THEN 'yes' ELSE '' END, true);
+                set_config('app.role', role, true);
         IF role IN ('CLINICIAN', 'COORDINATOR') THEN
-            teams := ARRAY(SELECT m.team_id FROM people_teammembership m
+            -- Who is on duty for a team is on it for as long.
+            teams := ARRAY(
+                SELECT m.team_id FROM people_teammembership m
                 WHERE m.staff_member_id = staff AND m.starts_at <= moment
-                  AND (m.ends_at IS NULL OR m.ends_at > moment));
+                  AND (m.ends_at IS NULL OR m.ends_at > moment)
+                UNION
+                SELECT d.team_id FROM people_dutyperiod d
+                WHERE d.staff_member_id = staff AND d.team_id IS NOT NULL
+                  AND d.starts_at <= moment AND d.ends_at > moment);
             IF role = 'CLINICIAN' THEN
                 SELECT b.patient_id, b.ends_at INTO glass, glass_until FROM people_breakglass b
                     WHERE b.user_id = person AND b.begun_at <= moment AND b.ends_at > moment
@@ -69,7 +77,8 @@ BEGIN
             END IF;
             PERFORM set_config('app.teams', array_to_string(teams, ','), true),
                     set_config('app.patients', coalesce(glass::text, ''), true);
-            SELECT array_agg(p.id), array_agg(CASE WHEN p.id = glass THEN {_EVERYTHING} ELSE {_BITS} END)
+            SELECT array_agg(p.id), array_agg(CASE WHEN p.id = glass THEN {_EVERYTHING} ELSE {_BITS} END
+                    + CASE WHEN p.care_team_id = ANY (teams) THEN {_ON_TEAM} ELSE 0 END)
                 INTO patients, shared
                 FROM people_patient p
                 LEFT JOIN people_consent c ON c.patient_id = p.id AND c.team_id = p.care_team_id
@@ -87,7 +96,7 @@ BEGIN
         WHERE g.user_id = person AND g.starts_at <= moment AND (g.ends_at IS NULL OR g.ends_at > moment)
         ORDER BY g.starts_at DESC, g.id LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;
-    PERFORM set_config('app.clinic', clinic::text, true),
+    PERFORM set_config('app.clinic', clinic::text, true), set_config('app.role', role, true),
             set_config('app.patients', array_to_string(patients, ','), true);
     {_FIX_LISTS};
     SELECT p.zone INTO zone FROM people_patient p WHERE p.id = ANY (patients);
@@ -269,6 +278,14 @@ class Migration(migrations.Migration):
                 f" OR {walls.OFFICER})",
             ),
         ),
+        walls.tied(
+            "people_breakglassreason",
+            walls.kept_by_clinic(
+                "people_breakglassreason",
+                f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR patient_id = {walls.SELF})",
+            ),
+        ),
+        walls.same_clinic("people_breakglassreason", "glass_id", "people_breakglass"),
         walls.same_clinic("people_teammembership", "team_id", "people_careteam"),
         walls.same_clinic("people_teammembership", "staff_member_id", "people_staffmember"),
         walls.same_clinic("people_dutyperiod", "team_id", "people_careteam"),
@@ -294,5 +311,6 @@ class Migration(migrations.Migration):
             ALTER TABLE people_masterkey DROP CONSTRAINT people_masterkey_open_or_closed;
             """,
         ),
+        sealing.guard("people_breakglassreason"),
         migrations.RunSQL(ENTER, "DROP FUNCTION people_enter(uuid, timestamptz)"),
     ]

@@ -7,11 +7,12 @@ from tracker.people.models.consent import Consent, ConsentChange, ConsentText
 from tracker.people.models.invitations import Invitation
 from tracker.people.models.keys import DataKey, MasterKey, Sealed
 from tracker.people.models.patients import Device, Patient, PatientOwned
-from tracker.people.models.relations import BreakGlass, Caregiver
+from tracker.people.models.relations import BreakGlass, BreakGlassReason, Caregiver
 from tracker.people.models.sessions import Session
 
 __all__ = [
     "BreakGlass",
+    "BreakGlassReason",
     "CareTeam",
     "Caregiver",
     "Clinic",

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from tracker.lib.constraints import ordered
 from tracker.people.models.accounts import User
 from tracker.people.models.clinics import DatedQuerySet, StaffMember
+from tracker.people.models.keys import Sealed
 from tracker.people.models.patients import PatientOwned
 from tracker.people.policy import Category
 
@@ -50,14 +51,12 @@ class BreakGlass(PatientOwned):
     """
     A clinician opened one patient's chart without being on the team, or beyond what is shared, and said why.
 
-    It ends by itself at ``ends_at``, within 60 minutes. ``reason`` is sealed under the patient's key.
+    It ends by itself at ``ends_at``, within 60 minutes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
-    key_id = models.UUIDField()
-    reason = models.BinaryField()
     begun_at = models.DateTimeField()
     ends_at = models.DateTimeField()
 
@@ -66,7 +65,8 @@ class BreakGlass(PatientOwned):
             models.CheckConstraint(
                 condition=Q(ends_at__gte=F("begun_at")) & Q(ends_at__lte=F("begun_at") + LONGEST),
                 name="broken_glass_holds_60_minutes_at_most",
-            )
+            ),
+            models.UniqueConstraint(fields=["clinic_id", "id"], name="broken_glass_of_clinic"),
         ]
         indexes = [
             models.Index(fields=["user", "-ends_at"], name="broken_glass_by_user"),
@@ -75,3 +75,15 @@ class BreakGlass(PatientOwned):
 
     def __str__(self) -> str:
         return f"break-glass/{self.pk}"
+
+
+class BreakGlassReason(Sealed):
+    """Why the glass was broken, in the clinician's words, sealed under the patient's own key."""
+
+    pk = models.CompositePrimaryKey("patient_id", "glass_id")
+    glass = models.OneToOneField(BreakGlass, models.PROTECT, related_name="+")
+
+    ROW = ("glass_id",)
+
+    def __str__(self) -> str:
+        return f"break-glass-reason/{self.glass_id}"

@@ -1,0 +1,105 @@
+"""Breaking the glass: a clinician opens one patient's record in an emergency."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, BeforeValidator, Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.alerts.glass import break_glass
+from tracker.api import shapes
+from tracker.api.doors import Door, only, viewer_of
+from tracker.api.wire import checked
+from tracker.lib import days
+from tracker.outbox.tasks import ring
+from tracker.people import glass
+from tracker.people.policy import Action
+from tracker.records.shapes import Shape
+
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
+
+
+def _day(given: object) -> date:
+    if not isinstance(given, str):
+        raise ValueError("a day is written as text")
+    return days.read(given)
+
+
+class BreakGlassIn(Shape):
+    """Whose record, by name and day of birth as the clinic knows them, and why it cannot wait."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    born_on: Annotated[date, BeforeValidator(_day)]
+    reason: Annotated[str, Field(min_length=10, max_length=500)]
+
+
+class BreakGlassOut(BaseModel):
+    id: UUID
+    patient: UUID
+    begun_at: datetime
+    ends_at: datetime
+
+
+class BrokenAtClinic(BaseModel):
+    """One time that the glass was broken."""
+
+    id: UUID
+    by: str
+    patient_name: str
+    begun_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+class BrokenList(BaseModel):
+    broken: list[BrokenAtClinic]
+
+
+class BreakGlassDoor(Door):
+    """Open a record for 60 minutes, close it again; for the privacy officer, see each time."""
+
+    actions = {
+        "GET": Action.SEE_BROKEN_GLASS,
+        "POST": Action.BREAK_GLASS,
+        "DELETE": Action.BREAK_GLASS,
+    }
+
+    @extend_schema(operation_id="break_glass_list", responses={200: BrokenList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        found = glass.broken_at_clinic(viewer=viewer_of(request))
+        shown = [
+            {
+                "id": one.id,
+                "by": one.by,
+                "patient_name": one.patient,
+                "begun_at": one.begun_at,
+                "ends_at": one.ends_at,
+                "reason": one.reason,
+            }
+            for one in found
+        ]
+        return Response({"broken": shown})
+
+    @extend_schema(
+        operation_id="break_glass", request=BreakGlassIn, responses={201: BreakGlassOut, **_PROBLEMS}
+    )
+    def post(self, request: Request) -> Response:
+        given = checked(BreakGlassIn, request.data)
+        viewer, at = viewer_of(request), timezone.now()
+        patient_id = glass.find_patient(viewer=viewer, name=given.name, born_on=given.born_on)
+        made = break_glass(viewer=viewer, patient_id=patient_id, reason=given.reason, at=at)
+        transaction.on_commit(ring)
+        shown = {"id": made.pk, "patient": patient_id, "begun_at": made.begun_at, "ends_at": made.ends_at}
+        return Response(shown, 201)
+
+    @extend_schema(operation_id="break_glass_end", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request) -> Response:
+        only(request)
+        glass.end_glass(viewer=viewer_of(request), at=timezone.now())
+        return Response(status=204)
