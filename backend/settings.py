@@ -180,6 +180,9 @@ MFA_ADAPTER = "tracker.people.second_factor.SecondFactor"
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Interlude"
+# The code before and the code after count too: clocks differ, and typing takes time. None is good twice
+# (lib.fleeting keeps their marks longer than that).
+MFA_TOTP_TOLERANCE = 1
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_ONLY = False
 LOGIN_URL = "/accounts/login/"

@@ -11,15 +11,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from tests import make
+from tests import factor, make
 from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import SYSTEM, Event
 from tracker.lib import sealed, walls
-from tracker.people import access, keys, rotation
+from tracker.people import access, keys, rotation, second_factor
 from tracker.people.models import DataKey, MasterKey
 from tracker.records.models import JournalText
 from tracker.sync import intake
@@ -282,3 +283,18 @@ def test_a_rotation_that_is_killed_goes_on_where_it_was_while_a_phone_writes(liv
 @pytest.mark.full
 def test_2000_rows_are_rotated_under_live_writes_with_three_kills_and_none_is_unreadable(live, old, settings):
     rotate_under_fire(live, settings, rows=2000, kills=3)
+
+
+def test_second_factors_are_re_sealed_and_no_master_key_goes_before(world, settings):
+    factor.enrol(world.ben.user)
+    settings.MASTER_KEYS_OLD = {settings.MASTER_KEY_ID: settings.MASTER_KEY}
+    former, settings.MASTER_KEY_ID, settings.MASTER_KEY = settings.MASTER_KEY_ID, "m9", b"9" * 32
+    assert second_factor.left() == 1
+    with pytest.raises(CommandError, match="rotate first"):
+        call_command("keys", "retire", former)
+
+    assert (second_factor.reseal(), second_factor.reseal(), second_factor.left()) == (1, 0, 0)
+
+    settings.MASTER_KEYS_OLD = {}
+    held = Authenticator.objects.get(user=world.ben.user)
+    assert second_factor.SecondFactor().decrypt(held.data["secret"]) == factor.SECRET

@@ -25,7 +25,7 @@ from django.shortcuts import render
 from django.urls import path, re_path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 
 from tracker.dashboard import people
 from tracker.people import second_factor
@@ -135,7 +135,7 @@ urlpatterns = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
-    path("signup/", account.signup, name="account_signup"),
+    path("signup/", TemplateView.as_view(template_name="account/signup_closed.html"), name="account_signup"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", guarded(account.password_change), name="account_change_password"),
     path("password/reset/", account.password_reset, name="account_reset_password"),

@@ -91,8 +91,12 @@ def staff(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
 @page(Action.MANAGE_STAFF)
 def switch_off(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UUID) -> HttpResponse:
     """Switch off a colleague's account, at once."""
-    actions.disable(by=viewer, member_id=member_id, at=at)
-    messages.success(request, "The account is switched off, and every sign-in of it has ended.")
+    try:
+        actions.disable(by=viewer, member_id=member_id, at=at)
+    except actions.LastToAnswerError:
+        messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
+    else:
+        messages.success(request, "The account is switched off, and every sign-in of it has ended.")
     return redirect("dashboard:staff")
 
 

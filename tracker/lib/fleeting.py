@@ -25,6 +25,9 @@ log = logs.get(__name__)
 PATIENCE_S = 0.04
 # How long it is left alone after that.
 BREAK_S = 5.0
+# A mark that something was used stays at least this long, whatever was asked: a code of an authenticator app is good
+# over three half minutes, and its mark is asked for one.
+MARK_S = 120
 PREFIX = "interlude:fleeting:"
 T = TypeVar("T")
 
@@ -155,11 +158,13 @@ class Cache(BaseCache):
             self._own.set(key, value, timeout, version)
 
     def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        name, lasts, text = self._name(key, version), self._lasts(timeout), json.dumps(value)
+        asked = self._lasts(timeout)
+        lasts = None if asked is None else max(MARK_S, asked)
+        name, text = self._name(key, version), json.dumps(value)
         try:
             return bool(valkey(self._url).ask(lambda client: client.set(name, text, ex=lasts, nx=True)))
         except Away:
-            return self._own.add(key, value, timeout, version)
+            return self._own.add(key, value, lasts, version)
 
     def delete(self, key: str, version: int | None = None) -> bool:
         name = self._name(key, version)

@@ -120,6 +120,7 @@ PUBLIC_ROUTES = {
     "api/v1/docs": "the same description for people to read",
     "api/v1/invitations/accept": "somebody who has no account yet: the code and the day of birth decide",
     "accounts/invitation/": "a member of staff who has no account yet: the code decides",
+    "accounts/signup/": "says that accounts come by invitation",
     "accounts/second-factor/": "part of signing in: the choice of a second factor for one's own account",
     "accounts/2fa/totp/activate/": "the second factor of one's own account, behind allauth's own sign-in",
     "accounts/2fa/passkeys/": "the passkeys of one's own account, behind allauth's own sign-in",

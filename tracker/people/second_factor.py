@@ -11,6 +11,7 @@ from tracker.people import access, house
 from tracker.people.models import User
 
 _PURPOSE = "mfa_authenticator.data"
+_SECRETS = frozenset({"secret", "seed"})
 # A recovery code helps whoever has lost a factor; it is none by itself.
 FACTORS = (Authenticator.Type.WEBAUTHN, Authenticator.Type.TOTP)
 
@@ -39,6 +40,33 @@ def count(user: User) -> int:
     """Return how many factors somebody has, recovery codes left aside."""
     own: int = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).count()
     return own
+
+
+def left() -> int:
+    """Return how many factors have secrets under a former master key."""
+    return sum(
+        not _is_current(each) for each in Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
+    )
+
+
+def reseal() -> int:
+    """Put the secrets of all factors under today's master key; return how many were put there."""
+    done = 0
+    for pk in list(
+        Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).values_list("pk", flat=True)
+    ):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            if row is not None and not _is_current(row):
+                for name in _SECRETS & row.data.keys():
+                    row.data[name] = house.seal(_PURPOSE, house.unseal(_PURPOSE, row.data[name]))
+                row.save(update_fields=["data"])
+                done += 1
+    return done
+
+
+def _is_current(row: Any) -> bool:
+    return all(house.is_current(row.data[name]) for name in _SECRETS & row.data.keys())
 
 
 def must_have(user: User) -> bool:

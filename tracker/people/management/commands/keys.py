@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.people import rotation
+from tracker.people import rotation, second_factor
 from tracker.people.models import Clinic, MasterKey
 
 
@@ -26,13 +26,16 @@ class Command(BaseCommand):
         known = ", ".join(f"{name} ({'open' if is_open else 'closed'})" for name, is_open in names)
         self.stdout.write(f"today's master key: {settings.MASTER_KEY_ID}; known: {known or 'none'}")
         self.stdout.write(
-            f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace, {due.resealed} texts to re-seal"
+            f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace, {due.resealed} texts to re-seal,"
+            f" {second_factor.left()} second factors to re-seal"
         )
 
     def rotate(self, clinics: list[Any], _: str | None) -> None:
         done = rotation.rotate(clinics)
+        factors = second_factor.reseal()
         self.stdout.write(
-            f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.resealed} texts re-sealed"
+            f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.resealed} texts re-sealed,"
+            f" {factors} second factors re-sealed"
         )
         if not self._left(clinics).is_nothing:
             raise CommandError(
@@ -40,6 +43,10 @@ class Command(BaseCommand):
             )
 
     def retire(self, clinics: list[Any], master: str | None) -> None:
+        if master and second_factor.left():
+            raise CommandError(
+                "Second factors are still sealed under a former key: rotate first.", returncode=1
+            )
         try:
             removed = rotation.retire(clinics, master)
         except rotation.StillUsedError as problem:
