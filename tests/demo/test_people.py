@@ -53,7 +53,7 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, t
 
     roles = [entry.role for entry in made]
     assert {role: roles.count(role) for role in set(roles)} == {
-        "patient": 4, "clinician": 3, "coordinator": 1, "administrator": 1,
+        "patient": 4, "clinician": 3, "coordinator": 1, "administrator": 1, "privacy_officer": 1,
     }  # fmt: skip
     assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
     clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}

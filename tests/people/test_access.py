@@ -1,10 +1,13 @@
 """Who may see whom, at every instant; and the trace that each look leaves."""
 
+import threading
+import time
 import uuid
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.utils import timezone
 
 from tests import make
 from tracker.audit import actions as audit
@@ -21,7 +24,9 @@ from tracker.people.models import (
     TeamMembership,
     User,
 )
-from tracker.people.policy import Action
+from tracker.people.policy import EVERYTHING, Action
+from tracker.records.models import PainEntry
+from tracker.sync import intake
 
 NOW = make.MONDAY
 INSTANT = timedelta(microseconds=1)
@@ -305,3 +310,91 @@ def test_entering_is_one_statement(world, django_assert_num_queries):
     with django_assert_num_queries(1):
         access.enter(world.ben.user_id, NOW)
     assert connection.in_atomic_block
+
+
+def look(user_id: uuid.UUID, patient_id: uuid.UUID) -> bool:
+    """One request's read, in a transaction of its own, with no filter of the application."""
+    with transaction.atomic():
+        access.enter(user_id, timezone.now())
+        return PainEntry.objects.filter(patient_id=patient_id).exists()
+
+
+def race(live, n: int) -> list[str]:
+    """
+    Take Ben off the team, or the pain from him, while he reads all the time; return what went wrong.
+
+    A read that began after the change was committed must find nothing; one before must find the row.
+    """
+    wrong, over = [], threading.Event()
+    committed = threading.Event()
+    began: list[tuple[bool, bool]] = []
+
+    def read() -> None:
+        try:
+            while not over.is_set():
+                late = committed.is_set()
+                began.append((late, look(live.world.ben.user_id, live.world.ada.pk)))
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not began:
+        time.sleep(0.001)
+    change(live, n, off=True)
+    committed.set()
+    seen = len(began)
+    while len(began) < seen + 3:
+        time.sleep(0.001)
+    over.set()
+    reader.join()
+    if not began[0][1]:
+        wrong.append(f"race {n}: nothing was seen before")
+    wrong += [f"race {n}: a stale read" for late, found in began if late and found]
+    change(live, n, off=False)
+    return wrong
+
+
+@transaction.atomic
+def change(live, n: int, *, off: bool) -> None:
+    world = live.world
+    if n % 2:
+        make.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
+        return
+    with walls.clinic(world.clinic.pk):
+        own = TeamMembership.objects.filter(staff_member=world.ben, team=world.team)
+        own.update(ends_at=timezone.now() if off else None)
+
+
+def pushed(live) -> None:
+    with transaction.atomic():
+        viewer = access.enter(live.world.ada.user_id, NOW)
+        intake.receive(viewer=viewer, sent=None, items=[make.pain(4)], at=NOW)
+
+
+def test_no_read_that_begins_after_a_right_was_taken_away_finds_anything(live):
+    pushed(live)
+
+    assert [problem for n in range(8) for problem in race(live, n)] == []
+
+
+@pytest.mark.full
+def test_two_hundred_races_leave_no_stale_read(live):
+    pushed(live)
+
+    assert [problem for n in range(200) for problem in race(live, n)] == []
+
+
+def test_a_right_that_is_taken_away_in_the_middle_of_a_task_is_gone_at_its_next_step(world):
+    """A job that acts for a person enters anew at each step: what it was allowed at the first counts for none."""
+    first = access.enter(world.ben.user_id, NOW)
+    assert world.ada.pk in first.patients
+    with walls.clinic(world.clinic.pk):
+        TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=NOW)
+
+    second = access.enter(world.ben.user_id, NOW)
+
+    assert world.ada.pk not in second.patients
+    assert not Patient.objects.filter(pk=world.ada.pk).exists()
+    with pytest.raises(access.NotYoursError):
+        access.open_chart(first, world.ada.pk, why="task", at=NOW)

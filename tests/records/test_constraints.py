@@ -217,7 +217,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
     "broken_glass_of_clinic": (BreakGlass, ("clinic_id", "id")),
-    "caregiver_of_one_patient": (Caregiver, ("user_id",)),
+    "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
     "score_once_per_version": (

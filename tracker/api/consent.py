@@ -13,12 +13,14 @@ from rest_framework.response import Response
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import Refused, checked
-from tracker.people import actions, consent, recency
+from tracker.people import actions, caregivers, consent, recency
 from tracker.people.consent import Overview
 from tracker.people.models import Caregiver
 from tracker.people.policy import Action, Category
-from tracker.records.shapes import Id, Shape
+from tracker.records.shapes import Id, Instant, Shape
 
+# On the wire a category is its name.
+Named = Annotated[Category, Field(strict=False)]
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
 
@@ -26,7 +28,7 @@ class TeamConsentIn(Shape):
     """What one team may see from now on; what is not named it may not."""
 
     team: Id
-    categories: Annotated[list[Annotated[Category, Field(strict=False)]], Field(max_length=len(Category))]
+    categories: Annotated[list[Named], Field(max_length=len(Category))]
 
 
 class ConsentsIn(Shape):
@@ -38,6 +40,15 @@ class ConsentsIn(Shape):
 
     text: int
     teams: Annotated[list[TeamConsentIn], Field(min_length=1, max_length=20)]
+
+
+class CaregiverIn(Shape):
+    """Somebody close who may read these categories, until ``ends_at`` if it is given."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+    categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
+    ends_at: Instant | None = None
 
 
 class TeamPerson(BaseModel):
@@ -59,7 +70,6 @@ class CaregiverOut(BaseModel):
     id: UUID
     name: str
     categories: list[Category]
-    may_write: bool
     starts_at: datetime
     ends_at: datetime | None
 
@@ -120,6 +130,44 @@ class MyConsents(Door):
         return Response(_shown(consent.overview(viewer, at)))
 
 
+class Caregivers(Door):
+    """Show somebody close a part of my record. It needs a sign-in of the last five minutes."""
+
+    actions = {"POST": Action.CHANGE_CONSENT}
+
+    @extend_schema(
+        operation_id="caregivers_give", request=CaregiverIn, responses={201: CaregiverOut, **_PROBLEMS}
+    )
+    def post(self, request: Request) -> Response:
+        given = checked(CaregiverIn, request.data)
+        viewer, at = viewer_of(request), timezone.now()
+        recency.require(viewer.authenticated_at, at)
+        if given.ends_at is not None and given.ends_at <= at:
+            errors = [{"pointer": "/ends_at", "code": "in_the_past"}]
+            raise Refused(400, "in_the_past", "It cannot end before it begins.", errors)
+        made = caregivers.give(
+            viewer=viewer,
+            email=given.email,
+            name=given.name,
+            categories=frozenset(given.categories),
+            ends_at=given.ends_at,
+            at=at,
+        )
+        return Response(_caregiver(made), 201)
+
+
+class OneCaregiver(Door):
+    """End what a caregiver sees."""
+
+    actions = {"DELETE": Action.CHANGE_CONSENT}
+
+    @extend_schema(operation_id="caregivers_end", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request, caregiver_id: UUID) -> Response:
+        only(request)
+        caregivers.end(viewer=viewer_of(request), caregiver_id=caregiver_id, at=timezone.now())
+        return Response(status=204)
+
+
 def _shown(found: Overview) -> dict[str, Any]:
     return {
         "version": found.version,
@@ -157,7 +205,6 @@ def _caregiver(row: Caregiver) -> dict[str, Any]:
         "id": row.pk,
         "name": row.name,
         "categories": sorted(row.categories),
-        "may_write": row.may_write,
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
     }

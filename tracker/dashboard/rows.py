@@ -25,8 +25,8 @@ def _row(row: Row, with_team: bool) -> str:
         f'<tr role="row">'
         f'<th scope="row" role="rowheader"><a href="/patients/{row.id}/">{_text(row.name)}</a>{team}</th>'
         f"{_cell('Why first', reasons or _muted('–'))}"
-        f"{_cell('Pain', _reading(row.pain))}"
-        f"{_cell('Mood', _reading(row.mood))}"
+        f"{_cell('Pain', _reading(row.pain, row.shares_pain))}"
+        f"{_cell('Mood', _reading(row.mood, row.shares_mood))}"
         f"{_cell('Last entry', f'<span>{row.last_ago}</span><small>{row.last}</small>')}"
         f"{_cell('Next check-in', _next(row))}</tr>"
     )
@@ -46,9 +46,9 @@ def _next(row: Row) -> str:
     return f"<span>{row.next}</span><small>{_text(row.next_zone)}</small>"
 
 
-def _reading(reading: Reading | None) -> str:
+def _reading(reading: Reading | None, shared: bool) -> str:
     if reading is None:
-        return _muted("no entries")
+        return _muted("no entries" if shared else "not shared")
     label = _text(reading.label)
     if reading.then:
         return f"{_muted(f'was {reading.now}, {reading.then}')}<small>{label}</small>"

@@ -46,6 +46,7 @@ _STAFF = (
     ("cleo", "Dr Cleo Verhagen", Role.CLINICIAN, "South"),
     ("dan", "Dan Okafor", Role.COORDINATOR, "North"),
     ("eve", "Eve Lindqvist", Role.ADMINISTRATOR, None),
+    ("olga", "Olga Petrova", Role.PRIVACY_OFFICER, None),
 )
 # Simulated patients whose sign-in is handed out: a quick responder, the item-9 patient, the traveller.
 SHOWN = (0, 6, 9)
@@ -73,8 +74,21 @@ def prepare(path: Path, today: date) -> list[SignIn]:
     with transaction.atomic():
         made = _clinic(known, today) + _second_clinic(known)
     _share_everything()
+    _activate(today)
     _write(path, made)
     return made
+
+
+@transaction.atomic
+def _activate(today: date) -> None:
+    """Each clinic is at work: somebody answers for an alert when nobody else does."""
+    for name, first in ((CLINIC, "ben"), (OTHER_CLINIC, "finn")):
+        clinic = Clinic.objects.get(name=name)
+        with walls.clinic(clinic.pk):
+            contact = StaffMember.objects.get(user__email=f"{first}@demo.interlude.invalid")
+            Clinic.objects.filter(pk=clinic.pk, activated_at=None).update(
+                fallback_contact=contact, activated_at=datetime.combine(today, time(9), UTC)
+            )
 
 
 @transaction.atomic

@@ -54,3 +54,9 @@ TEXTS: dict[int, dict[str, Any]] = {
         },
     }
 }
+
+
+def label(category: str) -> str:
+    """Return what the newest text calls a category."""
+    words: str = TEXTS[max(TEXTS)]["categories"][category]["label"]
+    return words

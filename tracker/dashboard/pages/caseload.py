@@ -21,12 +21,15 @@ from tracker.instruments import measures
 from tracker.lib import days
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
+from tracker.people.policy import Category
 from tracker.records.models import Current, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
 from tracker.reminders.models import CheckIn
 
 ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
 _KINDS = (PainEntry, DailyLog, Response, MedicationUse, JournalEntry)
 _FAMILIES = ("pain", "mood")
+# What may hold entries of the patient's own.
+_ENTRIES = frozenset({Category.PAIN, Category.MOOD, Category.MEDICATION})
 _FIRST = {"pain": "daily.pain_avg", "mood": "phq-9"}
 
 
@@ -61,6 +64,8 @@ class Row:
     next: str
     next_zone: str
     rank: tuple[float, ...]
+    shares_pain: bool = True
+    shares_mood: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
         raised.setdefault(alert.patient_id, []).append((alert.level, alert.historical))
     held = _held()
     rows = [
-        _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), viewer.zone, at)
+        _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), viewer, at)
         for patient in _patients(viewer, at)
     ]
     return CaseloadPage(
@@ -143,17 +148,19 @@ def _row(
     patient: dict[str, Any],
     families: dict[str, list[Held]],
     alerts: Sequence[tuple[str, bool]],
-    home_zone: str,
+    viewer: Viewer,
     at: datetime,
 ) -> Row:
     today = days.local_day(at, patient["zone"])
     pain = need.pick(families.get("pain", ()), today, _FIRST["pain"])
     mood = need.pick(families.get("mood", ()), today, _FIRST["mood"])
     last_on = patient["last_on"]
+    seen = viewer.seen_of(patient["id"])
     standing = need.Standing(
         alerts=alerts,
         worse=[*_worse("pain", pain, today), *_worse("mood", mood, today)],
-        silent_days=(today - (last_on or patient["enrolled_on"])).days,
+        # Of somebody who shares none of their entries, silence says nothing.
+        silent_days=(today - (last_on or patient["enrolled_on"])).days if seen & _ENTRIES else 0,
         has_entries=last_on is not None,
     )
     return Row(
@@ -168,8 +175,11 @@ def _row(
         last_ago=words.days_ago((today - last_on).days) if last_on else "none yet",
         next_at=patient["next_at"],
         next=words.soon(days.local(patient["next_at"], patient["next_zone"])) if patient["next_at"] else "",
-        next_zone=patient["next_zone"] if patient["next_zone"] != home_zone else "",
+        next_zone=patient["next_zone"] if patient["next_zone"] != viewer.zone else "",
         rank=standing.rank(),
+        # The daily log, which is of mood and daily life, tells of pain too.
+        shares_pain=bool(seen & {Category.PAIN, Category.MOOD}),
+        shares_mood=Category.MOOD in seen,
     )
 
 

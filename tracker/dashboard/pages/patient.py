@@ -19,8 +19,10 @@ from tracker.dashboard.pages import happenings as happenings_page
 from tracker.dashboard.pages import summary as summary_page
 from tracker.dashboard.panels import Frame, Mark
 from tracker.lib import days
+from tracker.people import consent_texts, policy
 from tracker.people.access import Viewer
 from tracker.people.models import Patient
+from tracker.people.policy import Action, Category
 from tracker.progress.models import Summary
 from tracker.records.models import Current, Observation
 from tracker.reminders.models import CheckIn
@@ -80,6 +82,9 @@ class PatientPage:
     older: date | None
     entries: Sequence[happenings_page.Entry]
     check_ins: Sequence[PlannedCheckIn]
+    not_shared: str
+    shares_visits: bool
+    may_plan: bool
 
 
 def patient_page(
@@ -118,6 +123,24 @@ def patient_page(
         older=weeks[position + 1] if position is not None and position + 1 < len(weeks) else None,
         entries=happened.entries,
         check_ins=_check_ins(patient.pk, at),
+        not_shared=_not_shared(viewer, patient.pk),
+        shares_visits=viewer.sees(patient.pk, Category.VISITS),
+        may_plan=_may_plan(viewer, patient.pk),
+    )
+
+
+def _not_shared(viewer: Viewer, patient_id: UUID) -> str:
+    """What the patient does not share with the viewer, in words: what is not shown is not missing."""
+    seen = viewer.seen_of(patient_id)
+    return ", ".join(consent_texts.label(each).lower() for each in Category if each not in seen)
+
+
+def _may_plan(viewer: Viewer, patient_id: UUID) -> bool:
+    relation = viewer.relation_to(patient_id)
+    return (
+        relation is not None
+        and viewer.sees(patient_id, Category.VISITS)
+        and policy.allows(viewer.role, relation, Action.PLAN_CHECK_IN, Category.VISITS)
     )
 
 

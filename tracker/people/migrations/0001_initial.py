@@ -264,7 +264,6 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=12), size=None
                     ),
                 ),
-                ("may_write", models.BooleanField(default=False)),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField(null=True)),
                 (
@@ -675,8 +674,8 @@ class Migration(migrations.Migration):
             model_name="caregiver",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("ends_at__isnull", True)),
-                fields=("user",),
-                name="caregiver_of_one_patient",
+                fields=("patient", "user"),
+                name="caregiver_once_at_a_time",
             ),
         ),
         migrations.AddConstraint(

@@ -94,7 +94,8 @@ BEGIN
         INTO clinic, role, name, patients, shared
         FROM people_caregiver g
         WHERE g.user_id = person AND g.starts_at <= moment AND (g.ends_at IS NULL OR g.ends_at > moment)
-        ORDER BY g.starts_at DESC, g.id LIMIT 1;
+        -- The first stands: nobody takes another patient's caregiver away by naming the same address.
+        ORDER BY g.starts_at, g.id LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;
     PERFORM set_config('app.clinic', clinic::text, true), set_config('app.role', role, true),
             set_config('app.patients', array_to_string(patients, ','), true);

@@ -18,13 +18,12 @@ LONGEST = timedelta(minutes=60)
 
 
 class Caregiver(PatientOwned):
-    """Somebody to whom the patient shows some categories, from when to when; perhaps lets write in them."""
+    """Somebody to whom the patient shows some categories, to read, from when to when."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     categories = ArrayField(models.CharField(max_length=12))
-    may_write = models.BooleanField(default=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
 
@@ -38,7 +37,7 @@ class Caregiver(PatientOwned):
                 name="caregiver_categories_are_known",
             ),
             models.UniqueConstraint(
-                fields=["user"], condition=Q(ends_at__isnull=True), name="caregiver_of_one_patient"
+                fields=["patient", "user"], condition=Q(ends_at__isnull=True), name="caregiver_once_at_a_time"
             ),
         ]
         indexes = [models.Index(fields=["patient", "starts_at"], name="caregiver_by_patient")]
