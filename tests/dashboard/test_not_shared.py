@@ -1,14 +1,16 @@
 """What a patient does not share is told as such: it is not taken for silence, or for nothing being wrong."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from tests import make
 from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.lib import walls
+from tracker.people import access
 from tracker.people.models import Patient, Role
 from tracker.people.policy import Category
+from tracker.reminders import actions as reminders
 
 
 @pytest.fixture
@@ -51,6 +53,10 @@ def test_a_check_in_is_not_planned_where_visits_are_not_shared(pain_only, ben):
 
 def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo, send):
     send(world.ada, make.pain(6))
+    ben = access.enter(world.ben.user_id, NOW)
+    soon = NOW + timedelta(days=1)
+    reminders.plan_check_in(viewer=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
+    walls.leave()
     with walls.clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
     given = {"name": "ada", "born_on": "1980-02-29", "reason": "Brought in unconscious."}
@@ -64,6 +70,7 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
     assert "for another 1 hour" in page.replace("\xa0", " ")
     assert "6 of 10" in page
     assert "Plan a telehealth check-in" not in page
+    assert "Cancel" not in page
     assert "Ada" not in text(cleo.get("/"))
 
     cleo.post("/emergency/end/")

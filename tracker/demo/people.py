@@ -197,14 +197,14 @@ def _authenticator(user: User) -> str:
 
 def _patient(
     clinic: Clinic, known: dict[str, str], email: str, name: str, team: CareTeam, enrolled_on: date, note: str,
-    *, may_sign_in: bool = True,
+    *, born_on: date | None = None, may_sign_in: bool = True,
 ) -> SignIn:  # fmt: skip
     user, password = _user(email, known, may_sign_in=may_sign_in)
     Patient.objects.get_or_create(
         user=user,
         defaults={
             "clinic_id": clinic.pk, "care_team": team, "name": name, "zone": simulate.HOME,
-            "enrolled_on": enrolled_on,
+            "enrolled_on": enrolled_on, "born_on": born_on,
         },
     )  # fmt: skip
     return SignIn("patient", name, email, password, note)
@@ -218,7 +218,7 @@ def _simulated(
     team = teams["North" if who.number < 20 else "South"]
     return _patient(
         clinic, known, who.email, who.name, team, enrolled_on, f"simulated: {who.trajectory.says}",
-        may_sign_in=who.number in SHOWN,
+        born_on=date(1950 + who.number, 1 + who.number % 12, 1 + who.number % 28), may_sign_in=who.number in SHOWN,
     )  # fmt: skip
 
 
