@@ -259,3 +259,63 @@ def poor(page: Page) -> list[str]:
         page.emulate_media(color_scheme=scheme)
         found += [f"{scheme}: {text}" for text in page.evaluate(CONTRAST)]
     return found
+
+
+def test_a_passkey_is_made_and_signs_in_by_itself(site, browser):
+    """A real ceremony: the browser's own authenticator, a real key pair."""
+    page = browser.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    # Passkeys belong to a host name, never to a number.
+    host = site.url.replace("127.0.0.1", "localhost")
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+                "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True,
+            }
+        },
+    )  # fmt: skip
+    sign_in(page, Site(host, site.email, site.password))
+    page.goto(f"{host}/accounts/2fa/passkeys/add/")
+    page.get_by_role("button", name="Make the passkey").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    page.goto(f"{host}/accounts/2fa/")
+    expect(page.get_by_text("passkey, since")).to_be_visible()
+    page.goto(host)
+    page.get_by_role("button", name="Sign out").click()
+
+    page.goto(host)
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_role("heading", name="1 patient")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+
+    page.goto(host)
+    page.get_by_label("Email").fill(site.email)
+    page.get_by_label("Password").fill(site.password)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Use your passkey").click()
+    expect(page.get_by_role("heading", name="1 patient")).to_be_visible()
+    assert faults == []
+
+
+def test_every_page_of_sign_in_is_legible_and_fits_a_narrow_screen(site, browser):
+    page = browser.new_page(viewport={"width": 360, "height": 780})
+    found = []
+    for path in ("login/", "password/reset/", "invitation/", "password/reset/done/", "inactive/", "signup/"):
+        page.goto(f"{site.url}/accounts/{path}")
+        found += [f"{path}: {text}" for text in poor(page)]
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
+    sign_in(page, site)
+    for path in (
+        "accounts/2fa/", "accounts/2fa/passkeys/add/", "accounts/2fa/totp/deactivate/", "accounts/password/change/",
+        "accounts/reauthenticate/", "sessions/", "patients/invite/",
+    ):  # fmt: skip
+        page.goto(f"{site.url}/{path}")
+        found += [f"{path}: {text}" for text in poor(page)]
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
+
+    assert found == []

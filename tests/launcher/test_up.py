@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 import urllib.request
@@ -56,6 +57,18 @@ def test_up_prints_one_object_and_the_second_up_the_same(clone: Clone):
     assert set(first) == {"url", "data", "ready_s", "sign_ins"}
     assert first["data"] == str(clone.data)
     assert is_ready(first["url"])
+
+
+def test_the_demo_staffs_codes_are_printed_and_nobody_elses(clone: Clone):
+    staff = [each for each in up(clone)["sign_ins"] if each["role"] != "patient"]
+
+    said = clone.dev("code")
+
+    lines = said.stdout.splitlines()
+    assert {line.split()[1] for line in lines} == {each["email"] for each in staff}
+    assert all(re.fullmatch(r"\d{6}  \S+", line) for line in lines)
+    assert clone.dev("code", "ben").stdout.count("\n") == 1
+    assert clone.dev("code", "--data", str(clone.folder / "elsewhere")).returncode == 1
 
 
 def test_everything_runs_and_down_leaves_nothing(clone: Clone):

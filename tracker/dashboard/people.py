@@ -39,6 +39,7 @@ def invite_patient(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpRe
             at=at,
         )
         given = {"name": asked["name"], "code": code}
+        form = EnrolForm(teams=teams, zone=viewer.zone, today=today)
     return _patients(request, viewer, at, form, given)
 
 
@@ -80,6 +81,7 @@ def staff(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
             )
         link = request.build_absolute_uri("/accounts/invitation/")
         given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
+        form = StaffForm(teams=teams)
     colleagues = (
         StaffMember.objects.filter(clinic_id=viewer.clinic_id).select_related("user").order_by("name", "id")
     )
