@@ -13,6 +13,7 @@ from tracker.lib import sealed
 from tracker.people import house, sessions
 from tracker.people.models import Session
 from tracker.people.sessions import SessionStore
+from tracker.people.tasks import forget_ended_sessions
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INSTANT = timedelta(seconds=1)
@@ -146,3 +147,13 @@ def test_a_token_without_a_second_factor_opens_nothing_to_staff(world):
     for route in ("me", f"records?patient={world.ada.pk}", "alerts", "instruments"):
         answer = bare.get(route)
         assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_needed"), route
+
+
+def test_the_rows_of_ended_sessions_go_and_nobody_else_is_signed_out(world, clock):
+    ben, ada = Phone(world.ben.user), Phone(world.ada.user)
+    clock.move_to(make.MONDAY + 15 * MINUTE)
+
+    assert forget_ended_sessions() == 1
+
+    assert ada.get("me").status_code == 200
+    assert ben.get("me").status_code == 401

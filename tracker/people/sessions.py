@@ -117,6 +117,11 @@ def end_all(user_id: UUID, *, but: str | None = None) -> int:
     return int((own.exclude(pk=hashed(but)) if but else own).delete()[0])
 
 
+def forget_ended(*, at: datetime) -> int:
+    """Remove the rows of sessions that have ended, and return how many; nobody was signed in by them any more."""
+    return int(Session.objects.filter(expire_date__lte=at).delete()[0])
+
+
 def of_person(user_id: UUID, at: datetime) -> list[Session]:
     """Return the sessions in which somebody is signed in at ``at``, latest used first."""
     return list(Session.objects.of(user_id).alive(at).order_by("-seen_at", "reference"))
