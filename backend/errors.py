@@ -1,5 +1,6 @@
 """Errors outside of any view: as problems for the API, as pages for people."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from tracker.api import errors
 from tracker.lib import logs
 
 log = logs.get(__name__)
+_AWAY = (OperationalError, InterfaceError)
 
 
 def _for_program(request: HttpRequest) -> bool:
@@ -40,7 +42,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest, *args: Any) -> HttpResponse:
-    """500: our mistake. The log has its type and place under the request id."""
+    """
+    500: our mistake. The log has its type and place under the request id.
+
+    Outside of a view, too, a database that is away is no mistake: 503.
+    """
+    problem = sys.exc_info()[1]
+    if isinstance(problem, _AWAY):
+        return _unavailable(request, problem)
     if _for_program(request):
         return errors.page(500, "broken", "This is our mistake. Nothing of the request was stored.")
     return defaults.server_error(request)
@@ -63,11 +72,13 @@ class Mishaps:
         """Called by Django with what a view raised."""
         if isinstance(exception, RecursionError) and _for_program(request):
             return errors.page(400, "too_deep", "The body is nested too deep.")
-        if not isinstance(exception, OperationalError | InterfaceError):
-            return None
-        log.warning("database away", error=type(exception).__name__)
-        if _for_program(request):
-            return errors.page(503, "try_again", "The database is away. Nothing was stored; try again.")
-        response = HttpResponse(loader.render_to_string("503.html"), status=503)
-        response["Retry-After"] = "5"
-        return response
+        return _unavailable(request, exception) if isinstance(exception, _AWAY) else None
+
+
+def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
+    log.warning("database away", error=type(problem).__name__)
+    if _for_program(request):
+        return errors.page(503, "try_again", "The database is away. Nothing was stored; try again.")
+    response = HttpResponse(loader.render_to_string("503.html"), status=503)
+    response["Retry-After"] = "5"
+    return response

@@ -110,7 +110,7 @@ def of_invitation(world: make.World) -> Values:
 def of_data_key(world: make.World) -> Values:
     MasterKey.objects.get_or_create(id="m1")
     return owned(world) | {
-        "master_key_id": "m1", "made_under": "m1", "wrapped": b"x", "made_at": make.MONDAY,
+        "id": uuid.uuid4(), "master_key_id": "m1", "made_under": "m1", "wrapped": b"x", "made_at": make.MONDAY,
     }  # fmt: skip
 
 
@@ -243,6 +243,7 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     Session: of_sign_in,
     Invitation: of_invitation,
     DataKey: of_data_key,
+    MasterKey: lambda world: {"id": uuid.uuid4().hex, "is_open": True},
     PainEntry: lambda world: record(world, intensity=5),
     DailyLog: lambda world: record(world, mood=5),
     MedicationUse: of_medication_use,

@@ -25,6 +25,7 @@ from tracker.people.models import (
     DataKey,
     DutyPeriod,
     Invitation,
+    MasterKey,
     Patient,
     Role,
     Session,
@@ -220,6 +221,8 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
+    "data_key_of_clinic": (DataKey, ("clinic_id", "patient_id", "id")),
+    "master_key_open_or_closed": (MasterKey, ("id", "is_open")),
     "score_once_per_version": (
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
     ),
@@ -277,8 +280,8 @@ def test_what_must_stand_once_is_refused_the_second_time(inside, name):
     write(model, first)
     second = valid(model, inside) | {field: first[field] for field in fields}
 
-    if name.endswith("_of_clinic"):
-        # The key of the table says it first; this one is there to be pointed at together with the clinic.
+    if name.endswith(("_of_clinic", "_open_or_closed")):
+        # The key of the table says it first; this one is there to be pointed at together with the rest.
         assert refused_by(model, second) in {name, f"{model._meta.db_table}_pkey"}
     else:
         assert refused_by(model, second) == name

@@ -376,3 +376,25 @@ class AlertOut(BaseModel):
 
 class AlertList(BaseModel):
     alerts: list[AlertOut]
+
+
+class Who(BaseModel):
+    name: str
+    role: str
+
+
+class AccessLogEvent(BaseModel):
+    at: datetime
+    who: Who
+    action: str
+    kind: str
+    why: str
+    result: str
+    broken_glass: bool
+    categories: list[str]
+    rows: int
+
+
+class AccessLogPage(BaseModel):
+    events: list[AccessLogEvent]
+    next: str | None

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from tracker.audit import actions as audit
 from tracker.audit.actions import Trail
 from tracker.audit.models import Result
-from tracker.people import sessions
+from tracker.people import trail as people_trail
 from tracker.people.access import Viewer
 
 
@@ -23,10 +23,12 @@ def of_answer(trail: Trail, view: APIView, response: Any) -> None:
     """
     viewer = getattr(view.request, "_user", None)
     if isinstance(viewer, Viewer):
+        trail.device = str(viewer.device_id or "")
         seen = _seen(response.data)
         if not trail.events:
             audit.note(**_plain(view, viewer), result=_result(response), patients=seen.patients - own(viewer))
         event = trail.events[0]
+        event["device"] = event["device"] or trail.device
         event["kind"] = event["kind"] or _kind(view)
         event["why"] = event["why"] or _why(view)
         event["detail"] = audit.bounded(seen.ids or _ids(view)) | event["detail"]
@@ -43,7 +45,8 @@ def of_refusal(view: APIView, response: Any) -> None:
         audit.note_apart(**_plain(view, viewer), kind=_kind(view), ids=_ids(view), why=_why(view),
                          result=Result.REFUSED, detail=detail)  # fmt: skip
         return
-    known = _person_of_token(view)
+    # A token that no longer holds: an account that was switched off, a password that has changed.
+    known = people_trail.person_of(view.request.headers.get("X-Session-Token", ""), timezone.now())
     if known:
         audit.note_apart(
             actor=f"user/{known}", action="refuse", subject=_kind(view), at=timezone.now(), kind=_kind(view),
@@ -103,6 +106,7 @@ def _plain(view: APIView, viewer: Viewer) -> dict[str, Any]:
         "clinic_id": viewer.clinic_id,
         "patient_id": viewer.patient_id or _asked_for(view),
         "at": timezone.now(),
+        "device": viewer.device_id or "",
     }
 
 
@@ -127,12 +131,3 @@ def _kind(view: APIView) -> str:
 def _why(view: APIView) -> str:
     match = view.request.resolver_match
     return f"{view.request.method} /{match.route}" if match else ""
-
-
-def _person_of_token(view: APIView) -> UUID | None:
-    """Whose token it was, if it ever was one: an account that was switched off, a password that has changed."""
-    token = view.request.headers.get("X-Session-Token", "")
-    if not token.isalnum() or not token.isascii():
-        return None
-    held = sessions.read(token, timezone.now())
-    return held.user_id if held else None

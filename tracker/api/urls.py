@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from tracker.api import (
+    access_log,
     alerts,
     catalogue,
     checkins,
@@ -16,6 +17,26 @@ from tracker.api import (
     reading,
     records,
     sessions,
+    sync,
+)
+    alerts,
+    catalogue,
+    checkins,
+    consent,
+<<<<<<< HEAD
+    devices,
+    health,
+    invitations,
+    people,
+    reading,
+    records,
+    sessions,
+=======
+    health,
+    people,
+    reading,
+    records,
+>>>>>>> 211ccc4 (people: A patient lists who saw what about her, and sign-ins leave their event)
     sync,
 )
 
@@ -38,6 +59,8 @@ V1 = "api/v1/"
 urlpatterns = [
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
+    path(V1 + "access-log", access_log.AccessLog.as_view(), name="access-log"),
+    path(V1 + "me/access-log", access_log.OwnAccessLog.as_view(), name="own-access-log"),
     path(V1 + "me", people.Me.as_view(), name="me"),
     path(V1 + "me/consents", consent.MyConsents.as_view(), name="consents"),
     path(V1 + "invitations/accept", invitations.AcceptInvitation.as_view(), name="accept-invitation"),

@@ -8,9 +8,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.audit import actions as audit
 from tracker.lib import logs
-from tracker.people import access, limits, recency, sessions
+from tracker.people import access, limits, recency, sessions, trail
 
 log = logs.get(__name__)
 _LONGEST_CLIENT = 120
@@ -25,7 +24,8 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: Any, user: Any) -> None:
         super().login(request, user)
-        request.session[sessions.KIND] = sessions.PATIENT if _note_sign_in(user) else sessions.STAFF
+        trail.remember(request, user.pk)
+        request.session[sessions.KIND] = sessions.PATIENT if _is_patient(user) else sessions.STAFF
         request.session[sessions.BEGAN] = time.time()
         request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
         limits.forgive("sign-in", account=user.email)
@@ -61,20 +61,9 @@ def _send(letter: Any) -> None:
         log.warning("mail not sent", channel="EMAIL", error=type(problem).__name__)
 
 
-def _note_sign_in(user: Any) -> bool:
-    """Leave a trace of the sign-in; return whether it is a patient's."""
-    at = timezone.now()
-    with transaction.atomic():
-        try:
-            viewer = access.enter(user.pk, at)
-        except access.NobodyError:
-            return False
-        audit.note(
-            actor=viewer.actor,
-            action="sign_in",
-            subject=viewer.actor,
-            clinic_id=viewer.clinic_id,
-            patient_id=viewer.patient_id,
-            at=at,
-        )
-    return viewer.is_patient
+def _is_patient(user: Any) -> bool:
+    try:
+        with transaction.atomic():
+            return access.enter(user.pk, timezone.now()).is_patient
+    except access.NobodyError:
+        return False

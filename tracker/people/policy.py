@@ -56,17 +56,19 @@ class Action(StrEnum):
     SEE_BROKEN_GLASS = "see_broken_glass"
     INVITE_PATIENT = "invite_patient"
     MANAGE_STAFF = "manage_staff"
+    READ_OWN_ACCESS_LOG = "read_own_access_log"
+    READ_ACCESS_LOG = "read_access_log"
 
 
 # About no patient, or about oneself.
 _EVERYBODY = frozenset({Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES})
 _BY_ROLE: Mapping[str, frozenset[Action]] = {
-    "PATIENT": _EVERYBODY | {Action.SEE_CONSENT, Action.CHANGE_CONSENT},
+    "PATIENT": _EVERYBODY | {Action.SEE_CONSENT, Action.CHANGE_CONSENT, Action.READ_OWN_ACCESS_LOG},
     "CAREGIVER": _EVERYBODY,
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
     "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
-    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS, Action.READ_ACCESS_LOG},
     "OPERATOR": _EVERYBODY,
 }
 

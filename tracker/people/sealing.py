@@ -26,10 +26,8 @@ def guard(table: str) -> RunSQL:
             REFERENCES people_datakey (clinic_id, patient_id, id);
         CREATE TRIGGER only_resealed BEFORE UPDATE OR DELETE ON {table}
             FOR EACH ROW EXECUTE FUNCTION people_only_resealed();
-        CREATE INDEX {table}_by_key ON {table} (clinic_id, key_id);
         """,
         f"""
-        DROP INDEX {table}_by_key;
         DROP TRIGGER only_resealed ON {table};
         ALTER TABLE {table} DROP CONSTRAINT {table}_key_of_patient;
         """,

@@ -141,6 +141,7 @@ DROP FUNCTION audit_advance();
 DROP FUNCTION audit_begin();
 DROP FUNCTION audit_refuse_change();
 """
+ABOUT_SELF = f"patient = {walls.SELF} OR patients @> ARRAY[{walls.SELF}]"
 # Ids and hashes only. Anchoring reads the heads of all clinics at once.
 HEADS = f"({walls.CLINIC_JOB}) OR {walls.WHOLE_TRAIL}"
 
@@ -148,11 +149,11 @@ HEADS = f"({walls.CLINIC_JOB}) OR {walls.WHOLE_TRAIL}"
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("audit", "0001_initial")]
     operations: ClassVar = [
-        # Everybody leaves a trace; a clinic's job reads them. Who else may read stands in ``people``. A clinic's job
-        # that tries to change them meets the triggers below.
+        # Everybody leaves a trace. A patient reads what is about her, the privacy officer what is of the clinic; a
+        # clinic's job reads it too, and meets the triggers below if it tries to change it.
         walls.protect_each(
             "audit_event",
-            read=walls.CLINIC_JOB,
+            read=f"{walls.CLINIC} AND ({ABOUT_SELF} OR {walls.OFFICER} OR {walls.WHOLE_CLINIC})",
             insert=walls.CLINIC,
             update=walls.CLINIC_JOB,
             delete=walls.CLINIC_JOB,

@@ -301,15 +301,12 @@ class Migration(migrations.Migration):
         migrations.RunSQL(sealing.ONLY_RESEALED, "DROP FUNCTION people_only_resealed()"),
         migrations.RunSQL(
             """
-            ALTER TABLE people_masterkey ADD CONSTRAINT people_masterkey_open_or_closed UNIQUE (id, is_open);
-            ALTER TABLE people_datakey ADD CONSTRAINT people_datakey_of_patient UNIQUE (clinic_id, patient_id, id),
+            ALTER TABLE people_datakey
                 ADD CONSTRAINT people_datakey_wrapped_by_an_open_master_key
                 FOREIGN KEY (master_key_id, master_is_open) REFERENCES people_masterkey (id, is_open);
             """,
             """
-            ALTER TABLE people_datakey DROP CONSTRAINT people_datakey_wrapped_by_an_open_master_key,
-                DROP CONSTRAINT people_datakey_of_patient;
-            ALTER TABLE people_masterkey DROP CONSTRAINT people_masterkey_open_or_closed;
+            ALTER TABLE people_datakey DROP CONSTRAINT people_datakey_wrapped_by_an_open_master_key;
             """,
         ),
         sealing.guard("people_breakglassreason"),

@@ -20,6 +20,9 @@ class MasterKey(models.Model):
     id = models.CharField(primary_key=True, max_length=32)
     is_open = models.BooleanField(default=True)
 
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["id", "is_open"], name="master_key_open_or_closed")]
+
     def __str__(self) -> str:
         return f"master-key/{self.pk}"
 
@@ -45,6 +48,7 @@ class DataKey(PatientOwned):
             models.UniqueConstraint(
                 fields=["patient"], condition=Q(replaced_at__isnull=True), name="data_key_once_per_patient"
             ),
+            models.UniqueConstraint(fields=["clinic_id", "patient", "id"], name="data_key_of_clinic"),
             models.CheckConstraint(
                 condition=Q(master_is_open=True), name="data_key_under_an_open_master_key"
             ),
@@ -70,6 +74,7 @@ class Sealed(PatientOwned):
 
     class Meta:
         abstract = True
+        indexes = [models.Index(fields=["clinic_id", "key"], name="%(class)s_by_key")]
 
     @classmethod
     def bound(cls, row: tuple[object, ...], patient_id: object, key_id: object) -> bytes:

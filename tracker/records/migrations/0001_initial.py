@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("people", "0002_walls"),
+        ("people", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -22,51 +22,6 @@ class Migration(migrations.Migration):
                 ("began_at", models.DateTimeField()),
                 ("why", models.CharField(max_length=200)),
             ],
-        ),
-        migrations.CreateModel(
-            name="JournalText",
-            fields=[
-                ("clinic_id", models.UUIDField(editable=False)),
-                ("sealed", models.BinaryField()),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "patient_id",
-                        "entry_id",
-                        "revision",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("entry_id", models.UUIDField()),
-                ("revision", models.PositiveIntegerField()),
-                (
-                    "key",
-                    models.ForeignKey(
-                        db_column="key_id",
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.datakey",
-                    ),
-                ),
-                (
-                    "patient",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="people.patient",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
         ),
         migrations.CreateModel(
             name="Timeline",
@@ -502,6 +457,52 @@ class Migration(migrations.Migration):
                         condition=models.Q(("share__in", ["NONE", "ENTRY"])), name="journal_share_is_known"
                     ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="JournalText",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("sealed", models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "entry_id",
+                        "revision",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("entry_id", models.UUIDField()),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.datakey",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["clinic_id", "key"], name="journaltext_by_key")],
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,160 @@
+"""A patient lists who saw what about her; the privacy officer what happened at the clinic; nobody else anything."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.dashboard.conftest import sign_in
+from tests.phone import Phone
+from tracker.audit import actions as audit
+from tracker.audit.models import Event
+from tracker.lib import walls
+from tracker.people import access
+from tracker.people.models import Role
+
+
+def own_log(world, query: str = "") -> Any:
+    answer = Phone(world.ada.user).get(f"me/access-log{query}")
+    assert answer.status_code == 200
+    return answer.json()["events"]
+
+
+@pytest.fixture
+def officer(world):
+    return make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+
+
+def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
+    Phone(world.ada.user).push(make.pain(3), make.pain(4))
+    assert Phone(world.ben.user).get(f"records?patient={world.ada.pk}").status_code == 200
+
+    (look,) = own_log(world)
+
+    assert look["who"] == {"name": "Ben", "role": "CLINICIAN"}
+    assert (look["action"], look["kind"], look["result"], look["rows"]) == (
+        "chart.open",
+        "records",
+        "done",
+        2,
+    )
+    assert look["why"] == "GET /api/v1/records"
+    assert look["broken_glass"] is False
+
+
+def test_a_look_at_her_page_and_at_the_caseload_is_in_it_too(world):
+    browser = sign_in(world.ben.user)
+    browser.get(f"/patients/{world.ada.pk}/")
+    browser.get("/")
+
+    assert [(look["action"], look["kind"]) for look in own_log(world)] == [
+        ("caseload.read", "home"),
+        ("chart.open", "patient"),
+    ]
+
+
+def test_an_attempt_that_was_refused_is_in_it_too(world):
+    Phone(world.cleo.user).get(f"records?patient={world.ada.pk}")
+
+    (look,) = own_log(world)
+    assert (look["who"]["name"], look["result"]) == ("Cleo", "refused")
+
+
+def test_a_look_through_broken_glass_says_so(world):
+    viewer = access.enter(world.ben.user_id, make.MONDAY)
+    audit.note(
+        actor=viewer.actor, action="chart.open", subject="x", clinic_id=viewer.clinic_id,
+        patient_id=world.ada.pk, at=make.MONDAY, detail={"glass": True},
+    )  # fmt: skip
+    walls.leave()
+
+    (look,) = own_log(world)
+    assert look["broken_glass"] is True
+
+
+def test_what_she_did_herself_is_shown_when_asked_for(world):
+    phone = Phone(world.ada.user)
+    phone.push(make.pain(3))
+
+    assert own_log(world) == []
+    own = phone.get("me/access-log?own=yes").json()["events"]
+    # Reading the log is in the log.
+    assert [look["action"] for look in own][:2] == ["read_own_access_log", "records.receive"]
+    assert own[0]["who"] == {"name": "Ada", "role": "PATIENT"}
+
+
+def test_the_log_is_read_page_by_page_without_gap_or_repetition(world):
+    ben = Phone(world.ben.user)
+    for limit in range(1, 8):
+        ben.get(f"records?patient={world.ada.pk}&limit={limit}")
+    phone, cursor, seen = Phone(world.ada.user), "", []
+    for _ in range(10):
+        page = phone.get(f"me/access-log?limit=3{cursor}").json()
+        seen += [look["at"] for look in page["events"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+
+    assert len(seen) == len(set(seen)) == 7
+    assert seen == sorted(seen, reverse=True)
+
+
+@pytest.mark.parametrize("query", ["?cursor=x", "?own=maybe", "?limit=0", "?limit=201", "?patient=x", "?x=1"])
+def test_what_cannot_be_asked_is_refused(world, query):
+    assert Phone(world.ada.user).get(f"me/access-log{query}").status_code == 400
+
+
+@pytest.mark.parametrize("who", ["ben", "cleo", "eve", "finn"])
+def test_nobody_else_has_either_log(world, who):
+    phone = Phone(getattr(world, who).user)
+
+    assert phone.get("me/access-log").status_code == 403
+    assert phone.get("access-log").status_code == 403
+    assert phone.get(f"access-log?patient={world.ada.pk}").status_code == 403
+
+
+def test_the_privacy_officer_reads_the_clinics_and_that_is_in_it(world, officer):
+    Phone(world.ben.user).get(f"records?patient={world.ada.pk}")
+    Phone(world.finn.user).get(f"records?patient={world.gus.pk}")
+    phone = Phone(officer.user)
+
+    first = phone.get("access-log?limit=1").json()["events"]
+    second = phone.get("access-log?limit=2").json()["events"]
+
+    assert [look["who"]["name"] for look in first] == ["Ben"]
+    assert [(look["who"]["name"], look["action"]) for look in second] == [
+        ("Olga", "read_access_log"),
+        ("Ben", "chart.open"),
+    ]
+
+
+def test_the_privacy_officer_asks_about_one_patient(world, officer):
+    Phone(world.ben.user).get(f"records?patient={world.ada.pk}")
+    Phone(world.cleo.user).get(f"records?patient={world.bea.pk}")
+    phone = Phone(officer.user)
+
+    seen = phone.get(f"access-log?patient={world.bea.pk}").json()["events"]
+
+    staff = {look["who"]["name"] for look in seen if look["who"]["role"] == "CLINICIAN"}
+    assert staff == {"Cleo"}
+    # Another clinic's patient and nobody at all look the same.
+    assert phone.get(f"access-log?patient={uuid.uuid4()}").json()["events"] == []
+    assert phone.get(f"access-log?patient={world.gus.pk}").json()["events"] == []
+
+
+def test_the_wall_alone_lets_each_read_only_what_is_theirs(world, officer):
+    """Without any filter of ours."""
+    for reader, patient in ((world.ben, world.ada), (world.cleo, world.bea), (world.finn, world.gus)):
+        Phone(reader.user).get(f"records?patient={patient.pk}")
+    Phone(world.ben.user).get("alerts")
+
+    def visible(person) -> set[str]:
+        walls.leave()
+        access.enter(person.user_id, make.MONDAY)
+        return set(Event.objects.exclude(action="consent.change").values_list("actor", flat=True))
+
+    assert visible(world.ada) == {f"user/{world.ben.user_id}"}
+    assert visible(world.bea) == {f"user/{world.cleo.user_id}"}
+    assert visible(world.ben) == visible(world.cleo) == visible(world.eve) == set()
+    assert visible(officer) == {f"user/{world.ben.user_id}", f"user/{world.cleo.user_id}"}

@@ -1,0 +1,83 @@
+"""Who signed in, signed out, changed something on the account's pages, or failed to: each leaves one event."""
+
+import json
+import uuid
+
+import pytest
+from django.test import Client
+
+from tests import make
+from tests.phone import token_of
+from tracker.audit.models import SYSTEM, Event
+from tracker.lib import walls
+
+LOGIN = "/_allauth/app/v1/auth/login"
+SESSION = "/_allauth/app/v1/auth/session"
+
+
+def event_of(clinic_id, name: str) -> Event:
+    walls.leave()
+    with walls.clinic(clinic_id):
+        event = Event.objects.get(request=name)
+    walls.leave()
+    return event
+
+
+def post(client: Client, path: str, body: dict[str, str], **headers: str):
+    name = uuid.uuid4().hex
+    answer = client.post(
+        path, json.dumps(body), content_type="application/json", headers={"X-Request-ID": name} | headers
+    )
+    return answer, name
+
+
+def test_a_sign_in_of_an_app_stands_in_the_clinics_trail(world, client):
+    answer, name = post(client, LOGIN, {"email": world.ada.user.email, "password": make.PASSWORD})
+
+    event = event_of(world.clinic.pk, name)
+    assert answer.status_code == 200
+    assert (event.actor, event.action, event.result) == (f"user/{world.ada.user_id}", "sign_in", "DONE")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_failed_sign_in_stands_in_the_systems_trail_without_the_address(world, client, known):
+    email = world.ada.user.email if known else "nobody@example.org"
+
+    answer, name = post(client, LOGIN, {"email": email, "password": "wrong password"})
+
+    event = event_of(SYSTEM, name)
+    assert answer.status_code == 400
+    assert (event.actor, event.result, event.detail) == ("nobody", "REFUSED", {"status": 400})
+    assert email not in str(vars(event))
+
+
+def test_a_sign_out_says_whose_it_was(world, client):
+    token, name = token_of(world.ada.user), uuid.uuid4().hex
+
+    client.delete(SESSION, headers={"X-Session-Token": token, "X-Request-ID": name})
+
+    event = event_of(world.clinic.pk, name)
+    assert event.actor == f"user/{world.ada.user_id}"
+    assert event.why.startswith("DELETE /_allauth/")
+
+
+def test_a_sign_in_and_a_refused_one_in_the_browser_do_the_same(world, client):
+    for password, clinic_id, actor, result in (
+        ("wrong password", SYSTEM, "nobody", "REFUSED"),
+        (make.PASSWORD, world.clinic.pk, f"user/{world.ben.user_id}", "DONE"),
+    ):
+        name = uuid.uuid4().hex
+        client.post(
+            "/accounts/login/", {"login": world.ben.user.email, "password": password},
+            headers={"X-Request-ID": name},
+        )  # fmt: skip
+        event = event_of(clinic_id, name)
+        assert (event.actor, event.result) == (actor, result)
+
+
+def test_to_look_at_the_sign_in_page_leaves_nothing(world, client):
+    name = uuid.uuid4().hex
+    client.get("/accounts/login/", headers={"X-Request-ID": name})
+
+    with walls.clinic(SYSTEM):
+        assert not Event.objects.filter(request=name).exists()

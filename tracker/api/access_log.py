@@ -1,0 +1,88 @@
+"""Who saw what: for the patient about herself, for the privacy officer about the clinic."""
+
+from typing import Any
+
+from django.core import signing
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.api import shapes
+from tracker.api.doors import Door, limit_of, only, uuid_or_refuse, viewer_of
+from tracker.api.wire import Refused
+from tracker.people import trail
+from tracker.people.policy import Action
+
+_SALT = "interlude.access-log.page"
+_PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem}
+_PAGE = [
+    OpenApiParameter("cursor", str, description="`next` of the page before"),
+    OpenApiParameter("limit", int, description="1 to 200"),
+]
+
+
+def _before(request: Request) -> int | None:
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return None
+    try:
+        return int(signing.loads(cursor, salt=_SALT))
+    except (signing.BadSignature, ValueError, TypeError):
+        raise Refused(400, "bad_cursor", "This cursor is not one of ours.") from None
+
+
+def _page(request: Request, **asked: Any) -> Response:
+    limit = limit_of(request)
+    found = trail.looks(viewer_of(request), before=_before(request), limit=limit + 1, **asked)
+    shown = found[:limit]
+    following = signing.dumps(shown[-1].event.pk, salt=_SALT) if len(found) > limit else None
+    return Response({"events": [_shown(look) for look in shown], "next": following})
+
+
+def _shown(look: trail.Look) -> dict[str, Any]:
+    event = look.event
+    return {
+        "at": event.at,
+        "who": {"name": look.name, "role": look.role},
+        "action": event.action,
+        "kind": event.kind,
+        "why": event.why or event.subject,
+        "result": event.result.lower(),
+        "broken_glass": look.broken_glass,
+        "categories": event.detail.get("categories", []),
+        "rows": event.detail.get("count", 0),
+    }
+
+
+class OwnAccessLog(Door):
+    """Who saw what about me, newest first; refused attempts too. ``own=yes`` adds what I did myself."""
+
+    actions = {"GET": Action.READ_OWN_ACCESS_LOG}
+
+    @extend_schema(
+        operation_id="me_access_log",
+        parameters=[OpenApiParameter("own", str, enum=["yes", "no"]), *_PAGE],
+        responses={200: shapes.AccessLogPage, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "own", "cursor", "limit")
+        own = request.query_params.get("own", "no")
+        if own not in {"yes", "no"}:
+            raise Refused(400, "invalid", "own is yes or no.", [{"pointer": "own", "code": "invalid"}])
+        return _page(request, patient_id=viewer_of(request).own_patient_id, own=own == "yes")
+
+
+class AccessLog(Door):
+    """What happened at the clinic, newest first: for its privacy officer. With ``patient``, about one patient."""
+
+    actions = {"GET": Action.READ_ACCESS_LOG}
+
+    @extend_schema(
+        operation_id="access_log",
+        parameters=[OpenApiParameter("patient", str, description="a patient's id"), *_PAGE],
+        responses={200: shapes.AccessLogPage, **_PROBLEMS},
+    )
+    def get(self, request: Request) -> Response:
+        only(request, "patient", "cursor", "limit")
+        named = request.query_params.get("patient")
+        return _page(request, patient_id=uuid_or_refuse(named, "patient") if named else None, own=True)
