@@ -80,7 +80,9 @@ def test_what_she_did_herself_is_shown_when_asked_for(world):
     assert own_log(world) == []
     own = phone.get("me/access-log?own=yes").json()["events"]
     # Reading the log is in the log.
-    assert [look["action"] for look in own][:2] == ["read_own_access_log", "records.receive"]
+    done = [look["action"] for look in own]
+    assert done[0] == "read_own_access_log"
+    assert "records.receive" in done
     assert own[0]["who"] == {"name": "Ada", "role": "PATIENT"}
 
 

@@ -19,26 +19,6 @@ from tracker.api import (
     sessions,
     sync,
 )
-    alerts,
-    catalogue,
-    checkins,
-    consent,
-<<<<<<< HEAD
-    devices,
-    health,
-    invitations,
-    people,
-    reading,
-    records,
-    sessions,
-=======
-    health,
-    people,
-    reading,
-    records,
->>>>>>> 211ccc4 (people: A patient lists who saw what about her, and sign-ins leave their event)
-    sync,
-)
 
 
 class Code:
