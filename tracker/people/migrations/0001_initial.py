@@ -29,6 +29,11 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ("is_open", models.BooleanField(default=True)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("id", "is_open"), name="master_key_open_or_closed")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="User",
@@ -617,6 +622,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="datakey",
+            constraint=models.UniqueConstraint(
+                fields=("clinic_id", "patient", "id"), name="data_key_of_clinic"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="datakey",
             constraint=models.CheckConstraint(
                 condition=models.Q(("master_is_open", True)), name="data_key_under_an_open_master_key"
             ),
@@ -789,5 +800,9 @@ class Migration(migrations.Migration):
                 fields=("team", "staff_member"),
                 name="membership_once_at_a_time",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="breakglassreason",
+            index=models.Index(fields=["clinic_id", "key"], name="breakglassreason_by_key"),
         ),
     ]
