@@ -145,6 +145,11 @@ class Sync(RuleBasedStateMachine):
         self.reader = Reader(self.world.ben.user, self.patient.pk)
         self.shared: frozenset[str] = frozenset()
         self._show(SHARED)
+        for kind in ("pain", "journal", "plan"):
+            self.phones[0].add(kind, data_of(kind, 5, 1))
+        for phone in self.phones:
+            phone.sync()
+        self.reader.pull()
 
     def _phone(self, n: int) -> Phone:
         ledger = Ledger()
@@ -212,7 +217,7 @@ class Sync(RuleBasedStateMachine):
     def the_server_starts_again(self) -> None:
         connection.close()
 
-    @rule(shown=st.sets(st.sampled_from(SHARED)))
+    @rule(shown=st.sets(st.sampled_from(SHARED), min_size=4))
     def changes_consent(self, shown: set[str]) -> None:
         self._show(sorted(shown))
 
