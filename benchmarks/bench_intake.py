@@ -47,7 +47,8 @@ FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row 
 ON CONFLICT (patient_id, id) DO NOTHING
 """
 _TRAIL = """
-INSERT INTO audit_event (at, clinic_id, actor, on_behalf_of, action, kind, subject, why, device, request, result, detail)
+INSERT INTO audit_event
+    (at, clinic_id, actor, on_behalf_of, action, kind, subject, why, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 """
 
