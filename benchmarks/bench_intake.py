@@ -38,7 +38,7 @@ SECONDS = 6
 BATCH, BATCHES = 500, 12
 BUDGET_SINGLE, BUDGET_BATCH = 1.0, 0.25
 
-_CONTEXT = "SELECT set_config('app.clinic', %s, true), set_config('app.patients', %s, true)"
+_CONTEXT = "SELECT set_config('app.clinic', %s, true), set_config('app.pain', %s, true)"
 _ENTRY = """
 INSERT INTO records_painentry (clinic_id, patient_id, id, revision, recorded_at, zone, local_on, received_at,
     author_id, change, late, clock, fingerprint, intensity)
