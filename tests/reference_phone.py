@@ -4,7 +4,8 @@ A phone, as the protocol means it (``docs/sync.md``): it writes first to its own
 It needs Python's standard library and nothing else, so that an app developer can read it as the executable description
 of the protocol. Tests and the demo use it as it stands; as a program it keeps a ledger in a file:
 
-    python tests/reference_phone.py --url http://127.0.0.1:8000 --ledger ada.sqlite sync < records.jsonl
+    PHONE_PASSWORD=... python tests/reference_phone.py --url http://127.0.0.1:8000 --email ada@example.org \
+        --ledger ada.sqlite add sync < records.jsonl
 
 What it never does: forget an entry before the server has acknowledged it, send a record under another id, send a
 batch under another key while its answer is outstanding, or overwrite an edit that its owner has not seen.
@@ -178,9 +179,10 @@ class Phone:
         pause: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
         attempts: int = 8,
+        patience_s: float = 600,
     ) -> None:
         self._send, self.ledger, self.zone, self.clock, self.pause = send, ledger, zone, clock, pause
-        self.rng, self.attempts = rng or random.Random(), attempts
+        self.rng, self.attempts, self.patience_s = rng or random.Random(), attempts, patience_s
         if not ledger.recall("device"):
             ledger.keep("device", str(uuid.uuid4()))
 
@@ -393,19 +395,24 @@ class Phone:
             if not page["more"]:
                 return
 
-    def _until_answered(self, method: str, path: str, body: Json | None) -> Answer:
+    def _until_answered(
+        self, method: str, path: str, body: Json | None, *, may_be_refused: bool = False
+    ) -> Answer:
         """Send until somebody answers; 429 and 5xx mean that nothing was stored."""
-        wait = 0.2
+        wait, started = 0.2, time.monotonic()
         for _ in range(self.attempts):
             answer = None
-            headers = {"X-Session-Token": self.ledger.recall("token"), "X-Device": self.device}
+            token = self.ledger.recall("token")
+            headers = {"X-Device": self.device} | ({"X-Session-Token": token} if token else {})
             with contextlib.suppress(LineLostError):
                 answer = self._send(method, path, body, headers)
-            if answer is not None and answer.status == 401:
+            if answer is not None and answer.status == 401 and not may_be_refused:
                 raise SignedOutError
             if answer is not None and answer.status < 500 and answer.status != 429:
                 return answer
             told = float(answer.headers.get("Retry-After", 0)) if answer is not None else 0.0
+            if time.monotonic() - started > self.patience_s:
+                break
             # Full jitter: a thousand phones that lost the line together do not come back together.
             self.pause(max(told, self.rng.uniform(0, wait)))
             wait = min(60.0, 2 * wait)
@@ -466,7 +473,9 @@ def sign_in(phone: Phone, email: str, password: str, label: str = "reference pho
     :raises RefusedError: if the server does not know them.
     """
     phone.ledger.keep("token", "")
-    answer = phone._send("POST", "/_allauth/app/v1/auth/login", {"email": email, "password": password}, {})
+    answer = phone._until_answered(
+        "POST", "/_allauth/app/v1/auth/login", {"email": email, "password": password}, may_be_refused=True
+    )
     if answer.status != 200:
         raise RefusedError(f"sign-in answered {answer.status}")
     phone.ledger.keep("token", answer.body["meta"]["session_token"])
@@ -476,32 +485,56 @@ def sign_in(phone: Phone, email: str, password: str, label: str = "reference pho
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Do the steps that are asked for; return 0 if the server has acknowledged everything then."""
     parser = argparse.ArgumentParser(
-        description="A phone with a ledger of its own: takes records, and syncs them."
+        description="A phone with a ledger of its own. add: take records from standard input, one JSON object a line;"
+        " sync: push and pull; show: print what the owner sees."
     )
     parser.add_argument("--url", required=True)
     parser.add_argument("--ledger", required=True, help="file of the ledger; made if it is not there")
+    parser.add_argument("--device", help="the id of a new ledger's phone")
     parser.add_argument("--email", help="sign in first; the password is read from PHONE_PASSWORD")
-    parser.add_argument("--attempts", type=int, default=30)
-    parser.add_argument("step", choices=["add", "sync", "show"])
+    parser.add_argument("--patience", type=float, default=600, help="seconds to wait for an answer")
+    parser.add_argument("steps", nargs="+", choices=["add", "sync", "show"])
     given = parser.parse_args(arguments)
-    phone = Phone(over_http(given.url), Ledger(given.ledger), attempts=given.attempts)
-    if given.email:
-        sign_in(phone, given.email, os.environ["PHONE_PASSWORD"])
-    if given.step == "add":
+    ledger = Ledger(given.ledger)
+    if given.device and not ledger.recall("device"):
+        ledger.keep("device", given.device)
+    phone = Phone(over_http(given.url), ledger, attempts=1_000_000, patience_s=given.patience)
+    try:
+        if given.email:
+            sign_in(phone, given.email, os.environ["PHONE_PASSWORD"])
+        for step in given.steps:
+            {"add": _add, "sync": _sync, "show": _show}[step](phone)
+    except LineLostError:
+        print("gave up: the server does not answer", file=sys.stderr)
+        return 2
+    except (RefusedError, SignedOutError) as problem:
+        print(f"gave up: {problem or 'signed out'}", file=sys.stderr)
+        return 2
+    for entry in phone.refused():
+        reason = entry.refused or {}
+        print(f"refused: {entry.id} {reason.get('code')} {reason.get('field')}", file=sys.stderr)
+    return 0 if not phone.unsent() and not phone.refused() else 1
+
+
+def _add(phone: Phone) -> None:
+    with phone._transaction():
         for line in sys.stdin:
             record = json.loads(line)
-            phone.add(record["kind"], record["data"], id=record["id"], recorded_at=record["recorded_at"],
-                      zone=record["zone"])  # fmt: skip
-    if given.step == "sync":
-        phone.sync()
-    if given.step == "show":
-        for record_id, version in phone.shown().items():
-            print(json.dumps({"id": record_id, **version}))
-    for entry in phone.refused():
-        print(f"refused {entry.id}: {entry.refused}", file=sys.stderr)
-    print(f"{phone.unsent()} unsent", file=sys.stderr)
-    return 0 if not phone.unsent() and not phone.refused() else 1
+            if phone.ledger.record(record["id"]) is None:
+                version = version_of(record)
+                phone.add(version.pop("kind"), version.pop("data"), id=record["id"], **version)
+
+
+def _sync(phone: Phone) -> None:
+    phone.sync()
+    print(f"{len(phone.shown())} held by the server, {phone.unsent()} unsent", flush=True)
+
+
+def _show(phone: Phone) -> None:
+    for record_id, version in phone.shown().items():
+        print(json.dumps({"id": record_id, **version}))
 
 
 if __name__ == "__main__":

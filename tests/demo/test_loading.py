@@ -128,10 +128,10 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
 
     assert ended.returncode != 0
     assert "DoesNotExist" in ended.stderr
-    assert "real diary: 2058 stored" in ended.stdout
+    assert "real diary: 2058 held by the server, 0 unsent" in ended.stdout
     assert "loaded" not in ended.stdout.splitlines()
-    # The second time each batch gets the receipt of the first, and no record stands twice.
-    assert "real diary: 2058 stored" in again.getvalue()
+    # The second time everything is there already, and no record stands twice.
+    assert "real diary: 2058 held by the server, 0 unsent" in again.getvalue()
     with inside():
         assert (Response.objects.count(), MedicationUse.objects.count()) == (1841, 217)
         assert {row.revision for row in Response.objects.only("revision")} == {1}

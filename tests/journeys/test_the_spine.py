@@ -12,7 +12,7 @@ from django.db import transaction
 
 from backend.celery import app
 from tests import make, servers
-from tracker.demo.phone import Phone
+from tests.http_phone import Phone
 from tracker.lib import walls
 from tracker.outbox.models import Channel, Message
 from tracker.people import access

@@ -37,13 +37,14 @@ def data_of(kind: str, value: int, extra: int = 0) -> Json:
     """Something to say of this kind."""
     if kind == "plan":
         return {"practice": "stretching", "minutes": value + 1, "per_week": extra % 7 + 1, "paused": False}
-    return {
+    said: dict[str, Json] = {
         "pain": {"intensity": value},
         "daily": {"mood": value},
         "journal": {"text": f"page {value}", "share": "entry" if extra % 2 else "none"},
         "side_effects": {"items": {"nausea": value % 4}},
         "sleep": {"quality": value},
-    }[kind]
+    }
+    return said[kind]
 
 
 @contextmanager

@@ -1,16 +1,22 @@
 """Filling the demo clinic: the real diary over HTTP, the simulated patients through the intake. Twice is once."""
 
+import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from django.conf import settings
 from django.db import transaction
 
 from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert
 from tracker.demo import diary, people, simulate
-from tracker.demo.phone import Phone, RefusedError, batches
 from tracker.lib import days
 from tracker.people import access
 from tracker.people.models import Patient, User
@@ -22,30 +28,47 @@ from tracker.sync import intake, receipts
 from tracker.sync.work import Sent
 
 Say = Callable[[str], None]
-BATCH = 200
+# The phone is no part of the product: it shows what the protocol asks of an app, and tests use it too.
+PHONE = settings.BASE_DIR / "tests" / "reference_phone.py"
 # Alerts older than this have been taken by a clinician; the newest stand open.
 STILL_OPEN = timedelta(days=7)
 
 
-def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: float = 600) -> dict[str, int]:
+class RefusedError(Exception):
+    """The phone could not bring the diary in; running it again goes on where it stopped."""
+
+
+def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: float = 600) -> None:
     """
-    Push the real diary to a running server as a phone would; return how many records got which verdict.
+    Push the real diary to a running server as a phone would: with the reference phone, as a program of its own.
 
     Safe to stop at any point and to run again: what arrived before is replayed.
 
     :raises RefusedError: if the server will not take a record, or gives no answer for ``patience_s`` seconds.
     """
+    if not PHONE.exists():
+        raise RefusedError("the reference phone is not part of this installation: clone the repository")
     rows, mapping = diary.load()
-    found = diary.records(rows, mapping)
-    verdicts: dict[str, int] = {}
-    with Phone(url, email, password, device=diary.DEVICE, patience_s=patience_s) as phone:
-        for key, batch in batches(found, BATCH):
-            for result in phone.push(key, batch):
-                if result["status"] not in {"stored", "replayed"}:
-                    raise RefusedError(f"{result['status']} {result.get('code')} {result.get('field')}")
-                verdicts[result["status"]] = verdicts.get(result["status"], 0) + 1
-            say(f"real diary: {sum(verdicts.values())} of {len(found)} records")
-    return verdicts
+    lines = "".join(json.dumps(record) + "\n" for record in diary.records(rows, mapping))
+    with TemporaryDirectory() as folder:
+        options = {
+            "--url": url, "--email": email, "--device": str(diary.DEVICE), "--patience": str(patience_s),
+            "--ledger": str(Path(folder) / "ledger.sqlite"),
+        }  # fmt: skip
+        command = [
+            sys.executable,
+            str(PHONE),
+            *(part for pair in options.items() for part in pair),
+            "add",
+            "sync",
+        ]
+        environment = {"PHONE_PASSWORD": password, "PATH": os.environ.get("PATH", "")}
+        ended = subprocess.run(
+            command, input=lines, env=environment, capture_output=True, text=True, check=False
+        )
+    if ended.returncode:
+        raise RefusedError(next(iter(ended.stderr.splitlines()), "the phone stopped without a word"))
+    say(f"real diary: {ended.stdout.strip()}")
 
 
 def simulate_everybody(say: Say, now: datetime) -> None:

@@ -10,7 +10,6 @@ from django.db import connection
 from django.utils import timezone
 
 from tracker.demo import loading, people
-from tracker.demo.phone import RefusedError
 
 
 class Command(BaseCommand):
@@ -56,10 +55,6 @@ class Command(BaseCommand):
     def diary(self, url: str, sign_ins: Path, patience: float) -> None:
         entry = next(item for item in json.loads(sign_ins.read_text()) if item["email"] == people.DIARY_EMAIL)
         try:
-            verdicts = loading.import_diary(
-                url, entry["email"], entry["password"], self.say, patience_s=patience
-            )
-        except RefusedError as problem:
+            loading.import_diary(url, entry["email"], entry["password"], self.say, patience_s=patience)
+        except loading.RefusedError as problem:
             raise CommandError(f"{problem}. Run the command again: what arrived stays.") from None
-        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-        self.say(f"real diary: {said}")

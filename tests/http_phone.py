@@ -1,12 +1,12 @@
 """
-A phone, as the demo plays it: signs in over HTTP and pushes records in batches until each is acknowledged.
+A plain phone for tests: it signs in over HTTP and pushes records in batches until each is acknowledged.
 
 A lost answer, a server that restarts, a database that is away: the same batch goes out again under the same
 key, which changes nothing if it had arrived.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -70,7 +70,7 @@ class Phone:
 
     def _pair(self) -> None:
         """Bind the sign-in to this phone."""
-        body = {"id": self.device, "label": "demo"}
+        body = {"id": self.device, "label": "test"}
         answer = self._until_answered(lambda: self.http.post("/api/v1/devices", json=body))
         if answer.status_code not in (200, 201):
             raise RefusedError(f"pairing answered {answer.status_code} {answer.json().get('code')}")
@@ -84,9 +84,3 @@ class Phone:
             raise RefusedError(f"push answered {answer.status_code} {answer.json().get('code')}")
         results: list[dict[str, Any]] = answer.json()["results"]
         return results
-
-
-def batches(records: Sequence[dict[str, Any]], size: int) -> Iterator[tuple[str, Sequence[dict[str, Any]]]]:
-    """Cut ``records`` into batches, each with a key that is the same every time."""
-    for start in range(0, len(records), size):
-        yield f"diary-{start:05d}-{size}", records[start : start + size]
