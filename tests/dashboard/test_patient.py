@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import make
 from tests.dashboard.conftest import NOW, text
+from tracker.instruments import catalogue
 from tracker.lib import walls
 from tracker.people import access
 from tracker.progress import actions as progress
@@ -185,6 +186,43 @@ def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
     assert "venlafaxine, skipped (forgot)" in page
     assert "arrived 3 days later" in page
     assert "thoughts of self-harm: yes" in page
+
+
+def test_what_the_body_says_is_read_at_a_glance(ben, path, world, send):
+    send(
+        world.ada,
+        make.record(
+            "pain",
+            {"intensity": 6, "regions": [{"code": "knee", "side": "left"}, {"code": "neck", "side": "mid"}]},
+        ),
+        make.record("practice", {"practice": "walking_or_aerobic", "minutes": 25, "helpful": 7}),
+        make.record("sleep", {"hours": 6.5, "quality": 4, "awakenings": 0}),
+        make.record("sleep", {"bed_at": "2026-03-01T22:30:00Z"}),
+        make.record("side_effects", {"items": {"nausea": 2, "headache": 3, "dizziness": 0}}),
+        make.record("side_effects", {"items": {"vomiting": 0}}),
+        make.record("vitals", {"systolic": 128, "diastolic": 82, "weight_kg": 81.25, "spo2": 97}),
+    )
+
+    page = text(ben.get(path))
+
+    assert "Pain 6 of 10, left knee, neck" in page
+    assert "Practice walking or aerobic, 25 min, helpful 7 of 10" in page
+    assert "Sleep 6.5 h, quality 4 of 10, awakenings 0" in page
+    assert "Sleep times only" in page
+    assert "Side effects headache (severe), nausea (moderate)" in page
+    assert "Side effects none" in page
+    assert "Vitals 128/82 mmHg, oxygen saturation 97 %, weight 81.25 kg" in page
+
+
+def test_a_form_without_a_total_that_was_amended_is_read_at_a_glance(ben, path, world, send):
+    form = catalogue.latest("c-ssrs-screener")
+    given = {"instrument": form.code, "version": form.version, "status": "complete"}
+    none = {item.link_id: 0 for item in form.items}
+    first = make.record("response", given | {"answers": none})
+    send(world.ada, first)
+    send(world.ada, first | {"revision": 2, "because": "typo"})
+
+    assert "complete, amended" in text(ben.get(path))
 
 
 def test_a_removed_entry_is_gone(ben, path, world, send):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests import make
 from tests.phone import Phone
@@ -14,7 +15,11 @@ from tracker.api import shapes
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sync.md"
 BLOCK = re.compile(r"```json (request|response) ([^\n]*)\n(.*?)```", re.DOTALL)
-SHAPES = {"sync/push": shapes.PushReceipt, "sync/pull": shapes.PullPage, "records/": shapes.RecordReply}
+SHAPES: dict[str, type[BaseModel]] = {
+    "sync/push": shapes.PushReceipt,
+    "sync/pull": shapes.PullPage,
+    "records/": shapes.RecordReply,
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was recorded last, and every treatment session: one query over six tables."""
+"""What was recorded last, and every treatment session: one query over all tables of entries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,34 @@ from tracker.records.models import (
     JournalEntry,
     MedicationUse,
     PainEntry,
+    PracticeEntry,
     Response,
     Score,
+    SideEffects,
+    SleepEntry,
     TreatmentSession,
+    Vitals,
 )
+from tracker.records.models.body import VITALS
 from tracker.records.models.diary import DAILY_ITEMS, Outcome, Reason, Share
 from tracker.records.models.responses import Status
 from tracker.records.models.treatment import Route
+from tracker.records.words import said
 
 RECENT = 10
+# Of regions and side effects this many are named.
+MOST_NAMED = 4
+_SEVERITY = {1: "mild", 2: "moderate", 3: "severe"}
 # An entry that reached us this much later than it was made says so.
 LATE = timedelta(hours=24)
-_STATUS = {Status.DRAFT: "being filled in", Status.INCOMPLETE: "incomplete", Status.COMPLETE: "complete"}
+_STATUS = {
+    Status.DRAFT: "being filled in",
+    Status.INCOMPLETE: "incomplete",
+    Status.COMPLETE: "complete",
+    Status.AMENDED: "complete, amended",
+}
+_PAIN = ("intensity", "worst", "least", "interference", "regions")
+_PRACTICE = ("practice", "minutes", "helpful")
 _COLUMNS = ("kind", "at", "zone", "local_on", "received", "what")
 
 
@@ -61,7 +77,7 @@ def happenings(patient_id: UUID, today: date) -> Happenings:
     """
     latest = today + timedelta(days=1)
     branches = [
-        _recent(PainEntry, "Pain", patient_id, ("intensity", "worst", "least", "interference"), latest),
+        _recent(PainEntry, "Pain", patient_id, _PAIN, latest),
         _recent(DailyLog, "Daily log", patient_id, DAILY_ITEMS, latest),
         _recent(
             MedicationUse,
@@ -71,6 +87,10 @@ def happenings(patient_id: UUID, today: date) -> Happenings:
             latest,
         ),
         _recent(JournalEntry, "Journal", patient_id, ("mood",), latest),
+        _recent(PracticeEntry, "Practice", patient_id, _PRACTICE, latest),
+        _recent(SleepEntry, "Sleep", patient_id, ("hours", "quality", "awakenings"), latest),
+        _recent(SideEffects, "Side effects", patient_id, ("items",), latest),
+        _recent(Vitals, "Vitals", patient_id, VITALS, latest),
         _responses(patient_id, latest),
         _sessions(patient_id),
     ]
@@ -155,7 +175,50 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 def _pain(what: Mapping[str, Any]) -> str:
     more = [f"{name} {what[name]}" for name in ("worst", "least", "interference") if what[name] is not None]
-    return ", ".join([f"{what['intensity']} of 10", *more])
+    where = [_sided(region) for region in sorted(what["regions"] or ())]
+    return ", ".join([f"{what['intensity']} of 10", *more, *_shortened(where)])
+
+
+def _sided(region: str) -> str:
+    """Return ``left knee``: the patient's own side, as the clinician would say it."""
+    code, _, side = region.partition(".")
+    return said(code) if side == "mid" else f"{side} {said(code)}"
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Return the first of many names, and how many more there are."""
+    return (
+        [*names[:MOST_NAMED], f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [*names]
+    )
+
+
+def _practice(what: Mapping[str, Any]) -> str:
+    minutes = [] if what["minutes"] is None else [f"{what['minutes']} min"]
+    helpful = [] if what["helpful"] is None else [f"helpful {what['helpful']} of 10"]
+    return ", ".join([said(what["practice"]), *minutes, *helpful])
+
+
+def _sleep(what: Mapping[str, Any]) -> str:
+    told = [] if what["hours"] is None else [f"{words.number(float(what['hours']))} h"]
+    told += [] if what["quality"] is None else [f"quality {what['quality']} of 10"]
+    told += [] if what["awakenings"] is None else [f"awakenings {what['awakenings']}"]
+    return ", ".join(told) or "times only"
+
+
+def _effects(what: Mapping[str, Any]) -> str:
+    there = sorted((-severity, effect) for effect, severity in what["items"].items() if severity)
+    return (
+        ", ".join(_shortened([f"{said(effect)} ({_SEVERITY[-grade]})" for grade, effect in there])) or "none"
+    )
+
+
+def _vitals(what: Mapping[str, Any]) -> str:
+    told = [] if what["systolic"] is None else [f"{what['systolic']}/{what['diastolic']} mmHg"]
+    for name in VITALS[2:]:
+        if what[name] is not None:
+            measure = measures.get(f"vitals.{name}")
+            told.append(f"{measure.label.lower()} {words.number(float(what[name]), 2)} {measure.unit}")
+    return ", ".join(told)
 
 
 def _daily(what: Mapping[str, Any]) -> str:
@@ -204,4 +267,8 @@ _SAID = {
     "Medication": _medication,
     "Journal": _journal,
     "Questionnaire": _response,
+    "Practice": _practice,
+    "Sleep": _sleep,
+    "Side effects": _effects,
+    "Vitals": _vitals,
 }
