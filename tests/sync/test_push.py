@@ -212,22 +212,6 @@ def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
         assert PainEntry.objects.get().clock == "AHEAD"
 
 
-@pytest.mark.parametrize("records", [1, 60])
-def test_the_number_of_statements_does_not_grow_with_the_batch(phone, records, django_assert_max_num_queries):
-    kinds = [
-        make.pain(3),
-        make.daily(mood=4),
-        make.phq9(),
-        make.record(
-            "medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5, "dose_unit": "mg"}
-        ),
-    ]
-    phone.push(make.pain(1))
-    batch = [dict(kind, id=make.pain()["id"]) for _ in range(records) for kind in kinds]
-    with django_assert_max_num_queries(18):
-        assert set(statuses(phone.push(*batch))) == {"stored"}
-
-
 def test_a_single_entry_costs_eight_statements(phone, django_assert_max_num_queries):
     phone.push(make.pain(1))
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -10,13 +11,23 @@ from tracker.alerts import rules
 from tracker.alerts.models import Alert
 from tracker.alerts.rules import Finding
 from tracker.audit import actions as audit
-from tracker.lib import walls
+from tracker.lib import bulk, walls
 from tracker.outbox import actions as outbox
 from tracker.people import teams
 from tracker.people.access import NotYoursError, Viewer
 from tracker.people.models import Clinic, StaffMember
 
 __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "escalate_overdue"]
+
+
+_FROM_ANSWER = (
+    "id", "clinic_id", "patient", "rule", "level", "source_kind", "source_id", "value", "times", "answer_kept",
+    "historical", "answered_at", "answered_on", "raised_at", "steps",
+)  # fmt: skip
+_FROM_NEXT_VERSION = (
+    "value", "times", "answer_kept", "answered_at", "answered_on", "raised_at", "steps", "acknowledged_at",
+    "acknowledged_by",
+)  # fmt: skip
 
 
 class AlreadyAcknowledgedError(Exception):
@@ -34,22 +45,27 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
 
     An answer that alerted before and has become worse is raised again, also when it was acknowledged. Runs in
     the transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is
-    not stored.
+    not stored. The number of statements does not grow with the number of findings.
     """
     worst = _worst_by_answer(findings)
     if not worst:
         return False
     known = Alert.objects.filter(patient_id=patient_id, source_id__in=[found.source_id for found in findings])
     held = {(alert.rule, alert.source_id): alert for alert in known}
-    told = [_raise(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
-    for key, alert in held.items():
-        if key in worst and _take_up(alert, worst[key], at):
-            told.append(alert)
+    told = [_of(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
+    bulk.insert(Alert, _FROM_ANSWER, [_values(alert, _FROM_ANSWER) for alert in told])
+    again = [alert for key, alert in held.items() if key in worst]
+    told += [alert for alert in again if _take_up(alert, worst[alert.rule, alert.source_id], at)]
+    bulk.change(
+        Alert, ["id"], _FROM_NEXT_VERSION, [_values(alert, ("id", *_FROM_NEXT_VERSION)) for alert in again]
+    )
     if told:
-        recipients = teams.on_duty(patient_id, at)
-        for alert in told:
-            _tell(alert, recipients, step=0, at=at)
+        _tell(told, teams.on_duty(patient_id, at), at=at)
     return True
+
+
+def _values(alert: Alert, names: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(getattr(alert, Alert._meta.get_field(name).attname) for name in names)
 
 
 def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:
@@ -60,8 +76,10 @@ def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Find
     return worst
 
 
-def _raise(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Alert:
-    return Alert.objects.create(
+def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Alert:
+    """Return the alert of a finding, not yet stored."""
+    return Alert(
+        id=uuid4(),
         clinic_id=clinic_id,
         patient_id=patient_id,
         rule=found.rule,
@@ -86,17 +104,16 @@ def _take_up(alert: Alert, found: Finding, at: datetime) -> bool:
         alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
         alert.times, alert.steps = alert.times + 1, 0
         alert.acknowledged_at = alert.acknowledged_by = None
-    alert.save()
     return worse
 
 
-def _tell(alert: Alert, recipients: Sequence[UUID], *, step: int, at: datetime) -> None:
-    outbox.enqueue(
-        clinic_id=alert.clinic_id,
+def _tell(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, step: int = 0) -> None:
+    """Ask ``recipients`` to look at ``alerts``, which are of one clinic."""
+    outbox.enqueue_about(
+        clinic_id=alerts[0].clinic_id,
         recipients=recipients,
         words="alert",
-        subject=f"alert/{alert.pk}",
-        key=f"alert/{alert.pk}/{alert.times}/{step}",
+        keys={f"alert/{alert.pk}": f"alert/{alert.pk}/{alert.times}/{step}" for alert in alerts},
         due_at=at,
         urgent=True,
     )
@@ -154,6 +171,6 @@ def _escalate(alert: Alert, at: datetime) -> int:
         return 0
     wide = rules.asks_whole_clinic(step)
     people = teams.whole_clinic(alert.clinic_id) if wide else teams.on_duty(alert.patient_id, at)
-    _tell(alert, people, step=step, at=at)
+    _tell([alert], people, step=step, at=at)
     Alert.objects.filter(pk=alert.pk).update(steps=step)
     return 1

@@ -1,7 +1,7 @@
 """Putting messages into the outbox, and delivering what is due."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -47,11 +47,29 @@ def enqueue(
     Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
     ``expires_at`` is dropped; the row stays, unsent.
     """
+    return enqueue_about(
+        clinic_id=clinic_id, recipients=recipients, words=words, keys={subject: key}, due_at=due_at,
+        expires_at=expires_at, urgent=urgent,
+    )  # fmt: skip
+
+
+def enqueue_about(
+    *,
+    clinic_id: UUID,
+    recipients: Sequence[UUID],
+    words: str,
+    keys: Mapping[str, str],
+    due_at: datetime,
+    expires_at: datetime | None = None,
+    urgent: bool = False,
+) -> int:
+    """Do what ``enqueue`` does for several subjects, each with its own key, in one statement."""
     rows = [
         (
             clinic_id, uuid4(), person, channel.value, words, subject,
             f"{key}/{person}/{channel.value}", urgent, due_at, expires_at, 0,
         )
+        for subject, key in keys.items()
         for person in recipients
         for channel in Channel
     ]  # fmt: skip
