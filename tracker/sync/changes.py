@@ -16,7 +16,8 @@ from tracker.people.access import Viewer
 from tracker.people.policy import Category
 from tracker.records import held, timeline
 
-_SALT = "interlude.sync.cursor"
+# Without a time in it: the same place has the same cursor, and a receipt is the same whenever it is handed out.
+_SIGNER = signing.Signer(salt="interlude.sync.cursor")
 START = 0
 # A page is cut where its records are about this large together; one record always goes.
 PAGE_BYTES = 1024 * 1024
@@ -58,7 +59,7 @@ class _Place:
 def cursor_at(viewer: Viewer, patient_id: UUID, change: int) -> str:
     """Return the cursor that stands after ``change``."""
     shared = sorted(viewer.seen_of(patient_id))
-    return signing.dumps([str(viewer.user_id), str(patient_id), timeline.epoch(), change, shared], salt=_SALT)
+    return _SIGNER.sign_object([str(viewer.user_id), str(patient_id), timeline.epoch(), change, shared])
 
 
 def read_cursor(viewer: Viewer, patient_id: UUID, cursor: str | None) -> int:
@@ -75,7 +76,7 @@ def _read(viewer: Viewer, patient_id: UUID, cursor: str | None) -> _Place:
     if not cursor:
         return _Place(START, viewer.seen_of(patient_id))
     try:
-        person, patient, epoch, change, shared = signing.loads(cursor, salt=_SALT)
+        person, patient, epoch, change, shared = _SIGNER.unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadCursorError from None
     if (person, patient) != (str(viewer.user_id), str(patient_id)):

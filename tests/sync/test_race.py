@@ -1,0 +1,135 @@
+"""Many writers of one patient at once: sent 32 times is there once; what commits late is read."""
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connections, transaction
+from django.utils import timezone
+
+from tests import make, servers
+from tests.http_phone import Phone as HttpPhone
+from tests.outbox.together import together
+from tests.phone import Phone
+from tracker.lib import walls
+from tracker.people import access
+from tracker.records import rederiving, timeline
+from tracker.records.models import Current, Observation, PainEntry, Timeline
+from tracker.sync import intake
+from tracker.sync.models import Batch
+from tracker.sync.work import Sent
+
+AT_ONCE = 32
+INTERLEAVINGS = 100
+WRITERS = 3
+
+
+def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receipt(live):
+    pooled = live.environment | {"DATABASE_POOL": "8"}
+    with servers.web(pooled) as url, HttpPhone(url, live.world.ada.user.email, make.PASSWORD) as phone:
+        sent = [make.pain(n % 11) for n in range(20)] + [make.phq9([0] * 8 + [1])]
+        body = make.batch(*sent, device=phone.device)
+
+        answers = together(*[lambda: phone.http.post("/api/v1/sync/push", json=body)] * AT_ONCE)
+
+    receipts = [answer.json() for answer in answers if not isinstance(answer, Exception)]
+    assert [answer for answer in answers if isinstance(answer, Exception) or answer.status_code != 200] == []
+    assert len(receipts) == AT_ONCE
+    assert all(receipt == receipts[0] for receipt in receipts)
+    assert {result["status"] for result in receipts[0]["results"]} == {"stored"}
+    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+        assert PainEntry.objects.count() == 20
+        assert Observation.objects.filter(measure="pain.intensity").count() == 20
+        assert Current.objects.filter(measure="pain.intensity").count() == Batch.objects.count() == 1
+        assert Timeline.objects.get(patient_id=live.world.ada.pk).head == len(sent)
+    assert rederiving.survey().differences == []
+
+
+@contextmanager
+def writers() -> Iterator[ThreadPoolExecutor]:
+    """Threads that keep their connections until the end, each its own."""
+    all_there = threading.Barrier(WRITERS)
+
+    def leave() -> None:
+        all_there.wait(10)
+        connections.close_all()
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        try:
+            yield pool
+        finally:
+            for done in [pool.submit(leave) for _ in range(WRITERS)]:
+                done.result()
+
+
+def late(user: Any, record: dict[str, Any], before: float, after: float) -> None:
+    """Push as the door does, in a transaction that dawdles before it takes its number and before it commits."""
+    with transaction.atomic():
+        viewer = access.enter(user.pk, timezone.now())
+        time.sleep(before)
+        key = Sent(uuid.uuid4(), uuid.uuid4().hex)
+        receipt = intake.receive(viewer=viewer, sent=key, items=[record], at=timezone.now())
+        assert receipt.results[0]["status"] == "stored"
+        time.sleep(after)
+
+
+def interleave(
+    live: Any, chance: random.Random, rounds: int
+) -> Generator[tuple[list[str], list[dict[str, Any]]], None, None]:
+    """
+    Let several writers of one patient and a reader at it, round by round.
+
+    Yield for each round the ids that were written, and the records that the reader had seen when it was over.
+    """
+    phone, user, cursor = Phone(live.world.ada.user), live.world.ada.user, ""
+    with writers() as pool:
+        for _ in range(rounds):
+            sent = [make.pain(n) for n in range(WRITERS)]
+            writing = [
+                pool.submit(late, user, record, chance.uniform(0, 0.01), chance.uniform(0, 0.01))
+                for record in sent
+            ]
+            seen: list[dict[str, Any]] = []
+            over = more = False
+            while more or not over:
+                # Asked before the page is read: the last page comes after the last commit.
+                over = all(writer.done() for writer in writing)
+                page = phone.get(f"sync/pull?limit=2&cursor={cursor}").json()
+                seen += page["records"]
+                cursor, more = page["cursor"], page["more"]
+            for writer in writing:
+                writer.result()
+            yield [record["id"] for record in sent], seen
+
+
+def test_a_hundred_interleavings_of_late_commits_hide_nothing_from_a_reader(live):
+    for sent, seen in interleave(live, random.Random(make.SEED), INTERLEAVINGS):
+        assert sorted(record["id"] for record in seen) == sorted(sent)
+        changes = [record["change"] for record in seen]
+        assert changes == sorted(set(changes))
+
+
+def test_numbers_that_are_given_without_the_lock_are_found_out(live, monkeypatch):
+    """The test of the test: a bare counter, as a sequence is, gives a lower number to a later commit."""
+
+    def unlocked(clinic_id: Any, patient_id: Any, by: int, stored_bytes: int = 0) -> timeline.Head:
+        with psycopg.connect(live.environment["DATABASE_URL"]) as apart:
+            apart.execute(
+                "SELECT set_config('app.clinic', %s, true), set_config('app.reach', 'clinic', true)",
+                [str(clinic_id)],
+            )
+            row = apart.execute(timeline._ADVANCE, [by, stored_bytes, patient_id]).fetchone()
+        assert row
+        return timeline.Head(*row)
+
+    Phone(live.world.ada.user).push(make.pain())
+    monkeypatch.setattr("tracker.records.timeline.advance", unlocked)
+
+    with closing(interleave(live, random.Random(make.SEED), INTERLEAVINGS)) as rounds:
+        assert any(set(sent) - {record["id"] for record in seen} for sent, seen in rounds)
