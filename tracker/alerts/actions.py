@@ -65,7 +65,8 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
 
 
 def _values(alert: Alert, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(getattr(alert, Alert._meta.get_field(name).attname) for name in names)
+    columns = {"patient": "patient_id", "acknowledged_by": "acknowledged_by_id"}
+    return tuple(getattr(alert, columns.get(name, name)) for name in names)
 
 
 def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:
