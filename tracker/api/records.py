@@ -65,7 +65,7 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
         raise _refusal(viewer, result, receipt.worried)
     rows = receipt.stored()
     record = (
-        held.as_wire(viewer.clinic_id, viewer.own_patient_id, rows, own=True)[0]
+        held.as_wire(viewer.own_patient_id, rows, own=True)[0]
         if rows
         else _one(viewer, viewer.own_patient_id, UUID(result["id"]))
     )
@@ -131,7 +131,7 @@ def _one(viewer: Viewer, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
     if record_id not in heads:
         raise NotYoursError
     rows = held.by_ids(patient_id, [(heads[record_id].kind, record_id)])
-    shown = held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)
+    shown = held.as_wire(patient_id, rows, own=viewer.is_patient)
     if not shown:
         raise NotYoursError
     return shown[0]
@@ -165,7 +165,7 @@ class Records(SecondTry):
         except listing.BadFilterError as problem:
             errors = [{"pointer": problem.name, "code": "invalid"}]
             raise Refused(400, "invalid", "A parameter cannot be taken.", errors) from None
-        shown = held.as_wire(patient.clinic_id, patient.pk, rows, own=own)
+        shown = held.as_wire(patient.pk, rows, own=own)
         return Response({"records": shown, "next": following})
 
     @extend_schema(

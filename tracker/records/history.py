@@ -28,7 +28,7 @@ def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, own: bool) -
     authors = _names({row.author_id for _, row in rows}, patient_id)
     devices = {row.revision: row.device_id for _, row in rows}
     writers = {row.revision: row.author_id for _, row in rows}
-    shown = held.as_wire(clinic_id, patient_id, rows, own=own)
+    shown = held.as_wire(patient_id, rows, own=own)
     for version in shown:
         revision = version["revision"]
         version["author"] = {"id": writers[revision], "name": authors.get(writers[revision], "")}

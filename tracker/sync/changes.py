@@ -103,7 +103,7 @@ def since(viewer: Viewer, patient_id: UUID, cursor: str | None, limit: int) -> P
     page = _that_fits(listed[:limit])
     end = page[-1].change if page else start
     return Page(
-        records=_shown(viewer, patient_id, page),
+        records=_shown(viewer, patient_id, start, page),
         gone=[changed.id for changed in page if changed.kind == held.GONE],
         gone_categories=sorted(place.shared - shared),
         cursor=cursor_at(viewer, patient_id, end),
@@ -125,9 +125,9 @@ def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
     return listed
 
 
-def _shown(viewer: Viewer, patient_id: UUID, page: Sequence[held.Changed]) -> list[dict[str, Any]]:
-    wanted = [changed for changed in page if changed.kind != held.GONE]
-    place = {changed.id: n for n, changed in enumerate(wanted)}
-    rows = held.by_ids(patient_id, [(changed.kind, changed.id) for changed in wanted])
-    rows.sort(key=lambda pair: place[pair[1].id])
-    return held.as_wire(viewer.clinic_id, patient_id, rows, own=viewer.is_patient)
+def _shown(
+    viewer: Viewer, patient_id: UUID, after: int, page: Sequence[held.Changed]
+) -> list[dict[str, Any]]:
+    kinds = {changed.kind for changed in page} - {held.GONE}
+    rows = held.changed_between(patient_id, after, page[-1].change, kinds) if page else []
+    return held.as_wire(patient_id, rows, own=viewer.is_patient)

@@ -175,9 +175,7 @@ def show_copies(work: Work) -> None:
         return
     source = work.source
     rows = held.by_ids(source.patient_id, wanted)  # type: ignore[arg-type]
-    copies = {
-        str(copy["id"]): copy for copy in held.as_wire(source.clinic_id, source.patient_id, rows, own=True)
-    }
+    copies = {str(copy["id"]): copy for copy in held.as_wire(source.patient_id, rows, own=True)}
     for outcome in (work.outcomes[n] for n in shown):
         outcome.server = copies.get(outcome.id or "")
         outcome.revision = outcome.server["revision"] if outcome.server else None
