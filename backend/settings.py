@@ -163,6 +163,8 @@ X_FRAME_OPTIONS = "DENY"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# Django's own. Allauth's copies the address, in plain, into a table of its own.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "tracker.people.adapter.InvitedOnly"
 ACCOUNT_LOGOUT_ON_GET = False

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django
+import httpx
 import psycopg
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -114,9 +115,19 @@ def server(settings: str) -> Iterator[str]:
     port = servers.free_port()
     command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws",
                "--workers", "2", "--blocking-threads", "8", "backend.wsgi:application")  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
     with servers.running(*command, environment={"DJANGO_SETTINGS_MODULE": settings}):
-        time.sleep(4)
-        yield f"http://127.0.0.1:{port}"
+        servers.wait_until(lambda: answers(url), what="the web server's answer")
+        yield url
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers there, whatever: the yardstick has no health page."""
+    try:
+        httpx.get(url, trust_env=False, timeout=5)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def people() -> tuple[Any, list[Any], list[dict[str, str]]]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from celery import Celery
@@ -37,13 +37,21 @@ def free_port() -> int:
 
 @contextmanager
 def running(*command: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program of the environment until the block ends."""
+    """Run a program of the environment until the block ends. ``TEST_LOG`` in it names a file for what it says."""
+    said = environment.get("TEST_LOG", os.devnull)
+    with open(said, "ab") as log:
+        yield from _running(command, environment, log)
+
+
+def _running(
+    command: tuple[str, ...], environment: Mapping[str, str], log: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", *command] if command[0] != "manage.py" else [sys.executable, *command],
         cwd=ROOT,
         env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
         start_new_session=True,
     )
     try:
@@ -79,7 +87,8 @@ def _answers(url: str) -> bool:
 @contextmanager
 def worker(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A real Celery worker with one child process."""
-    command = ("celery", "-A", "backend", "worker", "--concurrency", "1", "--loglevel", "ERROR")
+    level = "INFO" if "TEST_LOG" in environment else "ERROR"
+    command = ("celery", "-A", "backend", "worker", "--concurrency", "1", "--loglevel", level)
     with running(*command, environment=environment) as process:
         yield process
 

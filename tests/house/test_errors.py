@@ -50,8 +50,9 @@ def test_a_lost_page_is_a_page_and_a_lost_route_a_problem(client, db):
 
 
 def test_every_answer_carries_a_request_id_and_keeps_out_of_frames(client, db):
-    answer = client.get("/health/live", headers={"X-Request-ID": "my-own-request-1"})
+    answer = client.get("/health/live", headers={"X-Request-ID": "0192f3a4-7b1c-7000-8000-00c0ffee0001"})
 
-    assert answer["X-Request-ID"] == "my-own-request-1"
+    assert answer["X-Request-ID"] == "0192f3a4-7b1c-7000-8000-00c0ffee0001"
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
-    assert client.get("/health/live", headers={"X-Request-ID": "bad id\u2028"})["X-Request-ID"] != "bad id"
+    for given in ("bad id\u2028", "a-word-of-the-senders", "abc"):
+        assert client.get("/health/live", headers={"X-Request-ID": given})["X-Request-ID"] != given

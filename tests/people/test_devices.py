@@ -13,7 +13,8 @@ from tests.phone import Phone
 from tracker.audit.models import Event
 from tracker.lib import walls
 from tracker.outbox.models import Message
-from tracker.people.models import Device, Session
+from tracker.people import devices
+from tracker.people.models import DeviceLabel, Session
 
 NEEDS_A_PHONE = (
     "records",
@@ -105,7 +106,7 @@ def test_a_session_is_bound_once(world):
     assert paired(phone, phone.device, "renamed").status_code == 200
     walls.leave()
     with walls.clinic(world.clinic.pk):
-        assert Device.objects.get().label == "renamed"
+        assert devices.labels(world.ada.pk) == {phone.device: "renamed"}
 
 
 def test_a_further_phone_needs_a_sign_in_of_the_last_five_minutes(world):
@@ -178,3 +179,17 @@ def test_a_token_is_not_lent_to_staff_by_a_header(world):
 
     assert ben.call("GET", "alerts", **{"X-Device": str(uuid.uuid4())}).status_code == 200
     assert ben.post("devices", {"id": str(uuid.uuid4())}).status_code == 403
+
+
+def test_what_a_phone_is_called_is_sealed_and_kept_when_it_does_not_change(world):
+    phone = Phone(world.ada.user)
+
+    for label in ("Ada's red phone", "Ada's red phone", "old phone"):
+        assert paired(phone, phone.device, label).status_code == 200
+
+    shown = [device["label"] for device in phone.get("devices").json()["devices"]]
+    with walls.clinic(world.clinic.pk):
+        rows = list(DeviceLabel.objects.order_by("number"))
+    assert shown == ["old phone"]
+    assert [row.number for row in rows] == [1, 2, 3]  # the first is the one that tests pair with
+    assert not any(b"phone" in bytes(row.sealed) for row in rows)

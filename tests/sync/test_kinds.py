@@ -235,3 +235,27 @@ def test_a_questionnaire_goes_from_draft_to_complete_to_amended(phone):
         seen.append(phone.get(f"records/{record['id']}").json()["data"]["status"])
 
     assert seen == ["draft", "incomplete", "complete", "amended"]
+
+
+def test_words_in_place_of_an_answer_are_not_kept_and_hide_no_alert(world):
+    phone = Phone(world.ada.user)
+    sent = make.phq9([1] * 8 + [2])
+    sent["data"]["answers"][make.PHQ9_ITEMS[0]] = "my mother says"
+
+    results = [phone.push(sent).json()["results"][0] for _ in range(2)]
+
+    assert [row["status"] for row in results] == ["stored", "replayed"]
+    kept = phone.get(f"records/{sent['id']}").json()["data"]
+    assert (kept["status"], kept["answers"][make.PHQ9_ITEMS[0]]) == ("incomplete", "(text)")
+    with walls.clinic(world.clinic.pk):
+        assert Alert.objects.filter(source_id=sent["id"], value=2).count() == 1
+
+
+@pytest.mark.parametrize("field", [{"answers": {"how I am": 1}}, {"version": "my version"}])
+def test_a_response_is_named_by_codes_not_by_words(world, field):
+    sent = make.phq9()
+    sent["data"] |= field
+
+    result = Phone(world.ada.user).push(sent).json()["results"][0]
+
+    assert (result["status"], result["code"]) == ("rejected", "bad_format")

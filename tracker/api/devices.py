@@ -18,10 +18,10 @@ from tracker.people.policy import Action
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
 
-def _out(device: Device, viewer_device: UUID | None) -> dict[str, Any]:
+def _out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
     return {
         "id": device.id,
-        "label": device.label,
+        "label": label,
         "paired_at": device.paired_at,
         "retired_at": device.retired_at,
         "this_one": device.id == viewer_device,
@@ -44,7 +44,9 @@ class Devices(Door):
         only(request)
         viewer = viewer_of(request)
         own = Device.objects.filter(patient_id=viewer.own_patient_id).order_by("-paired_at", "id")
-        return Response({"devices": [_out(device, viewer.device_id) for device in own]})
+        labels = devices.labels(viewer.own_patient_id) if viewer.own_patient_id else {}
+        shown = [_out(device, labels.get(device.id, ""), viewer.device_id) for device in own]
+        return Response({"devices": shown})
 
     @extend_schema(
         operation_id="devices_pair",
@@ -65,8 +67,7 @@ class Devices(Door):
             raise Refused(409, "device_retired", "This device was retired: pair it under a new id.") from None
         except devices.BoundError:
             raise Refused(409, "already_paired", "This sign-in is bound to another device.") from None
-        device.label = given.label
-        return Response(_out(device, given.id), 201 if new else 200)
+        return Response(_out(device, given.label, given.id), 201 if new else 200)
 
 
 class OneDevice(Door):

@@ -55,7 +55,7 @@ def guarded(view: View) -> View:
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user: Any = request.user
         if not _shown(request) and second_factor.count(user):
-            return redirect_to_login(request.get_full_path(), reverse("second_factor"))
+            return redirect_to_login(request.path, reverse("second_factor"))
         return view(request, *args, **kwargs)
 
     return door

@@ -162,16 +162,19 @@ def _unavailable() -> HttpResponse:
 
 def _to_second_factor(request: HttpRequest) -> HttpResponse:
     """To where a second factor is shown, or set up by who has none yet."""
-    return redirect_to_login(
-        request.get_full_path() if request.method == "GET" else "/", reverse("second_factor")
-    )
+    return redirect_to_login(_way_back(request), reverse("second_factor"))
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.session.get(SESSION_KEY):
         # Switched off, or the password has changed: the sign-in page would send them straight back here.
         logout(request)
-    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+    return redirect_to_login(_way_back(request))
+
+
+def _way_back(request: HttpRequest) -> str:
+    """The page that was asked for, without what was asked of it: an address is kept in many places."""
+    return request.path if request.method == "GET" else "/"
 
 
 def _name(request: HttpRequest) -> str:

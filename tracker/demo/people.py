@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
@@ -132,10 +131,6 @@ def _user(email: str, known: dict[str, str], *, may_sign_in: bool = True) -> tup
     elif new:
         user.set_unusable_password()
         user.save()
-    if may_sign_in:
-        EmailAddress.objects.get_or_create(
-            user=user, email=email, defaults={"verified": True, "primary": True}
-        )
     return user, password
 
 

@@ -14,7 +14,8 @@ from tracker.lib import logs
 
 log = logs.get(__name__)
 request_id = logs.request_id
-_GIVEN = re.compile(r"^[A-Za-z0-9-]{8,64}$")
+# As proxies make them: it is logged and kept in the audit, so it must hold no word.
+_GIVEN = re.compile(r"^[0-9a-fA-F-]{16,64}$")
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

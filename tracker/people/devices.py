@@ -3,10 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Max
+
 from tracker.audit import actions as audit
-from tracker.people import recency, sessions
+from tracker.lib import sealed
+from tracker.people import keys, recency, sessions
 from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import Device, Session
+from tracker.people.models import Device, DeviceLabel, Session
 
 
 class RetiredError(Exception):
@@ -40,7 +43,6 @@ def pair(
         defaults={
             "patient_id": viewer.own_patient_id,
             "clinic_id": viewer.clinic_id,
-            "label": label,
             "paired_at": at,
         },
     )
@@ -48,12 +50,17 @@ def pair(
     device = own.select_for_update().get(id=device_id)
     if device.retired_at is not None:
         raise RetiredError
-    if device.label != label:
-        own.filter(id=device_id).update(label=label)
+    _call(viewer, device_id, label, at)
     if viewer.device_id is None:
         _bind(viewer, session_key, device_id)
     _note(viewer, "device.pair", device_id, at)
     return device, new
+
+
+def labels(patient_id: UUID) -> dict[UUID, str]:
+    """Return what a patient calls their phones, by the phones' ids; a phone that has no name is not in it."""
+    rows = DeviceLabel.objects.filter(patient_id=patient_id).select_related("key").order_by("number")
+    return {row.device_id: text for row, text in keys.open_all(rows)}
 
 
 def retire(*, viewer: Viewer, device_id: UUID, at: datetime) -> None:
@@ -68,6 +75,21 @@ def retire(*, viewer: Viewer, device_id: UUID, at: datetime) -> None:
     own.filter(retired_at__isnull=True).update(retired_at=at)
     Session.objects.of(viewer.user_id).filter(device_id=device_id).delete()
     _note(viewer, "device.retire", device_id, at)
+
+
+def _call(viewer: Viewer, device_id: UUID, label: str, at: datetime) -> None:
+    """Keep what the phone is called, if that is new. The caller holds the device's lock."""
+    assert viewer.own_patient_id
+    if labels(viewer.own_patient_id).get(device_id, "") == label:
+        return
+    given = DeviceLabel.objects.filter(patient_id=viewer.own_patient_id, device_id=device_id)
+    number = 1 + (given.aggregate(Max("number"))["number__max"] or 0)
+    key_id, key = keys.of_patient(viewer.clinic_id, viewer.own_patient_id, at)
+    bound = DeviceLabel.bound((device_id, number), viewer.own_patient_id, key_id)
+    DeviceLabel.objects.create(
+        clinic_id=viewer.clinic_id, patient_id=viewer.own_patient_id, device_id=device_id, number=number,
+        key_id=key_id, sealed=sealed.seal(key, label.encode(), bound),
+    )  # fmt: skip
 
 
 def _bind(viewer: Viewer, session_key: str, device_id: UUID) -> None:

@@ -1,9 +1,16 @@
-"""The house's own secrets (sessions, second factors): sealed, under one key for each purpose."""
+"""
+The house's own secrets (sessions, second factors, addresses): sealed, under one key for each purpose.
+
+What must be found again by its value is sealed with AES-SIV (RFC 5297): the same text under the same key gives the
+same seal, which tells of two rows that they hold the same, and nothing else.
+"""
 
 import base64
 import binascii
 from functools import cache
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -12,8 +19,8 @@ from tracker.lib import sealed
 
 
 @cache
-def _key(master: bytes, purpose: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=f"interlude/{purpose}".encode()).derive(master)
+def _key(master: bytes, purpose: str, size: int = 32) -> bytes:
+    return HKDF(SHA256(), size, salt=None, info=f"interlude/{purpose}".encode()).derive(master)
 
 
 def seal(purpose: str, plain: bytes) -> str:
@@ -31,15 +38,52 @@ def unseal(purpose: str, text: str) -> bytes:
 
     :raises sealed.UnreadableError: if it was not sealed by this house for this purpose.
     """
+    key_id, master, value = _taken_apart(text)
+    return sealed.unseal(_key(master, purpose), value, sealed.bound_to(purpose, key_id))
+
+
+def seal_alike(purpose: str, plain: bytes) -> str:
+    """Return ``plain`` sealed so that the same text gives the same seal, under today's master key."""
+    return _alike(purpose, plain, settings.MASTER_KEY_ID, settings.MASTER_KEY)
+
+
+def every_seal(purpose: str, plain: bytes) -> list[str]:
+    """Return what ``plain`` may be sealed as: under each master key that is here."""
+    return [_alike(purpose, plain, key_id, master) for key_id, master in _ring().items()]
+
+
+def unseal_alike(purpose: str, text: str) -> bytes:
+    """
+    Return what ``seal_alike`` sealed for ``purpose``.
+
+    :raises sealed.UnreadableError: if it was not sealed by this house for this purpose.
+    """
+    key_id, master, value = _taken_apart(text)
+    try:
+        return AESSIV(_key(master, purpose, 64)).decrypt(value, [sealed.bound_to(purpose, key_id)])
+    except (InvalidTag, ValueError):
+        raise sealed.UnreadableError("the seal is broken") from None
+
+
+def _alike(purpose: str, plain: bytes, key_id: str, master: bytes) -> str:
+    value = AESSIV(_key(master, purpose, 64)).encrypt(plain, [sealed.bound_to(purpose, key_id)])
+    return f"{key_id}:{base64.b64encode(value).decode()}"
+
+
+def _ring() -> dict[str, bytes]:
+    return settings.MASTER_KEYS_OLD | {settings.MASTER_KEY_ID: settings.MASTER_KEY}
+
+
+def _taken_apart(text: str) -> tuple[str, bytes, bytes]:
     key_id, _, body = text.partition(":")
     try:
         value = base64.b64decode(body, validate=True)
     except binascii.Error:
         raise sealed.UnreadableError("not a sealed text") from None
-    ring = settings.MASTER_KEYS_OLD | {settings.MASTER_KEY_ID: settings.MASTER_KEY}
-    if key_id not in ring:
+    master = _ring().get(key_id)
+    if master is None:
         raise sealed.UnreadableError("sealed under a master key that is not here")
-    return sealed.unseal(_key(ring[key_id], purpose), value, sealed.bound_to(purpose, key_id))
+    return key_id, master, value
 
 
 def is_current(text: str) -> bool:

@@ -133,8 +133,16 @@ def _daily_data(row: DailyLog) -> dict[str, Any]:
 
 # A client's word for the status of a response never decides it: the answers do (``actions``). An amended
 # form is a complete one with a higher revision.
+WITHHELD = "(text)"
+
+
+def _coded(given: Any) -> Any:
+    """An answer as it is kept. No item takes words: that some were sent is kept, so that it never counts."""
+    return WITHHELD if isinstance(given, str) else given
+
+
 def _response_row(data: Any) -> tuple[Any, ...]:
-    answers = json.dumps(data.answers, sort_keys=True)
+    answers = json.dumps({item: _coded(given) for item, given in data.answers.items()}, sort_keys=True)
     return (
         data.instrument, data.version, data.status.upper(), answers,
         data.started_at, data.finished_at, data.reported_total, categories.of_instrument(data.instrument),

@@ -116,7 +116,8 @@ Id = Annotated[UUID, BeforeValidator(_uuid)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Scale = Annotated[int, Field(ge=0, le=10)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-AnswerKey = Annotated[str, Field(min_length=1, max_length=80)]
+AnswerKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{1,80}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 Answer = int | float | bool | Annotated[str, Field(max_length=80)] | None
 
 
@@ -200,7 +201,7 @@ class Response(Shape):
     """Answers to one version of an instrument, by linkId. ``reported_total`` is kept, never used."""
 
     instrument: Code
-    version: Annotated[str, Field(min_length=1, max_length=64)]
+    version: Version
     answers: Annotated[dict[AnswerKey, Answer], Field(max_length=300)]
     status: Literal["draft", "incomplete", "complete", "amended"]
     started_at: Instant | None = None

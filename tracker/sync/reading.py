@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ class Unreadable:
     detail: str
 
 
+# What else stands where an id should be is not kept in the receipt: it may be anything.
+_LIKE_AN_ID = re.compile(r"[0-9a-fA-F-]{1,64}")
 _CODES = {
     "extra_forbidden": "unknown_field",
     "missing": "missing_field",
@@ -55,7 +58,7 @@ def read(item: Any) -> Record | Unreadable:
         if place and isinstance(item, dict) and place[0] == item.get("kind"):
             place = place[1:]
         given = item.get("id") if isinstance(item, dict) else None
-        shown = given if isinstance(given, str) and len(given) <= 64 else None
+        shown = given if isinstance(given, str) and _LIKE_AN_ID.fullmatch(given) else None
         # Only our own words: a message of the validator may quote what was sent.
         return Unreadable(shown, _code(first["type"]), ".".join(place[:4])[:120], _words(first["type"]))
 

@@ -2,7 +2,7 @@ import datetime
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.expressions
-import django.db.models.functions.text
+import tracker.people.models.addresses
 import tracker.people.policy
 import uuid
 from django.conf import settings
@@ -44,14 +44,18 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
-                ("email", models.EmailField(max_length=254, unique=True)),
+                ("email", tracker.people.models.addresses.SealedEmailField(max_length=254, unique=True)),
                 ("is_active", models.BooleanField(default=True)),
             ],
             options={
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
-                        name="user_email_in_lower_case",
+                        condition=django.db.models.expressions.RawSQL(
+                            "email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'",
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="user_email_is_sealed",
                     )
                 ],
             },
@@ -113,7 +117,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("id", models.UUIDField()),
-                ("label", models.CharField(blank=True, max_length=80)),
                 ("paired_at", models.DateTimeField()),
                 ("retired_at", models.DateTimeField(null=True)),
                 (
@@ -156,6 +159,52 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="DeviceLabel",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("sealed", models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id",
+                        "device_id",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("device_id", models.UUIDField()),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.datakey",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="people.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["clinic_id", "key"], name="devicelabel_by_key")],
+            },
         ),
         migrations.CreateModel(
             name="ConsentChange",

@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
             f" OR care_team_id = ANY ({walls.TEAMS})))",
         ),
         walls.own("people_device"),
+        walls.own("people_devicelabel"),
         walls.tied(
             "people_invitation",
             walls.protect_each(
@@ -310,5 +311,6 @@ class Migration(migrations.Migration):
             """,
         ),
         sealing.guard("people_breakglassreason"),
+        sealing.guard("people_devicelabel"),
         migrations.RunSQL(ENTER, "DROP FUNCTION people_enter(uuid, timestamptz)"),
     ]

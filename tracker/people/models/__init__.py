@@ -5,7 +5,7 @@ from tracker.people.models.base import Walled
 from tracker.people.models.clinics import CareTeam, Clinic, DutyPeriod, Role, StaffMember, TeamMembership
 from tracker.people.models.consent import Consent, ConsentChange, ConsentText
 from tracker.people.models.invitations import Invitation
-from tracker.people.models.keys import DataKey, MasterKey, Sealed
+from tracker.people.models.keys import DataKey, DeviceLabel, MasterKey, Sealed
 from tracker.people.models.patients import Device, Patient, PatientOwned
 from tracker.people.models.relations import BreakGlass, BreakGlassReason, Caregiver
 from tracker.people.models.sessions import Session
@@ -21,6 +21,7 @@ __all__ = [
     "ConsentText",
     "DataKey",
     "Device",
+    "DeviceLabel",
     "DutyPeriod",
     "Invitation",
     "MasterKey",

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+
+from tracker.lib.constraints import holds
+from tracker.people.models.addresses import SealedEmailField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -23,10 +24,14 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """Somebody who can sign in. Names and roles stand in the clinic's own rows, behind its wall."""
+    """
+    Somebody who can sign in. Names and roles stand in the clinic's own rows, behind its wall.
+
+    ``email`` is sealed: sign-in asks for it before anybody is known, so no wall can stand before it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(max_length=254, unique=True)
+    email = SealedEmailField(max_length=254, unique=True)
     is_active = models.BooleanField(default=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -35,7 +40,8 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_in_lower_case"),
+            # An address itself has an @, and no seal has one.
+            holds("email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'", name="user_email_is_sealed"),
         ]
 
     def __str__(self) -> str:

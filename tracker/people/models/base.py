@@ -10,3 +10,7 @@ class Walled(models.Model):
 
     class Meta:
         abstract = True
+
+    def __str__(self) -> str:
+        # Never the primary key: of some rows it holds what was sent.
+        return f"{self._meta.model_name}/{getattr(self, 'id', '')}"

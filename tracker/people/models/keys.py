@@ -84,3 +84,16 @@ class Sealed(PatientOwned):
     def own_bound(self) -> bytes:
         """The same for this row as it stands."""
         return self.bound(tuple(getattr(self, name) for name in self.ROW), self.patient_id, self.key_id)
+
+
+class DeviceLabel(Sealed):
+    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
+
+    pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
+    device_id = models.UUIDField()
+    number = models.PositiveIntegerField()
+
+    ROW = ("device_id", "number")
+
+    def __str__(self) -> str:
+        return f"device-label/{self.device_id}"

@@ -50,10 +50,13 @@ class PatientOwned(Walled):
 
 
 class Device(PatientOwned):
-    """A patient's phone. Its id is made on the phone, so it is unique per patient, never globally."""
+    """
+    A patient's phone. Its id is made on the phone, so it is unique per patient, never globally.
+
+    What its owner calls it is sealed (``models.keys.DeviceLabel``).
+    """
 
     pk = models.CompositePrimaryKey("patient_id", "id")
     id = models.UUIDField()
-    label = models.CharField(max_length=80, blank=True)
     paired_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.people import rotation, second_factor
+from tracker.people import addresses, rotation, second_factor
 from tracker.people.models import Clinic, MasterKey
 
 
@@ -27,17 +27,17 @@ class Command(BaseCommand):
         self.stdout.write(f"today's master key: {settings.MASTER_KEY_ID}; known: {known or 'none'}")
         self.stdout.write(
             f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace, {due.resealed} texts to re-seal,"
-            f" {second_factor.left()} second factors to re-seal"
+            f" {second_factor.left()} second factors and {addresses.left()} addresses to re-seal"
         )
 
     def rotate(self, clinics: list[Any], _: str | None) -> None:
         done = rotation.rotate(clinics)
-        factors = second_factor.reseal()
+        factors, mails = second_factor.reseal(), addresses.reseal()
         self.stdout.write(
             f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.resealed} texts re-sealed,"
-            f" {factors} second factors re-sealed"
+            f" {factors} second factors and {mails} addresses re-sealed"
         )
-        if not self._left(clinics).is_nothing:
+        if not self._left(clinics).is_nothing or addresses.left():
             raise CommandError(
                 "Something was added meanwhile under a former key: run it again.", returncode=1
             )
@@ -47,6 +47,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "Second factors are still sealed under a former key: rotate first.", returncode=1
             )
+        if master and addresses.left():
+            raise CommandError("Addresses are still sealed under a former key: rotate first.", returncode=1)
         try:
             removed = rotation.retire(clinics, master)
         except rotation.StillUsedError as problem:
