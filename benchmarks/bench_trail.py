@@ -77,16 +77,17 @@ def mixed(start: datetime, n: int) -> list[dict[str, Any]]:
     """A diary of ``n`` entries: mostly pain, each tenth a page of the journal, each tenth a dose."""
     from tests import make
 
-    kinds: dict[int, Callable[..., dict[str, Any]]] = {
-        0: lambda **at: make.record("journal", {"text": WORDS}, **at),
-        1: lambda **at: make.record(
-            "medication_use", {"medication": "venlafaxine", "outcome": "taken"}, **at
-        ),
-    }
-    return [
-        kinds.get(i % 10, make.pain)(recorded_at=(start + timedelta(minutes=30 * i)).isoformat())
-        for i in range(n)
-    ]
+    made = []
+    for i in range(n):
+        at = (start + timedelta(minutes=30 * i)).isoformat()
+        if i % 10 == 0:
+            made.append(make.record("journal", {"text": WORDS}, recorded_at=at))
+        elif i % 10 == 1:
+            dose = {"medication": "venlafaxine", "outcome": "taken"}
+            made.append(make.record("medication_use", dose, recorded_at=at))
+        else:
+            made.append(make.pain(i % 11, recorded_at=at))
+    return made
 
 
 def timed(work: Callable[[], Any]) -> float:
