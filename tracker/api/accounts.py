@@ -1,8 +1,22 @@
-"""Sign-in for the phone: the routes of allauth's headless API that are part of this product, and no other."""
+"""
+Sign-in for the phone: the routes of allauth's headless API that are part of this product, and no other.
+
+A session of somebody who has a second factor and has not shown it changes nothing about sign-in.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from allauth.headless.constants import Client
 from allauth.headless.urls import build_urlpatterns
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils import timezone
+
+from tracker.api import errors
+from tracker.people import second_factor, sessions
+from tracker.people.models import User
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
 KEPT = frozenset(
@@ -14,6 +28,28 @@ KEPT = frozenset(
     }
 )
 
+GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", "manage_webauthn"})
+View = Callable[..., HttpResponse]
+
+
+def _guarded(view: View) -> View:
+    """Refuse a session that began before its owner had a second factor: who stole the password may hold it."""
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if _has_more_to_show(request.headers.get("X-Session-Token", "")):
+            return errors.page(403, "second_factor_needed", "Show your second factor first.")
+        return view(request, *args, **kwargs)
+
+    return door
+
+
+def _has_more_to_show(token: str) -> bool:
+    held = sessions.read(token, timezone.now()) if token.isascii() and token.isalnum() else None
+    if held is None or held.user_id is None or held.has_second_factor:
+        return False
+    return second_factor.count(User(pk=held.user_id)) > 0
+
 
 def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Return the routes whose names are kept, in the same tree."""
@@ -23,6 +59,8 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
             each.url_patterns[:] = _kept(list(each.url_patterns))
             found += [each] if each.url_patterns else []
         elif each.name in KEPT:
+            if each.name in GUARDED:
+                each.callback = _guarded(each.callback)
             found.append(each)
     return found
 

@@ -5,6 +5,7 @@ from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 
 def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
@@ -13,6 +14,7 @@ def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
     return response
 
 
+@require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """200 while the process answers."""
     return _answer({"status": "alive"})
@@ -37,6 +39,7 @@ def _broker() -> str:
     return "ready"
 
 
+@require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
     200 when the database answers and is migrated, else 503.
