@@ -120,6 +120,18 @@ def _tell(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, 
     )
 
 
+def patient_of(*, alert_id: UUID, viewer: Viewer) -> UUID:
+    """
+    Return whom an alert is about.
+
+    :raises NotYoursError: if there is no such alert for this viewer.
+    """
+    alert = Alert.objects.filter(pk=alert_id, patient_id__in=viewer.patients).first()
+    if alert is None:
+        raise NotYoursError
+    return alert.patient_id
+
+
 def acknowledge(*, alert_id: UUID, viewer: Viewer, at: datetime) -> None:
     """
     Note that ``viewer`` has seen the alert and takes it from here.

@@ -1,12 +1,14 @@
 """The pages of broken glass: opening one patient's record in an emergency, ending it, and looking at each time."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from tracker.alerts import actions as alerts
 from tracker.alerts.glass import break_glass
 from tracker.dashboard import words
 from tracker.dashboard.doors import page
@@ -22,16 +24,27 @@ from tracker.people.policy import Action
 def open_record(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
     """Ask whose record and why; open it for an hour, and tell the patient."""
     form = EmergencyForm(request.POST or None)
+    asked = request.GET.get("alert")
+    if asked is not None:
+        form.about(alerts.patient_of(alert_id=_uuid(asked), viewer=viewer))
     if request.method == "POST" and form.is_valid() and _open(viewer, form, at):
         return redirect("dashboard:patient", form.patient_id)
     status = 422 if request.method == "POST" else 200
     return render(request, "dashboard/emergency.html", {"viewer": viewer, "form": form}, status=status)
 
 
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotYoursError from None
+
+
 def _open(viewer: Viewer, form: EmergencyForm, at: datetime) -> bool:
     given = form.cleaned_data
     try:
-        form.patient_id = glass.find_patient(viewer=viewer, name=given["name"], born_on=given["born_on"])
+        if "name" in given:
+            form.patient_id = glass.find_patient(viewer=viewer, name=given["name"], born_on=given["born_on"])
         break_glass(viewer=viewer, patient_id=form.patient_id, reason=given["reason"], at=at)
     except NotYoursError:
         form.add_error("name", "Nobody of this name and day of birth is a patient of your clinic.")

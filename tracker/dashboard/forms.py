@@ -108,3 +108,8 @@ class EmergencyForm(forms.Form):
     )
 
     patient_id: UUID
+
+    def about(self, patient_id: UUID) -> None:
+        """Ask for the reason alone: who came from an alert need not know the name and the day of birth."""
+        self.patient_id = patient_id
+        del self.fields["name"], self.fields["born_on"]

@@ -21,7 +21,7 @@ from tracker.lib import days
 from tracker.people import access, policy
 from tracker.people.access import Viewer
 from tracker.people.models import Patient, Role
-from tracker.people.policy import Action, Category
+from tracker.people.policy import Action, Category, Relation
 from tracker.reminders import actions as reminders
 
 
@@ -187,6 +187,6 @@ def _back(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         return redirect("dashboard:home")
     return (
         redirect("dashboard:patient", patient_id)
-        if patient_id in viewer.patients
+        if viewer.relation_to(patient_id) not in (None, Relation.ANSWERS)
         else redirect("dashboard:home")
     )

@@ -79,7 +79,9 @@ class Viewer:
             return Relation.SELF
         if self.role == CAREGIVER:
             return Relation.CAREGIVER
-        return Relation.TEAM if self.shared[patient_id] & _ON_TEAM else Relation.BREAK_GLASS
+        if self.shared[patient_id] & _ON_TEAM:
+            return Relation.TEAM
+        return Relation.BREAK_GLASS if self.holds_glass(patient_id) else Relation.ANSWERS
 
     def sees(self, patient_id: UUID, category: Category) -> bool:
         """Return whether the patient shares ``category`` with this person."""

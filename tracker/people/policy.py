@@ -34,6 +34,8 @@ class Relation(StrEnum):
     CAREGIVER = "CAREGIVER"
     TEAM = "TEAM"
     BREAK_GLASS = "BREAK_GLASS"
+    # Is asked about their alerts without being on the team: primary clinician, on duty, fallback contact.
+    ANSWERS = "ANSWERS"
 
 
 class Action(StrEnum):
@@ -92,6 +94,9 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
     },
     ("CLINICIAN", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
     ("COORDINATOR", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    # Who is asked about an alert sees that it is there, whose it is, and takes it on. To read on they break the glass.
+    ("CLINICIAN", Relation.ANSWERS): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
+    ("COORDINATOR", Relation.ANSWERS): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     # In an emergency a record is read, and an alert taken on. Nothing is planned or changed.
     ("CLINICIAN", Relation.BREAK_GLASS): _READ,
 }

@@ -13,6 +13,7 @@ from tracker.alerts.models import Alert, Level
 from tracker.dashboard import words
 from tracker.lib import days
 from tracker.people.access import Viewer
+from tracker.people.policy import Relation
 
 # A phone's clock within this of ours tells the same time.
 SAME_TIME = timedelta(minutes=10)
@@ -37,6 +38,7 @@ class OpenAlert:
     times_differ: bool
     historical: bool
     answer_kept: bool
+    may_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +78,5 @@ def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
         historical=row["historical"],
         answer_kept=row["answer_kept"],
+        may_open=viewer.relation_to(row["patient_id"]) != Relation.ANSWERS,
     )

@@ -1,0 +1,112 @@
+"""Who is asked about an alert can take it on, without being shown more than that it is there."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests import factor, make
+from tests.phone import Phone
+from tracker.alerts.models import Alert
+from tracker.lib import walls
+from tracker.people import access
+from tracker.people.models import Clinic, DutyPeriod, Patient, StaffMember
+from tracker.people.policy import Category, Relation
+from tracker.records.models import Response
+
+WORRYING = [0] * 8 + [2]
+
+
+def make_fallback(world: make.World, who: StaffMember) -> None:
+    with walls.clinic(world.clinic.pk):
+        Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=who)
+
+
+def make_primary(world: make.World, who: StaffMember) -> None:
+    with walls.clinic(world.clinic.pk):
+        Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=who)
+
+
+def put_on_duty(world: make.World, who: StaffMember) -> None:
+    now = timezone.now()
+    with walls.clinic(world.clinic.pk):
+        DutyPeriod.objects.create(
+            clinic_id=world.clinic.pk, staff_member=who, starts_at=now - timedelta(hours=1),
+            ends_at=now + timedelta(hours=1),
+        )  # fmt: skip
+
+
+@pytest.fixture(params=[make_fallback, make_primary, put_on_duty])
+def asked(request: Any, world: make.World) -> make.World:
+    """Cleo, who is on another team, answers for Ada; Ada gave a worrying answer."""
+    request.param(world, world.cleo)
+    Phone(world.ada.user).push(make.phq9(WORRYING), make.pain(5))
+    walls.leave()
+    return world
+
+
+def test_an_alert_is_seen_and_taken_on_by_who_is_asked(asked):
+    cleo = Phone(asked.cleo.user)
+    alerts = cleo.get("alerts").json()["alerts"]
+
+    assert [alert["patient"] for alert in alerts] == [str(asked.ada.pk)]
+    assert cleo.post(f"alerts/{alerts[0]['id']}/acknowledge").status_code == 200
+    walls.leave()
+    with walls.clinic(asked.clinic.pk):
+        assert Alert.objects.get().acknowledged_by_id == asked.cleo.user_id
+
+
+def test_nothing_else_of_the_patient_is_shown(asked):
+    cleo = Phone(asked.cleo.user)
+    for path in ("records", "observations?measure=pain.intensity", "summaries", "sync/pull"):
+        joined = "&" if "?" in path else "?"
+        assert cleo.get(f"{path}{joined}patient={asked.ada.pk}").status_code == 404
+    assert not Response.objects.exists()
+    walls.leave()
+    viewer = access.enter(asked.cleo.user_id, timezone.now())
+
+    assert viewer.relation_to(asked.ada.pk) == Relation.ANSWERS
+    assert viewer.seen_of(asked.ada.pk) == frozenset()
+    assert asked.ada.pk not in viewer.caseload
+    assert not any(viewer.sees(asked.ada.pk, category) for category in Category)
+    assert not Response.objects.filter(patient=asked.ada).exists()
+
+
+def test_a_colleague_who_is_not_asked_sees_no_alert(world):
+    Phone(world.ada.user).push(make.phq9(WORRYING))
+
+    assert Phone(world.cleo.user).get("alerts").json()["alerts"] == []
+
+
+def test_the_fallback_contact_of_another_clinic_is_no_one_here(world):
+    with walls.clinic(world.other_clinic.pk):
+        Clinic.objects.filter(pk=world.other_clinic.pk).update(fallback_contact=world.finn)
+    Phone(world.ada.user).push(make.phq9(WORRYING))
+
+    assert Phone(world.finn.user).get("alerts").json()["alerts"] == []
+
+
+def test_the_record_opens_from_the_alert_by_emergency_access(asked):
+    browser = Client()
+    factor.enrol(asked.cleo.user)
+    browser.post("/accounts/login/", {"login": asked.cleo.user.email, "password": make.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
+    page = browser.get("/").content.decode()
+    walls.leave()
+    with walls.clinic(asked.clinic.pk):
+        alert = Alert.objects.get()
+
+    assert f"/emergency/?alert={alert.pk}" in page
+    assert f"/patients/{asked.ada.pk}/" not in page
+    assert browser.get(f"/patients/{asked.ada.pk}/").status_code == 404
+    form = browser.get(f"/emergency/?alert={alert.pk}").content.decode()
+    assert "Day of birth" not in form
+    opened = browser.post(
+        f"/emergency/?alert={alert.pk}", {"reason": "Item nine is positive and nobody answers."}
+    )
+    assert opened.status_code == 302
+    assert browser.get(opened.headers["Location"]).status_code == 200
+    assert browser.get("/emergency/?alert=nonsense").status_code == 404
+    assert browser.get(f"/emergency/?alert={asked.ada.pk}").status_code == 404
