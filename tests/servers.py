@@ -69,12 +69,19 @@ def _running(
 @contextmanager
 def web(environment: Mapping[str, str]) -> Iterator[str]:
     """A real web server; yields its address."""
+    with web_process(environment) as (url, _):
+        yield url
+
+
+@contextmanager
+def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A real web server; yields its address and its process."""
     port = free_port()
     command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws")
     url = f"http://127.0.0.1:{port}"
-    with running(*command, "backend.wsgi:application", environment=environment):
+    with running(*command, "backend.wsgi:application", environment=environment) as process:
         wait_until(lambda: _answers(url), what="the web server's answer")
-        yield url
+        yield url, process
 
 
 def _answers(url: str) -> bool:

@@ -1,0 +1,190 @@
+"""What a stranger may put into the body of a write: each spoils a body that would be taken, and is never taken."""
+
+import gzip
+import json
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests import make
+from tests.sync.test_kinds import WHOLE
+
+Path = tuple[str | int, ...]
+RECORD = str(uuid.uuid4())
+# Stands for what no JSON writer would write; it is replaced in the text.
+_MARK = "\uffff-mark-\uffff"
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A body as it goes over the wire, and what is wrong with it."""
+
+    fault: str
+    body: bytes
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def whole_bodies(world: make.World, device: str) -> dict[str, dict[str, Any]]:
+    """For each route that takes a body, by its name: one that has everything in it."""
+    records = [make.record(kind, data, because="typo") for kind, data in WHOLE.items()]
+    one = make.record("pain", WHOLE["pain"], because="typo", id=RECORD)
+    return {
+        "push": make.batch(*records, device=device),
+        "records": one,
+        "record": one,
+        "devices": {"id": device, "label": "my phone"},
+        "consents": {"text": 1, "teams": [{"team": str(world.team.pk), "categories": ["PAIN"]}]},
+        "caregivers": {"name": "Hal", "email": "hal@example.org", "categories": ["PAIN"]},
+        "accept-invitation": {
+            "code": "ABCDEFGH", "born_on": "1980-12-31", "email": "ida@example.org", "password": make.PASSWORD,
+        },
+        "break-glass": {"name": "Ada", "born_on": "1980-12-31", "reason": "found unconscious at home"},
+        "checkins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
+    }  # fmt: skip
+
+
+def payloads(whole: dict[str, Any], chance: random.Random, most_bytes: int, number: int) -> Iterator[Payload]:
+    """Yield ``number`` spoilt bodies: each fault in turn, at a place that chance chooses."""
+    faults = [*_AT_A_PLACE, *_OF_THE_BODY]
+    for n in range(number):
+        fault = faults[n % len(faults)]
+        if fault in _AT_A_PLACE:
+            places = [place for place in _leaves(whole) if not isinstance(place[-1], int)]
+            path = chance.choice(places)
+            text = _written(whole, path, fault(_at(whole, path), chance))
+            yield Payload(f"{fault.__name__} at {path}", text)
+        else:
+            yield fault(json.dumps(whole).encode(), chance, most_bytes)
+
+
+def _leaves(value: Any, before: Path = ()) -> Iterator[Path]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in inside:
+        yield from _leaves(part, (*before, name))
+    if not isinstance(value, dict | list):
+        yield before
+
+
+def _at(value: Any, path: Path) -> Any:
+    for name in path:
+        value = value[name]
+    return value
+
+
+def _written(whole: Any, path: Path, spoilt: bytes) -> bytes:
+    """The body with ``spoilt``, as it stands, at ``path``."""
+    copy = json.loads(json.dumps(whole))
+    _at(copy, path[:-1])[path[-1]] = _MARK
+    return json.dumps(copy).encode().replace(json.dumps(_MARK).encode(), spoilt)
+
+
+# Faults at one value: what was there, and what stands there now.
+
+
+def another_type(was: Any, chance: random.Random) -> bytes:
+    others = [b"{}", b"[]", b'{"a": [1]}', b"[true]"]
+    others += [b"7", b"true", b"-0.5"] if isinstance(was, str) else [b'"3"', b'"yes"', b'""']
+    return chance.choice(others)
+
+
+def a_boolean_for_a_number(was: Any, chance: random.Random) -> bytes:
+    return b"[false]" if isinstance(was, bool) else chance.choice([b"true", b"false"])
+
+
+def a_number_without_end(was: Any, chance: random.Random) -> bytes:
+    return chance.choice([b"1e400", b"-1e400", b"NaN", b"Infinity", b"-Infinity", b"1" + b"0" * 5000 + b".5"])
+
+
+def a_huge_number(was: Any, chance: random.Random) -> bytes:
+    return str(chance.choice([-1, 1]) * 10 ** chance.randint(401, 4000)).encode()
+
+
+def a_nul(was: Any, chance: random.Random) -> bytes:
+    return chance.choice([b'"a\\u0000b"', b'"\\u0000"', b'"a\x00b"'])
+
+
+def half_a_letter(was: Any, chance: random.Random) -> bytes:
+    return chance.choice([b'"\\ud800"', b'"a\\udfffb"', b'"\\ud800\\ud800"', b'"\\uDC00x"'])
+
+
+def no_utf8(was: Any, chance: random.Random) -> bytes:
+    return chance.choice([b'"\xff"', b'"\xc3"', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf5\x80\x80\x80"'])
+
+
+def a_deep_nest(was: Any, chance: random.Random) -> bytes:
+    depth = chance.choice([40, 500, 20_000, 100_000])
+    return chance.choice([b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth])
+
+
+def a_long_text(was: Any, chance: random.Random) -> bytes:
+    return b'"' + chance.choice([b"x", "é".encode(), b"\\n", b" "]) * chance.randint(70_000, 200_000) + b'"'
+
+
+def a_control(was: Any, chance: random.Random) -> bytes:
+    return b'"a' + chance.choice([b"\x01", b"\x1f", b"\n"]) + b'"'
+
+
+_AT_A_PLACE: tuple[Callable[[Any, random.Random], bytes], ...] = (
+    another_type, a_boolean_for_a_number, a_number_without_end, a_huge_number, a_nul, half_a_letter, no_utf8,
+    a_deep_nest, a_long_text, a_control,
+)  # fmt: skip
+
+# Faults of the body as a whole.
+
+
+def a_key_twice(body: bytes, chance: random.Random, most: int) -> Payload:
+    key = chance.choice([name for name in json.loads(body)])
+    return Payload("duplicate key", b'{"%s": 1, ' % key.encode() + body.lstrip()[1:])
+
+
+def an_unknown_field(body: bytes, chance: random.Random, most: int) -> Payload:
+    name = chance.choice(
+        ["role", "clinic_id", "owner", "author", "score", "severity", "received_at", "__proto__"]
+    )
+    return Payload(f"unknown field {name}", json.dumps(json.loads(body) | {name: str(uuid.uuid4())}).encode())
+
+
+def no_object(body: bytes, chance: random.Random, most: int) -> Payload:
+    return Payload(
+        "no object", chance.choice([b"", b"null", b"[]", b"{}", b"5", b'"x"', b"true", b"[" + body + b"]"])
+    )
+
+
+def cut_short(body: bytes, chance: random.Random, most: int) -> Payload:
+    return Payload("cut short", body[: chance.randrange(1, len(body) - 1)])
+
+
+def more_behind(body: bytes, chance: random.Random, most: int) -> Payload:
+    return Payload("something behind", body + chance.choice([b"x", b"{}", b"\x00", b",", body]))
+
+
+def too_large(body: bytes, chance: random.Random, most: int) -> Payload:
+    return Payload("too large", body + b" " * most)
+
+
+def another_content_type(body: bytes, chance: random.Random, most: int) -> Payload:
+    kind = chance.choice(
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml",
+         "text/html", "application/octet-stream", "", "application/", "a" * 300]
+    )  # fmt: skip
+    return Payload(f"content type {kind[:40]!r}", body, kind)
+
+
+def bad_gzip(body: bytes, chance: random.Random, most: int) -> Payload:
+    packed = gzip.compress(body)
+    broken = [body, packed[:-4], packed[:20], packed + b"x", b"", gzip.compress(b" " * (8 * most))]
+    return Payload("bad gzip", chance.choice(broken), headers={"Content-Encoding": "gzip"})
+
+
+def another_encoding(body: bytes, chance: random.Random, most: int) -> Payload:
+    name = chance.choice(["br", "deflate", "zstd", "gzip, gzip", "x" * 200])
+    return Payload(f"encoding {name[:20]}", body, headers={"Content-Encoding": name})
+
+
+_OF_THE_BODY: tuple[Callable[[bytes, random.Random, int], Payload], ...] = (
+    a_key_twice, an_unknown_field, no_object, cut_short, more_behind, too_large, another_content_type, bad_gzip,
+    another_encoding,
+)  # fmt: skip

@@ -1,0 +1,178 @@
+"""Every route that writes, from the table of routes: a spoilt body is answered by 4xx, at once, and costs no memory."""
+
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.core.cache import cache
+
+from tests import make, servers
+from tests.api import hostile
+from tests.phone import Phone
+from tracker.api import urls as api
+from tracker.api.wire import MOST_BYTES
+from tracker.people import policy
+
+AT_ONCE_S = 1.0
+# Each fault once.
+SAMPLE = 19
+MOST_GROWTH_MB = 40
+BODIES = {
+    "push", "records", "record", "devices", "consents", "caregivers", "accept-invitation", "break-glass", "checkins",
+}  # fmt: skip
+# Takes neither a body nor an id: there is nothing to spoil.
+BARE = ("break-glass", "DELETE")
+# Without a body: what is spoilt is only that there is no such thing.
+NO_BODY = {"session", "device", "caregiver", "message-read", "acknowledge-alert", "checkin"}
+
+
+def writes() -> list[tuple[Any, str]]:
+    """Every route of the API that writes, with the method."""
+    found = []
+    for pattern in api.urlpatterns:
+        view = getattr(pattern.callback, "cls", None)
+        methods = {name.upper() for name in ("post", "put", "patch", "delete") if hasattr(view, name)}
+        found += [(pattern, method) for method in sorted(methods) if (pattern.name, method) != BARE]
+    return found
+
+
+def who(world: make.World, pattern: Any, method: str) -> Any:
+    """Somebody who may use the route."""
+    action = getattr(pattern.callback.cls, "actions", {}).get(method)
+    return world.ada if action is None or policy.may("PATIENT", action) else world.ben
+
+
+def address(pattern: Any) -> str:
+    """The path of a route, with an id that nobody has: that of the record in the bodies, where it is a record."""
+    one = hostile.RECORD if pattern.name == "record" else str(uuid.uuid4())
+    return "/" + re.sub(r"<uuid:\w+>", one, str(pattern.pattern))
+
+
+def spoilt(
+    world: make.World, pattern: Any, method: str, device: str, number: int
+) -> Iterator[hostile.Payload]:
+    chance = random.Random(f"{make.SEED}/{pattern.name}/{method}")
+    bodies = hostile.whole_bodies(world, device)
+    takes_body = method in {"POST", "PUT", "PATCH"} and pattern.name not in NO_BODY
+    whole = bodies[pattern.name] if takes_body else bodies["records"]
+    most = getattr(pattern.callback.cls, "most_bytes", MOST_BYTES)
+    return hostile.payloads(whole, chance, most, number)
+
+
+def complaint(status: int, kind: str, body: Callable[[], Any], payload: hostile.Payload) -> str:
+    """Say what is wrong with an answer; nothing if it is a refusal."""
+    if 400 <= status < 500 and kind == "application/problem+json":
+        return ""
+    if status == 200 and "results" in (answer := body()):
+        # A batch is taken item by item: what is spoilt in one of them is refused there.
+        return (
+            ""
+            if "rejected" in {result["status"] for result in answer["results"]}
+            else f"taken: {payload.fault}"
+        )
+    return f"{status} {kind}: {payload.fault}"
+
+
+def test_every_route_that_takes_a_body_is_tried(world):
+    takes = {
+        pattern.name for pattern, method in writes() if method != "DELETE" and pattern.name not in NO_BODY
+    }
+
+    assert takes == set(BODIES) == set(hostile.whole_bodies(world, "x"))
+    assert {pattern.name for pattern, _ in writes()} >= NO_BODY
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method"), writes(), ids=lambda part: part if isinstance(part, str) else part.name
+)
+def test_a_spoilt_body_is_refused_as_a_problem(world, pattern, method):
+    phone = Phone(who(world, pattern, method).user)
+    found = []
+    for payload in spoilt(world, pattern, method, str(phone.device), SAMPLE):
+        cache.clear()
+        answer = phone.client.generic(
+            method,
+            address(pattern),
+            payload.body,
+            payload.content_type,
+            headers=phone.headers | payload.headers,
+        )
+        found.append(complaint(answer.status_code, answer.get("Content-Type", ""), answer.json, payload))
+
+    assert [each for each in found if each] == []
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_the_whole_body_that_the_others_are_made_of_is_not_refused_for_its_form(world, name):
+    ((pattern, method),) = [
+        (one, how) for one, how in writes() if one.name == name and how in {"POST", "PUT"}
+    ]
+    phone = Phone(who(world, pattern, method).user)
+    body = hostile.whole_bodies(world, str(phone.device))[name]
+
+    answer = phone.call(method, address(pattern).removeprefix("/api/v1/"), body)
+
+    # Taken; or whole, and there is no such patient, invitation or record.
+    assert answer.status_code in {200, 201, 403, 404}, answer.content
+    if name == "push":
+        assert {result["status"] for result in answer.json()["results"]} == {"stored"}
+
+
+def one_by_one() -> httpx.Client:
+    """A client with a connection for each request: a server may close one whose body it has not read to its end."""
+    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def memory_mb(pid: int) -> float:
+    """What a process and its children hold in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
+    return own / 1024 + sum(memory_mb(int(child)) for child in children)
+
+
+@pytest.mark.full
+def test_three_hundred_spoilt_bodies_for_every_route_are_refused_at_once_in_flat_memory(live):
+    world, found, slowest, what = live.world, list[str](), 0.0, ""
+    phones = {person: Phone(getattr(world, person).user) for person in ("ada", "ben")}
+    queues = []
+    for pattern, method in writes():
+        phone = phones["ada" if who(world, pattern, method) is world.ada else "ben"]
+        queues.append((phone, pattern, method, spoilt(world, pattern, method, str(phone.device), 300)))
+    environment = live.environment | {"DATABASE_POOL": "8"}
+    with (
+        servers.web_process(environment) as (url, process),
+        httpx.Client(trust_env=False, timeout=30) as http,
+    ):
+
+        def send(number: int) -> None:
+            nonlocal slowest, what
+            for phone, pattern, method, queue in queues:
+                for payload, _ in zip(queue, range(number), strict=False):
+                    headers = phone.headers | {"Content-Type": payload.content_type} | payload.headers
+                    began = time.monotonic()
+                    answer = http.request(
+                        method, url + address(pattern), content=payload.body, headers=headers
+                    )
+                    slowest = max(slowest, time.monotonic() - began)
+                    kind = answer.headers.get("Content-Type", "")
+                    found.append(complaint(answer.status_code, kind, answer.json, payload))
+
+        send(100)
+        before = memory_mb(process.pid)
+        send(100)
+        send(100)
+        grown = memory_mb(process.pid) - before
+    print(
+        f"{len(found)} spoilt bodies, slowest {slowest:.2f} s ({what}), memory {before:.0f} MB, grown by {grown:.0f} MB"
+    )
+    assert [each for each in found if each] == []
+    assert len(found) >= 299 * len(queues)
+    assert slowest < AT_ONCE_S
+    assert grown < MOST_GROWTH_MB
