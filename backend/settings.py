@@ -212,6 +212,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tracker.api.schema.complete",
+    ],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "SessionToken": {"type": "apiKey", "in": "header", "name": "X-Session-Token"},

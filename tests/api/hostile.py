@@ -48,16 +48,16 @@ def whole_bodies(world: make.World, device: str) -> dict[str, dict[str, Any]]:
 
 def payloads(whole: dict[str, Any], chance: random.Random, most_bytes: int, number: int) -> Iterator[Payload]:
     """Yield ``number`` spoilt bodies: each fault in turn, at a place that chance chooses."""
-    faults = [*_AT_A_PLACE, *_OF_THE_BODY]
+    places = [place for place in _leaves(whole) if not isinstance(place[-1], int)]
     for n in range(number):
-        fault = faults[n % len(faults)]
-        if fault in _AT_A_PLACE:
-            places = [place for place in _leaves(whole) if not isinstance(place[-1], int)]
-            path = chance.choice(places)
-            text = _written(whole, path, fault(_at(whole, path), chance))
-            yield Payload(f"{fault.__name__} at {path}", text)
+        turn = n % (len(_AT_A_PLACE) + len(_OF_THE_BODY))
+        if turn < len(_AT_A_PLACE):
+            fault, path = _AT_A_PLACE[turn], chance.choice(places)
+            yield Payload(
+                f"{fault.__name__} at {path}", _written(whole, path, fault(_at(whole, path), chance))
+            )
         else:
-            yield fault(json.dumps(whole).encode(), chance, most_bytes)
+            yield _OF_THE_BODY[turn - len(_AT_A_PLACE)](json.dumps(whole).encode(), chance, most_bytes)
 
 
 def _leaves(value: Any, before: Path = ()) -> Iterator[Path]:

@@ -2,27 +2,22 @@
 
 import random
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from django.core.cache import cache
 
-from tests import make, servers
+from tests import make
 from tests.api import hostile
 from tests.phone import Phone
 from tracker.api import urls as api
 from tracker.api.wire import MOST_BYTES
 from tracker.people import policy
 
-AT_ONCE_S = 1.0
 # Each fault once.
 SAMPLE = 19
-MOST_GROWTH_MB = 40
 BODIES = {
     "push", "records", "record", "devices", "consents", "caregivers", "accept-invitation", "break-glass", "checkins",
 }  # fmt: skip
@@ -122,57 +117,3 @@ def test_the_whole_body_that_the_others_are_made_of_is_not_refused_for_its_form(
     assert answer.status_code in {200, 201, 403, 404}, answer.content
     if name == "push":
         assert {result["status"] for result in answer.json()["results"]} == {"stored"}
-
-
-def one_by_one() -> httpx.Client:
-    """A client with a connection for each request: a server may close one whose body it has not read to its end."""
-    return httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
-
-
-def memory_mb(pid: int) -> float:
-    """What a process and its children hold in memory."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    children = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
-    return own / 1024 + sum(memory_mb(int(child)) for child in children)
-
-
-@pytest.mark.full
-def test_three_hundred_spoilt_bodies_for_every_route_are_refused_at_once_in_flat_memory(live):
-    world, found, slowest, what = live.world, list[str](), 0.0, ""
-    phones = {person: Phone(getattr(world, person).user) for person in ("ada", "ben")}
-    queues = []
-    for pattern, method in writes():
-        phone = phones["ada" if who(world, pattern, method) is world.ada else "ben"]
-        queues.append((phone, pattern, method, spoilt(world, pattern, method, str(phone.device), 300)))
-    environment = live.environment | {"DATABASE_POOL": "8"}
-    with (
-        servers.web_process(environment) as (url, process),
-        httpx.Client(trust_env=False, timeout=30) as http,
-    ):
-
-        def send(number: int) -> None:
-            nonlocal slowest, what
-            for phone, pattern, method, queue in queues:
-                for payload, _ in zip(queue, range(number), strict=False):
-                    headers = phone.headers | {"Content-Type": payload.content_type} | payload.headers
-                    began = time.monotonic()
-                    answer = http.request(
-                        method, url + address(pattern), content=payload.body, headers=headers
-                    )
-                    slowest = max(slowest, time.monotonic() - began)
-                    kind = answer.headers.get("Content-Type", "")
-                    found.append(complaint(answer.status_code, kind, answer.json, payload))
-
-        send(100)
-        before = memory_mb(process.pid)
-        send(100)
-        send(100)
-        grown = memory_mb(process.pid) - before
-    print(
-        f"{len(found)} spoilt bodies, slowest {slowest:.2f} s ({what}), memory {before:.0f} MB, grown by {grown:.0f} MB"
-    )
-    assert [each for each in found if each] == []
-    assert len(found) >= 299 * len(queues)
-    assert slowest < AT_ONCE_S
-    assert grown < MOST_GROWTH_MB

@@ -162,6 +162,11 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def known(ledger: Ledger) -> dict[str, Json]:
+    """What the server holds, as this phone knows it."""
+    return {entry.id: {"revision": entry.revision, "held": entry.held} for entry in ledger.records()}
+
+
 def pulled(url: str, phone: Patient) -> dict[str, Json]:
     """What a phone that is new learns from the server."""
     ledger = Ledger()
@@ -169,7 +174,7 @@ def pulled(url: str, phone: Patient) -> dict[str, Json]:
         ledger.keep(name, phone.ledger.recall(name))
     fresh = Phone(over_http(url), ledger)
     fresh.pull()
-    return {entry.id: {"revision": entry.revision, "held": entry.held} for entry in ledger.records()}
+    return known(ledger)
 
 
 def versions(url: str, phone: Patient, record_id: str) -> dict[int, Json]:
@@ -182,7 +187,7 @@ def versions(url: str, phone: Patient, record_id: str) -> dict[int, Json]:
 def compare(url: str, phone: Patient) -> None:
     """The ledger, the server's answer to a new phone and what was acknowledged are the same."""
     assert (phone.unsent(), phone.refused()) == (0, [])
-    own = {entry.id: {"revision": entry.revision, "held": entry.held} for entry in phone.ledger.records()}
+    own = known(phone.ledger)
     assert pulled(url, phone) == own
     for record_id, entry in own.items():
         acknowledged = {
