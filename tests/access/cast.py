@@ -1,0 +1,212 @@
+"""
+The cast of the access matrix: who asks, what is whose, and the marks by which a leak would be seen.
+
+Who is what to whom is written down here by hand, as a nurse would say it; nothing of it is asked of the product.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests import make
+from tests.access.belongings import NOW, Thing, belongings, nothing, own_things
+from tests.phone import Phone, token_of
+from tracker.alerts.glass import break_glass
+from tracker.lib import walls
+from tracker.people import access, caregivers
+from tracker.people.models import CareTeam, Clinic, Patient, Role, Session, StaffMember, TeamMembership, User
+from tracker.people.policy import EVERYTHING, Category
+
+LATELY = NOW - timedelta(minutes=5)
+ALL = frozenset(category.value for category in EVERYTHING)
+SOME = frozenset({"PAIN", "VISITS"})
+
+
+@dataclass(frozen=True)
+class Tie:
+    """What somebody is to a patient, and what that patient shares with them."""
+
+    kind: str
+    shares: frozenset[str] = ALL
+
+
+@dataclass(frozen=True)
+class Actor:
+    """
+    Somebody who asks. ``role`` is empty for who is nobody to the product: signed out, ended, switched off.
+
+    ``waiting`` are the patients whom they may ask in once more; ``half`` is staff without their second factor.
+    """
+
+    name: str
+    role: str
+    phone: Phone | None
+    place: str = "here"
+    ties: Mapping[str, Tie] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
+    half: bool = False
+
+    @property
+    def is_in(self) -> bool:
+        return bool(self.role) and not self.half
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everybody, and everything there is: by the name of whose it is; ``missing`` is nobody's."""
+
+    actors: Mapping[str, Actor]
+    things: Mapping[str, Thing]
+    patients: Mapping[str, Patient]
+    staff: frozenset[str]
+
+
+@dataclass(frozen=True)
+class House:
+    """A clinic and its teams."""
+
+    clinic: Clinic
+    north: CareTeam
+    south: CareTeam
+
+    def staff(self, name: str, role: Role = Role.CLINICIAN, on: CareTeam | None = None) -> StaffMember:
+        return make.staff(self.clinic, f"{name}vqz", role, on=on)
+
+    def patient(self, name: str, on: CareTeam, **more: Any) -> Patient:
+        born_on = NOW.date() - timedelta(days=12_000)
+        return make.patient(self.clinic, f"{name}vqz", on, born_on=born_on, **more)
+
+
+def stage() -> Stage:
+    """
+    Two clinics at work. Ada, Nan and Deb are on the northern team, and Deb shares nothing; Bea is on the southern
+    one; Gus is at another clinic. Wes and Wyn have been asked in and have not come yet.
+    """
+    here, there = _house("Riverside"), _house("Hillsidevqz")
+    people = {
+        "ben": here.staff("ben", on=here.north),
+        "dan": here.staff("dan", Role.COORDINATOR, on=here.north),
+        "cleo": here.staff("cleo", on=here.south),
+        "finn": there.staff("finn", on=there.north),
+        "hal": here.staff("hal", on=here.north),
+        "gil": here.staff("gil"),
+        "eve": here.staff("eve", Role.ADMINISTRATOR),
+        "olga": here.staff("olga", Role.PRIVACY_OFFICER),
+        "otto": here.staff("otto", Role.OPERATOR),
+        "ivo": here.staff("ivo", on=here.north),
+        "kim": here.staff("kim", on=here.north),
+    }
+    patients = {
+        "ada": here.patient("ada", here.north),
+        "nan": here.patient("nan", here.north),
+        "deb": here.patient("deb", here.north),
+        "bea": here.patient("bea", here.south),
+        "gus": there.patient("gus", there.north),
+        "wes": here.patient("wes", here.north, user=None),
+        "wyn": there.patient("wyn", there.north, user=None),
+    }
+    carers = {"carl": make.user("carlvqz"), "cora": make.user("coravqz")}
+    planners = {name: people["ben"] for name in ("ada", "nan", "deb")}
+    planners |= {"bea": people["cleo"], "gus": people["finn"]}
+    given = {name: _give(patients["ada"], user) for name, user in carers.items()}
+    accounts = {name: row.user for name, row in (people | patients).items() if row.user} | carers
+    phones = {name: Phone(user) for name, user in accounts.items()}
+    things = {
+        name: belongings(row, name, phones.get(name), planners.get(name)) for name, row in patients.items()
+    }
+    things["ada"] |= {"caregiver": given["carl"]}
+    for name in ("nan", "deb", "bea", "gus"):
+        things[name] |= {"caregiver": _give(patients[name], make.user(f"carer-of-{name}"))}
+    things |= {name: own_things(row, phones[name]) for name, row in people.items()}
+    things |= {name: own_things(user, phones[name]) for name, user in carers.items()}
+    things |= {"missing": nothing()}
+    make.share(patients["deb"], here.north, (), NOW - timedelta(minutes=1))
+    _change(here, people, patients, given)
+    ended = _ended(accounts["ada"])
+    half = _half_way(people["kim"].user)
+    return Stage(_actors(phones | {"ended": ended, "kim": half}), things, patients, frozenset(people))
+
+
+def _house(name: str) -> House:
+    clinic = make.clinic(name=name, crisis_text=f"Call the {name} line.")
+    return House(clinic, make.team(clinic, f"{name} north"), make.team(clinic, f"{name} south"))
+
+
+def _give(patient: Patient, user: User) -> str:
+    assert patient.user_id
+    made = caregivers.give(
+        viewer=access.enter(patient.user_id, LATELY), email=user.email, name="Carervqz",
+        categories=[Category(each) for each in SOME], at=LATELY,
+    )  # fmt: skip
+    walls.leave()
+    return str(made.pk)
+
+
+def _change(
+    here: House, people: Mapping[str, StaffMember], patients: Mapping[str, Patient], given: Mapping[str, str]
+) -> None:
+    """What has ended by now, and the glass that Gil has broken over Ada's record."""
+    break_glass(
+        viewer=access.enter(people["gil"].user_id, LATELY), patient_id=patients["ada"].pk,
+        reason="Found without a pulse, glassvqzada.", at=LATELY,
+    )  # fmt: skip
+    walls.leave()
+    with walls.clinic(here.clinic.pk):
+        TeamMembership.objects.filter(staff_member=people["hal"]).update(ends_at=LATELY)
+    ada = patients["ada"].user_id
+    assert ada
+    caregivers.end(viewer=access.enter(ada, NOW), caregiver_id=uuid.UUID(given["cora"]), at=NOW)
+    walls.leave()
+    # Switched off, and the session left behind: the account itself must be asked.
+    User.objects.filter(pk=people["ivo"].user_id).update(is_active=False)
+
+
+def _actors(phones: Mapping[str, Phone]) -> dict[str, Actor]:
+    north = {"ada": Tie("TEAM"), "nan": Tie("TEAM"), "deb": Tie("TEAM", frozenset())}
+    rows = [
+        ("nobody", "", {}),
+        ("ended", "", {}),
+        ("ada", "PATIENT", {"ada": Tie("SELF")}),
+        ("bea", "PATIENT", {"bea": Tie("SELF")}),
+        ("gus", "PATIENT", {"gus": Tie("SELF")}),
+        ("deb", "PATIENT", {"deb": Tie("SELF")}),
+        ("carl", "CAREGIVER", {"ada": Tie("CAREGIVER", SOME)}),
+        ("cora", "", {}),
+        ("ben", "CLINICIAN", north),
+        ("dan", "COORDINATOR", north),
+        ("cleo", "CLINICIAN", {"bea": Tie("TEAM")}),
+        ("finn", "CLINICIAN", {"gus": Tie("TEAM")}),
+        ("hal", "CLINICIAN", {}),
+        ("gil", "CLINICIAN", {"ada": Tie("GLASS")}),
+        ("eve", "ADMINISTRATOR", {}),
+        ("olga", "PRIVACY_OFFICER", {}),
+        ("otto", "OPERATOR", {}),
+        ("ivo", "", {}),
+        ("kim", "CLINICIAN", north),
+    ]
+    waiting = {name: frozenset({"wes"}) for name in ("ben", "dan", "eve")} | {"finn": frozenset({"wyn"})}
+    return {
+        name: Actor(
+            name, role, phones.get(name),
+            "there" if name in {"gus", "finn"} else "here",
+            ties, waiting.get(name, frozenset()), half=name == "kim",
+        )
+        for name, role, ties in rows
+    }  # fmt: skip
+
+
+def _half_way(user: User) -> Phone:
+    """Staff who have shown a password only."""
+    phone = Phone(user)
+    phone.token = token_of(user, second_factor=False)
+    phone.headers["X-Session-Token"] = phone.token
+    return phone
+
+
+def _ended(user: User) -> Phone:
+    """A phone whose session has run out."""
+    phone = Phone(user)
+    Session.objects.filter(device_id=phone.device).update(expire_date=NOW - timedelta(seconds=1))
+    return phone

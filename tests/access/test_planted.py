@@ -1,0 +1,100 @@
+"""The test of the matrix: walls are taken down one by one, and it must see each of them missing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.access import smuggling
+from tests.access.cast import Stage
+from tests.access.judge import Judge
+from tests.access.plan import few
+from tests.access.walk import Ask
+from tracker.api import doors, people
+from tracker.api.errors import _KNOWN
+from tracker.lib import walls
+from tracker.outbox import actions as outbox
+from tracker.people import access, policy
+from tracker.people.models import Device, Patient
+
+
+def of(stage: Stage, route: str, *who: str) -> Iterator[Ask]:
+    """The part of the matrix about one route and these actors."""
+    return (ask for ask in few(stage) if ask.route == route and ask.actor.name in who)
+
+
+def test_a_chart_that_opens_to_everybody_is_seen(stage, monkeypatch):
+    def open_to_all(viewer, patient_id, **_):
+        """No check of team and consent, and the database's own net taken down with it."""
+        clinic_id = Patient.objects.values_list("clinic_id", flat=True).filter(pk=patient_id).first()
+        walls._apply(["", str(clinic_id or viewer.clinic_id), *[""] * (len(walls.SETTINGS) - 3), "clinic"])
+        patient = Patient.objects.filter(pk=patient_id).first()
+        if patient is None:
+            raise access.NotYoursError
+        return patient
+
+    monkeypatch.setattr(access, "open_chart", open_to_all)
+
+    judge = Judge(stage).walk(of(stage, "api/v1/records", "cleo"))
+
+    assert any(line.startswith("status 200, not 404") and "about ada" in line for line in judge.wrong)
+    assert any(line.startswith("leak of sharedvqzada") for line in judge.wrong)
+    assert any(line.startswith("somebody else's and a missing one differ") for line in judge.wrong)
+
+
+def test_an_administrator_who_may_read_records_is_seen(stage, monkeypatch):
+    given = policy._BY_ROLE["ADMINISTRATOR"] | {policy.Action.READ_RECORDS}
+    monkeypatch.setattr(policy, "_BY_ROLE", {**policy._BY_ROLE, "ADMINISTRATOR": given})
+
+    judge = Judge(stage).walk(of(stage, "api/v1/records", "eve"))
+
+    assert any("not 403: eve: GET /api/v1/records" in line for line in judge.wrong)
+
+
+def test_a_refusal_that_names_the_missing_is_seen(stage, monkeypatch):
+    """Forbidden where it exists, missing where it does not: nothing is read, and yet it is told."""
+    known = access.open_chart
+
+    def telling(viewer, patient_id, **more):
+        with walls.clinic(viewer.clinic_id):
+            exists = Patient.objects.filter(pk=patient_id).exists()
+        if exists and patient_id not in viewer.patients:
+            raise PermissionError
+        return known(viewer, patient_id, **more)
+
+    monkeypatch.setattr(access, "open_chart", telling)
+    monkeypatch.setitem(_KNOWN, PermissionError, (404, "not_found", "There is nothing here for you!"))
+
+    judge = Judge(stage).walk(of(stage, "api/v1/records", "cleo"))
+
+    assert judge.wrong
+    assert all(line.startswith("somebody else's and a missing one differ") for line in judge.wrong)
+
+
+def test_a_header_that_is_believed_is_seen(stage, monkeypatch):
+    known = doors.viewer_of
+
+    def believing(request):
+        viewer = known(request)
+        return replace(viewer, name=request.headers.get("X-User", viewer.name))
+
+    monkeypatch.setattr(people, "viewer_of", believing)
+
+    judge = smuggling.walk(Judge(stage), ("cleo",), of="api/v1/me")
+
+    assert any(line.startswith("smuggling changed") for line in judge.wrong)
+
+
+def test_a_write_to_somebody_elses_record_is_seen(stage, monkeypatch):
+    """A route that answers as it should, and renames a patient's phone beside it."""
+    known = outbox.mark_read
+
+    def meddling(**more):
+        ada = stage.patients["ada"]
+        with walls.one_patient(ada.clinic_id, ada.pk):
+            Device.objects.filter(patient=ada).update(label="x")
+        return known(**more)
+
+    monkeypatch.setattr(outbox, "mark_read", meddling)
+
+    judge = Judge(stage).walk(of(stage, "api/v1/messages/<uuid:message_id>/read", "cleo"))
+
+    assert any(line.startswith("the record of ada was changed") for line in judge.wrong)
