@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+
+from django.utils import timezone
 
 from tests.access import smuggling
 from tests.access.cast import Stage
@@ -84,13 +87,13 @@ def test_a_header_that_is_believed_is_seen(stage, monkeypatch):
 
 
 def test_a_write_to_somebody_elses_record_is_seen(stage, monkeypatch):
-    """A route that answers as it should, and renames a patient's phone beside it."""
+    """A route that answers as it should, and dates a patient's phone back beside it."""
     known = outbox.mark_read
 
     def meddling(**more):
         ada = stage.patients["ada"]
         with walls.one_patient(ada.clinic_id, ada.pk):
-            Device.objects.filter(patient=ada).update(label="x")
+            Device.objects.filter(patient=ada).update(paired_at=timezone.now() - timedelta(days=900))
         return known(**more)
 
     monkeypatch.setattr(outbox, "mark_read", meddling)

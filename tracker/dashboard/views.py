@@ -102,7 +102,7 @@ def cancel_check_in(
 ) -> HttpResponse:
     """Cancel a planned check-in; the patient is told."""
     _open(viewer, patient_id, "cancel_check_in", at, Action.PLAN_CHECK_IN)
-    reminders.cancel_check_in(viewer=viewer, check_in_id=check_in_id, at=at)
+    reminders.cancel_check_in(viewer=viewer, check_in_id=check_in_id, patient_id=patient_id, at=at)
     messages.success(request, "The check-in is cancelled. The patient is told in the app.")
     return redirect("dashboard:patient", patient_id)
 

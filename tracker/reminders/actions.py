@@ -57,14 +57,18 @@ def plan_check_in(
     return check_in
 
 
-def cancel_check_in(*, viewer: Viewer, check_in_id: UUID, at: datetime) -> None:
+def cancel_check_in(
+    *, viewer: Viewer, check_in_id: UUID, at: datetime, patient_id: UUID | None = None
+) -> None:
     """
     Cancel a check-in, take back its reminder and tell the patient. Cancelling twice changes nothing.
+
+    ``patient_id`` is whose it is said to be, where that is said.
 
     :raises NotYoursError: if there is no such check-in for this viewer.
     """
     check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=viewer.caseload).first()
-    if check_in is None:
+    if check_in is None or patient_id not in (None, check_in.patient_id):
         raise NotYoursError
     changed = CheckIn.objects.planned().filter(pk=check_in_id).update(cancelled_at=at)
     if changed:
