@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from django.test import Client
 
 from tests.access.cast import Actor
 
+_TYPED = re.compile(r'": "([^"\\]*)"')
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{9}\b")
 # What differs between any two answers, and what stands for it.
 _CHANGING = (
@@ -84,10 +86,16 @@ def bare(answer: Any, sent: str) -> Answer:
         body = pattern.sub(instead, body)
     headers = {**answer.headers, "Cookies": ",".join(sorted(answer.cookies))}
     headers.pop("X-Request-ID", None)
+    # The length is that of the body which is compared: what was typed counts for nothing.
+    has_length = headers.pop("Content-Length", None) is not None
     text = "\n".join(f"{name}\t{value}" for name, value in sorted(headers.items()))
     for known in sorted(set(_ID.findall(sent))):
         body, text = body.replace(known.encode(), b"<sent>"), text.replace(known, "<sent>")
+    # A form that is shown again holds what was typed into it.
+    for typed in sorted(set(_TYPED.findall(sent))):
+        body = body.replace(f'value="{escape(typed)}"'.encode(), b'value="<sent>"')
     pairs = tuple(tuple(line.split("\t", 1)) for line in text.split("\n"))
+    pairs += (("Content-Length", str(len(body) if has_length else 0)),)
     return Answer(answer.status_code, body, pairs)  # type: ignore[arg-type]
 
 
