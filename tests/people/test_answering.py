@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from tests import factor, make
 from tests.phone import Phone
+from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert
 from tracker.lib import walls
+from tracker.outbox.models import Message
 from tracker.people import access
 from tracker.people.models import Clinic, DutyPeriod, Patient, StaffMember
 from tracker.people.policy import Category, Relation
@@ -49,10 +51,10 @@ def asked(request: Any, world: make.World) -> make.World:
 
 def test_an_alert_is_seen_and_taken_on_by_who_is_asked(asked):
     cleo = Phone(asked.cleo.user)
-    alerts = cleo.get("alerts").json()["alerts"]
+    seen = cleo.get("alerts").json()["alerts"]
 
-    assert [alert["patient"] for alert in alerts] == [str(asked.ada.pk)]
-    assert cleo.post(f"alerts/{alerts[0]['id']}/acknowledge").status_code == 200
+    assert [alert["patient"] for alert in seen] == [str(asked.ada.pk)]
+    assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge").status_code == 200
     walls.leave()
     with walls.clinic(asked.clinic.pk):
         assert Alert.objects.get().acknowledged_by_id == asked.cleo.user_id
@@ -110,3 +112,65 @@ def test_the_record_opens_from_the_alert_by_emergency_access(asked):
     assert browser.get(opened.headers["Location"]).status_code == 200
     assert browser.get("/emergency/?alert=nonsense").status_code == 404
     assert browser.get(f"/emergency/?alert={asked.ada.pk}").status_code == 404
+
+
+def escalated(world: make.World, minutes: int) -> None:
+    walls.leave()
+    alerts.escalate_overdue(at=timezone.now() + timedelta(minutes=minutes))
+    walls.leave()
+
+
+def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
+    Phone(world.ada.user).push(make.phq9(WORRYING))
+    cleo, finn = Phone(world.cleo.user), Phone(world.finn.user)
+    escalated(world, 16)
+    assert cleo.get("alerts").json()["alerts"] == []
+
+    escalated(world, 61)
+    seen = cleo.get("alerts").json()["alerts"]
+    assert len(seen) == 1
+    assert finn.get("alerts").json()["alerts"] == []
+    assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge").status_code == 200
+    assert cleo.get(f"records?patient={world.ada.pk}").status_code == 404
+    walls.leave()
+
+    assert access.enter(world.cleo.user_id, timezone.now()).relation_to(world.ada.pk) is None
+
+
+def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
+    make_primary(world, world.ben)
+    make_fallback(world, world.cleo)
+    Phone(world.ada.user).push(make.phq9(WORRYING))
+    walls.leave()
+    with walls.clinic(world.clinic.pk):
+        assert not Message.objects.filter(recipient=world.cleo.user).exists()
+        type(world.ben.user).objects.filter(pk=world.ben.user_id).update(is_active=False)
+
+    alerts.hand_over(clinic_id=world.clinic.pk, at=timezone.now())
+    alerts.hand_over(clinic_id=world.clinic.pk, at=timezone.now())
+
+    with walls.clinic(world.clinic.pk):
+        assert Message.objects.filter(recipient=world.cleo.user).count() == 2
+
+
+def test_who_has_left_still_has_somebody_who_answers(world):
+    make_fallback(world, world.cleo)
+    with walls.clinic(world.clinic.pk):
+        Patient.objects.filter(pk=world.ada.pk).update(left_on=timezone.now().date())
+    Phone(world.ada.user).push(make.phq9(WORRYING))
+
+    assert len(Phone(world.cleo.user).get("alerts").json()["alerts"]) == 1
+
+
+def test_a_coordinator_is_sent_to_a_clinician_for_the_record(world):
+    make_fallback(world, world.dan)
+    Phone(world.bea.user).push(make.phq9(WORRYING))
+    browser = Client()
+    factor.enrol(world.dan.user)
+    browser.post("/accounts/login/", {"login": world.dan.user.email, "password": make.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
+
+    page = browser.get("/").content.decode()
+
+    assert "A clinician can open their record" in page
+    assert "/emergency/?alert" not in page

@@ -104,3 +104,75 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
         alert = Alert.objects.get()
         assert (alert.acknowledged_at, alert.value) == (None, 3)
         assert Message.objects.count() == 2 * before
+
+
+HALF_AN_EMOJI = "\ud83d"
+
+
+def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(world, phone):
+    page = make.record("journal", {"text": f"so tired {HALF_AN_EMOJI}"})
+
+    answer = phone.push(page, make.phq9(POSITIVE), make.pain(4))
+
+    assert [(row["status"], row.get("code")) for row in answer.json()["results"]] == [
+        ("rejected", "bad_text"), ("stored", None), ("stored", None),
+    ]  # fmt: skip
+    assert "guidance" in answer.json()
+    assert alerts(world) == [("phq9_item9", True)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"instrument": "PHQ-9"},
+        {"instrument": " phq-9 "},
+        {"answers": {" /44260-8 ": 2}},
+        {"answers": [{"linkId": "/44260-8", "value": 2}]},
+    ],
+)
+def test_a_positive_answer_is_made_out_however_it_is_spelt(world, phone, change):
+    assert "guidance" in phone.push(spoilt(data=change)).json()
+    assert len(alerts(world)) == 1
+
+
+def test_a_positive_answer_in_a_list_is_made_out(world, phone):
+    record = make.phq9(POSITIVE)
+
+    assert "guidance" in phone.push(record | {"data": [record["data"]]}).json()
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+@pytest.mark.parametrize(
+    "more", [{"key": "x"}, {"device": "0196f0a1-0000-7000-8000-000000000001"}, {"note": 1}, {"cursor": "nonsense"},
+             {"note": HALF_AN_EMOJI}],
+)  # fmt: skip
+def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phone, more):
+    answer = phone.post("sync/push", phone.batch(make.phq9(POSITIVE)) | more)
+
+    assert answer.status_code == 400
+    assert answer.json()["guidance"]["crisis"] == world.clinic.crisis_text
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_key_that_was_used_hides_no_positive_answer(world, phone):
+    first = phone.batch(make.pain(3))
+    phone.post("sync/push", first)
+    answer = phone.post("sync/push", first | {"records": [make.phq9(POSITIVE)]})
+
+    assert (answer.status_code, "guidance" in answer.json()) == (409, True)
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_version_that_is_too_old_hides_no_positive_answer(world, phone):
+    record = make.phq9()
+    phone.push(record)
+    phone.push(record | {"revision": 2, "because": "typo"})
+    worse = make.phq9([0] * 8 + [3], id=record["id"])
+
+    stale = phone.call("PUT", f"records/{record['id']}", worse, **{"If-Match": '"1"'})
+    other = phone.call("PUT", f"records/{make.pain()['id']}", worse)
+
+    assert (stale.status_code, other.status_code) == (412, 400)
+    assert "guidance" in stale.json()
+    assert "guidance" in other.json()
+    assert alerts(world) == [("phq9_item9", False)]

@@ -149,6 +149,8 @@ def acknowledge(*, alert_id: UUID, viewer: Viewer, at: datetime) -> None:
         assert alert.acknowledged_at is not None
         first = StaffMember.objects.filter(user=alert.acknowledged_by).first()
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
+    if not Alert.objects.open().filter(patient_id=alert.patient_id).exists():
+        teams.ask_no_longer(alert.clinic_id, alert.patient_id)
     audit.note(
         actor=viewer.actor,
         action="alert.acknowledge",
@@ -157,6 +159,17 @@ def acknowledge(*, alert_id: UUID, viewer: Viewer, at: datetime) -> None:
         patient_id=alert.patient_id,
         at=at,
     )
+
+
+def hand_over(*, clinic_id: UUID, at: datetime) -> None:
+    """
+    Tell whoever answers now about the clinic's open alerts: somebody who did has been switched off.
+
+    Who was told at this step is not told again.
+    """
+    with walls.clinic(clinic_id):
+        for alert in Alert.objects.open().filter(clinic_id=clinic_id).order_by("raised_at", "id"):
+            _tell([alert], teams.on_duty(alert.patient_id, at), at=at, step=alert.steps)
 
 
 def escalate_overdue(*, at: datetime) -> int:
@@ -184,6 +197,8 @@ def _escalate(alert: Alert, at: datetime) -> int:
         return 0
     wide = rules.asks_whole_clinic(step)
     people = teams.whole_clinic(alert.clinic_id) if wide else teams.on_duty(alert.patient_id, at)
+    if wide:
+        teams.ask_all(alert.patient_id, at)
     _tell([alert], people, step=step, at=at)
     Alert.objects.filter(pk=alert.pk).update(steps=step)
     return 1

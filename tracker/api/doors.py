@@ -78,7 +78,11 @@ class SecondTry(Door):
     """
     A door for records: where the database refuses a batch for a reason that nobody foresaw, it is tried once more
     record by record (``is_second_try``), so that the one that cannot be stored does not hold up the others.
+
+    Bad text in a record refuses that record alone.
     """
+
+    takes_spoilt = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from tracker.api import shapes
 from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
-from tracker.api.sync import guidance
+from tracker.api.sync import guidance, heeded
 from tracker.api.wire import Refused
 from tracker.outbox.tasks import ring
 from tracker.people.access import NotYoursError, Viewer
@@ -57,7 +57,8 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
             one_by_one=is_second_try(request),
         )
     except receipts.KeyReusedError:
-        raise Refused(409, "key_reused", "This key was used before, with another record.") from None
+        reused = Refused(409, "key_reused", "This key was used before, with another record.")
+        raise heeded(viewer, [item], reused) from None
     result = receipt.results[0]
     if receipt.worried:
         transaction.on_commit(ring)
@@ -208,16 +209,24 @@ class OneRecord(SecondTry):
         responses={200: shapes.RecordReply, 409: shapes.Problem, 412: shapes.Problem, **_PROBLEMS},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
-        item = request.data
+        item, viewer = request.data, viewer_of(request)
+        try:
+            item = self._following(request, viewer, record_id, item)
+        except Refused as refused:
+            raise heeded(viewer, [item], refused) from None
+        return _take(request, item, created=200)
+
+    def _following(self, request: Request, viewer: Viewer, record_id: UUID, item: Any) -> Any:
+        """Return the record with the revision that ``If-Match`` gives it, if it names one."""
         if not isinstance(item, dict) or str(item.get("id", "")).lower() != str(record_id):
             raise Refused(
                 400, "invalid", "The id in the body is another.", [{"pointer": "/id", "code": "mismatch"}]
             )
         wanted = _revision_wanted(request)
-        if wanted is not None:
-            _only_if_held(viewer_of(request), record_id, wanted)
-            item = {"revision": wanted + 1} | item
-        return _take(request, item, created=200)
+        if wanted is None:
+            return item
+        _only_if_held(viewer, record_id, wanted)
+        return type(item)({"revision": wanted + 1} | item)
 
     @extend_schema(
         operation_id="records_remove",

@@ -12,12 +12,13 @@ from rest_framework.response import Response
 from tracker.api import shapes
 from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
 from tracker.api.wire import MOST_BYTES_OF_A_BATCH, Refused, checked
+from tracker.lib import strict_json
 from tracker.outbox.tasks import ring
 from tracker.people.access import Viewer
 from tracker.people.models import Clinic
 from tracker.people.policy import Action
 from tracker.sync import changes, intake, receipts
-from tracker.sync.work import Sent
+from tracker.sync.work import Receipt, Sent
 
 NOT_WATCHED = (
     "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
@@ -29,6 +30,15 @@ def guidance(viewer: Viewer) -> dict[str, str]:
     """Return what to show when an answer worries us, in the clinic's words."""
     crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=viewer.clinic_id)
     return {"crisis": crisis, "note": NOT_WATCHED}
+
+
+def heeded(viewer: Viewer, items: list[Any], refused: Refused) -> Refused:
+    """Return the refusal of records that were not looked at one by one, once what worries us in them is raised."""
+    if intake.heed(viewer=viewer, items=items[: intake.MOST_RECORDS], at=timezone.now()):
+        refused.commits = True
+        refused.more["guidance"] = guidance(viewer)
+        transaction.on_commit(ring)
+    return refused
 
 
 class Push(SecondTry):
@@ -44,8 +54,31 @@ class Push(SecondTry):
                    409: shapes.Problem, 410: shapes.Problem, 413: shapes.Problem, 415: shapes.Problem},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        batch = checked(shapes.Push, request.data)
         viewer = viewer_of(request)
+        try:
+            batch, known, receipt = self._received(request)
+        except Refused as refused:
+            given = request.data.get("records") if isinstance(request.data, dict) else None
+            raise heeded(viewer, given if isinstance(given, list) else [], refused) from None
+        # Past this batch only if the phone has seen all that came before it: a cursor never skips.
+        alone = known == receipt.head - len(batch.records)
+        cursor = changes.cursor_at(viewer, viewer.own_patient_id, receipt.head if alone else known)
+        body: dict[str, Any] = {
+            "receipt": receipt.receipt,
+            "results": receipt.results,
+            "cursor": cursor,
+        }
+        if receipt.worried:
+            body["guidance"] = guidance(viewer)
+            transaction.on_commit(ring)
+        return Response(body)
+
+    def _received(self, request: Request) -> tuple[shapes.Push, int, Receipt]:
+        """Return the batch, the phone's own cursor, and the receipt."""
+        viewer = viewer_of(request)
+        if isinstance(request.data, strict_json.Spoilt):
+            raise Refused(400, "bad_text", "A text holds NUL or half a character.")
+        batch = checked(shapes.Push, request.data)
         if batch.device != viewer.device_id:
             errors = [
                 {"pointer": "/device", "code": "not_this_device", "detail": "X-Device names another device."}
@@ -64,18 +97,7 @@ class Push(SecondTry):
             raise Refused(409, "key_reused", "This key was used before, with other records.") from None
         except (changes.BadCursorError, changes.EpochChangedError) as problem:
             raise _bad_cursor(problem) from None
-        # Past this batch only if the phone has seen all that came before it: a cursor never skips.
-        alone = known == receipt.head - len(batch.records)
-        cursor = changes.cursor_at(viewer, viewer.own_patient_id, receipt.head if alone else known)
-        body: dict[str, Any] = {
-            "receipt": receipt.receipt,
-            "results": receipt.results,
-            "cursor": cursor,
-        }
-        if receipt.worried:
-            body["guidance"] = guidance(viewer)
-            transaction.on_commit(ring)
-        return Response(body)
+        return batch, known, receipt
 
 
 def _bad_cursor(problem: Exception) -> Refused:

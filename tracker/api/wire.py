@@ -65,7 +65,7 @@ class StrictJSONParser(BaseParser):
         if len(body) > most:
             raise Refused(413, "too_large", f"The body is larger than {most} bytes.")
         try:
-            return strict_json.decode(body)
+            return strict_json.decode(body, spoilt_ok=getattr(view, "takes_spoilt", False))
         except strict_json.BadJSON as problem:
             raise Refused(400, problem.code, str(problem)) from None
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from tracker.alerts import actions as alerts
 from tracker.dashboard.doors import page
 from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
 from tracker.lib import days, walls
@@ -95,6 +96,7 @@ def switch_off(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UU
     """Switch off a colleague's account, at once."""
     try:
         actions.disable(by=viewer, member_id=member_id, at=at)
+        alerts.hand_over(clinic_id=viewer.clinic_id, at=at)
     except actions.LastToAnswerError:
         messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
     else:

@@ -75,9 +75,16 @@ def _has_bad_text(value: Any) -> bool:
     return False
 
 
-def decode(body: bytes) -> Any:
+class Spoilt(dict[str, Any]):
+    """An object somewhere in which a text holds NUL or half a character: it can be looked at, and not be stored."""
+
+
+def decode(body: bytes, *, spoilt_ok: bool = False) -> Any:
     """
     Return the value that ``body`` holds.
+
+    With ``spoilt_ok`` bad text does not refuse the body as a whole: the object that holds it, or each such object in
+    its lists, comes as ``Spoilt``.
 
     :raises BadJSON: if it is not strict JSON.
     """
@@ -92,5 +99,18 @@ def decode(body: bytes) -> Any:
     except json.JSONDecodeError:
         raise BadJSON("bad_json", "The body is not JSON.") from None
     if _SUSPECT.search(body) and _has_bad_text(value):
+        if spoilt_ok and isinstance(value, dict):
+            return _marked(value)
         raise BadJSON("bad_text", "A text holds NUL or half a character.")
     return value
+
+
+def _marked(value: dict[str, Any]) -> dict[str, Any]:
+    """Mark what is spoilt as closely as one level of lists allows."""
+    marked = {name: _marked_list(part) if isinstance(part, list) else part for name, part in value.items()}
+    rest = {name: part for name, part in value.items() if not isinstance(part, list)}
+    return Spoilt(marked) if _has_bad_text(rest) or len(marked) == len(rest) else marked
+
+
+def _marked_list(parts: list[Any]) -> list[Any]:
+    return [Spoilt(part) if isinstance(part, dict) and _has_bad_text(part) else part for part in parts]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from tracker.lib import walls
 from tracker.people.models import Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
 
 _CLINICAL = (Role.CLINICIAN, Role.COORDINATOR)
@@ -38,6 +39,17 @@ def whole_clinic(clinic_id: UUID) -> list[UUID]:
     staff = StaffMember.objects.filter(clinic_id=clinic_id, user__is_active=True).order_by("id")
     clinical = list(staff.filter(role__in=_CLINICAL).values_list("user_id", flat=True))
     return _once([*_fallback(clinic_id), *clinical]) or list(staff.values_list("user_id", flat=True))
+
+
+def ask_all(patient_id: UUID, at: datetime) -> None:
+    """Let everybody clinical at the clinic take on the patient's alerts. In a job of the clinic's own."""
+    Patient.objects.filter(pk=patient_id, all_asked_since__isnull=True).update(all_asked_since=at)
+
+
+def ask_no_longer(clinic_id: UUID, patient_id: UUID) -> None:
+    """End what ``ask_all`` began: somebody has taken it on."""
+    with walls.clinic(clinic_id):
+        Patient.objects.filter(pk=patient_id, all_asked_since__isnull=False).update(all_asked_since=None)
 
 
 def _able(staff: QuerySet[StaffMember]) -> list[UUID]:

@@ -99,7 +99,8 @@ def since(viewer: Viewer, patient_id: UUID, cursor: str | None, limit: int) -> P
     """
     place, shared, own = _read(viewer, patient_id, cursor), viewer.seen_of(patient_id), viewer.is_patient
     start = START if shared - place.shared else place.change
-    listed = held.since(patient_id, start, limit + 1, own=own)
+    # Who starts anew has no copy that would have to go.
+    listed = held.since(patient_id, start, limit + 1, own=own or not cursor)
     page = _that_fits(listed[:limit])
     end = page[-1].change if page else start
     return Page(

@@ -1,6 +1,8 @@
 """What in a batch a clinician must see, whether it was stored or not."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 from tracker.alerts import actions as alerts
 from tracker.instruments import scoring
@@ -42,6 +44,11 @@ def _in_others(work: Work) -> Iterator[alerts.Finding]:
     for item, outcome in zip(work.raw, work.outcomes, strict=True):
         if outcome.status in {Verdict.STORED, Verdict.REPLAYED}:
             continue
-        for rule, level, value in worry.of(item):
-            when = ("unstored", worry.source_of(item), *worry.answered(item, at))
-            yield alerts.Finding(rule, level, *when, value, kept=False)
+        yield from of_refused(item, at)
+
+
+def of_refused(item: Any, at: datetime) -> Iterator[alerts.Finding]:
+    """Yield what worries us in a record that is not stored."""
+    for rule, level, value in worry.of(item):
+        when = ("unstored", worry.source_of(item), *worry.answered(item, at))
+        yield alerts.Finding(rule, level, *when, value, kept=False)

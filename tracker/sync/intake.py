@@ -54,7 +54,11 @@ def receive(
     work.head, work.has_room = head.change, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     if sent is not None:
         work.fingerprint = reading.batch_fingerprint(settings.LOOKUP_KEY, plain)
-        seen = receipts.seen(source.patient_id, sent, work.fingerprint)
+        try:
+            seen = receipts.seen(source.patient_id, sent, work.fingerprint)
+        except receipts.KeyReusedError:
+            timeline.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
+            raise
         if seen is not None:
             timeline.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
             return Receipt(seen.receipt, seen.results["results"], seen.head, seen.results["worried"])
@@ -70,6 +74,17 @@ def receive(
             receipt = _answer(work, found)
     alerts.assess(clinic_id=source.clinic_id, patient_id=source.patient_id, findings=found, at=at)
     return receipt
+
+
+def heed(*, viewer: Viewer, items: Sequence[Any], at: datetime) -> bool:
+    """
+    Look at records that are refused as a whole; raise what in them worries us, and say whether anything does.
+
+    An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old.
+    """
+    found = [finding for item in items for finding in findings.of_refused(item, at)]
+    alerts.assess(clinic_id=viewer.clinic_id, patient_id=viewer.own_patient_id, findings=found, at=at)
+    return bool(found)
 
 
 def _take_one_by_one(work: Work) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tracker.lib import sealed
+from tracker.lib import sealed, strict_json
 from tracker.records.shapes import RECORD, Record
 
 
@@ -49,6 +49,8 @@ def _code(kind: str) -> str:
 
 def read(item: Any) -> Record | Unreadable:
     """Return the record in ``item``, or why it cannot be taken. No value of it is echoed."""
+    if isinstance(item, strict_json.Spoilt):
+        return Unreadable(_id_of(item), "bad_text", "", "A text holds NUL or half a character.")
     try:
         return RECORD.validate_python(item)
     except ValidationError as problem:
@@ -57,10 +59,15 @@ def read(item: Any) -> Record | Unreadable:
         # The discriminator puts the kind in front of the place.
         if place and isinstance(item, dict) and place[0] == item.get("kind"):
             place = place[1:]
-        given = item.get("id") if isinstance(item, dict) else None
-        shown = given if isinstance(given, str) and _LIKE_AN_ID.fullmatch(given) else None
         # Only our own words: a message of the validator may quote what was sent.
-        return Unreadable(shown, _code(first["type"]), ".".join(place[:4])[:120], _words(first["type"]))
+        return Unreadable(
+            _id_of(item), _code(first["type"]), ".".join(place[:4])[:120], _words(first["type"])
+        )
+
+
+def _id_of(item: Any) -> str | None:
+    given = item.get("id") if isinstance(item, dict) else None
+    return given if isinstance(given, str) and _LIKE_AN_ID.fullmatch(given) else None
 
 
 _WORDS = {

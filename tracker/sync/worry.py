@@ -25,27 +25,49 @@ def of(item: Any) -> Iterator[tuple[str, str, float | None]]:
 
     An answer to a safety item that is there but cannot be read worries us too: nobody knows that it is a no.
     """
-    data = item.get("data") if isinstance(item, dict) else None
-    if not isinstance(data, dict):
+    if not isinstance(item, dict):
         return
+    data = item.get("data")
+    seen = set()
+    for part in data if isinstance(data, list) else [data]:
+        for found in _in_data(item.get("kind"), part) if isinstance(part, dict) else ():
+            if found[0] not in seen:
+                seen.add(found[0])
+                yield found
+
+
+def _in_data(kind: Any, data: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
     if data.get("safe_today") is True:
         yield "daily_safe", "URGENT", None
     form, answers = _form(data), data.get("answers")
-    if item.get("kind") == "side_effects":
+    if kind == "side_effects":
         form, answers = catalogue.latest("side-effects"), data.get("items")
-    if form is not None and isinstance(answers, dict):
-        result = scoring.score(form, answers)
-        for finding in result.positive_safety:
-            yield finding.rule, finding.level.upper(), finding.value
-        if "safety_item_unreadable" in result.flags:
+    if form is None or not form.safety:
+        return
+    if not isinstance(answers, dict):
+        # Answers there are, and nobody can say what to.
+        if answers:
             yield "unreadable_safety_answer", "URGENT", None
+        return
+    result = scoring.score(form, _tidy(form, answers))
+    for finding in result.positive_safety:
+        yield finding.rule, finding.level.upper(), finding.value
+    if "safety_item_unreadable" in result.flags:
+        yield "unreadable_safety_answer", "URGENT", None
+
+
+def _tidy(form: Form, answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers by the link ids of the form, however they were spelt."""
+    known = {item.link_id.casefold(): item.link_id for item in form.items}
+    return {known.get(key.strip().casefold(), key): value for key, value in answers.items()}
 
 
 def _form(data: dict[str, Any]) -> Form | None:
-    """The form that is meant; its newest version if the one named is not known."""
+    """The form that is meant, however its name is spelt; its newest version if the one named is not known."""
     code, version = data.get("instrument"), data.get("version")
     if not isinstance(code, str):
         return None
+    code = code.strip().casefold()
     try:
         return catalogue.get(code, str(version))
     except catalogue.UnknownInstrumentError:

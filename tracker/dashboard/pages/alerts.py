@@ -12,8 +12,9 @@ from tracker.alerts import rules
 from tracker.alerts.models import Alert, Level
 from tracker.dashboard import words
 from tracker.lib import days
+from tracker.people import policy
 from tracker.people.access import Viewer
-from tracker.people.policy import Relation
+from tracker.people.policy import Action, Relation
 
 # A phone's clock within this of ours tells the same time.
 SAME_TIME = timedelta(minutes=10)
@@ -39,6 +40,7 @@ class OpenAlert:
     historical: bool
     answer_kept: bool
     may_open: bool
+    may_break_glass: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +80,6 @@ def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
         historical=row["historical"],
         answer_kept=row["answer_kept"],
+        may_break_glass=policy.may(viewer.role, Action.BREAK_GLASS),
         may_open=viewer.relation_to(row["patient_id"]) != Relation.ANSWERS,
     )

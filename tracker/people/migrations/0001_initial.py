@@ -88,6 +88,13 @@ class Migration(migrations.Migration):
                 ("enrolled_on", models.DateField()),
                 ("left_on", models.DateField(null=True)),
                 (
+                    "all_asked_since",
+                    models.DateTimeField(
+                        help_text="since when everybody clinical is asked about an alert that nobody has taken on",
+                        null=True,
+                    ),
+                ),
+                (
                     "care_team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -759,6 +766,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="patient",
             index=models.Index(fields=["care_team"], name="patient_by_team"),
+        ),
+        migrations.AddIndex(
+            model_name="patient",
+            index=models.Index(
+                condition=models.Q(("all_asked_since__isnull", False)),
+                fields=["clinic_id"],
+                name="patient_asked_of_all",
+            ),
         ),
         migrations.AddConstraint(
             model_name="patient",

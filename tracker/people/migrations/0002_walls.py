@@ -85,16 +85,19 @@ BEGIN
                 LEFT JOIN people_consent c ON c.patient_id = p.id AND c.team_id = p.care_team_id
                 WHERE p.care_team_id = ANY (teams) OR p.id = glass;
             -- Who is asked about an alert may see that it is there and take it on, and no more: the primary clinician,
-            -- who is on duty for the clinic, its fallback contact. For this one look the walls show the clinic.
+            -- who is on duty for the clinic, its fallback contact; everybody once nobody has answered. For this one look the walls show the clinic.
             PERFORM set_config('app.reach', 'clinic', true);
-            others := ARRAY(SELECT p.id FROM people_patient p WHERE p.primary_clinician_id = staff);
+            others := ARRAY(
+                SELECT p.id FROM people_patient p WHERE p.primary_clinician_id = staff
+                UNION
+                SELECT p.id FROM people_patient p WHERE p.clinic_id = clinic AND p.all_asked_since IS NOT NULL);
             IF EXISTS (
                 SELECT 1 FROM people_clinic k WHERE k.id = clinic AND k.fallback_contact_id = staff
                 UNION ALL
                 SELECT 1 FROM people_dutyperiod d WHERE d.staff_member_id = staff AND d.team_id IS NULL
                     AND d.starts_at <= moment AND d.ends_at > moment)
             THEN
-                others := ARRAY(SELECT p.id FROM people_patient p WHERE p.clinic_id = clinic AND p.left_on IS NULL);
+                others := ARRAY(SELECT p.id FROM people_patient p WHERE p.clinic_id = clinic);
             END IF;
             PERFORM set_config('app.reach', '', true);
             others := ARRAY(SELECT id FROM unnest(others) AS asked (id) EXCEPT SELECT unnest(patients));

@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
 from tracker.lib.constraints import ordered
 from tracker.people.models.accounts import User
@@ -26,13 +27,21 @@ class Patient(Walled):
     zone = models.CharField(max_length=64)
     enrolled_on = models.DateField()
     left_on = models.DateField(null=True)
+    all_asked_since = models.DateTimeField(
+        null=True, help_text="since when everybody clinical is asked about an alert that nobody has taken on"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
             ordered("enrolled_on", "left_on", name="patient_enrols_before_leaving"),
         ]
-        indexes = [models.Index(fields=["care_team"], name="patient_by_team")]
+        indexes = [
+            models.Index(fields=["care_team"], name="patient_by_team"),
+            models.Index(
+                fields=["clinic_id"], condition=Q(all_asked_since__isnull=False), name="patient_asked_of_all"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"patient/{self.pk}"
