@@ -1,6 +1,7 @@
 """A trail to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,5 +69,5 @@ def owner(live) -> Callable[..., Any]:
     return run
 
 
-def verdict(live) -> verifying.Verdict:
-    return verifying.verify([live.world.clinic.pk, live.world.other_clinic.pk])
+def verdict(live, at: datetime = make.MONDAY) -> verifying.Verdict:
+    return verifying.verify([live.world.clinic.pk, live.world.other_clinic.pk], at=at)

@@ -37,6 +37,7 @@ def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
     leave_trace(here)
 
     assert links(here) == [1, 2, 3]
+    anchoring.anchor_all(at=make.MONDAY)
     assert verdict(live).findings == []
 
 
@@ -91,6 +92,7 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
     with pytest.raises(DatabaseError, match=why), transaction.atomic(), walls.clinic(here):
         connection.cursor().execute(sql)
 
+    anchoring.anchor_all(at=make.MONDAY)
     assert verdict(live).findings == []
     assert links(here) == [1, 2, 3]
 
@@ -102,6 +104,7 @@ def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
     leave_trace(here)
 
     assert links(here) == [1]
+    anchoring.anchor_all(at=make.MONDAY)
     assert verdict(live).findings == []
 
 
@@ -145,6 +148,7 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
                 audit.note(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
 
     assert (links(here), links(there)) == ([1, 2], [1])
+    anchoring.anchor_all(at=make.MONDAY)
     assert verdict(live).findings == []
 
 

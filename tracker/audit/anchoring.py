@@ -24,13 +24,19 @@ def folder() -> Path:
 
 
 def anchor_due(*, at: datetime) -> int:
-    """Write anchors unless somebody did so within the last minute; return how many lines were written."""
+    """
+    Write anchors unless somebody did so within the last minute; return how many lines were written.
+
+    Two writers' clocks are never the same, and one waits for the other: a last line from a little after ``at`` is
+    recent too. One from long after ``at`` tells of a clock that was set back, and stops nothing.
+    """
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     with anchors.locked(folder()):
         last = _last_at()
-        if last is not None and timedelta(0) <= at - last < EVERY:
+        if last is not None and -OVERLAP <= at - last < EVERY:
             return 0
-        return anchors.append_locked(folder(), heads(last and last - OVERLAP, at), settings.ANCHOR_KEY, at)
+        since = min(last, at) - OVERLAP if last else None
+        return anchors.append_locked(folder(), heads(since, at), settings.ANCHOR_KEY, at)
 
 
 def anchor_all(*, at: datetime) -> int:

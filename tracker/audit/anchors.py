@@ -22,8 +22,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 _TAIL = 64 * 1024
 
 
-class BadAnchorError(Exception):
-    """A line of the anchors was changed, removed, or signed by somebody else. The text says which."""
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line was changed, or signed by somebody else, or the one before it was removed: ``why`` says which."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,10 @@ def append(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: datetime) -
 def append_locked(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: datetime) -> int:
     """The same, for who holds the lock."""
     key = Ed25519PrivateKey.from_private_bytes(seed)
+    mend_end(folder)
     before, count = last_line(folder), 0
-    with (folder / f"anchors-{at:%Y-%m}.jsonl").open("ab") as file:
+    # Never into a file before the newest: a writer whose clock is behind would put its line in the middle.
+    with max([*files(folder), folder / f"anchors-{at:%Y-%m}.jsonl"]).open("ab") as file:
         for anchor in anchors:
             line: dict[str, Any] = {
                 "at": anchor.at, "clinic": anchor.clinic, "count": anchor.count, "hash": anchor.hash,
@@ -89,6 +94,26 @@ def append_locked(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: date
         file.flush()
         os.fsync(file.fileno())
     return count
+
+
+def mend_end(folder: Path) -> None:
+    """Cut off a line of which only a part was written, and end one that lacks only its end."""
+    path = next(iter(reversed(files(folder))), None)
+    if path is None or not (rest := _unended(path)):
+        return
+    with path.open("r+b") as file:
+        if rest.endswith(b"}"):
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
+        else:
+            file.truncate(path.stat().st_size - len(rest))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unended(path: Path) -> bytes:
+    """What stands after the last line that has an end."""
+    return path.read_bytes().rpartition(b"\n")[2]
 
 
 class locked:
@@ -105,34 +130,40 @@ class locked:
         self.file.close()
 
 
-def read(folder: Path, public_keys: Iterable[bytes]) -> Iterator[Anchor]:
+def read(folder: Path, public_keys: Iterable[bytes]) -> Iterator[Anchor | BadLine]:
     """
-    Yield the anchors in the order they were written.
+    Yield the anchors that one of ``public_keys`` signed, in the order they were written, and each line that is bad.
 
-    :raises BadAnchorError: at the first line that is not as it was signed, by one of ``public_keys``.
+    What stands after the last line's end is not told: somebody is writing it, or was stopped; the next writer mends it.
     """
     known = {_key_id(public): Ed25519PublicKey.from_public_bytes(public) for public in public_keys}
     before = b""
     for path in files(folder):
-        for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
-            yield _checked(raw, before, known, f"{path.name}, line {number}")
+        for number, raw in enumerate(path.read_bytes().rpartition(b"\n")[0].splitlines(), start=1):
+            yield from _checked(raw, before, known, f"{path.name}, line {number}")
             before = raw
 
 
-def _checked(raw: bytes, before: bytes, known: dict[str, Ed25519PublicKey], place: str) -> Anchor:
+def _checked(
+    raw: bytes, before: bytes, known: dict[str, Ed25519PublicKey], place: str
+) -> Iterator[Anchor | BadLine]:
+    """An anchor that follows on another line than it should is told as one: its signature still stands for it."""
     try:
         line = json.loads(raw)
         signature = base64.b64decode(line["signature"])
         anchor = Anchor(line["clinic"], line["count"], line["hash"], line["at"])
         key, previous, signed = known.get(line["key"]), line["before"], _bytes(line)
     except (ValueError, KeyError, TypeError):
-        raise BadAnchorError(f"{place}: this is no anchor") from None
+        yield BadLine(f"{place}: this is no anchor")
+        return
     if key is None:
-        raise BadAnchorError(f"{place}: signed with a key that is not ours")
+        yield BadLine(f"{place}: signed with a key that is not ours")
+        return
     try:
         key.verify(signature, signed)
     except InvalidSignature:
-        raise BadAnchorError(f"{place}: the signature is broken") from None
+        yield BadLine(f"{place}: the signature is broken")
+        return
     if previous != hashlib.sha256(before).hexdigest():
-        raise BadAnchorError(f"{place}: the line before it was removed or changed")
-    return anchor
+        yield BadLine(f"{place}: the line before it was removed or changed")
+    yield anchor

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,14 @@ _UNLINKED = """
 SELECT min(event.id) FROM audit_event AS event WHERE event.clinic_id = %s
   AND NOT EXISTS (SELECT FROM audit_link AS link WHERE link.event_id = event.id AND link.clinic_id = event.clinic_id)
 """
+_EVENT_TIME = """
+SELECT event.at FROM audit_link AS link JOIN audit_event AS event
+  ON event.id = link.event_id AND event.clinic_id = link.clinic_id
+WHERE link.clinic_id = %s AND link.seq = %s
+"""
 _PAGE = 2000
+# Anchors are written every minute: what has none after ten has been left alone.
+ANCHORED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +62,44 @@ class Verdict:
     findings: list[Finding]
 
 
-def verify(clinics: Iterable[UUID], *, only: bool = False) -> Verdict:
+@dataclass(slots=True)
+class Anchored:
+    """What the anchors know: the hash at a number of each chain, when the newest was written, and what is bad."""
+
+    chains: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    newest: datetime | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def verify(clinics: Iterable[UUID], *, at: datetime, only: bool = False) -> Verdict:
     """
     Compare the chains of ``clinics``, the system's and, unless ``only`` these are asked for, all that the anchors
-    know of.
+    know of. A chain that the anchors do not follow is a finding too: nobody would see its end being made anew.
 
     Safe while others write: the anchors are read first, the database afterwards, at one instant.
     """
-    anchored: dict[str, dict[int, str]] = defaultdict(dict)
-    findings: list[Finding] = []
-    try:
-        for anchor in anchors.read(anchoring.folder(), public_keys()):
-            if anchored[anchor.clinic].setdefault(anchor.count, anchor.hash) != anchor.hash:
-                findings.append(Finding(anchor.clinic, "two anchors of this number differ", seq=anchor.count))
-    except anchors.BadAnchorError as bad:
-        findings.append(Finding("(anchors)", str(bad)))
-    names = sorted({str(one) for one in clinics} | {str(SYSTEM)} | (set() if only else set(anchored)))
-    events, signed = 0, sum(len(counts) for counts in anchored.values())
+    anchored = _read_anchors()
+    names = sorted({str(one) for one in clinics} | {str(SYSTEM)} | (set() if only else set(anchored.chains)))
+    events, signed = 0, sum(len(counts) for counts in anchored.chains.values())
+    findings = anchored.findings
     for name in names:
-        count, finding = _verify_one(UUID(name), anchored[name])
+        count, finding = _verify_one(UUID(name), anchored, at)
         events += count
         findings += [finding] if finding else []
     return Verdict(events, len(names), signed, findings)
+
+
+def _read_anchors() -> Anchored:
+    told = Anchored()
+    for line in anchors.read(anchoring.folder(), public_keys()):
+        if isinstance(line, anchors.BadLine):
+            told.findings.append(Finding("(anchors)", line.why))
+            continue
+        if told.chains[line.clinic].setdefault(line.count, line.hash) != line.hash:
+            told.findings.append(Finding(line.clinic, "two anchors of this number differ", seq=line.count))
+        written = datetime.fromisoformat(line.at)
+        told.newest = max(told.newest or written, written)
+    return told
 
 
 def public_keys() -> list[bytes]:
@@ -83,13 +107,33 @@ def public_keys() -> list[bytes]:
     return [anchors.public_of(settings.ANCHOR_KEY), *settings.ANCHOR_KEYS_OLD]
 
 
-def _verify_one(clinic_id: UUID, anchored: dict[int, str]) -> tuple[int, Finding | None]:
+def _verify_one(clinic_id: UUID, anchored: Anchored, at: datetime) -> tuple[int, Finding | None]:
     with transaction.atomic():
         # All of it as of one instant: what others write meanwhile is not half seen.
         if not connection.savepoint_ids:
             _rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with walls.clinic(clinic_id):
-            return _compare(clinic_id, anchored)
+            known = anchored.chains[str(clinic_id)]
+            seq, finding = _compare(clinic_id, known)
+            return seq, finding or _left_alone(clinic_id, seq, max(known, default=0), anchored.newest, at)
+
+
+def _left_alone(
+    clinic_id: UUID, seq: int, known: int, newest: datetime | None, at: datetime
+) -> Finding | None:
+    """Events that no anchor tells of, though there was time for one."""
+    if seq <= known:
+        return None
+    if newest is None:
+        return Finding(str(clinic_id), f"no anchor tells of its {seq} events: there are no anchors at all")
+    since = _rows(_EVENT_TIME, clinic_id, known + 1)[0][0]
+    if at - min(newest, since) <= ANCHORED_WITHIN:
+        return None
+    return Finding(
+        str(clinic_id),
+        f"no anchor tells of its last {seq - known} events; the newest anchor is of {newest.isoformat()}",
+        seq=known + 1,
+    )
 
 
 def _compare(clinic_id: UUID, anchored: dict[int, str]) -> tuple[int, Finding | None]:

@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def verify(self, clinic: UUID | None) -> None:
         clinics = [clinic] if clinic else list(Clinic.objects.values_list("pk", flat=True))
-        verdict = verifying.verify(clinics, only=bool(clinic))
+        verdict = verifying.verify(clinics, at=timezone.now(), only=bool(clinic))
         if verdict.findings:
             raise CommandError("\n".join(str(finding) for finding in verdict.findings), returncode=1)
         self.stdout.write(
