@@ -1,4 +1,4 @@
-"""Anchors are written by several at once, by clocks that differ, by processes that are killed; missing, they are missed."""
+"""Anchors are written by several at once, by differing clocks, by processes that are killed; and missed if missing."""
 
 from datetime import UTC, datetime, timedelta
 
