@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tracker.api import errors
 from tracker.lib import strict_json
-from tracker.people import limits, sessions
+from tracker.people import limits, sessions, trail
 
 # Route names, of pages and of the phone's API. Only what is posted counts.
 GUARDED = {
@@ -37,7 +37,6 @@ GUARDED = {
     "accept_invitation": "invitation",
     "accept-invitation": "invitation",
 }
-_LOGIN_STASH = "account_login"
 
 
 class Entrance:
@@ -62,7 +61,9 @@ class Entrance:
                 address=limits.address_of(request),
             )
         except limits.TooManyError as too_many:
-            return _too_many(request, too_many.retry_after)
+            answer = _too_many(request, too_many.retry_after)
+            trail.note_too_many(request, answer, timezone.now())
+            return answer
         return None
 
 
@@ -75,7 +76,7 @@ def _account(request: HttpRequest, kind: str) -> str:
     token = request.headers.get("X-Session-Token", "")
     held = sessions.read(token[:128], timezone.now()) if token.isalnum() else None
     data = held.data if held else dict(request.session.items())
-    stashed = data.get(_LOGIN_STASH) or {}
+    stashed = data.get(sessions.SIGNING_IN) or {}
     return str(stashed.get("user_pk") or data.get(SESSION_KEY) or "")
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tracker.lib import logs
-from tracker.people import access, limits, recency, sessions, trail
+from tracker.people import access, limits, recency, second_factor, sessions, trail
 
 log = logs.get(__name__)
 _LONGEST_CLIENT = 120
@@ -22,9 +22,14 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: Any) -> bool:
         return False
 
+    def pre_login(self, request: Any, user: Any, **more: Any) -> Any:
+        """Called when the first step was right, before any other is asked for."""
+        trail.remember(request, user.pk, whole=False)
+        return super().pre_login(request, user, **more)
+
     def login(self, request: Any, user: Any) -> None:
         super().login(request, user)
-        trail.remember(request, user.pk)
+        trail.remember(request, user.pk, whole=not _lacks_second_factor(request, user))
         request.session[sessions.KIND] = sessions.PATIENT if _is_patient(user) else sessions.STAFF
         request.session[sessions.BEGAN] = time.time()
         request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
@@ -51,6 +56,11 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
         """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""
         letter = self.render_mail(template_prefix, email, context)
         _MAIL.submit(_send, letter)
+
+
+def _lacks_second_factor(request: Any, user: Any) -> bool:
+    shown = sessions.Held("", dict(request.session), None, timezone.now()).has_second_factor
+    return second_factor.must_have(user) and not shown
 
 
 def _send(letter: Any) -> None:

@@ -31,6 +31,8 @@ ENTRANCE = timedelta(minutes=15)
 BEAT = timedelta(minutes=1)
 KIND, BEGAN, CLIENT = "kind", "began", "client"
 STAFF, PATIENT = "staff", "patient"
+# Where allauth keeps a sign-in that is not finished.
+SIGNING_IN = "account_login"
 _METHODS = "account_authentication_methods"
 _PURPOSE = "people_session.session_data"
 
@@ -64,6 +66,14 @@ class Held:
         try:
             return UUID(self.data[SESSION_KEY])
         except (KeyError, ValueError):
+            return None
+
+    @property
+    def began_as(self) -> UUID | None:
+        """Whose password was given while a second factor is still asked for."""
+        try:
+            return UUID(self.data[SIGNING_IN]["user_pk"])
+        except (KeyError, ValueError, TypeError, AttributeError):
             return None
 
     @property

@@ -84,61 +84,75 @@ class SignInTrail:
         if not request.path.startswith(_SIGN_IN):
             return self.get_response(request)
         with transaction.atomic():
-            before = _person_before(request)
+            before, began = _before(request)
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
                 return response
-            person = getattr(request, "signed_in_as", None) or before
+            person = getattr(request, "proved", None) or before
             at = timezone.now()
-            if person is not None:
-                _note_of(person, request, response, at)
-            elif request.method in _UNSAFE and response.status_code != 429:
-                audit.note_apart(**_event(None, request, response, at))
+            if person is not None or request.method in _UNSAFE:
+                clinic_id = _clinic_of(person or began, at)
+                audit.note_apart(clinic_id=clinic_id, **_event(person, began, request, response, at))
         return response
 
 
-def remember(request: HttpRequest, user_id: UUID) -> None:
-    """Say who has just signed in: the adapter knows it, the request itself does not tell."""
-    request.signed_in_as = user_id  # type: ignore[attr-defined]
+def remember(request: HttpRequest, user_id: UUID, *, whole: bool) -> None:
+    """Say who has just proved who they are, with all that they need (``whole``) or by a first step alone."""
+    request.proved = user_id  # type: ignore[attr-defined]
+    request.sign_in_step = "sign_in" if whole else "sign-in.password"  # type: ignore[attr-defined]
 
 
-def _person_before(request: HttpRequest) -> UUID | None:
-    """Whose session the request came with: an app's token, or a browser's cookie."""
+def note_too_many(request: HttpRequest, response: HttpResponse, at: datetime) -> None:
+    """A try that was one too many, where this room's middleware does not see it: at the API's own entrance."""
+    if not request.path.startswith(_SIGN_IN):
+        audit.note_apart(**_event(None, None, request, response, at))
+
+
+def _before(request: HttpRequest) -> tuple[UUID | None, UUID | None]:
+    """Who was signed in by the request's token or cookie, and who had only begun to: the password was right."""
     cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    token = request.headers.get("X-Session-Token") or cookie
-    return person_of(token, timezone.now())
+    held = _held(request.headers.get("X-Session-Token") or cookie, timezone.now())
+    return (held.user_id, held.began_as) if held else (None, None)
 
 
 def person_of(token: str, at: datetime) -> UUID | None:
     """Return who has signed in with this token, if anybody has."""
-    if not token.isascii() or not token.isalnum():
-        return None
-    held = sessions.read(token, at)
+    held = _held(token, at)
     return held.user_id if held else None
 
 
-def _note_of(person: UUID, request: HttpRequest, response: HttpResponse, at: datetime) -> None:
-    """In the chain of the person's clinic; in the system's, if they belong to none any more."""
+def _held(token: str, at: datetime) -> sessions.Held | None:
+    return sessions.read(token, at) if token.isascii() and token.isalnum() else None
+
+
+def _clinic_of(person: UUID | None, at: datetime) -> UUID | None:
+    """The clinic whose chain tells of the person; none, which is the system's, if they belong to none any more."""
+    if person is None:
+        return None
     try:
         with transaction.atomic():
-            clinic_id = access.enter(person, at).clinic_id
+            return access.enter(person, at).clinic_id
     except access.NobodyError:
-        clinic_id = None
-    audit.note_apart(clinic_id=clinic_id, **_event(person, request, response, at))
+        return None
 
 
-def _event(person: UUID | None, request: HttpRequest, response: HttpResponse, at: datetime) -> dict[str, Any]:
+def _event(
+    person: UUID | None, began: UUID | None, request: HttpRequest, response: HttpResponse, at: datetime
+) -> dict[str, Any]:
+    """Whose sign-in is only begun is whom the event is about, not who acted: they have not proved it yet."""
     match = request.resolver_match
     name = (match.url_name or "") if match else ""
+    step = getattr(request, "sign_in_step", "")
+    about = person if step else began
     return {
         "actor": f"user/{person}" if person else "nobody",
-        "action": "sign_in" if hasattr(request, "signed_in_as") else "account",
-        "subject": name,
+        "action": step or "account",
+        "subject": f"user/{about}" if about else name,
         "kind": name,
         "why": f"{request.method} /{match.route}" if match else "",
         "at": at,
-        "result": Result.REFUSED if _is_refused(request, response) else Result.DONE,
+        "result": Result.REFUSED if not step and _is_refused(request, response) else Result.DONE,
         "detail": {"status": response.status_code},
     }
 
