@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import connection
+from django.utils import timezone
 
 from tests import make
 from tests.phone import Phone, token_of
@@ -95,6 +96,28 @@ def test_what_is_sealed_for_one_purpose_does_not_open_for_another():
 
     with pytest.raises(sealed.UnreadableError):
         house.unseal("mfa_authenticator.data", text)
+
+
+def test_what_another_session_holds_signs_nobody_in(world):
+    mine, theirs = token_of(world.cleo.user, second_factor=False), token_of(world.ben.user)
+    rows = Session.objects.filter(pk=sessions.hashed(mine))
+
+    rows.update(session_data=Session.objects.get(pk=sessions.hashed(theirs)).session_data)
+    rows.update(user=world.ben.user)
+
+    held = sessions.read(mine, timezone.now())
+    assert held is not None
+    assert held.user_id is None
+    assert not held.has_second_factor
+
+
+def test_a_session_that_was_given_another_owner_signs_nobody_in(world):
+    token = token_of(world.cleo.user)
+    Session.objects.filter(pk=sessions.hashed(token)).update(user=world.ben.user)
+
+    held = sessions.read(token, timezone.now())
+    assert held is not None
+    assert held.data == {}
 
 
 def test_another_key_for_the_same_session_keeps_it_bound_to_its_phone(world):

@@ -23,23 +23,23 @@ def _key(master: bytes, purpose: str, size: int = 32) -> bytes:
     return HKDF(SHA256(), size, salt=None, info=f"interlude/{purpose}".encode()).derive(master)
 
 
-def seal(purpose: str, plain: bytes) -> str:
-    """Return ``plain`` sealed under the key of ``purpose``, as text that names the master key."""
+def seal(purpose: str, plain: bytes, *row: str) -> str:
+    """Return ``plain`` sealed for ``row`` under the key of ``purpose``, as text that names the master key."""
     key_id = settings.MASTER_KEY_ID
-    bound = sealed.bound_to(purpose, key_id)
+    bound = sealed.bound_to(purpose, key_id, *row)
     return (
         f"{key_id}:{base64.b64encode(sealed.seal(_key(settings.MASTER_KEY, purpose), plain, bound)).decode()}"
     )
 
 
-def unseal(purpose: str, text: str) -> bytes:
+def unseal(purpose: str, text: str, *row: str) -> bytes:
     """
-    Return what was sealed for ``purpose``.
+    Return what was sealed for ``purpose`` and ``row``.
 
-    :raises sealed.UnreadableError: if it was not sealed by this house for this purpose.
+    :raises sealed.UnreadableError: if it was not sealed by this house for this purpose and this row.
     """
     key_id, master, value = _taken_apart(text)
-    return sealed.unseal(_key(master, purpose), value, sealed.bound_to(purpose, key_id))
+    return sealed.unseal(_key(master, purpose), value, sealed.bound_to(purpose, key_id, *row))
 
 
 def seal_alike(purpose: str, plain: bytes) -> str:

@@ -101,11 +101,16 @@ def read(key: str, at: datetime) -> Held | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT session_data, device_id, seen_at FROM people_session WHERE session_key = %s AND expire_date > %s",
+            "SELECT session_data, device_id, seen_at, user_id FROM people_session"
+            " WHERE session_key = %s AND expire_date > %s",
             [hashed(key), at],
         )
         row = cursor.fetchone()
-    return Held(key, _opened(row[0]), row[1], row[2]) if row else None
+    if row is None:
+        return None
+    held = Held(key, _opened(row[0], hashed(key)), row[1], row[2])
+    # A row whose owner was changed beside the product tells of nobody.
+    return held if held.user_id == row[3] else Held(key, {}, row[1], row[2])
 
 
 def touch(held: Held, at: datetime) -> None:
@@ -139,7 +144,7 @@ def of_person(user_id: UUID, at: datetime) -> list[Session]:
 
 def client_of(session: Session) -> str:
     """Return with what program somebody signed in, in that program's own words."""
-    return str(_opened(session.session_data).get(CLIENT, ""))
+    return str(_opened(session.session_data, session.pk).get(CLIENT, ""))
 
 
 def revoke(user_id: UUID, reference: UUID) -> bool:
@@ -147,11 +152,11 @@ def revoke(user_id: UUID, reference: UUID) -> bool:
     return bool(Session.objects.of(user_id).filter(reference=reference).delete()[0])
 
 
-def _opened(text: str) -> dict[str, Any]:
+def _opened(text: str, row: str) -> dict[str, Any]:
     try:
-        held: dict[str, Any] = json.loads(house.unseal(_PURPOSE, text))
+        held: dict[str, Any] = json.loads(house.unseal(_PURPOSE, text, row))
     except sealed.UnreadableError:
-        # Sealed before the master key was changed: everybody signs in again.
+        # Sealed for another row, or before the master key was changed: whoever it was signs in again.
         return {}
     return held
 
@@ -170,10 +175,10 @@ class SessionStore(DatabaseSessions):
         return Session
 
     def encode(self, session_dict: Any) -> str:
-        return house.seal(_PURPOSE, json.dumps(session_dict).encode())
+        return house.seal(_PURPOSE, json.dumps(session_dict).encode(), hashed(self.session_key or ""))
 
     def decode(self, session_data: Any) -> dict[str, Any]:
-        return _opened(session_data)
+        return _opened(session_data, hashed(self.session_key or ""))
 
     def load(self) -> dict[str, Any]:
         self.held = read(self._session_key, timezone.now()) if self._session_key else None
