@@ -1,6 +1,6 @@
 """The entrance is guarded: tries at sign-in, second factor, reset and invitation are counted before any view runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from tracker.api import errors
+from tracker.api import binding, errors, wire
 from tracker.lib import strict_json
-from tracker.people import limits, sessions, trail
+from tracker.people import invitations, limits, sessions, trail
 
-# Route names, of pages and of the phone's API. Only what is posted counts.
+# Route names, of pages and of the phone's API. Looking counts nowhere.
 GUARDED = {
     "account_login": "sign-in",
     "account_reauthenticate": "sign-in",
@@ -37,10 +37,28 @@ GUARDED = {
     "accept_invitation": "invitation",
     "accept-invitation": "invitation",
 }
+# Who is tried is named by one field, the one that the view reads, and by no other; on every other route it is
+# whoever the session is about.
+NAMED_BY = {
+    "account_login": "login",
+    "login": "email",
+    "account_reset_password": "email",
+    "request_password_reset": "email",
+    "accept_invitation": "code",
+    "accept-invitation": "code",
+}
+# Here somebody has shown a password and shows a second factor: allauth keeps who in a stash.
+_STASHED = frozenset({"mfa_authenticate", "authenticate", "authenticate_webauthn"})
+_APP = "/_allauth/"
 
 
 class Entrance:
-    """Middleware: too many tries are answered with 429 and when to come back, and never reach the view."""
+    """
+    Middleware: what comes to sign-in is looked at before any view is.
+
+    To allauth's API comes strict JSON, and a phone's token from that phone alone. Too many tries are answered with
+    429 and when to come back.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -50,48 +68,87 @@ class Entrance:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Called by Django with the view that it has found."""
-        name = request.resolver_match.url_name if request.resolver_match else None
-        if request.method != "POST" or name not in GUARDED:
+        name = (request.resolver_match.url_name if request.resolver_match else None) or ""
+        given: dict[str, Any] | None = None
+        if request.path.startswith(_APP):
+            refused = binding.refusal(request)
+            if refused is not None:
+                return refused
+            try:
+                given = _strict(request.body) if request.method != "GET" else {}
+            except strict_json.BadJSON as problem:
+                return errors.page(400, problem.code, str(problem))
+        if name not in GUARDED or not _is_try(request):
             return None
-        try:
-            limits.count(
-                GUARDED[name],
-                account=_account(request, GUARDED[name]),
-                device=request.headers.get("X-Device", "")[:40],
-                address=limits.address_of(request),
-            )
-        except limits.TooManyError as too_many:
-            answer = _too_many(request, too_many.retry_after)
-            trail.note_too_many(request, answer, timezone.now())
-            return answer
-        return None
+        return _counted(request, name, _form(request) if given is None else given)
 
 
-def _account(request: HttpRequest, kind: str) -> str:
-    """Return whose door is tried: the address, the invitation's code or, within a session, the person."""
-    body = _body(request)
-    named = body.get("code") if kind == "invitation" else body.get("email") or body.get("login")
-    if isinstance(named, str):
-        return named[:254]
-    token = request.headers.get("X-Session-Token", "")
-    held = sessions.read(token[:128], timezone.now()) if token.isalnum() else None
-    data = held.data if held else dict(request.session.items())
-    stashed = data.get(sessions.SIGNING_IN) or {}
-    return str(stashed.get("user_pk") or data.get(SESSION_KEY) or "")
+def _is_try(request: HttpRequest) -> bool:
+    """Allauth's API checks what a body says before it looks at the method; a page does so only where it is posted."""
+    return request.method != "GET" if request.path.startswith(_APP) else request.method == "POST"
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        return request.POST.dict()
+def _counted(request: HttpRequest, name: str, given: dict[str, Any]) -> HttpResponse | None:
     try:
-        found = strict_json.decode(request.body)
-    except strict_json.BadJSON:
+        limits.count(
+            GUARDED[name],
+            account=_account(request, name, given),
+            device=request.headers.get("X-Device", "")[:40],
+            address=limits.address_of(request),
+        )
+    except limits.TooManyError as too_many:
+        answer = _too_many(request, too_many.retry_after)
+        trail.note_too_many(request, answer, timezone.now())
+        return answer
+    return None
+
+
+def _account(request: HttpRequest, name: str, given: dict[str, Any]) -> str:
+    """Return whose door is tried: the address, the invitation's code or, within a session, the person."""
+    field = NAMED_BY.get(name)
+    if field is None:
+        return _person(_session(request), name)
+    named = given.get(field)
+    if not isinstance(named, str) or not named:
+        return ""
+    return invitations.hashed(named).hex() if field == "code" else named
+
+
+def _session(request: HttpRequest) -> Mapping[str, Any]:
+    """Return what the session holds that the view will see: the token's in the API, the cookie's on a page."""
+    if not request.path.startswith(_APP):
+        return dict(request.session.items())
+    held = sessions.read(request.headers.get("X-Session-Token", ""), timezone.now())
+    return held.data if held else {}
+
+
+def _person(data: Mapping[str, Any], name: str) -> str:
+    if name in _STASHED:
+        return str((data.get(sessions.SIGNING_IN) or {}).get("user_pk") or "")
+    return str(data.get(SESSION_KEY) or "")
+
+
+def _strict(body: bytes) -> dict[str, Any]:
+    """Return what allauth will read, which takes a body for JSON whatever it says it is."""
+    found = strict_json.decode(body) if body else {}
+    if not isinstance(found, dict):
+        raise strict_json.BadJSON("not_an_object", "The body is not an object.")
+    return found
+
+
+def _form(request: HttpRequest) -> dict[str, Any]:
+    """Return what a page's form says, or a body of the product's own API, which refuses by itself what is none."""
+    if not request.path.startswith("/api/"):
+        return request.POST.dict()
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    try:
+        return _strict(wire.inflated(request.body, encoding, wire.MOST_BYTES))
+    except (strict_json.BadJSON, wire.Refused):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
-    if request.path.startswith(("/api/", "/_allauth/")):
+    if request.path.startswith(("/api/", _APP)):
         answer = errors.page(429, "too_many_tries", "Too many tries. Wait, then try again.")
     else:
         answer = HttpResponse(render_to_string("429.html"), status=429)

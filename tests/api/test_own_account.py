@@ -30,9 +30,7 @@ def test_who_has_a_second_factor_and_has_not_shown_it_changes_no_sign_in(world, 
 def test_who_has_shown_it_and_who_has_none_go_on(world):
     factor.enrol(world.ben.user)
     for phone in (Phone(world.ben.user), Phone(world.ada.user)):
-        answer = phone.client.get(
-            "/_allauth/app/v1/account/authenticators/webauthn", headers={"X-Session-Token": phone.token}
-        )
+        answer = phone.client.get("/_allauth/app/v1/account/authenticators/webauthn", headers=phone.headers)
         assert answer.status_code == 200, answer.content
 
 

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from tests import make
@@ -55,13 +57,76 @@ def test_without_a_paired_phone_only_what_is_no_record_is_open(world):
         assert code(phone.get(route)) == (403, "pair_a_device"), route
 
 
-def test_a_header_that_was_left_out_is_told_and_ends_nothing(world):
+def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(world):
     phone = Phone(world.ada.user)
     named = phone.headers.pop("X-Device")
 
-    assert code(phone.push(make.pain(4))) == (403, "pair_a_device")
+    for route in (*FREE, *NEEDS_A_PHONE):
+        answer = phone.get(route)
+        assert code(answer) == (403, "name_the_device"), route
+        assert named not in answer.content.decode()
+    assert code(paired(phone, named)) == (403, "name_the_device")
+    assert code(phone.push(make.pain(4))) == (403, "name_the_device")
     phone.headers["X-Device"] = named.upper()
     assert phone.push(make.pain(4)).status_code == 200
+
+
+ACCOUNT = [
+    ("GET", "auth/session"),
+    ("GET", "account/authenticators"),
+    ("GET", "account/authenticators/webauthn"),
+    ("POST", "account/password/change"),
+    ("POST", "auth/reauthenticate"),
+]
+
+
+def account(phone: Phone, method: str, route: str, **headers: str):
+    return phone.client.generic(
+        method, f"/_allauth/app/v1/{route}", b"{}", "application/json", headers=phone.headers | headers
+    )
+
+
+@pytest.mark.parametrize(("method", "route"), ACCOUNT)
+def test_a_token_alone_reaches_nothing_of_the_account(world, method, route):
+    phone = Phone(world.ada.user)
+    named = phone.headers.pop("X-Device")
+
+    assert code(account(phone, method, route)) == (403, "name_the_device")
+    assert account(phone, method, route, **{"X-Device": named}).status_code in {200, 400}
+
+
+@pytest.mark.parametrize(("method", "route"), [*ACCOUNT, ("DELETE", "auth/session")])
+def test_a_token_on_another_phone_ends_at_the_account_too(world, method, route):
+    phone = Phone(world.ada.user)
+
+    assert code(account(phone, method, route, **{"X-Device": str(uuid.uuid4())})) == (401, "signed_out")
+
+    assert code(phone.get("me")) == (401, "not_signed_in")
+    with transaction.atomic(), walls.clinic(world.clinic.pk):
+        assert Message.objects.filter(recipient=world.ada.user, words="sign-in-ended").exists()
+        assert Event.objects.filter(action="session.end_stolen").count() == 1
+
+
+def test_whoever_has_nothing_but_the_token_may_sign_out(world):
+    phone = Phone(world.ada.user)
+    named = phone.headers.pop("X-Device")
+
+    assert account(phone, "DELETE", "auth/session").status_code == 401, "allauth's word for signed out"
+
+    assert code(phone.get("me", **{"X-Device": named})) == (401, "not_signed_in")
+
+
+@pytest.mark.parametrize("page", ["/", "/sessions/", "/accounts/2fa/", "/accounts/password/change/"])
+def test_a_phones_token_in_a_browsers_cookie_opens_nothing(world, page):
+    phone = Phone(world.ada.user)
+    browser = Client()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = phone.token
+
+    answer = browser.get(page)
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")
+    assert phone.get("me").status_code == 200, "and ends nothing"
 
 
 @pytest.mark.parametrize("route", ["me", "records"])

@@ -29,6 +29,9 @@ KEPT = frozenset(
 )
 
 GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", "manage_webauthn"})
+PASSKEYS = frozenset(
+    {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
+)
 View = Callable[..., HttpResponse]
 
 
@@ -40,6 +43,21 @@ def _guarded(view: View) -> View:
         if _has_more_to_show(request.headers.get("X-Session-Token", "")):
             return errors.page(403, "second_factor_needed", "Show your second factor first.")
         return view(request, *args, **kwargs)
+
+    return door
+
+
+def _steady(view: View) -> View:
+    """Answer a passkey's answer that makes no sense with a problem."""
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except second_factor.NONSENSE:
+            if request.method == "GET":
+                raise
+            return errors.page(400, "bad_passkey", "This is no passkey's answer.")
 
     return door
 
@@ -59,6 +77,8 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
             each.url_patterns[:] = _kept(list(each.url_patterns))
             found += [each] if each.url_patterns else []
         elif each.name in KEPT:
+            if each.name in PASSKEYS:
+                each.callback = _steady(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
             found.append(each)

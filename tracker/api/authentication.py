@@ -10,9 +10,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from tracker.api import binding
 from tracker.api.wire import Refused
-from tracker.audit import actions as audit
-from tracker.outbox import actions as outbox
 from tracker.people import access, sessions
 from tracker.people.access import Viewer
 from tracker.people.models import User
@@ -60,38 +59,12 @@ def _device(request: Any, held: sessions.Held, viewer: Viewer, at: datetime) -> 
     """
     Return the phone that the request comes from: the one that the session is bound to, and none but that.
 
-    :raises Refused: where another device sends the token; its session ends, and the person is told.
+    :raises Refused: where another device sends the token, whose session ends; and where none is named.
     """
-    named = request.headers.get("X-Device", "")
-    if held.device_id is None or not named:
-        return None
-    if named.lower() == str(held.device_id):
-        return held.device_id
-    _end_stolen(held, viewer, at)
-    refused = Refused(401, "signed_out", "This sign-in belongs to another device and has been ended.")
-    refused.commits = True
-    raise refused
-
-
-def _end_stolen(held: sessions.Held, viewer: Viewer, at: datetime) -> None:
-    sessions.end(held.key)
-    subject = f"device/{held.device_id}"
-    audit.note(
-        actor=viewer.actor,
-        action="session.end_stolen",
-        subject=subject,
-        clinic_id=viewer.clinic_id,
-        patient_id=viewer.patient_id,
-        at=at,
-    )
-    outbox.enqueue(
-        clinic_id=viewer.clinic_id,
-        recipients=[viewer.user_id],
-        words="sign-in-ended",
-        subject=subject,
-        key=f"sign-in-ended/{sessions.hashed(held.key)}",
-        due_at=at,
-    )
+    try:
+        return binding.device_of(request, held)
+    except binding.AnotherDeviceError:
+        raise binding.ended(held, viewer, at) from None
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

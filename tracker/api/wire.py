@@ -31,7 +31,7 @@ class Refused(APIException):
         self.commits = False
 
 
-def _inflated(body: bytes, encoding: str, most: int) -> bytes:
+def inflated(body: bytes, encoding: str, most: int) -> bytes:
     """Return ``body`` as it was before it was compressed; what would grow beyond ``most`` is never made."""
     if encoding in ("", "identity"):
         return body
@@ -61,7 +61,7 @@ class StrictJSONParser(BaseParser):
         request._request._body = sent
         body = sent
         if len(sent) <= most:
-            body = _inflated(sent, request.headers.get("Content-Encoding", "").strip().lower(), most)
+            body = inflated(sent, request.headers.get("Content-Encoding", "").strip().lower(), most)
         if len(body) > most:
             raise Refused(413, "too_large", f"The body is larger than {most} bytes.")
         try:

@@ -4,7 +4,6 @@ Sign-in in the browser: allauth's views behind our own pages, and no other of it
 A session of somebody who has a second factor and has not shown it reaches none of the pages that change sign-in.
 """
 
-import struct
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -31,8 +30,6 @@ from tracker.dashboard import people
 from tracker.people import second_factor
 
 View = Callable[..., HttpResponse]
-# What a passkey's answer that was made up makes the library raise.
-_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
 
 
 def _shown(request: HttpRequest) -> bool:
@@ -68,7 +65,7 @@ def steady(view: View) -> View:
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except _NONSENSE:
+        except second_factor.NONSENSE:
             if request.method != "POST":
                 raise
             messages.error(request, "That passkey could not be used. Please try again.")

@@ -1,5 +1,6 @@
 """The second factor of sign-in: staff must have one, patients may."""
 
+import struct
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -14,6 +15,8 @@ _PURPOSE = "mfa_authenticator.data"
 _SECRETS = frozenset({"secret", "seed"})
 # A recovery code helps whoever has lost a factor; it is none by itself.
 FACTORS = (Authenticator.Type.WEBAUTHN, Authenticator.Type.TOTP)
+# What a passkey's answer that was made up makes the library raise.
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
 
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]

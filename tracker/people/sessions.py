@@ -227,3 +227,14 @@ class SessionStore(DatabaseSessions):
         key = session_key or self.session_key
         if key:
             end(key)
+
+
+class BrowserSession(SessionStore):
+    """A session as a browser's cookie names it: one that is bound to a phone is none."""
+
+    def load(self) -> dict[str, Any]:
+        data = super().load()
+        if self.held is None or self.held.device_id is None:
+            return data
+        self.held = self._session_key = None
+        return {}

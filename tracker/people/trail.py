@@ -111,9 +111,11 @@ def note_too_many(request: HttpRequest, response: HttpResponse, at: datetime) ->
 
 def _before(request: HttpRequest) -> tuple[UUID | None, UUID | None]:
     """Who was signed in by the request's token or cookie, and who had only begun to: the password was right."""
-    cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    held = _held(request.headers.get("X-Session-Token") or cookie, timezone.now())
-    return (held.user_id, held.began_as) if held else (None, None)
+    token = request.headers.get("X-Session-Token")
+    held = _held(token or request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), timezone.now())
+    if held is None or (held.device_id is not None and not token):  # a phone's token in a cookie is nobody's
+        return None, None
+    return held.user_id, held.began_as
 
 
 def person_of(token: str, at: datetime) -> UUID | None:
