@@ -93,8 +93,8 @@ def bare(answer: Any, sent: str) -> Answer:
     text = "\n".join(f"{name}\t{value}" for name, value in sorted(headers.items()))
     for known in sorted(set(_ID.findall(sent))):
         # As long as it was, so that the length of the body stays.
-        instead = "<sent>".ljust(len(known), "-")
-        body, text = body.replace(known.encode(), instead.encode()), text.replace(known, instead)
+        blank = "<sent>".ljust(len(known), "-")
+        body, text = body.replace(known.encode(), blank.encode()), text.replace(known, blank)
     # A form that is shown again holds what was typed into it.
     for typed in sorted(set(_TYPED.findall(sent))):
         body = body.replace(f'value="{escape(typed)}"'.encode(), b'value="<sent>"')
