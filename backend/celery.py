@@ -11,7 +11,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
-app = Celery("interlude", task_cls="tracker.people.jobs:Job")
+app = Celery("interlude")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -23,7 +23,7 @@ TIMETABLE = (
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
     ("anchor the audit trail", "tracker.audit.tasks.anchor", 60.0),
     ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
-    ("forget sessions that have ended", "tracker.people.tasks.forget_ended_sessions", 3600.0),
+    ("forget sessions that have ended", "tracker.accounts.tasks.delete_expired_sessions", 3600.0),
 )
 app.conf.beat_schedule = {
     what: {"task": task, "schedule": seconds, "options": {"expires": seconds}}

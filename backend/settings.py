@@ -25,7 +25,10 @@ ANCHOR_KEYS_OLD = env.keys("ANCHOR_KEYS_OLD")
 AUDIT_ANCHORS = env.text("AUDIT_ANCHORS", str(BASE_DIR / "var" / "anchors"))
 
 INSTALLED_APPS = [
-    "tracker.people",
+    "tracker.accounts",
+    "tracker.clinics",
+    "tracker.keys",
+    "tracker.access",
     "tracker.audit",
     "tracker.instruments",
     "tracker.records",
@@ -52,18 +55,18 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "tracker.lib.requests.RequestLog",
-    "tracker.people.trail.SignInTrail",
+    "tracker.lib.middleware.RequestLogMiddleware",
+    "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "tracker.people.cookies.Cookies",
+    "tracker.accounts.middleware.BrowserSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "backend.entrance.Entrance",
+    "backend.sign_in_throttle.SignInThrottleMiddleware",
     "backend.errors.Mishaps",
 ]
 
@@ -85,7 +88,7 @@ TEMPLATES = [
     },
 ]
 
-# PostgreSQL, as a role that owns nothing. `manage.py migrate` and `grant` are run with the owner's address.
+# PostgreSQL, as a role that owns nothing. `manage.py migrate` and `grant_app_role` are run with the owner's address.
 DATABASES = {"default": env.database("DATABASE_URL")}
 _POOL = env.number("DATABASE_POOL", 0, low=0, high=200)
 if _POOL:
@@ -133,7 +136,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CACHES = {"default": {"BACKEND": "tracker.lib.fleeting.Cache", "LOCATION": REDIS_URL}}
 
 # Sign-in
-AUTH_USER_MODEL = "people.User"
+AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -143,8 +146,8 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-SESSION_ENGINE = "tracker.people.sessions"
-# The server ends a session (people.sessions); the browser's cookie goes with the browser.
+SESSION_ENGINE = "tracker.accounts.sessions"
+# The server ends a session (accounts.sessions); the browser's cookie goes with the browser.
 SESSION_COOKIE_AGE = 15 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
@@ -166,9 +169,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 # Django's own. Allauth's copies the address, in plain, into a table of its own.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_ADAPTER = "tracker.people.adapter.InvitedOnly"
+ACCOUNT_ADAPTER = "tracker.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
-# Tries are counted in one place (people.limits), which is stricter while Valkey is away.
+# Tries are counted in one place (accounts.throttle), which is stricter while Valkey is away.
 ACCOUNT_RATE_LIMITS = False
 MFA_RATE_LIMITS = False
 # Nobody learns by mail or by waiting whether an address has an account.
@@ -179,7 +182,7 @@ PASSWORD_RESET_TIMEOUT = 60 * 60
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # Addresses come with a clinic's invitation; there is no second copy of them to verify.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
-MFA_ADAPTER = "tracker.people.second_factor.SecondFactor"
+MFA_ADAPTER = "tracker.accounts.second_factor.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Interlude"

@@ -6,12 +6,12 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from tracker.lib import bodies
+from tracker.lib import wsgi
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 os.environ.setdefault("DATABASE_POOL", "8")
 
-application = bodies.ReadToTheEnd(get_wsgi_application())
+application = wsgi.DrainRequestBody(get_wsgi_application())
 # A route of which nobody has said who may use it is not served: nor is any other until somebody does.
 _UNDECLARED = [problem.msg for problem in run_checks(tags=["policy"])]
 if _UNDECLARED:

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.settings import *  # noqa: F403
-from tracker.lib import walls
-from tracker.people.policy import Action
+from tracker.access.policy import Action
+from tracker.lib import rls
 
 ROOT_URLCONF = "benchmarks.bare"
 
@@ -36,7 +36,7 @@ class Bare(APIView):
         entry = Entry(data=request.data)
         entry.is_valid(raise_exception=True)
         at = entry.validated_data["recorded_at"]
-        with transaction.atomic(), walls.clinic(clinic):
+        with transaction.atomic(), rls.as_clinic(clinic):
             PainEntry.objects.create(
                 clinic_id=clinic, patient_id=patient, id=entry.validated_data["id"], revision=1,
                 recorded_at=at, zone="UTC", local_on=at.date(), received_at=timezone.now(), author_id=user,

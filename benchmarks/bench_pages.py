@@ -25,8 +25,8 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from tests import factor, make  # noqa: E402
-from tracker.people import access  # noqa: E402
-from tracker.people.models import Patient, StaffMember  # noqa: E402
+from tracker.access.principal import load_principal  # noqa: E402
+from tracker.clinics.models import Patient, StaffMember  # noqa: E402
 from tracker.progress import actions as progress  # noqa: E402
 from tracker.sync import intake  # noqa: E402
 
@@ -37,7 +37,7 @@ MOST_STATEMENTS = {"caseload": 8, "patient": 12}
 
 _READY_CASELOAD = """
 SELECT p.id, p.name, c.measure, c.baseline, c.last, c.last_on, c.week_mean, c.week_n
-FROM people_patient p JOIN records_current c ON c.patient_id = p.id
+FROM clinics_patient p JOIN records_current c ON c.patient_id = p.id
 WHERE c.measure = ANY (%s)
 """
 _READY_PATIENT = """
@@ -64,8 +64,8 @@ def send(patient: Patient, items: list[dict[str, Any]], at: datetime) -> None:
     for start in range(0, len(items), 500):
         with transaction.atomic():
             assert patient.user_id
-            viewer = access.enter(patient.user_id, at)
-            intake.receive(viewer=viewer, sent=None, items=items[start : start + 500], at=at)
+            principal = load_principal(patient.user_id, at)
+            intake.receive(principal=principal, sent=None, items=items[start : start + 500], at=at)
 
 
 def fill(at: datetime) -> tuple[StaffMember, Patient]:
@@ -93,7 +93,7 @@ def p50_ms(work: Callable[[], object]) -> float:
 def bare(clinician: StaffMember, statement: str, given: list[Any]) -> float:
     """The milliseconds of reading the ready-made rows and no more, behind the same walls."""
     with transaction.atomic(), connection.cursor() as cursor:
-        access.enter(clinician.user_id, timezone.now())
+        load_principal(clinician.user_id, timezone.now())
         return p50_ms(lambda: cursor.execute(statement, given).fetchall())
 
 

@@ -26,8 +26,8 @@ from django.utils import timezone  # noqa: E402
 
 from tests import make  # noqa: E402
 from tests.phone import Phone  # noqa: E402
-from tracker.people import access  # noqa: E402
-from tracker.people.models import Patient  # noqa: E402
+from tracker.access.principal import load_principal  # noqa: E402
+from tracker.clinics.models import Patient  # noqa: E402
 from tracker.records.kinds import KINDS  # noqa: E402
 from tracker.sync import intake  # noqa: E402
 
@@ -62,9 +62,9 @@ def fill(records: int) -> Patient:
     assert patient.user_id
     for start in range(0, records, PAGE):
         with transaction.atomic():
-            viewer = access.enter(patient.user_id, at)
+            principal = load_principal(patient.user_id, at)
             batch = [record(n, at) for n in range(start, min(records, start + PAGE))]
-            receipt = intake.receive(viewer=viewer, sent=None, items=batch, at=at)
+            receipt = intake.receive(principal=principal, sent=None, items=batch, at=at)
         assert {result["status"] for result in receipt.results} == {"stored"}
     return patient
 
@@ -88,7 +88,7 @@ def bare_ms(patient: Patient, after: int) -> float:
     sql = f"SELECT row FROM ({branches}) AS found ORDER BY change LIMIT {PAGE}"
     assert patient.user_id
     with transaction.atomic(), connection.cursor() as cursor:
-        access.enter(patient.user_id, timezone.now())
+        load_principal(patient.user_id, timezone.now())
         return p50_ms(lambda: cursor.execute(sql, {"patient": patient.pk, "after": after}).fetchall())
 
 

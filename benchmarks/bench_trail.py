@@ -44,15 +44,17 @@ VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 def take_off() -> None:
     """No event is written, no text sealed. The database's part is taken off by ``bare_copy``."""
     from tracker.audit import actions as audit
-    from tracker.lib import sealed
-    from tracker.people import keys
+    from tracker.keys import data_keys
+    from tracker.lib import encryption
 
-    nobodys, really_sealed = uuid.UUID(int=0), sealed.seal
+    nobodys, really_sealed = uuid.UUID(int=0), encryption.encrypt
     # Doors look at what was noted: it is still noted, and goes nowhere.
     audit._write = lambda events: None
     # A patient's text has no key here; a session keeps its seal.
-    sealed.seal = lambda key, plain, bound: really_sealed(key, plain, bound) if key else plain
-    keys.of_patient = lambda *_: (nobodys, b"")
+    encryption.encrypt = lambda key, plain, associated: (
+        really_sealed(key, plain, associated) if key else plain
+    )
+    data_keys.data_key_for = lambda *_: (nobodys, b"")
 
 
 def begun() -> Any:
@@ -67,7 +69,7 @@ def begun() -> Any:
     from tests.phone import Phone
 
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
-    logging.getLogger("tracker.lib.requests").setLevel(logging.WARNING)
+    logging.getLogger("tracker.lib.middleware").setLevel(logging.WARNING)
     if "--without" in sys.argv:
         take_off()
     with transaction.atomic():
@@ -144,7 +146,7 @@ def bare_copy() -> dict[str, str]:
             off = "ALTER TABLE {} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY"
             owner.execute(sql.SQL(off).format(sql.Identifier(table)))
         owner.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
-        for table in ("records_journaltext", "people_devicelabel"):
+        for table in ("records_journaltext", "access_devicelabel"):
             owner.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_key_of_patient")
     return addresses
 

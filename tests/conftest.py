@@ -22,8 +22,8 @@ from psycopg import sql
 
 from backend import env
 from tests import make
-from tracker.lib import walls
-from tracker.people import limits
+from tracker.accounts import throttle
+from tracker.lib import rls
 
 OWNER = env.database("DATABASE_OWNER_URL")
 
@@ -89,7 +89,7 @@ def template_database(django_db_blocker: Any) -> Iterator[str]:
     with django_db_blocker.unblock():
         _connect_as(OWNER["USER"], OWNER["PASSWORD"], name)
         call_command("migrate", verbosity=0)
-        call_command("grant", role=app[0], verbosity=0)
+        call_command("grant_app_role", role=app[0], verbosity=0)
         call_command("load_catalogue", verbosity=0)
         _connect_as(*app, name)
     yield name
@@ -133,7 +133,7 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
 def _nobody_has_tried_to_sign_in_yet() -> None:
     """The limits on sign-in count per minute; each test begins with none used."""
     cache.clear()
-    limits.COUNTERS.forget_here()
+    throttle.COUNTERS.forget_here()
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def world(db: None) -> Iterator[make.World]:
     """A clinic at work: Ada, Ben, Cleo and the others. No wall is set when the test begins."""
     yield make.world()
     if not connections["default"].needs_rollback:
-        walls.leave()
+        rls.reset()
 
 
 @dataclass(frozen=True)

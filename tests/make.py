@@ -11,10 +11,12 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 
-from tracker.lib import walls
-from tracker.people import access, actions
-from tracker.people.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership, User
-from tracker.people.policy import EVERYTHING, Category
+from tracker.access import consent
+from tracker.access.policy import EVERYTHING, Category
+from tracker.access.principal import load_principal
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
+from tracker.lib import rls
 
 SEED = int(os.environ.get("TEST_SEED", random.SystemRandom().randrange(10**6)))
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -58,12 +60,12 @@ def clinic(**more: Any) -> Clinic:
 
 
 def team(of: Clinic, name: str) -> CareTeam:
-    with walls.clinic(of.pk):
+    with rls.as_clinic(of.pk):
         return CareTeam.objects.create(clinic_id=of.pk, name=name)
 
 
 def staff(of: Clinic, name: str, role: Role = Role.CLINICIAN, *, on: CareTeam | None = None) -> StaffMember:
-    with walls.clinic(of.pk):
+    with rls.as_clinic(of.pk):
         member = StaffMember.objects.create(clinic_id=of.pk, user=user(name), name=name.title(), role=role)
         if on:
             TeamMembership.objects.create(clinic_id=of.pk, team=on, staff_member=member, starts_at=LONG_AGO)
@@ -74,7 +76,7 @@ def patient(
     of: Clinic, name: str, on: CareTeam, *, shares: Collection[Category] = EVERYTHING, **more: Any
 ) -> Patient:
     """A patient who shares everything with their team, or what is named."""
-    with walls.clinic(of.pk):
+    with rls.as_clinic(of.pk):
         made = Patient.objects.create(
             **{
                 "clinic_id": of.pk,
@@ -96,9 +98,9 @@ def share(
 ) -> None:
     """Let the patient show exactly these categories to the team, as she would in the app; forget the context."""
     assert patient.user_id
-    viewer = access.enter(patient.user_id, at)
-    actions.set_consent(viewer=viewer, wanted={team.pk: categories}, text=1, at=at)
-    walls.leave()
+    principal = load_principal(patient.user_id, at)
+    consent.set_consent(principal=principal, wanted={team.pk: categories}, text=1, at=at)
+    rls.reset()
 
 
 def world(shares: Collection[Category] = EVERYTHING) -> World:

@@ -12,17 +12,19 @@ from django.test import Client
 from django.utils import timezone
 
 from tests import make
-from tracker.lib import walls
-from tracker.people import access, devices, sessions
-from tracker.people.models import User
-from tracker.people.sessions import SessionStore
+from tracker.access import devices
+from tracker.access.principal import load_principal, with_session
+from tracker.accounts import sessions
+from tracker.accounts.models import User
+from tracker.accounts.sessions import SessionStore
+from tracker.lib import rls
 
 
 def token_of(user: User, *, second_factor: bool = True) -> str:
     """Sign in without the password, which is slow on purpose; ``test_sign_in`` goes the whole way."""
     with transaction.atomic():
-        is_patient = access.enter(user.pk, timezone.now()).is_patient
-        walls.leave()
+        is_patient = load_principal(user.pk, timezone.now()).is_patient
+        rls.reset()
     methods = [{"method": "password", "at": time.time()}]
     if second_factor and not is_patient:
         methods.append({"method": "mfa", "at": time.time(), "type": "totp"})
@@ -31,7 +33,7 @@ def token_of(user: User, *, second_factor: bool = True) -> str:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session[sessions.KIND] = sessions.PATIENT if is_patient else sessions.STAFF
-    session[sessions.BEGAN] = time.time()
+    session[sessions.STARTED_AT] = time.time()
     session["account_authentication_methods"] = methods
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
@@ -43,13 +45,13 @@ def pair(user: User, token: str, device: uuid.UUID) -> None:
     """Bind the sign-in to the phone, as ``POST /api/v1/devices`` does."""
     at = timezone.now()
     with transaction.atomic():
-        held = sessions.read(token, at)
+        held = sessions.load(token, at)
         assert held
-        viewer = access.enter(user.pk, at)
-        if viewer.is_patient:
-            viewer = access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=None)
-            devices.pair(viewer=viewer, session_key=token, device_id=device, label="test", at=at)
-        walls.leave()
+        principal = load_principal(user.pk, at)
+        if principal.is_patient:
+            principal = with_session(principal, authenticated_at=held.authenticated_at, device_id=None)
+            devices.pair(principal=principal, session_key=token, device_id=device, label="test", at=at)
+        rls.reset()
 
 
 class Phone:

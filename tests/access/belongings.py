@@ -6,12 +6,13 @@ from typing import Any
 
 from tests import factor, make
 from tests.phone import Phone
+from tracker.access.principal import load_principal
+from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
-from tracker.lib import walls
+from tracker.clinics.models import Patient, StaffMember
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Channel, Message
-from tracker.people import access
-from tracker.people.models import Patient, Session, StaffMember, User
 from tracker.progress import actions as progress
 from tracker.progress.models import Summary
 from tracker.reminders import actions as reminders
@@ -71,18 +72,18 @@ def _records(name: str, phone: Phone) -> Thing:
     }
     answer = phone.push(*sent.values())
     assert {row["status"] for row in answer.json()["results"]} == {"stored"}, answer.content
-    walls.leave()
+    rls.reset()
     return {kind: record["id"] for kind, record in sent.items()}
 
 
 def _derived(patient: Patient, by: StaffMember) -> Thing:
     progress.refresh(clinic_id=patient.clinic_id, patient_id=patient.pk, at=NOW)
     planned = reminders.plan_check_in(
-        viewer=access.enter(by.user_id, NOW), patient=patient, starts_at=NOW + timedelta(days=2), minutes=20,
+        principal=load_principal(by.user_id, NOW), patient=patient, starts_at=NOW + timedelta(days=2), minutes=20,
         at=NOW,
     )  # fmt: skip
-    walls.leave()
-    with walls.one_patient(patient.clinic_id, patient.pk):
+    rls.reset()
+    with rls.as_patient(patient.clinic_id, patient.pk):
         return {
             "check_in": str(planned.pk),
             "alert": str(Alert.objects.get(patient=patient).pk),
@@ -91,7 +92,7 @@ def _derived(patient: Patient, by: StaffMember) -> Thing:
 
 
 def _message(clinic_id: uuid.UUID, user: User) -> str:
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         outbox.enqueue(
             clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check-in/1",
             key=f"own/{user.pk}", due_at=NOW,

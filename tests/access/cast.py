@@ -13,11 +13,13 @@ from typing import Any
 from tests import make
 from tests.access.belongings import NOW, Thing, belongings, nothing, own_things
 from tests.phone import Phone, token_of
-from tracker.alerts.glass import break_glass
-from tracker.lib import walls
-from tracker.people import access, caregivers
-from tracker.people.models import CareTeam, Clinic, Patient, Role, Session, StaffMember, TeamMembership, User
-from tracker.people.policy import EVERYTHING, Category
+from tracker.access import caregivers
+from tracker.access.policy import EVERYTHING, Category
+from tracker.access.principal import load_principal
+from tracker.accounts.models import Session, User
+from tracker.alerts.break_glass import start_and_notify
+from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
+from tracker.lib import rls
 
 LATELY = NOW - timedelta(minutes=5)
 ALL = frozenset(category.value for category in EVERYTHING)
@@ -136,11 +138,11 @@ def _house(name: str) -> House:
 
 def _give(patient: Patient, user: User) -> str:
     assert patient.user_id
-    made = caregivers.give(
-        viewer=access.enter(patient.user_id, LATELY), email=user.email, name="Carervqz",
+    made = caregivers.grant(
+        principal=load_principal(patient.user_id, LATELY), email=user.email, name="Carervqz",
         categories=[Category(each) for each in SOME], at=LATELY,
     )  # fmt: skip
-    walls.leave()
+    rls.reset()
     return str(made.pk)
 
 
@@ -148,17 +150,17 @@ def _change(
     here: House, people: Mapping[str, StaffMember], patients: Mapping[str, Patient], given: Mapping[str, str]
 ) -> None:
     """What has ended by now, and the glass that Gil has broken over Ada's record."""
-    break_glass(
-        viewer=access.enter(people["gil"].user_id, LATELY), patient_id=patients["ada"].pk,
+    start_and_notify(
+        principal=load_principal(people["gil"].user_id, LATELY), patient_id=patients["ada"].pk,
         reason="Found without a pulse, glassvqzada.", at=LATELY,
     )  # fmt: skip
-    walls.leave()
-    with walls.clinic(here.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(here.clinic.pk):
         TeamMembership.objects.filter(staff_member=people["hal"]).update(ends_at=LATELY)
     ada = patients["ada"].user_id
     assert ada
-    caregivers.end(viewer=access.enter(ada, NOW), caregiver_id=uuid.UUID(given["cora"]), at=NOW)
-    walls.leave()
+    caregivers.revoke(principal=load_principal(ada, NOW), caregiver_id=uuid.UUID(given["cora"]), at=NOW)
+    rls.reset()
     # Switched off, and the session left behind: the account itself must be asked.
     User.objects.filter(pk=people["ivo"].user_id).update(is_active=False)
 

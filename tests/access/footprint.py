@@ -3,9 +3,8 @@
 from django.apps import apps
 from django.db import connection
 
-from tracker.lib import walls
-from tracker.people.models import Patient
-from tracker.people.models.patients import PatientOwned
+from tracker.clinics.models import Patient, PatientOwned
+from tracker.lib import rls
 
 TABLES = sorted(
     model._meta.db_table
@@ -21,6 +20,6 @@ def of(patient: Patient) -> list[tuple[str, int, str]]:
         f" FROM {table} AS row WHERE patient_id = %s"
         for table in TABLES
     )
-    with walls.one_patient(patient.clinic_id, patient.pk), connection.cursor() as cursor:
+    with rls.as_patient(patient.clinic_id, patient.pk), connection.cursor() as cursor:
         cursor.execute(each, [patient.pk] * len(TABLES))
         return list(cursor.fetchall())

@@ -10,7 +10,7 @@ from tests.access.belongings import Thing
 from tests.access.cast import Actor, Stage
 from tests.access.table import API, FIXED_IN_PATH, IN_PATH, IN_PATH_OF, PAGES, Row
 from tests.access.walk import Ask, is_account, is_api
-from tracker.people import checks
+from tracker.access import checks
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 FEW = frozenset({"nobody", "bea", "ben", "cleo", "eve"})

@@ -19,7 +19,7 @@ def test_every_route_has_a_row_and_every_row_a_route():
 
 
 def test_a_new_route_without_a_row_is_named(settings):
-    settings.ROOT_URLCONF = "tests.people.planted"
+    settings.ROOT_URLCONF = "tests.access_control.planted"
 
     assert any("planted" in route for route in without_row())
 

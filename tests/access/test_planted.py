@@ -11,12 +11,15 @@ from tests.access.cast import Stage
 from tests.access.judge import Judge
 from tests.access.plan import few
 from tests.access.walk import Ask
+from tracker.access import policy
+from tracker.access.chart import open_chart
+from tracker.access.models import Device
 from tracker.api import doors, people
 from tracker.api.errors import _KNOWN
-from tracker.lib import walls
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
-from tracker.people import access, policy
-from tracker.people.models import Device, Patient
 
 
 def of(stage: Stage, route: str, *who: str) -> Iterator[Ask]:
@@ -25,16 +28,16 @@ def of(stage: Stage, route: str, *who: str) -> Iterator[Ask]:
 
 
 def test_a_chart_that_opens_to_everybody_is_seen(stage, monkeypatch):
-    def open_to_all(viewer, patient_id, **_):
+    def open_to_all(principal, patient_id, **_):
         """No check of team and consent, and the database's own net taken down with it."""
         clinic_id = Patient.objects.values_list("clinic_id", flat=True).filter(pk=patient_id).first()
-        walls._apply(["", str(clinic_id or viewer.clinic_id), *[""] * (len(walls.SETTINGS) - 3), "clinic"])
+        rls._apply(["", str(clinic_id or principal.clinic_id), *[""] * (len(rls.SETTINGS) - 3), "clinic"])
         patient = Patient.objects.filter(pk=patient_id).first()
         if patient is None:
-            raise access.NotYoursError
+            raise NotFoundOrHidden
         return patient
 
-    monkeypatch.setattr(access, "open_chart", open_to_all)
+    monkeypatch.setattr(doors, "open_chart", open_to_all)
 
     judge = Judge(stage).walk(of(stage, "api/v1/records", "cleo"))
 
@@ -54,16 +57,16 @@ def test_an_administrator_who_may_read_records_is_seen(stage, monkeypatch):
 
 def test_a_refusal_that_names_the_missing_is_seen(stage, monkeypatch):
     """Forbidden where it exists, missing where it does not: nothing is read, and yet it is told."""
-    known = access.open_chart
+    known = open_chart
 
-    def telling(viewer, patient_id, **more):
-        with walls.clinic(viewer.clinic_id):
+    def telling(principal, patient_id, **more):
+        with rls.as_clinic(principal.clinic_id):
             exists = Patient.objects.filter(pk=patient_id).exists()
-        if exists and patient_id not in viewer.patients:
+        if exists and patient_id not in principal.patients:
             raise PermissionError
-        return known(viewer, patient_id, **more)
+        return known(principal, patient_id, **more)
 
-    monkeypatch.setattr(access, "open_chart", telling)
+    monkeypatch.setattr(doors, "open_chart", telling)
     monkeypatch.setitem(_KNOWN, PermissionError, (404, "not_found", "There is nothing here for you!"))
 
     judge = Judge(stage).walk(of(stage, "api/v1/records", "cleo"))
@@ -76,8 +79,8 @@ def test_a_header_that_is_believed_is_seen(stage, monkeypatch):
     known = doors.viewer_of
 
     def believing(request):
-        viewer = known(request)
-        return replace(viewer, name=request.headers.get("X-User", viewer.name))
+        principal = known(request)
+        return replace(principal, name=request.headers.get("X-User", principal.name))
 
     monkeypatch.setattr(people, "viewer_of", believing)
 
@@ -92,7 +95,7 @@ def test_a_write_to_somebody_elses_record_is_seen(stage, monkeypatch):
 
     def meddling(**more):
         ada = stage.patients["ada"]
-        with walls.one_patient(ada.clinic_id, ada.pk):
+        with rls.as_patient(ada.clinic_id, ada.pk):
             Device.objects.filter(patient=ada).update(paired_at=timezone.now() - timedelta(days=900))
         return known(**more)
 

@@ -16,8 +16,8 @@ from django.db import transaction
 from django.test import Client
 
 from tests.access.cast import Actor
-from tracker.people import sessions
-from tracker.people.models import Session
+from tracker.accounts import sessions
+from tracker.accounts.models import Session
 
 _TYPED = re.compile(r'": "([^"\\]*)"')
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{9}\b")
@@ -130,7 +130,7 @@ class Walker:
             headers |= phone.headers
         elif phone is not None:
             # A browser's sign-in is bound to no phone.
-            Session.objects.filter(pk=sessions.hashed(phone.token)).update(device_id=None)
+            Session.objects.filter(pk=sessions.key_hash(phone.token)).update(device_id=None)
             self.client.cookies[settings.SESSION_COOKIE_NAME] = phone.token
         where = f"{ask.path}?{urlencode(ask.query)}" if ask.query else ask.path
         body, kind = _encoded(ask, program)

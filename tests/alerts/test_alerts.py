@@ -13,14 +13,16 @@ from django.db import DatabaseError, transaction
 from tests import make
 from tests.outbox.together import together
 from tests.phone import Phone
+from tracker.access.principal import load_principal
+from tracker.accounts.models import User
 from tracker.alerts import actions
 from tracker.alerts.models import Alert
 from tracker.alerts.rules import Finding
 from tracker.audit.models import Event
-from tracker.lib import walls
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import StaffMember, TeamMembership
+from tracker.lib import rls
 from tracker.outbox.models import Channel, Message
-from tracker.people import access
-from tracker.people.models import StaffMember, TeamMembership, User
 from tracker.records.models import PainEntry, Response
 
 RAISED = make.MONDAY
@@ -29,8 +31,8 @@ MINUTE = timedelta(minutes=1)
 
 @contextmanager
 def inside(world: make.World) -> Iterator[None]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         yield
 
 
@@ -51,13 +53,13 @@ def raised(world: make.World, *, at: datetime = RAISED, **more: Any) -> Alert:
 
 
 def escalate(minutes: float) -> int:
-    walls.leave()
+    rls.reset()
     return actions.escalate_overdue(at=RAISED + timedelta(minutes=minutes))
 
 
 def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + MINUTE) -> None:
-    walls.leave()
-    actions.acknowledge(alert_id=alert_id, viewer=access.enter(who.user_id, at), at=at)
+    rls.reset()
+    actions.acknowledge(alert_id=alert_id, principal=load_principal(who.user_id, at), at=at)
 
 
 def told(world: make.World, alert: Alert, step: int) -> set[uuid.UUID]:
@@ -227,7 +229,7 @@ def test_a_stranger_cannot_acknowledge_and_cannot_tell_it_from_nothing(world):
 
     for stranger in (world.cleo, world.eve, world.finn):
         for wanted in (alert.pk, uuid.uuid4()):
-            with pytest.raises(access.NotYoursError):
+            with pytest.raises(NotFoundOrHidden):
                 acknowledge(stranger, wanted)
 
     with inside(world):
@@ -238,7 +240,7 @@ def test_a_former_member_of_the_team_is_a_stranger(world):
     alert = raised(world)
     leave_team(world, world.ben)
 
-    with pytest.raises(access.NotYoursError):
+    with pytest.raises(NotFoundOrHidden):
         acknowledge(world.ben, alert.pk)
 
 
@@ -271,7 +273,7 @@ def test_an_answer_whose_alert_cannot_be_written_is_not_acknowledged(live):
     answer = phone.push(make.phq9([0] * 8 + [1]), make.pain(3))
 
     assert answer.status_code >= 500
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert not Response.objects.exists()
         assert not PainEntry.objects.exists()
 
@@ -324,8 +326,8 @@ def test_many_workers_take_each_step_once(live):
 
 def test_the_database_itself_hides_an_alert_from_a_stranger(world):
     raised(world)
-    walls.leave()
-    access.enter(world.cleo.user_id, RAISED)
+    rls.reset()
+    load_principal(world.cleo.user_id, RAISED)
 
     assert not Alert.objects.exists()
     with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():

@@ -8,11 +8,11 @@ import pytest
 from tests import make
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
+from tracker.access.principal import load_principal
 from tracker.audit import actions as audit
 from tracker.audit.models import Event
-from tracker.lib import walls
-from tracker.people import access
-from tracker.people.models import Role
+from tracker.clinics.models import Role
+from tracker.lib import rls
 
 
 def own_log(world, query: str = "") -> Any:
@@ -62,12 +62,12 @@ def test_an_attempt_that_was_refused_is_in_it_too(world):
 
 
 def test_a_look_through_broken_glass_says_so(world):
-    viewer = access.enter(world.ben.user_id, make.MONDAY)
+    principal = load_principal(world.ben.user_id, make.MONDAY)
     audit.note(
-        actor=viewer.actor, action="chart.open", subject="x", clinic_id=viewer.clinic_id,
+        actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
         patient_id=world.ada.pk, at=make.MONDAY, detail={"glass": True},
     )  # fmt: skip
-    walls.leave()
+    rls.reset()
 
     (look,) = own_log(world)
     assert look["broken_glass"] is True
@@ -152,8 +152,8 @@ def test_the_wall_alone_lets_each_read_only_what_is_theirs(world, officer):
     Phone(world.ben.user).get("alerts")
 
     def visible(person) -> set[str]:
-        walls.leave()
-        access.enter(person.user_id, make.MONDAY)
+        rls.reset()
+        load_principal(person.user_id, make.MONDAY)
         return set(Event.objects.exclude(action="consent.change").values_list("actor", flat=True))
 
     assert visible(world.ada) == {f"user/{world.ben.user_id}"}

@@ -19,10 +19,10 @@ from tests import make, servers
 from tests.api import hostile
 from tests.conftest import Live
 from tests.phone import Phone
+from tracker.access import policy
 from tracker.api import urls as api
 from tracker.api.wire import MOST_BYTES
 from tracker.lib import fleeting
-from tracker.people import policy
 
 # Each fault once.
 SAMPLE = 19
@@ -51,7 +51,7 @@ def writes() -> list[tuple[Any, str]]:
 def who(world: make.World, pattern: Any, method: str) -> Any:
     """Somebody who may use the route."""
     action = getattr(pattern.callback.cls, "actions", {}).get(method)
-    return world.ada if action is None or policy.may("PATIENT", action) else world.ben
+    return world.ada if action is None or policy.role_may("PATIENT", action) else world.ben
 
 
 def address(pattern: Any) -> str:

@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from tests import make
 from tests.phone import Phone
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.progress import actions as progress
 
 
@@ -24,7 +24,7 @@ def at(day: int) -> str:
 
 
 def refresh(world: make.World, day: int = 40) -> int:
-    walls.leave()
+    rls.reset()
     return progress.refresh_stale(at=make.MONDAY + timedelta(days=day))
 
 

@@ -14,11 +14,13 @@ from django.utils import timezone
 from tests import factor, make
 from tests.phone import Phone
 from tests.servers import wait_until
+from tracker.access.principal import load_principal
+from tracker.accounts import adapter
+from tracker.accounts.models import Session
+from tracker.accounts.sessions import SessionStore
 from tracker.audit.models import Event
-from tracker.lib import walls
-from tracker.people import access, adapter, invitations
-from tracker.people.models import Session
-from tracker.people.sessions import SessionStore
+from tracker.clinics import invitations
+from tracker.lib import rls
 
 NEW = "a long new passphrase"
 
@@ -67,7 +69,7 @@ def test_a_patients_phone_stays_signed_in_longer_than_staff(world, client):
 def test_a_sign_in_leaves_a_trace(world, client):
     sign_in(client, world.ada.user.email)
 
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         assert Event.objects.get(action="sign_in").actor == f"user/{world.ada.user_id}"
 
 
@@ -121,16 +123,16 @@ def test_nobody_signs_up(client, db):
 
 
 def enrolled(world: make.World) -> str:
-    viewer = access.enter(world.ben.user_id, timezone.now())
+    principal = load_principal(world.ben.user_id, timezone.now())
     _, code = invitations.enrol(
-        viewer=viewer,
+        principal=principal,
         name="Fay",
         born_on=make.MONDAY.date(),
         zone=make.ZONE,
         team_id=world.team.pk,
         at=timezone.now(),
     )
-    walls.leave()
+    rls.reset()
     return code
 
 

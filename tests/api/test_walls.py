@@ -8,9 +8,9 @@ from django.urls import get_resolver
 
 from tests import make
 from tests.phone import Phone
+from tracker.access import policy
 from tracker.api import urls as api_urls
 from tracker.api.doors import Door
-from tracker.people import policy
 
 
 @pytest.fixture
@@ -122,11 +122,11 @@ def test_switching_an_account_off_or_changing_its_password_ends_the_token(world)
 def test_leaving_a_team_ends_the_view_of_its_patients(world):
     phone = Phone(world.ben.user)
     assert phone.get(f"records?patient={world.ada.pk}").status_code == 200
-    from tracker.lib import walls
-    from tracker.people.models import TeamMembership
+    from tracker.clinics.models import TeamMembership
+    from tracker.lib import rls
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=make.MONDAY)
 
     assert phone.get(f"records?patient={world.ada.pk}").status_code == 404
@@ -147,4 +147,4 @@ def test_a_view_without_a_policy_does_not_start():
 
 @pytest.mark.parametrize("action", list(policy.Action))
 def test_an_unknown_role_may_do_nothing(action):
-    assert not policy.may("VISITOR", action)
+    assert not policy.role_may("VISITOR", action)

@@ -14,7 +14,7 @@ from tests import make
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, verifying
 from tracker.audit.models import SYSTEM
-from tracker.lib import walls
+from tracker.lib import rls
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def cast() -> Callable[[], make.World]:
 def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
     """Commit ``n`` events of a clinic, each in a transaction of its own."""
     for number in range(n):
-        with transaction.atomic(), walls.clinic(clinic_id):
+        with transaction.atomic(), rls.as_clinic(clinic_id):
             audit.note(
                 **{"actor": "user/1", "action": "try", "subject": f"x/{number}", "clinic_id": clinic_id,
                    "at": make.MONDAY} | more

@@ -14,12 +14,12 @@ from tests.audit.conftest import leave_trace, verdict
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, chain
 from tracker.audit.models import SYSTEM, Event, Head, Link
-from tracker.lib import walls
-from tracker.people.models import Patient
+from tracker.clinics.models import Patient
+from tracker.lib import rls
 
 
 def links(clinic_id) -> list[int]:
-    with transaction.atomic(), walls.clinic(clinic_id):
+    with transaction.atomic(), rls.as_clinic(clinic_id):
         return list(Link.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True))
 
 
@@ -31,7 +31,7 @@ def test_each_clinic_counts_its_own_events_without_a_gap(trail):
 def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
-    with transaction.atomic(), walls.clinic(here):
+    with transaction.atomic(), rls.as_clinic(here):
         audit.note(actor="user/1", action="try", subject="x", clinic_id=here, at=make.MONDAY)
         transaction.set_rollback(True)
     leave_trace(here)
@@ -50,14 +50,14 @@ def test_an_act_whose_event_cannot_be_linked_does_not_happen(live):
     finally:
         as_owner(live, "ALTER TABLE audit_link_away RENAME TO audit_link")
 
-    with transaction.atomic(), walls.clinic(here):
+    with transaction.atomic(), rls.as_clinic(here):
         assert not Event.objects.exists()
         assert Patient.objects.get(pk=live.world.ada.pk).name == "Ada"
 
 
 @transaction.atomic
 def rename_and_note(live) -> None:
-    with walls.clinic(live.world.clinic.pk):
+    with rls.as_clinic(live.world.clinic.pk):
         Patient.objects.filter(pk=live.world.ada.pk).update(name="Changed")
         leave_trace(live.world.clinic.pk)
 
@@ -89,7 +89,7 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
     here = live.world.clinic.pk
     leave_trace(here, 3)
 
-    with pytest.raises(DatabaseError, match=why), transaction.atomic(), walls.clinic(here):
+    with pytest.raises(DatabaseError, match=why), transaction.atomic(), rls.as_clinic(here):
         connection.cursor().execute(sql)
 
     anchoring.anchor_all(at=make.MONDAY)
@@ -99,7 +99,7 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
 
 def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
     here = live.world.clinic.pk
-    with transaction.atomic(), walls.clinic(here):
+    with transaction.atomic(), rls.as_clinic(here):
         Head.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=make.MONDAY)
     leave_trace(here)
 
@@ -122,14 +122,14 @@ def test_an_event_is_linked_once(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
 
-    with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), walls.clinic(here):
+    with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), rls.as_clinic(here):
         connection.cursor().execute(
             "UPDATE audit_head SET event_id = (SELECT min(id) FROM audit_event WHERE clinic_id = %s)", [here]
         )
 
 
 def test_an_event_was_done_or_refused_and_nothing_else(world):
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         for result in ("DONE", "REFUSED"):
             audit.note(
                 actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result=result
@@ -144,7 +144,7 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
     here, there = live.world.clinic.pk, live.world.other_clinic.pk
     with transaction.atomic():
         for clinic_id in (here, there, here):
-            with walls.clinic(clinic_id):
+            with rls.as_clinic(clinic_id):
                 audit.note(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
 
     assert (links(here), links(there)) == ([1, 2], [1])
@@ -155,7 +155,7 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
 def test_a_clinic_reads_no_chain_of_another(live):
     leave_trace(live.world.other_clinic.pk, 2)
 
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert not Link.objects.exists()
         assert not Head.objects.exists()
 
@@ -175,7 +175,7 @@ def write_together(live, writers: int, each: int) -> None:
         try:
             for n in range(each):
                 clinic_id = chains[(number + n) % 3]
-                with transaction.atomic(), walls.clinic(clinic_id):
+                with transaction.atomic(), rls.as_clinic(clinic_id):
                     audit.note(
                         actor=f"user/{number}",
                         action="try",

@@ -10,11 +10,11 @@ from django.test import Client
 from tests import make
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
+from tracker.accounts.sessions import SessionStore
 from tracker.api import urls as api
 from tracker.audit.models import Event
 from tracker.dashboard import urls as dashboard
-from tracker.lib import walls
-from tracker.people.sessions import SessionStore
+from tracker.lib import rls
 
 OPEN_TO_ALL = {"live", "ready", "schema", "docs", "accept-invitation"}
 DOORS = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
@@ -40,8 +40,8 @@ def methods_of(pattern: Any) -> list[str]:
 
 def event_of(world: make.World, name: str) -> Event:
     """The one event of a request; more than one, or none, is a failure."""
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         return Event.objects.get(request=name)
 
 
@@ -110,8 +110,8 @@ def test_a_push_names_the_records_and_the_device(world):
     sent = [make.pain(n % 11) for n in range(60)]
     phone.push(*sent)
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         event = Event.objects.get(action="records.receive")
     assert event.detail["ids"] == [record["id"] for record in sent[:50]]
     assert (event.detail["count"], event.detail["stored"], event.device) == (
@@ -160,7 +160,7 @@ def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
 
     assert phone.get("me", **{"X-Request-ID": name}).status_code == 401
 
-    with walls.clinic(uuid.UUID(int=0)):
+    with rls.as_clinic(uuid.UUID(int=0)):
         event = Event.objects.get(request=name)
     assert (event.actor, event.result) == (f"user/{world.ada.user_id}", "REFUSED")
 
@@ -168,14 +168,14 @@ def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
 def test_a_token_that_never_was_leaves_none(world, client: Client):
     client.get("/api/v1/me", headers={"X-Session-Token": SessionStore()._get_new_session_key()})  # type: ignore[attr-defined]
 
-    with walls.clinic(uuid.UUID(int=0)):
+    with rls.as_clinic(uuid.UUID(int=0)):
         assert not Event.objects.exists()
 
 
 def test_a_request_whose_event_cannot_be_written_fails(world, monkeypatch):
     """The database refuses the event: the name of a request that is longer than its column."""
     phone = Phone(world.ada.user)
-    monkeypatch.setattr("tracker.lib.requests._GIVEN", re.compile(r"^.{8,90}$"))
+    monkeypatch.setattr("tracker.lib.middleware._GIVEN", re.compile(r"^.{8,90}$"))
 
     answer = phone.call("GET", "me", **{"X-Request-ID": "x" * 80})
 

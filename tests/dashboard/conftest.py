@@ -13,9 +13,11 @@ from django.db import transaction
 from django.test import Client
 
 from tests import factor, make
-from tracker.lib import walls
-from tracker.people import access, second_factor
-from tracker.people.models import Patient, User
+from tracker.access.principal import load_principal
+from tracker.accounts import second_factor
+from tracker.accounts.models import User
+from tracker.clinics.models import Patient
+from tracker.lib import rls
 from tracker.sync import intake
 
 # The page is looked at an hour after the answers of Monday morning.
@@ -37,9 +39,9 @@ def clock() -> Iterator[time_machine.Traveller]:
 def sign_in(user: User) -> Client:
     """Sign in through the real forms: staff show a code of their authenticator app."""
     browser = Client()
-    if second_factor.must_have(user):
+    if second_factor.is_required(user):
         factor.enrol(user)
-    walls.leave()
+    rls.reset()
     answer = browser.post("/accounts/login/", {"login": user.email, "password": make.PASSWORD})
     assert answer.status_code == 302, answer.content
     if answer["Location"] == "/accounts/2fa/authenticate/":
@@ -68,9 +70,9 @@ def send() -> Callable[..., None]:
     def send(patient: Patient, *items: dict[str, Any], at: datetime = NOW) -> None:
         with transaction.atomic():
             assert patient.user_id
-            viewer = access.enter(patient.user_id, at)
-            receipt = intake.receive(viewer=viewer, sent=None, items=list(items), at=at)
-            walls.leave()
+            principal = load_principal(patient.user_id, at)
+            receipt = intake.receive(principal=principal, sent=None, items=list(items), at=at)
+            rls.reset()
         assert {row["status"] for row in receipt.results} == {"stored"}, receipt.results
 
     return send

@@ -16,23 +16,23 @@ def main() -> None:
     from django.utils import timezone
 
     from tests import factor, make
-    from tracker.lib import walls
-    from tracker.people import access
+    from tracker.access.principal import load_principal
+    from tracker.lib import rls
     from tracker.sync import intake
 
     at = timezone.now()
     with transaction.atomic():
         world = make.world()
         assert world.ada.user_id
-        viewer = access.enter(world.ada.user_id, at)
+        principal = load_principal(world.ada.user_id, at)
         days = [at - timedelta(days=n) for n in range(30)]
         logs = [
             make.record("daily", {"pain_avg": 3 + n % 4, "mood": 5}, recorded_at=day.isoformat())
             for n, day in enumerate(days)
         ]
         worrying = make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2], recorded_at=(at - timedelta(minutes=3)).isoformat())
-        intake.receive(viewer=viewer, sent=None, items=[*logs, worrying], at=at)
-        walls.leave()
+        intake.receive(principal=principal, sent=None, items=[*logs, worrying], at=at)
+        rls.reset()
         factor.enrol(world.ben.user)
     print(json.dumps({"email": world.ben.user.email, "password": make.PASSWORD}))
 

@@ -9,22 +9,23 @@ from django.test import Client
 
 from tests import make
 from tests.dashboard.conftest import NOW, sign_in, text
+from tracker.access import policy
+from tracker.access.principal import load_principal
 from tracker.audit.models import Event
+from tracker.clinics.models import TeamMembership
 from tracker.dashboard import urls
-from tracker.lib import walls
-from tracker.people import access, policy
-from tracker.people.models import TeamMembership
+from tracker.lib import rls
 from tracker.reminders import actions as reminders
 
 
 @pytest.fixture
 def check_in(world: make.World):
     """A check-in that Ben has planned with Ada."""
-    viewer = access.enter(world.ben.user_id, NOW)
+    principal = load_principal(world.ben.user_id, NOW)
     planned = reminders.plan_check_in(
-        viewer=viewer, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
+        principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
     )
-    walls.leave()
+    rls.reset()
     return planned
 
 
@@ -87,7 +88,7 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
     answer = cleo.post(f"/patients/{world.bea.pk}/check-ins/{check_in.pk}/cancel/")
 
     assert answer.status_code == 404
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         check_in.refresh_from_db()
     assert check_in.cancelled_at is None
 
@@ -95,7 +96,7 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
 def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
     cleo.get(f"/patients/{world.ada.pk}/")
 
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         event = Event.objects.get(result="REFUSED")
     assert (event.actor, event.patient, event.why, event.detail["status"]) == (
         f"user/{world.cleo.user_id}",
@@ -108,7 +109,7 @@ def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
 def test_opening_a_chart_leaves_a_trace(world, ben):
     ben.get(f"/patients/{world.ada.pk}/")
 
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         event = Event.objects.get(action="chart.open")
     assert (event.actor, event.patient) == (f"user/{world.ben.user_id}", world.ada.pk)
 
@@ -134,7 +135,7 @@ def test_an_administrator_sees_no_clinical_content(world, clock):
 
 def test_who_leaves_a_team_sees_its_patients_no_more(world, ben):
     assert ben.get(f"/patients/{world.ada.pk}/").status_code == 200
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=NOW)
 
     assert ben.get(f"/patients/{world.ada.pk}/").status_code == 404

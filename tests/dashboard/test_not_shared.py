@@ -6,10 +6,10 @@ import pytest
 
 from tests import make
 from tests.dashboard.conftest import NOW, sign_in, text
-from tracker.lib import walls
-from tracker.people import access
-from tracker.people.models import Patient, Role
-from tracker.people.policy import Category
+from tracker.access.policy import Category
+from tracker.access.principal import load_principal
+from tracker.clinics.models import Patient, Role
+from tracker.lib import rls
 from tracker.reminders import actions as reminders
 
 
@@ -53,11 +53,11 @@ def test_a_check_in_is_not_planned_where_visits_are_not_shared(pain_only, ben):
 
 def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo, send):
     send(world.ada, make.pain(6))
-    ben = access.enter(world.ben.user_id, NOW)
+    ben = load_principal(world.ben.user_id, NOW)
     soon = NOW + timedelta(days=1)
-    reminders.plan_check_in(viewer=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    reminders.plan_check_in(principal=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
     given = {"name": "ada", "born_on": "1980-02-29", "reason": "Brought in unconscious."}
     assert "60 minutes" in text(cleo.get("/emergency/"))
@@ -79,7 +79,7 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
 
 def test_the_privacy_officer_sees_each_time_and_no_patient(world, cleo, send):
     olga = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
     cleo.post("/emergency/", {"name": "ada", "born_on": "1980-02-29", "reason": "Brought in unconscious."})
     browser = sign_in(olga.user)

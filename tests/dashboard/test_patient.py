@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import make
 from tests.dashboard.conftest import NOW, text
+from tracker.access.principal import load_principal
 from tracker.instruments import catalogue
-from tracker.lib import walls
-from tracker.people import access
+from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records import actions as records
 from tracker.reminders.models import CheckIn
@@ -37,7 +37,7 @@ def diary(days: int, *, last: int = 0) -> list[dict[str, Any]]:
 
 def summarise(world: make.World) -> None:
     progress.refresh(clinic_id=world.clinic.pk, patient_id=world.ada.pk, at=NOW)
-    walls.leave()
+    rls.reset()
 
 
 @pytest.fixture
@@ -106,12 +106,12 @@ def test_a_record_that_ended_long_ago_says_so(ben, path, world, send):
 
 def test_treatment_sessions_are_marked(ben, path, world, send):
     send(world.ada, *diary(40))
-    viewer = access.enter(world.ben.user_id, NOW)
+    principal = load_principal(world.ben.user_id, NOW)
     records.record_session(
-        viewer=viewer, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
+        principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
         dose_mg=Decimal(35), at=NOW,
     )  # fmt: skip
-    walls.leave()
+    rls.reset()
 
     page = ben.get(path).content.decode()
 
@@ -244,13 +244,13 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
 def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
     send(make.patient(world.clinic, "zoe", world.team), make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
-    walls.leave()
+    rls.reset()
 
     assert "No open alerts" in text(ben.get(path))
 
 
 def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(zone="America/New_York")
 
     answer = ben.post(
@@ -259,7 +259,7 @@ def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
 
     assert answer.redirect_chain == [(path, 302)]
     assert "Check-in planned for Wed 4 Mar 2026, 09:30 (America/New_York)." in text(answer)
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         planned = CheckIn.objects.get()
     assert (planned.starts_at.isoformat(), planned.minutes) == ("2026-03-04T14:30:00+00:00", 30)
 
@@ -290,7 +290,7 @@ def test_a_mistake_comes_back_with_the_form(ben, path, world, sent, told):
     assert answer.status_code == 422
     assert told in text(answer)
     assert "Not planned." in text(answer)
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         assert not CheckIn.objects.exists()
 
 
@@ -306,7 +306,7 @@ def test_the_same_time_is_not_planned_twice(ben, path, world):
 
 def test_a_check_in_can_be_cancelled(ben, path, world):
     ben.post(f"{path}check-ins/", {"on": "2026-03-04", "time": "09:30", "minutes": "20"})
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         planned = CheckIn.objects.get()
     assert "Wed 4 Mar 2026, 09:30" in text(ben.get(path))
 

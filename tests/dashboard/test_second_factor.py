@@ -14,10 +14,10 @@ from django.urls import get_resolver, reverse
 
 from tests import factor, make
 from tests.dashboard.conftest import NOW, sign_in, text
+from tracker.accounts import second_factor
+from tracker.accounts.models import Session
 from tracker.dashboard import accounts
-from tracker.lib import walls
-from tracker.people import second_factor
-from tracker.people.models import Session
+from tracker.lib import rls
 
 PAGES = ("/", "/alerts/", "/sessions/", "/patients/invite/", "/staff/")
 
@@ -335,4 +335,4 @@ def test_a_session_is_read_in_one_statement_however_often_it_is_asked(world, ben
         ben.get("/sessions/")
 
     assert sum("session_data, device_id" in query["sql"] for query in queries) == 1
-    walls.leave()
+    rls.reset()

@@ -15,10 +15,11 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from tests import make, servers
+from tracker.accounts.models import User
 from tracker.alerts.models import Alert
+from tracker.clinics.models import Clinic, Patient
 from tracker.demo import loading, people, simulate
-from tracker.lib import walls
-from tracker.people.models import Clinic, Patient, User
+from tracker.lib import rls
 from tracker.records.kinds import KINDS
 from tracker.records.models import DailyLog, MedicationUse, Response, TreatmentSession
 from tracker.reminders.models import CheckIn
@@ -35,8 +36,8 @@ def quick_passwords(settings) -> None:
 @contextmanager
 def inside() -> Iterator[None]:
     with transaction.atomic():
-        walls.leave()
-        with walls.clinic(Clinic.objects.get(name=people.CLINIC).pk):
+        rls.reset()
+        with rls.as_clinic(Clinic.objects.get(name=people.CLINIC).pk):
             yield
 
 

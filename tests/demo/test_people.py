@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
 from tracker.demo import people, simulate
-from tracker.lib import walls
-from tracker.people.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership, User
+from tracker.lib import rls
 
 TODAY = date(2026, 3, 2)
 
@@ -28,7 +29,7 @@ def everything() -> dict[str, list[Any]]:
         "clinics": list(Clinic.objects.order_by("name").values()),
     }
     for clinic in Clinic.objects.order_by("name"):
-        with walls.clinic(clinic.pk):
+        with rls.as_clinic(clinic.pk):
             for model in (CareTeam, StaffMember, TeamMembership, Patient):
                 rows[f"{clinic.name} {model.__name__}"] = list(model._default_manager.order_by("pk").values())
     return rows
@@ -57,7 +58,7 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, t
     }  # fmt: skip
     assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
     clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}
-    with walls.clinic(clinics[people.CLINIC].pk):
+    with rls.as_clinic(clinics[people.CLINIC].pk):
         assert Patient.objects.count() == 41
         assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
 

@@ -8,28 +8,28 @@ from django.db import ProgrammingError, connection, transaction
 from django.db.models import Model
 
 from tests import make
+from tracker.access.principal import InactiveUser, load_principal
 from tracker.audit import actions as audit
 from tracker.audit.models import Event
-from tracker.lib import walls
+from tracker.clinics.models import CareTeam, Patient, Role, StaffMember, TeamMembership
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
-from tracker.people import access
-from tracker.people.models import CareTeam, Patient, Role, StaffMember, TeamMembership
 from tracker.records.models import Observation, PainEntry
 from tracker.sync import intake
 
 # Tables of all clinics together, each with its reason.
 SHARED = {
-    "people_clinic": "the list of tenants: no person, no health data",
-    "people_consenttext": "the words in which consent is asked, the same for all",
-    "people_user": "who can sign in, asked before anybody is known; names stand behind the wall",
-    "people_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
+    "clinics_clinic": "the list of tenants: no person, no health data",
+    "access_consenttext": "the words in which consent is asked, the same for all",
+    "accounts_user": "who can sign in, asked before anybody is known; names stand behind the wall",
+    "keys_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",
     "records_epoch": "the age of the world, the same for all",
     "account_emailaddress": "sign-in: asked before anybody is known",
     "account_emailconfirmation": "sign-in: asked before anybody is known",
-    "people_session": "sign-in: hashed keys and sealed content, asked before anybody is known",
+    "accounts_session": "sign-in: hashed keys and sealed content, asked before anybody is known",
     "mfa_authenticator": "sign-in: second factors, sealed secrets; asked before the walls are set",
     "django_content_type": "Django's own list of models",
     "django_migrations": "Django's own list of migrations",
@@ -55,9 +55,9 @@ def removed(model: type[Model]) -> int:
 def push(patient: Patient, *items: dict[str, Any]) -> None:
     """Let the patient's phone send, and forget the context."""
     assert patient.user_id
-    viewer = access.enter(patient.user_id, make.MONDAY)
-    intake.receive(viewer=viewer, sent=None, items=list(items), at=make.MONDAY)
-    walls.leave()
+    principal = load_principal(patient.user_id, make.MONDAY)
+    intake.receive(principal=principal, sent=None, items=list(items), at=make.MONDAY)
+    rls.reset()
 
 
 def test_every_table_is_walled_or_listed_with_a_reason(db):
@@ -117,7 +117,7 @@ def test_foreign_keys_between_tenant_tables_include_the_clinic(db):
         name
         for (name,) in rows(
             "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
-            " AND confrelid = 'people_patient'::regclass AND array_length(conkey, 1) = 2"
+            " AND confrelid = 'clinics_patient'::regclass AND array_length(conkey, 1) = 2"
         )
     }
     with_patient = {
@@ -163,28 +163,28 @@ def test_without_a_context_there_are_no_rows(world):
 
 
 def test_a_patient_sees_only_herself_even_without_any_filter(world):
-    access.enter(world.ada.user_id, make.MONDAY)
+    load_principal(world.ada.user_id, make.MONDAY)
 
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.ada.pk]
 
 
 def test_a_clinician_sees_only_her_teams_patients_even_without_any_filter(world):
-    access.enter(world.ben.user_id, make.MONDAY)
+    load_principal(world.ben.user_id, make.MONDAY)
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.ada.pk]
 
-    access.enter(world.finn.user_id, make.MONDAY)
+    load_principal(world.finn.user_id, make.MONDAY)
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.gus.pk]
 
 
 def test_an_administrator_sees_no_patient(world):
-    viewer = access.enter(world.eve.user_id, make.MONDAY)
+    principal = load_principal(world.eve.user_id, make.MONDAY)
 
-    assert not viewer.patients
+    assert not principal.patients
     assert not Patient.objects.exists()
 
 
 def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
-    access.enter(world.ada.user_id, make.MONDAY)
+    load_principal(world.ada.user_id, make.MONDAY)
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         Observation.objects.create(
@@ -195,7 +195,7 @@ def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
 
 def test_a_context_ends_with_its_transaction(live):
     with transaction.atomic():
-        access.enter(live.world.ada.user_id, make.MONDAY)
+        load_principal(live.world.ada.user_id, make.MONDAY)
         assert Patient.objects.exists()
 
     with transaction.atomic():
@@ -204,8 +204,8 @@ def test_a_context_ends_with_its_transaction(live):
 
 def test_a_wall_outside_a_transaction_is_refused(live):
     with pytest.raises(RuntimeError, match="transaction"):
-        access.enter(live.world.ada.user_id, make.MONDAY)
-    with pytest.raises(RuntimeError, match="transaction"), walls.clinic(uuid.uuid4()):
+        load_principal(live.world.ada.user_id, make.MONDAY)
+    with pytest.raises(RuntimeError, match="transaction"), rls.as_clinic(uuid.uuid4()):
         pass
 
 
@@ -213,21 +213,21 @@ def test_a_wall_outside_a_transaction_is_refused(live):
 def test_an_account_that_was_switched_off_sees_nothing(world, who):
     person = getattr(world, who)
     push(world.ada, make.pain(4))
-    access.enter(person.user_id, make.MONDAY)
+    load_principal(person.user_id, make.MONDAY)
     assert PainEntry.objects.exists()
     assert type(person).objects.filter(pk=person.pk).exists()
 
     person.user.is_active = False
     person.user.save()
 
-    with pytest.raises(access.NobodyError):
-        access.enter(person.user_id, make.MONDAY)
+    with pytest.raises(InactiveUser):
+        load_principal(person.user_id, make.MONDAY)
     for model in (Patient, StaffMember, CareTeam, PainEntry, Observation, Message):
         assert not model.objects.exists(), model
 
 
 def test_a_patient_reads_who_looks_after_her_and_changes_none_of_it(world):
-    access.enter(world.ada.user_id, make.MONDAY)
+    load_principal(world.ada.user_id, make.MONDAY)
     assert CareTeam.objects.count() == 2
     assert TeamMembership.objects.count() == 3
 
@@ -241,7 +241,7 @@ def test_a_patient_reads_who_looks_after_her_and_changes_none_of_it(world):
 
 @pytest.mark.parametrize("who", ["ada", "cleo", "eve"])
 def test_nobody_adds_to_a_team_in_their_own_name(world, who):
-    access.enter(getattr(world, who).user_id, make.MONDAY)
+    load_principal(getattr(world, who).user_id, make.MONDAY)
     newcomer, here = make.user("newcomer"), world.clinic.pk
     wanted = [
         TeamMembership(clinic_id=here, team=world.team, staff_member=world.eve, starts_at=make.MONDAY),
@@ -259,7 +259,7 @@ def test_nobody_adds_to_a_team_in_their_own_name(world, who):
 
 
 def test_a_clinician_moves_nobody_to_her_own_team(world):
-    access.enter(world.cleo.user_id, make.MONDAY)
+    load_principal(world.cleo.user_id, make.MONDAY)
 
     assert Patient.objects.update(care_team=world.team) == 0
     assert TeamMembership.objects.update(team=world.team) == 0
@@ -268,23 +268,23 @@ def test_a_clinician_moves_nobody_to_her_own_team(world):
 
 def test_a_patient_can_neither_see_nor_silence_the_alert_about_her(world):
     push(world.ada, make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]))
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         told = Message.objects.count()
     assert told
 
-    access.enter(world.ada.user_id, make.MONDAY)
+    load_principal(world.ada.user_id, make.MONDAY)
     assert not Message.objects.exists()
     assert Message.objects.update(withdrawn_at=make.MONDAY) == 0
     assert removed(Message) == 0
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert Message.objects.filter(withdrawn_at=None).count() == told
 
 
 def test_a_message_is_its_recipients_to_read_and_nobodys_to_remove(world):
     send = {"clinic_id": world.clinic.pk, "words": "check-in", "subject": "check-in/1", "due_at": make.MONDAY}
-    access.enter(world.ada.user_id, make.MONDAY)
+    load_principal(world.ada.user_id, make.MONDAY)
     outbox.enqueue(recipients=[world.ada.user_id], key="hers", **send)
     outbox.enqueue(recipients=[world.bea.user_id], key="another's", **send)
     assert outbox.enqueue(recipients=[world.bea.user_id], key="another's", **send) == 0
@@ -299,19 +299,19 @@ def test_a_message_is_its_recipients_to_read_and_nobodys_to_remove(world):
 
 def test_who_is_on_no_team_takes_no_message_back(world):
     push(world.ada, make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]))
-    access.enter(world.eve.user_id, make.MONDAY)
+    load_principal(world.eve.user_id, make.MONDAY)
 
     assert Message.objects.update(withdrawn_at=make.MONDAY) == 0
     assert removed(Message) == 0
 
-    access.enter(world.ben.user_id, make.MONDAY)
+    load_principal(world.ben.user_id, make.MONDAY)
     assert removed(Message) == 0
 
 
 @pytest.mark.parametrize("who", ["ada", "ben", "eve"])
 def test_everybody_leaves_a_trace_and_nobody_changes_the_trail_or_reads_what_is_not_about_them(world, who):
     person = getattr(world, who)
-    access.enter(person.user_id, make.MONDAY)
+    load_principal(person.user_id, make.MONDAY)
     audit.note(actor="user/1", action="try", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY)
 
     assert not Event.objects.exclude(patient=world.ada.pk).exists()
@@ -322,6 +322,6 @@ def test_everybody_leaves_a_trace_and_nobody_changes_the_trail_or_reads_what_is_
         removed(Event)
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         audit.note(actor="user/1", action="try", subject="x", clinic_id=world.other_clinic.pk, at=make.MONDAY)
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert Event.objects.filter(action="try", actor="user/1").count() == 1

@@ -36,7 +36,7 @@ KINDS = "must be one of 'sum', 'mean', 'tiers', 'branches', 'count', 'worst', 'm
 
 
 def mistakes(text: str) -> list[str]:
-    with pytest.raises(reading.UnreadableError) as caught:
+    with pytest.raises(reading.DecryptionError) as caught:
         reading.read(text)
     return [str(mistake) for mistake in caught.value.mistakes]
 

@@ -25,7 +25,7 @@ from tests import make
 from tests.phone import Phone
 from tests.servers import ROOT
 from tracker.instruments import catalogue, questionnaire
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.records.models import Score
 
 RENDERER = "lforms@40.1.3"
@@ -136,6 +136,6 @@ def test_phq_9_is_shown_filled_in_and_scored(world, renderer):
 
     assert (answers, stated) == (chosen | {"/69722-7": 2}, None)
     assert (reply["results"][0]["status"], bool(reply["guidance"])) == ("stored", True)
-    with walls.one_patient(world.clinic.pk, world.ada.pk):
+    with rls.as_patient(world.clinic.pk, world.ada.pk):
         score = Score.objects.get()
     assert (score.value, score.band, score.answered) == (13, "moderate", 9)

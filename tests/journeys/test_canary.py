@@ -31,9 +31,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from tests import factor, make, phone, servers
-from tracker.lib import walls
-from tracker.people import access, invitations
-from tracker.people.models import User
+from tracker.access.principal import load_principal
+from tracker.accounts.models import User
+from tracker.clinics import invitations
+from tracker.lib import rls
 
 # What stands in the database as it is, each with its reason (SECURITY.md says the same).
 BORN = "1980-02-29"
@@ -119,7 +120,7 @@ def found(live: Any) -> Iterator[Found]:
     """The cast of the live clinic, with markers for Ada's name, address, password and the code of an invitation."""
     found = Found(fresh_markers())
     invite(live, found)
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         ada = live.world.ada
         type(ada).objects.filter(pk=ada.pk).update(name=found.markers["name"], born_on=BORN)
         User.objects.filter(pk=ada.user_id).update(
@@ -133,12 +134,12 @@ def invite(live: Any, found: Found) -> None:
     """Ben enrols somebody; the code that he hands over is a marker."""
     at = timezone.now()
     with transaction.atomic():
-        ben = access.enter(live.world.ben.user_id, at)
+        ben = load_principal(live.world.ben.user_id, at)
         found.markers["code"] = invitations.enrol(
-            viewer=ben, name="Fay", born_on=date.fromisoformat(BORN), zone=make.ZONE,
+            principal=ben, name="Fay", born_on=date.fromisoformat(BORN), zone=make.ZONE,
             team_id=live.world.team.pk, at=at,
         )[1]  # fmt: skip
-        walls.leave()
+        rls.reset()
 
 
 def as_a_patient(visitor: Visitor, marker: dict[str, str]) -> None:
@@ -261,7 +262,7 @@ def break_the_seal(live) -> None:
         open_the_walls(owner)
         owner.execute("ALTER TABLE records_journaltext DISABLE TRIGGER USER")
         owner.execute(
-            "UPDATE records_journaltext SET sealed = set_byte(sealed, 20, 1 # get_byte(sealed, 20))"
+            "UPDATE records_journaltext SET ciphertext = set_byte(ciphertext, 20, 1 # get_byte(ciphertext, 20))"
         )
 
 
@@ -309,7 +310,7 @@ def queued(live) -> Iterator[str]:
 def representations(live) -> Iterator[str]:
     """Every row of every model, as it would print itself."""
     for clinic_id in (live.world.clinic.pk, uuid.UUID(int=0)):
-        with transaction.atomic(), walls.clinic(clinic_id):
+        with transaction.atomic(), rls.as_clinic(clinic_id):
             for model in apps.get_models():
                 for row in model._default_manager.all()[:200]:
                     yield f"{row} {row!r}"
@@ -384,7 +385,7 @@ def test_a_careless_line_of_a_real_process_is_found(tmp_path):
 
 
 def test_a_secret_that_stands_in_plain_in_the_database_is_found(live, found):
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         type(live.world.bea).objects.filter(pk=live.world.bea.pk).update(name=found.markers["journal"])
     found.collect("dump", dump(live))
 

@@ -13,9 +13,10 @@ from django.db import transaction
 from backend.celery import app
 from tests import make, servers
 from tests.http_phone import Phone
-from tracker.lib import walls
+from tracker.access.chart import open_chart
+from tracker.access.principal import load_principal
+from tracker.lib import rls
 from tracker.outbox.models import Channel, Message
-from tracker.people import access
 from tracker.progress.models import Summary
 from tracker.records.models import PainEntry
 from tracker.reminders import actions as reminders
@@ -27,7 +28,7 @@ PLAN = "tracker.reminders.tasks.plan_reminders"
 
 @contextmanager
 def looking_in(world: make.World) -> Iterator[None]:
-    with transaction.atomic(), walls.clinic(world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
         yield
 
 
@@ -101,10 +102,10 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
     with looking_in(live.world):
         type(ada).objects.filter(pk=ada.pk).update(zone=zone)
     with transaction.atomic():
-        ben = access.enter(live.world.ben.user_id, now)
-        chart = access.open_chart(ben, ada.pk, why="test", at=now)
+        ben = load_principal(live.world.ben.user_id, now)
+        chart = open_chart(ben, ada.pk, why="test", at=now)
         reminders.plan_check_in(
-            viewer=ben, patient=chart, starts_at=now + timedelta(hours=23, minutes=50), minutes=20,
+            principal=ben, patient=chart, starts_at=now + timedelta(hours=23, minutes=50), minutes=20,
             at=now - timedelta(days=2),
         )  # fmt: skip
 

@@ -30,8 +30,8 @@ def held(clone: Clone) -> tuple[int, int, int]:
     environment = json.loads((clone.data / "run" / "environment.json").read_text())
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         connection.execute(
-            "SELECT set_config('app.clinic', id::text, true), set_config('app.reach', 'clinic', true)"
-            " FROM people_clinic WHERE name = %s",
+            "SELECT set_config('app.clinic', id::text, true), set_config('app.scope', 'clinic', true)"
+            " FROM clinics_clinic WHERE name = %s",
             [people.CLINIC],
         )
         records = sum(
@@ -40,7 +40,7 @@ def held(clone: Clone) -> tuple[int, int, int]:
         )
         weeks, doubled = connection.execute(
             "SELECT count(DISTINCT week_on), count(*) - count(DISTINCT week_on) FROM progress_summary"
-            " JOIN people_patient p ON p.id = patient_id WHERE p.enrolled_on = %s",
+            " JOIN clinics_patient p ON p.id = patient_id WHERE p.enrolled_on = %s",
             [people.DIARY_BEGINS],
         ).fetchone()  # type: ignore[misc]
         return records, weeks, doubled

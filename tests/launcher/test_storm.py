@@ -38,7 +38,7 @@ django.setup()
 from django.db import transaction
 from tests import make
 from tests.phone import Phone
-from tracker.people.models import CareTeam
+from tracker.clinics.models import CareTeam
 with transaction.atomic():
     world = make.world()
 signed = []
@@ -213,7 +213,7 @@ def counted(environment: Mapping[str, str], clinic: str) -> tuple[int, int, int]
     """Return how many records, former versions and receipts stand in the tables."""
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         connection.execute(
-            "SELECT set_config('app.clinic', %s, true), set_config('app.reach', 'clinic', true)", [clinic]
+            "SELECT set_config('app.clinic', %s, true), set_config('app.scope', 'clinic', true)", [clinic]
         )
         records = sum(
             connection.execute(f"SELECT count(*) FROM records_{table}").fetchone()[0]  # type: ignore[index]

@@ -210,7 +210,7 @@ def is_marked(clone: Clone) -> bool:
 
 
 def test_manage_works_while_it_runs_and_while_it_does_not(clone: Clone):
-    show = ("manage", "showmigrations", "people")
+    show = ("manage", "showmigrations", "clinics")
     at_rest = clone.dev(*show)
     up(clone)
     running = clone.dev(*show)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests import servers
 from tests.outbox.together import together
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.outbox import actions
 from tracker.outbox.models import Channel, Message
 
@@ -18,7 +18,7 @@ MANY = 200
 
 
 def fill(live, n: int, **more) -> None:
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         for each in range(n):
             actions.enqueue(
                 clinic_id=live.world.clinic.pk, recipients=[live.world.ben.user_id], words="alert",
@@ -39,7 +39,7 @@ def references(folder: Path) -> Counter[str]:
 
 
 def unsent(live) -> int:
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         return Message.objects.filter(sent_at=None).count()
 
 
@@ -52,7 +52,7 @@ def test_eight_workers_send_each_of_two_hundred_messages_once(live, mail_folder)
     assert sum(count for count in counts if isinstance(count, int)) == MANY * len(Channel)
     mails = references(live.mail)
     assert (len(mails), set(mails.values())) == (MANY, {1})
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert set(Message.objects.values_list("attempts", flat=True)) == {1}
 
 
@@ -76,7 +76,7 @@ def test_a_worker_that_died_with_messages_in_hand_delays_them_and_loses_none(liv
     actions._claim(live.world.clinic.pk, timezone.now())
 
     assert actions.deliver_due(at=timezone.now()) == 0
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert Message.objects.filter(claimed_until__gt=timezone.now()).count() == 6
         Message.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 

@@ -12,18 +12,19 @@ from django.utils import timezone
 
 from tests import make
 from tests.outbox.mailserver import MailServer, mail_server
-from tracker.lib import walls
+from tracker.accounts.models import User
+from tracker.clinics.models import StaffMember
+from tracker.lib import rls
 from tracker.outbox import actions
 from tracker.outbox.models import Channel, Message
-from tracker.people.models import StaffMember, User
 
 MINUTE = timedelta(minutes=1)
 
 
 @contextmanager
 def inside(world: make.World) -> Iterator[None]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         yield
 
 
@@ -50,7 +51,7 @@ def enqueue(world: make.World, *people: StaffMember, **more: Any) -> int:
 
 
 def deliver(at: datetime | None = None) -> int:
-    walls.leave()
+    rls.reset()
     return actions.deliver_due(at=at or timezone.now())
 
 
@@ -235,7 +236,7 @@ def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays(world, server):
 
 
 def test_messages_of_another_clinic_are_delivered_and_not_seen(world, server):
-    with walls.clinic(world.other_clinic.pk):
+    with rls.as_clinic(world.other_clinic.pk):
         actions.enqueue(
             clinic_id=world.other_clinic.pk, recipients=[world.finn.user_id], words="alert", subject="alert/9",
             key="theirs", due_at=make.MONDAY,
@@ -249,8 +250,8 @@ def test_the_same_key_in_two_clinics_is_two_messages(world):
     enqueue(world)
 
     with inside(world):
-        walls.leave()
-    with walls.clinic(world.other_clinic.pk):
+        rls.reset()
+    with rls.as_clinic(world.other_clinic.pk):
         assert (
             actions.enqueue(
                 clinic_id=world.other_clinic.pk, recipients=[world.ben.user_id], words="alert",

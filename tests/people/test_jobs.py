@@ -12,10 +12,10 @@ from django.utils import timezone
 from backend.celery import app
 from tests import make
 from tests.phone import Phone
-from tracker.lib import walls
-from tracker.people import access
+from tracker.access.principal import InactiveUser
+from tracker.clinics.models import TeamMembership
+from tracker.lib import rls
 from tracker.people.jobs import Job
-from tracker.people.models import TeamMembership
 from tracker.records.models import PainEntry
 
 
@@ -26,7 +26,7 @@ def job() -> Job:
 
 def leave_the_team(live: Any) -> None:
     """In a thread, and so on a connection, of its own."""
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         TeamMembership.objects.filter(staff_member=live.world.ben).update(ends_at=timezone.now())
     connection.close()
 
@@ -48,17 +48,17 @@ def test_a_task_reads_nothing_more_once_the_person_it_works_for_has_left_the_tea
     leave = threading.Thread(target=leave_the_team, args=(live,))
     leave.start()
     leave.join()
-    with job.as_person(ben) as viewer:
+    with job.as_person(ben) as principal:
         after = PainEntry.objects.count()
 
     assert (before, after) == (1, 0)
-    assert live.world.ada.pk not in viewer.patients
+    assert live.world.ada.pk not in principal.patients
 
 
 def test_a_task_for_somebody_who_was_switched_off_does_nothing(live, job):
     type(live.world.ben.user).objects.filter(pk=live.world.ben.user_id).update(is_active=False)
 
-    with pytest.raises(access.NobodyError), job.as_person(live.world.ben.user_id):
+    with pytest.raises(InactiveUser), job.as_person(live.world.ben.user_id):
         raise AssertionError("nothing is done in the name of nobody")
 
 

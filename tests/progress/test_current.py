@@ -13,10 +13,10 @@ import pytest
 
 from tests import make
 from tests.phone import Phone
+from tracker.access.principal import load_principal
+from tracker.clinics.models import Patient
 from tracker.instruments import measures
-from tracker.lib import days, walls
-from tracker.people import access
-from tracker.people.models import Patient
+from tracker.lib import days, rls
 from tracker.progress import actions, trends
 from tracker.records import actions as records
 from tracker.records.models import Current, Observation, TreatmentSession
@@ -105,8 +105,8 @@ def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | N
 
 
 def check(world: make.World) -> None:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         session = TreatmentSession.objects.order_by("starts_at").first()
         seen: dict[str, list[Observation]] = defaultdict(list)
         for row in Observation.objects.filter(patient=world.ada):
@@ -138,10 +138,15 @@ def test_current_values_are_those_of_a_plain_recomputation_after_any_history(wor
         diary.write(12)
         check(world)
 
-    walls.leave()
-    ben = access.enter(world.ben.user_id, make.MONDAY)
+    rls.reset()
+    ben = load_principal(world.ben.user_id, make.MONDAY)
     records.record_session(
-        viewer=ben, patient=world.ada, starts_at=SESSION_AT, route="IM", dose_mg=Decimal(35), at=make.MONDAY
+        principal=ben,
+        patient=world.ada,
+        starts_at=SESSION_AT,
+        route="IM",
+        dose_mg=Decimal(35),
+        at=make.MONDAY,
     )
     for _ in range(3):
         check(world)
@@ -155,14 +160,19 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
     forms = {SESSION_AT - hour: 2, SESSION_AT: 1, SESSION_AT + hour: 0}
     phone.push(*[make.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
 
-    walls.leave()
-    ben = access.enter(world.ben.user_id, make.MONDAY)
+    rls.reset()
+    ben = load_principal(world.ben.user_id, make.MONDAY)
     records.record_session(
-        viewer=ben, patient=world.ada, starts_at=SESSION_AT, route="IM", dose_mg=Decimal(35), at=make.MONDAY
+        principal=ben,
+        patient=world.ada,
+        starts_at=SESSION_AT,
+        route="IM",
+        dose_mg=Decimal(35),
+        at=make.MONDAY,
     )
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert Current.objects.get(measure="phq-9").baseline == 16
     check(world)
 
@@ -174,8 +184,8 @@ def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
         make.phq9([1] * 8 + [0], recorded_at=(at + timedelta(hours=1)).isoformat()),
     )
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert Current.objects.get(measure="phq-9").baseline == 16
     check(world)
 
@@ -185,8 +195,8 @@ def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
     phone.push(make.pain(6), make.pain(2, recorded_at=(make.MONDAY + timedelta(days=20)).isoformat()))
     phone.push(make.pain(9, recorded_at=(make.MONDAY - timedelta(days=3)).isoformat()))
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         row = Current.objects.get(measure="pain.intensity")
     assert (row.baseline, row.baseline_n, row.last) == (7.5, 2, 2)
 
@@ -196,6 +206,6 @@ def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
     phone.push(record)
     phone.push({name: v for name, v in record.items() if name != "data"} | {"revision": 2, "removed": True})
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert not Current.objects.exists()

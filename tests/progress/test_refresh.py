@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from tests import make
 from tests.outbox.together import together
 from tests.phone import Phone
-from tracker.lib import walls
-from tracker.people.models import Patient
+from tracker.clinics.models import Patient
+from tracker.lib import rls
 from tracker.progress import actions, trends
 from tracker.progress.models import Progress, Summary
 from tracker.records.models import Observation, Timeline
@@ -26,13 +26,13 @@ LATER = NOW + timedelta(minutes=1)
 
 @contextmanager
 def inside(world: make.World) -> Iterator[None]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         yield
 
 
 def refresh(at: datetime = NOW) -> int:
-    walls.leave()
+    rls.reset()
     return actions.refresh_stale(at=at)
 
 
@@ -132,7 +132,7 @@ def test_nothing_new_costs_one_question_per_clinic_and_writes_nothing(
     phone.push(on(2))
     refresh()
     before = {week: row.built_at for week, row in summaries(world).items()}
-    walls.leave()
+    rls.reset()
 
     # The list of clinics; then a savepoint, the wall, the question, the wall's end, the savepoint for each of two.
     with django_assert_max_num_queries(11):
@@ -265,7 +265,7 @@ def test_two_workers_at_once_make_each_summary_once(live):
     actions.refresh_stale(at=at)
 
     assert all(isinstance(count, int) for count in counts), counts
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         weeks = list(Summary.objects.values_list("patient_id", "week_on"))
         assert len(weeks) == len(set(weeks)) == len(patients) * 5
         assert len(set(Summary.objects.values_list("week_on", "digest"))) == 5
@@ -276,7 +276,7 @@ def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
     ada = filled(live, 1)[0]
     clinic = live.world.clinic.pk
 
-    with transaction.atomic(), walls.clinic(clinic):
+    with transaction.atomic(), rls.as_clinic(clinic):
         Timeline.objects.select_for_update().get(patient=ada)
         (busy,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
     (free,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))

@@ -9,25 +9,20 @@ from typing import Any
 from django.db import models
 
 from tests import make
+from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange
+from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
-from tracker.outbox.models import Message
-from tracker.people.models import (
-    BreakGlass,
-    Caregiver,
+from tracker.clinics.models import (
     CareTeam,
     Clinic,
-    Consent,
-    ConsentChange,
-    DataKey,
     DutyPeriod,
     Invitation,
-    MasterKey,
     Patient,
-    Session,
     StaffMember,
     TeamMembership,
-    User,
 )
+from tracker.keys.models import DataKey, MasterKey
+from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records.models import (
     Current,
@@ -233,7 +228,7 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     Consent: lambda world: owned(world) | {"team_id": make.team(world.clinic, "New").pk},
     ConsentChange: of_consent_change,
     Caregiver: of_caregiver,
-    BreakGlass: of_break_glass,
+    BreakGlassAccess: of_break_glass,
     Observation: of_observation,
     FormerVersion: of_former_version,
     CareTeam: lambda world: {"id": uuid.uuid4(), "clinic_id": world.clinic.pk, "name": "New"},

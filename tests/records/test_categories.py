@@ -9,10 +9,11 @@ from django.db import connection
 
 from tests import make
 from tests.phone import Phone
+from tracker.access.chart import open_chart
+from tracker.access.policy import Category
+from tracker.access.principal import load_principal
 from tracker.instruments import catalogue, measures
-from tracker.lib import walls
-from tracker.people import access
-from tracker.people.policy import Category
+from tracker.lib import rls
 from tracker.records import actions, categories
 from tracker.records.kinds import KINDS
 
@@ -73,13 +74,13 @@ def full(world: make.World) -> make.World:
     assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
     again = [each | {"revision": 2} for each in (page, pain)]
     assert {row["status"] for row in phone.push(*again).json()["results"]} == {"stored"}
-    ben = access.enter(world.ben.user_id, make.MONDAY)
-    ada = access.open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+    ben = load_principal(world.ben.user_id, make.MONDAY)
+    ada = open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
     actions.record_session(
-        viewer=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
+        principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
         at=make.MONDAY,
     )  # fmt: skip
-    walls.leave()
+    rls.reset()
     return world
 
 
@@ -91,12 +92,12 @@ def seen(table: str) -> list[str]:
 
 
 def rows_of_team(world: make.World, *shared: Category) -> Iterator[tuple[str, list[str]]]:
-    walls.leave()
+    rls.reset()
     make.share(world.ada, world.team, shared, make.MONDAY)
-    access.enter(world.ben.user_id, make.MONDAY)
+    load_principal(world.ben.user_id, make.MONDAY)
     for table in TABLES:
         yield table, seen(table)
-    walls.leave()
+    rls.reset()
 
 
 @pytest.mark.parametrize("shared", list(Category))
@@ -120,7 +121,7 @@ def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its
 
     assert len(found["records_journalentry"]) == len(found["records_journaltext"]) == 1
     assert "JOURNAL" not in found["records_formerversion"]
-    access.enter(full.ada.user_id, make.MONDAY)
+    load_principal(full.ada.user_id, make.MONDAY)
     assert len(seen("records_journalentry")) == 2
     assert len(seen("records_journaltext")) == 3
     assert "JOURNAL" in seen("records_formerversion")
@@ -155,11 +156,11 @@ def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see
         at = (make.MONDAY - timedelta(days=days)).isoformat()
         phone.push(make.pain(9 if days > 4 else 1, recorded_at=at))
     make.share(world.ada, world.team, [Category.TREATMENT], make.MONDAY)
-    ben = access.enter(world.ben.user_id, make.MONDAY)
-    ada = access.open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+    ben = load_principal(world.ben.user_id, make.MONDAY)
+    ada = open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
 
     actions.record_session(
-        viewer=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
+        principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
         at=make.MONDAY,
     )  # fmt: skip
 

@@ -14,27 +14,23 @@ from django.db.models import TextField, Value
 from tests import make
 from tests.records import rows
 from tests.records.cases import NEWER, Case, codes, scale
+from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
+from tracker.access.policy import Category
+from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
-from tracker.lib import walls
-from tracker.outbox.models import Message
-from tracker.people.models import (
-    BreakGlass,
-    Caregiver,
+from tracker.clinics.models import (
     CareTeam,
     Clinic,
-    ConsentChange,
-    DataKey,
     DutyPeriod,
     Invitation,
-    MasterKey,
     Patient,
     Role,
-    Session,
     StaffMember,
     TeamMembership,
-    User,
 )
-from tracker.people.policy import Category
+from tracker.keys.models import DataKey, MasterKey
+from tracker.lib import rls
+from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records import kinds
 from tracker.records.models import (
@@ -72,7 +68,7 @@ CHECKS: dict[str, Case] = (
     ENVELOPE
     | NEWER
     | {
-        "user_email_is_sealed": Case(
+        "user_email_is_encrypted": Case(
             User, ({"email": "ada@b.org"},), ({"email": Value("ada@b.org", TextField())},)
         ),
         "data_key_under_an_open_master_key": Case(
@@ -94,7 +90,7 @@ CHECKS: dict[str, Case] = (
             ),
         ),
         "invitation_used_at_and_by": Case(Invitation, ({},), ({"used_at": make.MONDAY},)),
-        "invitation_misses_0_to_5": scale(Invitation, "misses", 0, 5),
+        "invitation_failed_attempts_0_to_5": scale(Invitation, "failed_attempts", 0, 5),
         "invitation_made_before_it_expires": Case(
             Invitation,
             ({"expires_at": make.MONDAY},),
@@ -124,7 +120,7 @@ CHECKS: dict[str, Case] = (
             ({"categories": []}, {"categories": ["PAIN", "ELSE"]}, {"categories": ["pain"]}),
         ),
         "broken_glass_holds_60_minutes_at_most": Case(
-            BreakGlass,
+            BreakGlassAccess,
             ({"ends_at": make.MONDAY},),
             (
                 {"ends_at": make.MONDAY + HOUR + timedelta(microseconds=1)},
@@ -220,7 +216,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "patient_of_clinic": (Patient, ("clinic_id", "id")),
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
-    "broken_glass_of_clinic": (BreakGlass, ("clinic_id", "id")),
+    "broken_glass_of_clinic": (BreakGlassAccess, ("clinic_id", "id")),
     "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
@@ -239,8 +235,8 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
 @pytest.fixture
 def inside(world: make.World):
     """A clinic's own job that acts for Ada too, so that only a constraint is in the way of a row."""
-    ada = {"self": str(world.ada.pk), "person": str(world.ada.user_id)}
-    with walls.within(clinic=str(world.clinic.pk), reach="clinic", **ada):
+    ada = {"own_patient": str(world.ada.pk), "person": str(world.ada.user_id)}
+    with rls.context(clinic=str(world.clinic.pk), scope="clinic", **ada):
         yield world
 
 

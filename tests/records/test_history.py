@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tests import make
 from tests.phone import Phone
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.records.models import FormerVersion, JournalEntry, JournalText, PainEntry
 
 APPEND_ONLY = ("audit_event", "records_formerversion", "records_journaltext")
@@ -20,8 +20,8 @@ APPEND_ONLY = ("audit_event", "records_formerversion", "records_journaltext")
 
 @contextmanager
 def inside(world: make.World) -> Iterator[None]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         yield
 
 
@@ -81,7 +81,7 @@ def test_a_slip_of_the_owner_is_refused_by_the_trigger(live, statement):
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
         # The walls hold the owner too, so she has to enter as a worker does.
         owner.execute("SELECT set_config('app.clinic', %s, true)", [str(live.world.clinic.pk)])
-        owner.execute("SELECT set_config('app.reach', 'clinic', true)")
+        owner.execute("SELECT set_config('app.scope', 'clinic', true)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"append-only|never change"):
             owner.execute(statement.encode())
 
@@ -114,7 +114,7 @@ def test_every_text_of_a_page_stays_sealed_beside_the_page(said):
         texts = JournalText.objects.filter(entry_id=page.id).order_by("revision")
 
         assert [text.revision for text in texts] == [1, 2]
-        assert not any(word in bytes(text.sealed) for text in texts for word in (b"first", b"second"))
+        assert not any(word in bytes(text.ciphertext) for text in texts for word in (b"first", b"second"))
 
 
 def test_inserting_alone_leaves_no_history(world):

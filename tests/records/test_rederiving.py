@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from tests import make
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.records.models import Current, Observation
 
 
@@ -28,7 +28,7 @@ def kept(world):
         {name: value for name, value in again.items() if name != "data"} | {"revision": 3, "removed": True}
     )
     phone.push(make.record("journal", {"text": "ours", "mood": 7, "share": "entry"}))
-    walls.leave()
+    rls.reset()
     return world
 
 
@@ -53,7 +53,7 @@ def test_deriving_everything_again_finds_no_difference(kept):
     ],
 )
 def test_a_number_that_is_not_its_records_is_found_and_mended(kept, spoil):
-    with walls.clinic(kept.clinic.pk):
+    with rls.as_clinic(kept.clinic.pk):
         assert spoil()
 
     with pytest.raises(CommandError, match="difference"):

@@ -19,9 +19,9 @@ from tests import make
 from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import Event
+from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue, measures
-from tracker.lib import walls
-from tracker.people.models import Clinic, Patient
+from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records.models import Current, Observation, Score
 
@@ -75,25 +75,25 @@ def filled(n: int, **more: Any) -> dict[str, Any]:
 
 
 def scores(patient: Patient) -> list[tuple[str, float, str]]:
-    with transaction.atomic(), walls.one_patient(patient.clinic_id, patient.pk):
+    with transaction.atomic(), rls.as_patient(patient.clinic_id, patient.pk):
         rows = Score.objects.order_by("made_at", "id")
         return list(rows.values_list("scoring_version", "value", "band"))
 
 
 def on_timeline(patient: Patient) -> list[tuple[float, str]]:
-    with transaction.atomic(), walls.one_patient(patient.clinic_id, patient.pk):
+    with transaction.atomic(), rls.as_patient(patient.clinic_id, patient.pk):
         rows = Observation.objects.filter(measure="phq-9").order_by("at")
         return list(rows.values_list("value", "band"))
 
 
 def last(patient: Patient) -> float:
-    with transaction.atomic(), walls.one_patient(patient.clinic_id, patient.pk):
+    with transaction.atomic(), rls.as_patient(patient.clinic_id, patient.pk):
         return Current.objects.get(measure="phq-9").last
 
 
 def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
     Phone(world.ada.user).push(filled(4), make.pain(6), make.phq9([1] * 8 + [None]))
-    walls.leave()
+    rls.reset()
 
     assert rescore("--apply") == "Nothing to do: every score stands under the present scoring version.\n"
     assert [version for version, _, _ in scores(world.ada)] == ["1"]
@@ -102,7 +102,7 @@ def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
 def test_what_would_change_is_said_before_anything_changes(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12))
     Phone(world.gus.user).push(filled(20), make.phq9([1] * 8 + [None]))
-    walls.leave()
+    rls.reset()
     correct()
 
     told = rescore()
@@ -119,7 +119,7 @@ def test_what_would_change_is_said_before_anything_changes(world, correct):
 def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12), make.pain(6))
     Phone(world.gus.user).push(filled(20))
-    walls.leave()
+    rls.reset()
     correct()
 
     told = rescore("--apply")
@@ -129,9 +129,9 @@ def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(w
                                  ("2", 15, "moderately severe")]  # fmt: skip
     assert on_timeline(world.ada) == [(7, "mild"), (15, "moderately severe")]
     assert (last(world.ada), last(world.gus)) == (15, 23)
-    with walls.one_patient(world.clinic.pk, world.ada.pk):
+    with rls.as_patient(world.clinic.pk, world.ada.pk):
         assert Observation.objects.get(measure="pain.intensity").value == 6
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         event = Event.objects.get(action="scores.recompute")
         assert (event.patient, event.detail) == (world.ada.pk, {"responses": 2, "scores": 2})
     assert rescore("--apply").startswith("Nothing to do")
@@ -139,7 +139,7 @@ def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(w
 
 def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_again(world, correct):
     Phone(world.ada.user).push(filled(4))
-    walls.leave()
+    rls.reset()
     correct()
     rescore("--apply")
     catalogue._also.clear()
@@ -155,7 +155,7 @@ def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_aga
 def test_summaries_are_made_again_after_it(world, correct):
     phone = Phone(world.ada.user)
     phone.push(filled(4))
-    walls.leave()
+    rls.reset()
     later = make.MONDAY + timedelta(days=20)
     progress.refresh_stale(at=later)
     assert progress.refresh_stale(at=later) == 0
@@ -174,7 +174,7 @@ def test_an_answer_that_was_amended_or_removed_keeps_the_scores_it_had(world, co
     phone.push(
         {name: value for name, value in gone.items() if name != "data"} | {"revision": 2, "removed": True}
     )
-    walls.leave()
+    rls.reset()
     correct()
 
     rescore("--apply")
@@ -187,7 +187,7 @@ def test_an_answer_that_was_amended_or_removed_keeps_the_scores_it_had(world, co
 
 def test_one_instrument_can_be_rescored_alone(world, correct):
     Phone(world.ada.user).push(filled(4))
-    walls.leave()
+    rls.reset()
     correct()
 
     assert rescore("--instrument", "GAD-7").startswith("Nothing to do")
@@ -200,8 +200,8 @@ def test_one_instrument_can_be_rescored_alone(world, correct):
 
 def test_a_rule_changed_without_its_version_is_told_and_left_alone(world):
     Phone(world.ada.user).push(filled(4))
-    walls.leave()
-    with walls.one_patient(world.clinic.pk, world.ada.pk):
+    rls.reset()
+    with rls.as_patient(world.clinic.pk, world.ada.pk):
         Score.objects.update(value=5)
 
     told = rescore("--apply")
@@ -218,7 +218,7 @@ def test_answers_to_a_form_that_is_gone_are_told_and_left_alone(world, correct):
     sent = filled(4)
     sent["data"]["version"] = "own"
     Phone(world.ada.user).push(sent)
-    walls.leave()
+    rls.reset()
     catalogue._also.clear()
     catalogue._forms.cache_clear()
 
@@ -263,7 +263,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(live, tmp_path):
     environment = os.environ | live.environment | {"OWN_CATALOGUE": str(corrected(tmp_path / "own"))}
 
     # Its last step is in our hands: the scores are written by then, the current values are not.
-    with transaction.atomic(), walls.one_patient(patients[1].clinic_id, patients[1].pk):
+    with transaction.atomic(), rls.as_patient(patients[1].clinic_id, patients[1].pk):
         list(Current.objects.select_for_update())
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from tests import make
 from tests.phone import Phone
-from tracker.lib import walls
-from tracker.people import access
+from tracker.access.chart import open_chart
+from tracker.access.principal import load_principal
+from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records import actions
 from tracker.records.models import Current
@@ -19,17 +20,17 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
         for day in range(28)
     ]
     phone.push(*days)
-    walls.leave()
+    rls.reset()
     progress.refresh_stale(at=make.MONDAY + timedelta(days=30))
 
     at = make.MONDAY + timedelta(days=10)
-    ben = access.enter(world.ben.user_id, at)
-    ada = access.open_chart(ben, world.ada.pk, why="test", at=at)
-    actions.record_session(viewer=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
+    ben = load_principal(world.ben.user_id, at)
+    ada = open_chart(ben, world.ada.pk, why="test", at=at)
+    actions.record_session(principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
 
     current = Current.objects.get(measure="pain.intensity")
     assert (current.baseline, current.baseline_n, current.baseline_basis) == (6, 10, "BEFORE_TREATMENT")
-    walls.leave()
+    rls.reset()
     assert progress.refresh_stale(at=make.MONDAY + timedelta(days=30)) == 1
     week = phone.get("summaries?week=2026-03-25").json()["summaries"][0]["figures"]["measures"][0]
     assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("BEFORE_TREATMENT", 6)

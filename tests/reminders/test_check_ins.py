@@ -10,12 +10,14 @@ from django.db import IntegrityError, transaction
 
 from tests import make
 from tests.outbox.together import together
+from tracker.access.chart import open_chart
+from tracker.access.principal import load_principal
 from tracker.audit.models import Event
-from tracker.lib import walls
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient, StaffMember
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Channel, Message
-from tracker.people import access
-from tracker.people.models import Patient, StaffMember
 from tracker.reminders import actions, timing
 from tracker.reminders.models import CheckIn
 
@@ -26,27 +28,27 @@ DUE = timing.day_before(STARTS, make.ZONE)
 
 @contextmanager
 def inside(world: make.World) -> Iterator[None]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         yield
 
 
 def plan(who: StaffMember, patient: Patient, starts_at: datetime = STARTS, minutes: int = 20) -> CheckIn:
-    walls.leave()
-    viewer = access.enter(who.user_id, PLANNED)
-    chart = access.open_chart(viewer, patient.pk, why="test", at=PLANNED)
+    rls.reset()
+    principal = load_principal(who.user_id, PLANNED)
+    chart = open_chart(principal, patient.pk, why="test", at=PLANNED)
     return actions.plan_check_in(
-        viewer=viewer, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
+        principal=principal, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
     )
 
 
 def cancel(who: StaffMember, check_in_id: uuid.UUID, at: datetime = PLANNED) -> None:
-    walls.leave()
-    actions.cancel_check_in(viewer=access.enter(who.user_id, at), check_in_id=check_in_id, at=at)
+    rls.reset()
+    actions.cancel_check_in(principal=load_principal(who.user_id, at), check_in_id=check_in_id, at=at)
 
 
 def beat(at: datetime) -> int:
-    walls.leave()
+    rls.reset()
     return actions.plan_reminders(at=at)
 
 
@@ -97,7 +99,7 @@ def test_an_impossible_length_is_not_called_a_second_check_in(world, minutes):
 
 
 def test_a_patient_of_another_team_cannot_be_planned_with(world):
-    with pytest.raises(access.NotYoursError):
+    with pytest.raises(NotFoundOrHidden):
         plan(world.cleo, world.ada)
 
 
@@ -106,7 +108,7 @@ def test_a_stranger_cannot_cancel_and_cannot_tell_it_from_nothing(world):
 
     for stranger in (world.cleo, world.eve, world.finn):
         for wanted in (check_in.pk, uuid.uuid4()):
-            with pytest.raises(access.NotYoursError):
+            with pytest.raises(NotFoundOrHidden):
                 cancel(stranger, wanted)
 
     with inside(world):
@@ -136,7 +138,7 @@ def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
 def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(world, after, sent):
     plan(world.ben, world.ada)
     beat(DUE)
-    walls.leave()
+    rls.reset()
 
     outbox.deliver_due(at=DUE + after)
 

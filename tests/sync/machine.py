@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests import make
 from tests.phone import Phone as Signed
 from tests.reference_phone import Answer, Entry, Json, Ledger, LineLostError, Phone
-from tracker.people.policy import Category
+from tracker.access.policy import Category
 
 SHARED = tuple(sorted(Category))
 # What may become of one request: it arrives, it does not, its answer is lost, the server dies at its nth statement.

@@ -4,7 +4,7 @@ import pytest
 
 from tests import make
 from tests.phone import Phone
-from tracker.people.policy import Category
+from tracker.access.policy import Category
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests import make
 from tests.phone import Phone
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.records.models import Timeline
 
 
@@ -75,8 +75,8 @@ def test_a_full_account_says_so_and_still_takes_removals_and_worrying_answers(wo
 
 def test_what_was_not_stored_takes_no_room(world, phone):
     def used() -> int:
-        walls.leave()
-        with walls.clinic(world.clinic.pk):
+        rls.reset()
+        with rls.as_clinic(world.clinic.pk):
             return Timeline.objects.get().stored_bytes
 
     record = make.pain(3)

@@ -5,7 +5,7 @@ import pytest
 from tests import make
 from tests.phone import Phone
 from tracker.alerts.models import Alert
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.outbox.models import Message
 
 POSITIVE = [0] * 8 + [2]
@@ -17,8 +17,8 @@ def phone(world: make.World) -> Phone:
 
 
 def alerts(world: make.World) -> list[tuple[str, bool]]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert Message.objects.count() == 4 * Alert.objects.count()
         return list(Alert.objects.values_list("rule", "answer_kept"))
 
@@ -90,8 +90,8 @@ def test_a_refused_form_without_a_worrying_answer_alerts_nobody(world, phone):
 def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(world, phone):
     record = make.phq9([0] * 8 + [1])
     phone.push(record)
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         Alert.objects.update(acknowledged_at=make.MONDAY, acknowledged_by=world.ben.user)
         before = Message.objects.count()
 
@@ -99,8 +99,8 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
     again = phone.push(make.phq9([2] * 9, id=record["id"], revision=3))
 
     assert again.status_code == 200
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
         assert (alert.acknowledged_at, alert.value) == (None, 3)
         assert Message.objects.count() == 2 * before

@@ -7,7 +7,7 @@ import pytest
 from tests import make
 from tests.phone import Phone
 from tracker.alerts.models import Alert
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation
 
@@ -168,8 +168,8 @@ def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind
 
 
 def numbers(world: make.World) -> dict[str, float]:
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         return dict(Observation.objects.values_list("measure", "value"))
 
 
@@ -209,8 +209,8 @@ def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phon
     answer = phone.push(make.record("side_effects", {"items": {effect: 1}}, zone=zone)).json()
 
     assert answer["guidance"]["crisis"] == world.clinic.crisis_text
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert list(Alert.objects.values_list("rule", "level", "answer_kept")) == [
             (rule, level, zone == make.ZONE)
         ]
@@ -219,8 +219,8 @@ def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phon
 def test_side_effects_without_a_red_flag_alert_nobody(world, phone):
     phone.push(make.record("side_effects", {"items": {"chest_pain": 0, "nausea": 3}}))
 
-    walls.leave()
-    with walls.clinic(world.clinic.pk):
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
         assert not Alert.objects.exists()
 
 
@@ -247,7 +247,7 @@ def test_words_in_place_of_an_answer_are_not_kept_and_hide_no_alert(world):
     assert [row["status"] for row in results] == ["stored", "replayed"]
     kept = phone.get(f"records/{sent['id']}").json()["data"]
     assert (kept["status"], kept["answers"][make.PHQ9_ITEMS[0]]) == ("incomplete", "(text)")
-    with walls.clinic(world.clinic.pk):
+    with rls.as_clinic(world.clinic.pk):
         assert Alert.objects.filter(source_id=sent["id"], value=2).count() == 1
 
 

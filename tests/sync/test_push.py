@@ -7,7 +7,7 @@ import pytest
 from tests import make
 from tests.phone import Phone
 from tracker.alerts.models import Alert
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.models import Current, JournalText, Observation, PainEntry, Response, Score
 
@@ -19,8 +19,8 @@ def phone(world: make.World) -> Phone:
 
 def inside(world: make.World):
     """Look at the rows as a worker of the clinic would."""
-    walls.leave()
-    return walls.clinic(world.clinic.pk)
+    rls.reset()
+    return rls.as_clinic(world.clinic.pk)
 
 
 def statuses(answer) -> list[str]:
@@ -193,7 +193,7 @@ def test_journal_text_is_stored_sealed_and_read_back_by_its_author(world, phone)
     phone.push(record)
 
     with inside(world):
-        sealed = bytes(JournalText.objects.get().sealed)
+        sealed = bytes(JournalText.objects.get().ciphertext)
         assert b"sea" not in sealed
     assert phone.get(f"records/{record['id']}").json()["data"]["text"] == "Slept badly, dreamt of the sea."
 

@@ -17,8 +17,8 @@ from tests import make, servers
 from tests.http_phone import Phone as HttpPhone
 from tests.outbox.together import together
 from tests.phone import Phone
-from tracker.lib import walls
-from tracker.people import access
+from tracker.access.principal import load_principal
+from tracker.lib import rls
 from tracker.records import rederiving, timeline
 from tracker.records.models import Current, Observation, PainEntry, Timeline
 from tracker.sync import intake
@@ -43,7 +43,7 @@ def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receip
     assert len(receipts) == AT_ONCE
     assert all(receipt == receipts[0] for receipt in receipts)
     assert {result["status"] for result in receipts[0]["results"]} == {"stored"}
-    with transaction.atomic(), walls.clinic(live.world.clinic.pk):
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert PainEntry.objects.count() == 20
         assert Observation.objects.filter(measure="pain.intensity").count() == 20
         assert Current.objects.filter(measure="pain.intensity").count() == Batch.objects.count() == 1
@@ -71,10 +71,10 @@ def writers() -> Iterator[ThreadPoolExecutor]:
 def late(user: Any, record: dict[str, Any], before: float, after: float) -> None:
     """Push as the door does, in a transaction that dawdles before it takes its number and before it commits."""
     with transaction.atomic():
-        viewer = access.enter(user.pk, timezone.now())
+        principal = load_principal(user.pk, timezone.now())
         time.sleep(before)
         key = Sent(uuid.uuid4(), uuid.uuid4().hex)
-        receipt = intake.receive(viewer=viewer, sent=key, items=[record], at=timezone.now())
+        receipt = intake.receive(principal=principal, sent=key, items=[record], at=timezone.now())
         assert receipt.results[0]["status"] == "stored"
         time.sleep(after)
 
@@ -121,7 +121,7 @@ def test_numbers_that_are_given_without_the_lock_are_found_out(live, monkeypatch
     def unlocked(clinic_id: Any, patient_id: Any, by: int, stored_bytes: int = 0) -> timeline.Head:
         with psycopg.connect(live.environment["DATABASE_URL"]) as apart:
             apart.execute(
-                "SELECT set_config('app.clinic', %s, true), set_config('app.reach', 'clinic', true)",
+                "SELECT set_config('app.clinic', %s, true), set_config('app.scope', 'clinic', true)",
                 [str(clinic_id)],
             )
             row = apart.execute(timeline._ADVANCE, [by, stored_bytes, patient_id]).fetchone()

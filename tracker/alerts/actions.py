@@ -7,15 +7,16 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from tracker.access.principal import Principal
 from tracker.alerts import rules
 from tracker.alerts.models import Alert
 from tracker.alerts.rules import Finding
 from tracker.audit import actions as audit
-from tracker.lib import bulk, walls
+from tracker.clinics import responders
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic, StaffMember
+from tracker.lib import bulk, rls
 from tracker.outbox import actions as outbox
-from tracker.people import teams
-from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import Clinic, StaffMember
 
 __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "escalate_overdue"]
 
@@ -56,11 +57,11 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     bulk.insert(Alert, _FROM_ANSWER, [_values(alert, _FROM_ANSWER) for alert in told])
     again = [alert for key, alert in held.items() if key in worst]
     told += [alert for alert in again if _take_up(alert, worst[alert.rule, alert.source_id], at)]
-    bulk.change(
+    bulk.update(
         Alert, ["id"], _FROM_NEXT_VERSION, [_values(alert, ("id", *_FROM_NEXT_VERSION)) for alert in again]
     )
     if told:
-        _tell(told, teams.on_duty(patient_id, at), at=at)
+        _tell(told, responders.alert_responders(patient_id, at), at=at)
     return True
 
 
@@ -120,39 +121,39 @@ def _tell(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, 
     )
 
 
-def patient_of(*, alert_id: UUID, viewer: Viewer) -> UUID:
+def patient_of(*, alert_id: UUID, principal: Principal) -> UUID:
     """
     Return whom an alert is about.
 
-    :raises NotYoursError: if there is no such alert for this viewer.
+    :raises NotFoundOrHidden: if there is no such alert for this principal.
     """
-    alert = Alert.objects.filter(pk=alert_id, patient_id__in=viewer.patients).first()
+    alert = Alert.objects.filter(pk=alert_id, patient_id__in=principal.patients).first()
     if alert is None:
-        raise NotYoursError
+        raise NotFoundOrHidden
     return alert.patient_id
 
 
-def acknowledge(*, alert_id: UUID, viewer: Viewer, at: datetime) -> None:
+def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
     """
-    Note that ``viewer`` has seen the alert and takes it from here.
+    Note that ``principal`` has seen the alert and takes it from here.
 
     :raises AlreadyAcknowledgedError: if a colleague was first.
-    :raises NotYoursError: if there is no such alert for this viewer.
+    :raises NotFoundOrHidden: if there is no such alert for this principal.
     """
-    own = Alert.objects.filter(pk=alert_id, patient_id__in=viewer.patients)
+    own = Alert.objects.filter(pk=alert_id, patient_id__in=principal.patients)
     # One statement decides the race: only one of two clinicians changes the row.
-    changed = own.open().update(acknowledged_at=at, acknowledged_by_id=viewer.user_id)
+    changed = own.open().update(acknowledged_at=at, acknowledged_by_id=principal.user_id)
     alert = own.first()
     if alert is None:
-        raise NotYoursError
+        raise NotFoundOrHidden
     if not changed:
         assert alert.acknowledged_at is not None
         first = StaffMember.objects.filter(user=alert.acknowledged_by).first()
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
     if not Alert.objects.open().filter(patient_id=alert.patient_id).exists():
-        teams.ask_no_longer(alert.clinic_id, alert.patient_id)
+        responders.close_to_team(alert.clinic_id, alert.patient_id)
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action="alert.acknowledge",
         subject=str(alert),
         clinic_id=alert.clinic_id,
@@ -167,9 +168,9 @@ def hand_over(*, clinic_id: UUID, at: datetime) -> None:
 
     Who was told at this step is not told again.
     """
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         for alert in Alert.objects.open().filter(clinic_id=clinic_id).order_by("raised_at", "id"):
-            _tell([alert], teams.on_duty(alert.patient_id, at), at=at, step=alert.steps)
+            _tell([alert], responders.alert_responders(alert.patient_id, at), at=at, step=alert.steps)
 
 
 def escalate_overdue(*, at: datetime) -> int:
@@ -180,7 +181,7 @@ def escalate_overdue(*, at: datetime) -> int:
 @transaction.atomic
 def _escalate_clinic(clinic_id: UUID, at: datetime) -> int:
     taken = 0
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         soonest = at - timedelta(minutes=15)
         waiting = Alert.objects.open().filter(clinic_id=clinic_id, raised_at__lte=soonest)
         for alert in waiting.select_for_update(skip_locked=True).order_by("raised_at", "id"):
@@ -196,9 +197,13 @@ def _escalate(alert: Alert, at: datetime) -> int:
     if step == alert.steps:
         return 0
     wide = rules.asks_whole_clinic(step)
-    people = teams.whole_clinic(alert.clinic_id) if wide else teams.on_duty(alert.patient_id, at)
+    people = (
+        responders.clinic_responders(alert.clinic_id)
+        if wide
+        else responders.alert_responders(alert.patient_id, at)
+    )
     if wide:
-        teams.ask_all(alert.patient_id, at)
+        responders.open_to_whole_clinic(alert.patient_id, at)
     _tell([alert], people, step=step, at=at)
     Alert.objects.filter(pk=alert.pk).update(steps=step)
     return 1

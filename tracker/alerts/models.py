@@ -6,12 +6,13 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
+from tracker.accounts.models import User
+from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import all_or_none, one_of
-from tracker.people.models import PatientOwned, User
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
-    """Alerts, narrowed in words of the domain. Row security narrows them to the viewer's patients."""
+    """Alerts, narrowed in words of the domain. Row security narrows them to the principal's patients."""
 
     def open(self) -> Self:
         return self.filter(acknowledged_at__isnull=True)

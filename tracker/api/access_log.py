@@ -7,11 +7,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access import access_log
+from tracker.access.policy import Action
 from tracker.api import shapes
 from tracker.api.doors import Door, limit_of, only, uuid_or_refuse, viewer_of
 from tracker.api.wire import Refused
-from tracker.people import trail
-from tracker.people.policy import Action
 
 _SALT = "interlude.access-log.page"
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem}
@@ -33,13 +33,13 @@ def _before(request: Request) -> int | None:
 
 def _page(request: Request, **asked: Any) -> Response:
     limit = limit_of(request)
-    found = trail.looks(viewer_of(request), before=_before(request), limit=limit + 1, **asked)
+    found = access_log.entries(viewer_of(request), before=_before(request), limit=limit + 1, **asked)
     shown = found[:limit]
     following = signing.dumps(shown[-1].event.pk, salt=_SALT) if len(found) > limit else None
     return Response({"events": [_shown(look) for look in shown], "next": following})
 
 
-def _shown(look: trail.Look) -> dict[str, Any]:
+def _shown(look: access_log.AccessLogEntry) -> dict[str, Any]:
     event = look.event
     return {
         "at": event.at,

@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 
+from tracker.accounts import second_factor, sessions
+from tracker.accounts.models import User
 from tracker.api import errors
-from tracker.people import second_factor, sessions
-from tracker.people.models import User
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
 KEPT = frozenset(
@@ -54,7 +54,7 @@ def _steady(view: View) -> View:
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except second_factor.NONSENSE:
+        except second_factor.MALFORMED_PASSKEY:
             if request.method == "GET":
                 raise
             return errors.page(400, "bad_passkey", "This is no passkey's answer.")
@@ -63,7 +63,7 @@ def _steady(view: View) -> View:
 
 
 def _has_more_to_show(token: str) -> bool:
-    held = sessions.read(token, timezone.now()) if token.isascii() and token.isalnum() else None
+    held = sessions.load(token, timezone.now()) if token.isascii() and token.isalnum() else None
     if held is None or held.user_id is None or held.has_second_factor:
         return False
     return second_factor.count(User(pk=held.user_id)) > 0

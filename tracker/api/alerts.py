@@ -9,12 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import Action
 from tracker.alerts import actions, rules
 from tracker.alerts.models import Alert
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
-from tracker.people.models import StaffMember
-from tracker.people.policy import Action
+from tracker.clinics.models import StaffMember
 
 _PROBLEMS = {401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
@@ -57,7 +57,7 @@ class Acknowledge(Door):
     def post(self, request: Request, alert_id: UUID) -> Response:
         # The reply names who was first, to the first as to the second.
         with suppress(actions.AlreadyAcknowledgedError):
-            actions.acknowledge(alert_id=alert_id, viewer=viewer_of(request), at=timezone.now())
+            actions.acknowledge(alert_id=alert_id, principal=viewer_of(request), at=timezone.now())
         row = Alert.objects.get(pk=alert_id)
         first = StaffMember.objects.filter(user=row.acknowledged_by).first()
         return Response(_shown(row, first.name if first else None))

@@ -10,52 +10,52 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
+from tracker.access.principal import InactiveUser, Principal, load_principal, with_session
+from tracker.accounts import sessions
+from tracker.accounts.models import User
 from tracker.api import binding
 from tracker.api.wire import Refused
-from tracker.people import access, sessions
-from tracker.people.access import Viewer
-from tracker.people.models import User
 
 _LONGEST = 128
 
 
 class SessionToken(BaseAuthentication):
-    """``X-Session-Token``, as given by ``/_allauth/app/v1/auth/login``. The user of a request is a ``Viewer``."""
+    """``X-Session-Token``, as given by ``/_allauth/app/v1/auth/login``. The user of a request is a ``Principal``."""
 
-    def authenticate(self, request: Any) -> tuple[Viewer, sessions.Held] | None:
+    def authenticate(self, request: Any) -> tuple[Principal, sessions.SessionData] | None:
         token = request.headers.get("X-Session-Token", "")
         if not token:
             return None
         if len(token) > _LONGEST or not token.isascii() or not token.isalnum():
             raise AuthenticationFailed
         at = timezone.now()
-        held = sessions.read(token, at)
+        held = sessions.load(token, at)
         if held is None or held.user_id is None:
             raise AuthenticationFailed
-        viewer = _enter(held, held.user_id, at)
-        if not (viewer.is_patient or held.has_second_factor):
+        principal = _enter(held, held.user_id, at)
+        if not (principal.is_patient or held.has_second_factor):
             raise Refused(403, "second_factor_needed", "Staff sign in with a second factor.")
-        device = _device(request, held, viewer, at)
+        device = _device(request, held, principal, at)
         sessions.touch(held, at)
-        return access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=device), held
+        return with_session(principal, authenticated_at=held.authenticated_at, device_id=device), held
 
     def authenticate_header(self, request: Any) -> str:
         return "SessionToken"
 
 
-def _enter(held: sessions.Held, user_id: UUID, at: datetime) -> Viewer:
+def _enter(held: sessions.SessionData, user_id: UUID, at: datetime) -> Principal:
     try:
-        viewer = access.enter(user_id, at)
-    except access.NobodyError:
+        principal = load_principal(user_id, at)
+    except InactiveUser:
         raise AuthenticationFailed from None
     # A changed password ends the sessions that were made with the old one.
-    made_with = User(password=viewer.password_hash).get_session_auth_hash()
+    made_with = User(password=principal.password_hash).get_session_auth_hash()
     if not constant_time_compare(held.password_mark, made_with):
         raise AuthenticationFailed
-    return viewer
+    return principal
 
 
-def _device(request: Any, held: sessions.Held, viewer: Viewer, at: datetime) -> UUID | None:
+def _device(request: Any, held: sessions.SessionData, principal: Principal, at: datetime) -> UUID | None:
     """
     Return the phone that the request comes from: the one that the session is bound to, and none but that.
 
@@ -64,7 +64,7 @@ def _device(request: Any, held: sessions.Held, viewer: Viewer, at: datetime) -> 
     try:
         return binding.device_of(request, held)
     except binding.AnotherDeviceError:
-        raise binding.ended(held, viewer, at) from None
+        raise binding.ended(held, principal, at) from None
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

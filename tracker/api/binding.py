@@ -8,12 +8,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.accounts import sessions
 from tracker.api import errors
 from tracker.api.wire import Refused
 from tracker.audit import actions as audit
 from tracker.outbox import actions as outbox
-from tracker.people import access, sessions
-from tracker.people.access import Viewer
 
 _NAME_IT = (403, "name_the_device", "This sign-in belongs to a phone: send the phone's id in X-Device.")
 _STOLEN = (401, "signed_out", "This sign-in belongs to another device and has been ended.")
@@ -23,7 +23,7 @@ class AnotherDeviceError(Exception):
     """The token of one phone came from another."""
 
 
-def device_of(request: Any, held: sessions.Held) -> UUID | None:
+def device_of(request: Any, held: sessions.SessionData) -> UUID | None:
     """
     Return the phone that the session is bound to and the request names; None of a session that is bound to none.
 
@@ -40,24 +40,24 @@ def device_of(request: Any, held: sessions.Held) -> UUID | None:
     return held.device_id
 
 
-def ended(held: sessions.Held, viewer: Viewer, at: datetime) -> Refused:
+def ended(held: sessions.SessionData, principal: Principal, at: datetime) -> Refused:
     """End a session whose token came from another device, tell the person, and return the answer."""
-    sessions.end(held.key)
+    sessions.delete(held.key)
     subject = f"device/{held.device_id}"
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action="session.end_stolen",
         subject=subject,
-        clinic_id=viewer.clinic_id,
-        patient_id=viewer.patient_id,
+        clinic_id=principal.clinic_id,
+        patient_id=principal.patient_id,
         at=at,
     )
     outbox.enqueue(
-        clinic_id=viewer.clinic_id,
-        recipients=[viewer.user_id],
+        clinic_id=principal.clinic_id,
+        recipients=[principal.user_id],
         words="sign-in-ended",
         subject=subject,
-        key=f"sign-in-ended/{sessions.hashed(held.key)}",
+        key=f"sign-in-ended/{sessions.key_hash(held.key)}",
         due_at=at,
     )
     refused = Refused(*_STOLEN)
@@ -68,7 +68,7 @@ def ended(held: sessions.Held, viewer: Viewer, at: datetime) -> Refused:
 def refusal(request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a request to allauth's API that does not come from the token's phone; None if it does."""
     at = timezone.now()
-    held = sessions.read(request.headers.get("X-Session-Token", ""), at)
+    held = sessions.load(request.headers.get("X-Session-Token", ""), at)
     if held is None:
         return None
     try:
@@ -87,12 +87,12 @@ def _is_sign_out(request: HttpRequest) -> bool:
     return request.method == "DELETE" and match is not None and match.url_name == "current_session"
 
 
-def _end(held: sessions.Held, at: datetime) -> None:
+def _end(held: sessions.SessionData, at: datetime) -> None:
     if held.user_id is None:
-        return sessions.end(held.key)
+        return sessions.delete(held.key)
     try:
         with transaction.atomic():
-            ended(held, access.enter(held.user_id, at), at)
-    except access.NobodyError:
-        sessions.end(held.key)
+            ended(held, load_principal(held.user_id, at), at)
+    except InactiveUser:
+        sessions.delete(held.key)
     return None

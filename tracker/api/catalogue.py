@@ -9,13 +9,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import Action
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import JSONRenderer, Refused
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.instruments import catalogue, questionnaire, wording
 from tracker.instruments.models import Permission, Version
-from tracker.people.access import NotYoursError
-from tracker.people.policy import Action
 
 _PROBLEMS = {401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 FHIR_JSON = "application/fhir+json"
@@ -42,15 +42,15 @@ def _published(request: Request, instrument: str, version: str) -> tuple[Version
     """
     Return a published version, and the wording that the caller's clinic holds for it, if it holds one.
 
-    :raises NotYoursError: if it is not published.
+    :raises NotFoundOrHidden: if it is not published.
     """
     # PostgreSQL takes no NUL, and no instrument is called by one.
     if "\0" in instrument + version:
-        raise NotYoursError
+        raise NotFoundOrHidden
     clinic_id = viewer_of(request).clinic_id
     row = Version.objects.for_clinic(clinic_id).filter(instrument_id=instrument, version=version).first()
     if row is None:
-        raise NotYoursError
+        raise NotFoundOrHidden
     held = None
     if not row.wording_ships:
         given = Permission.objects.filter(clinic_id=clinic_id, version=row)
@@ -134,5 +134,5 @@ class OneQuestionnaire(Door):
         try:
             form = catalogue.get(row.instrument_id, row.version)
         except catalogue.UnknownInstrumentError:
-            raise NotYoursError from None
+            raise NotFoundOrHidden from None
         return cacheable(request, questionnaire.to_r4(form, held))

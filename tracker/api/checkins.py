@@ -9,13 +9,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.chart import open_chart
+from tracker.access.policy import Action, Category
+from tracker.access.principal import Principal
 from tracker.api import shapes
 from tracker.api.doors import Door, chart, only, viewer_of
 from tracker.api.wire import Refused, checked
 from tracker.lib import days
-from tracker.people import access
-from tracker.people.access import Viewer
-from tracker.people.policy import Action, Category
 from tracker.reminders import actions
 from tracker.reminders.models import CheckIn
 
@@ -36,11 +36,11 @@ def shown(row: CheckIn, zone: str) -> dict[str, Any]:
     }
 
 
-def upcoming(viewer: Viewer, at: datetime) -> list[dict[str, Any]]:
+def upcoming(principal: Principal, at: datetime) -> list[dict[str, Any]]:
     """Return the patient's own check-ins that are still to come."""
-    rows = CheckIn.objects.upcoming(at).filter(patient_id=viewer.own_patient_id)
+    rows = CheckIn.objects.upcoming(at).filter(patient_id=principal.own_patient_id)
     rows = rows.select_related("staff_member").order_by("starts_at", "id")[:20]
-    return [shown(row, viewer.zone) for row in rows]
+    return [shown(row, principal.zone) for row in rows]
 
 
 class CheckIns(Door):
@@ -67,9 +67,9 @@ class CheckIns(Door):
     )
     def post(self, request: Request) -> Response:
         given = checked(shapes.CheckInIn, request.data)
-        viewer, at = viewer_of(request), timezone.now()
-        patient = access.open_chart(
-            viewer,
+        principal, at = viewer_of(request), timezone.now()
+        patient = open_chart(
+            principal,
             given.patient,
             why="api/checkins",
             at=at,
@@ -78,7 +78,7 @@ class CheckIns(Door):
         )
         try:
             check_in = actions.plan_check_in(
-                viewer=viewer, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at
+                principal=principal, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at
             )
         except actions.InThePastError:
             errors = [{"pointer": "/starts_at", "code": "in_the_past"}]
@@ -95,5 +95,5 @@ class OneCheckIn(Door):
 
     @extend_schema(operation_id="checkins_cancel", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
-        actions.cancel_check_in(viewer=viewer_of(request), check_in_id=check_in_id, at=timezone.now())
+        actions.cancel_check_in(principal=viewer_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

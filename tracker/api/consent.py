@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access import caregivers, consent
+from tracker.access.consent import ConsentOverview
+from tracker.access.models import Caregiver
+from tracker.access.policy import Action, Category
+from tracker.accounts import reauthentication
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import Refused, checked
-from tracker.people import actions, caregivers, consent, recency
-from tracker.people.consent import Overview
-from tracker.people.models import Caregiver
-from tracker.people.policy import Action, Category
 from tracker.records.shapes import Id, Instant, Shape
 
 # On the wire a category is its name.
@@ -119,15 +120,15 @@ class MyConsents(Door):
     )
     def put(self, request: Request) -> Response:
         given = checked(ConsentsIn, request.data)
-        viewer, at = viewer_of(request), timezone.now()
+        principal, at = viewer_of(request), timezone.now()
         wanted = {each.team: frozenset(each.categories) for each in given.teams}
-        if actions.widens(viewer, wanted):
-            recency.require(viewer.authenticated_at, at)
+        if consent.expands(principal, wanted):
+            reauthentication.require_recent(principal.authenticated_at, at)
         try:
-            actions.set_consent(viewer=viewer, wanted=wanted, text=given.text, at=at)
-        except actions.OldTextError:
+            consent.set_consent(principal=principal, wanted=wanted, text=given.text, at=at)
+        except consent.OutdatedConsentText:
             raise Refused(409, "old_text", "There are newer words: read them first.") from None
-        return Response(_shown(consent.overview(viewer, at)))
+        return Response(_shown(consent.overview(principal, at)))
 
 
 class Caregivers(Door):
@@ -140,13 +141,13 @@ class Caregivers(Door):
     )
     def post(self, request: Request) -> Response:
         given = checked(CaregiverIn, request.data)
-        viewer, at = viewer_of(request), timezone.now()
-        recency.require(viewer.authenticated_at, at)
+        principal, at = viewer_of(request), timezone.now()
+        reauthentication.require_recent(principal.authenticated_at, at)
         if given.ends_at is not None and given.ends_at <= at:
             errors = [{"pointer": "/ends_at", "code": "in_the_past"}]
             raise Refused(400, "in_the_past", "It cannot end before it begins.", errors)
-        made = caregivers.give(
-            viewer=viewer,
+        made = caregivers.grant(
+            principal=principal,
             email=given.email,
             name=given.name,
             categories=frozenset(given.categories),
@@ -164,11 +165,11 @@ class OneCaregiver(Door):
     @extend_schema(operation_id="caregivers_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
         only(request)
-        caregivers.end(viewer=viewer_of(request), caregiver_id=caregiver_id, at=timezone.now())
+        caregivers.revoke(principal=viewer_of(request), caregiver_id=caregiver_id, at=timezone.now())
         return Response(status=204)
 
 
-def _shown(found: Overview) -> dict[str, Any]:
+def _shown(found: ConsentOverview) -> dict[str, Any]:
     return {
         "version": found.version,
         "text": found.text,

@@ -8,12 +8,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access import devices
+from tracker.access.models import Device
+from tracker.access.policy import Action
 from tracker.api import shapes
 from tracker.api.doors import Door, only, session_of, viewer_of
 from tracker.api.wire import Refused, checked
-from tracker.people import devices
-from tracker.people.models import Device
-from tracker.people.policy import Action
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
@@ -42,10 +42,10 @@ class Devices(Door):
     @extend_schema(operation_id="devices_list", responses={200: shapes.DeviceList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        viewer = viewer_of(request)
-        own = Device.objects.filter(patient_id=viewer.own_patient_id).order_by("-paired_at", "id")
-        labels = devices.labels(viewer.own_patient_id) if viewer.own_patient_id else {}
-        shown = [_out(device, labels.get(device.id, ""), viewer.device_id) for device in own]
+        principal = viewer_of(request)
+        own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
+        labels = devices.labels(principal.own_patient_id) if principal.own_patient_id else {}
+        shown = [_out(device, labels.get(device.id, ""), principal.device_id) for device in own]
         return Response({"devices": shown})
 
     @extend_schema(
@@ -57,15 +57,15 @@ class Devices(Door):
         given = checked(shapes.DeviceIn, request.data)
         try:
             device, new = devices.pair(
-                viewer=viewer_of(request),
+                principal=viewer_of(request),
                 session_key=session_of(request).key,
                 device_id=given.id,
                 label=given.label,
                 at=timezone.now(),
             )
-        except devices.RetiredError:
+        except devices.DeviceRetired:
             raise Refused(409, "device_retired", "This device was retired: pair it under a new id.") from None
-        except devices.BoundError:
+        except devices.DeviceMismatch:
             raise Refused(409, "already_paired", "This sign-in is bound to another device.") from None
         return Response(_out(device, given.label, given.id), 201 if new else 200)
 
@@ -78,5 +78,5 @@ class OneDevice(Door):
 
     @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, device_id: UUID) -> Response:
-        devices.retire(viewer=viewer_of(request), device_id=device_id, at=timezone.now())
+        devices.retire(principal=viewer_of(request), device_id=device_id, at=timezone.now())
         return Response(status=204)

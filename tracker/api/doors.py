@@ -1,4 +1,4 @@
-"""The base of every API view: one transaction, one policy, one viewer."""
+"""The base of every API view: one transaction, one policy, one principal."""
 
 from collections.abc import Collection
 from typing import Any, ClassVar
@@ -13,13 +13,16 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from tracker.access import policy
+from tracker.access.chart import open_chart
+from tracker.access.principal import Principal
+from tracker.accounts import sessions
 from tracker.api import traces
 from tracker.api.wire import Refused
 from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient
 from tracker.lib import logs
-from tracker.people import access, policy, sessions
-from tracker.people.access import Viewer
-from tracker.people.models import Patient
 
 log = logs.get(__name__)
 
@@ -28,15 +31,15 @@ class Policy(BasePermission):
     """May somebody with this role use this method of this route? Which patients it reaches is another matter."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        viewer: object = request.user
-        if not isinstance(viewer, Viewer):
+        principal: object = request.user
+        if not isinstance(principal, Principal):
             return False
         wanted = view.actions.get("GET" if request.method == "HEAD" else request.method)
         # A method that the view does not have is answered with 405, whoever asks.
         if wanted is None:
             return True
-        allowed = policy.may(viewer.role, wanted)
-        if allowed and viewer.is_patient and viewer.device_id is None and view.needs_device:
+        allowed = policy.role_may(principal.role, wanted)
+        if allowed and principal.is_patient and principal.device_id is None and view.needs_device:
             raise Refused(403, "pair_a_device", "Pair this phone (POST /api/v1/devices) and send X-Device.")
         return allowed
 
@@ -98,17 +101,17 @@ def is_second_try(request: Request) -> bool:
     return getattr(request._request, "is_second_try", False)
 
 
-def viewer_of(request: Request) -> Viewer:
+def viewer_of(request: Request) -> Principal:
     """Return who asks."""
-    viewer: object = request.user
-    assert isinstance(viewer, Viewer)
-    return viewer
+    principal: object = request.user
+    assert isinstance(principal, Principal)
+    return principal
 
 
-def session_of(request: Request) -> sessions.Held:
+def session_of(request: Request) -> sessions.SessionData:
     """Return the session that the request came with."""
     held: object = request.auth
-    assert isinstance(held, sessions.Held)
+    assert isinstance(held, sessions.SessionData)
     return held
 
 
@@ -136,16 +139,16 @@ def chart(request: Request, why: str, categories: Collection[policy.Category]) -
     ``categories`` are what the answer is about: one of them at least must be shared with the caller. The only
     way of a route to a patient: it checks relation and consent, and leaves a trace for all but the patient.
     """
-    viewer = viewer_of(request)
+    principal = viewer_of(request)
     named = request.query_params.get("patient")
-    if viewer.patient_id is not None:
-        if named and named != str(viewer.patient_id):
-            raise access.NotYoursError
-        return Patient.objects.get(pk=viewer.patient_id)
+    if principal.patient_id is not None:
+        if named and named != str(principal.patient_id):
+            raise NotFoundOrHidden
+        return Patient.objects.get(pk=principal.patient_id)
     if not named:
         raise Refused(400, "invalid", "Name a patient.", [{"pointer": "patient", "code": "missing_field"}])
-    return access.open_chart(
-        viewer,
+    return open_chart(
+        principal,
         uuid_or_refuse(named, "patient"),
         why=why,
         at=timezone.now(),

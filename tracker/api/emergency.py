@@ -11,14 +11,14 @@ from pydantic import BaseModel, BeforeValidator, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tracker.alerts.glass import break_glass
+from tracker.access import break_glass
+from tracker.access.policy import Action
+from tracker.alerts.break_glass import start_and_notify
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import checked
 from tracker.lib import days
 from tracker.outbox.tasks import ring
-from tracker.people import glass
-from tracker.people.policy import Action
 from tracker.records.shapes import Shape
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -27,7 +27,7 @@ _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404:
 def _day(given: object) -> date:
     if not isinstance(given, str):
         raise ValueError("a day is written as text")
-    return days.read(given)
+    return days.parse_date(given)
 
 
 class BreakGlassIn(Shape):
@@ -72,7 +72,7 @@ class BreakGlassDoor(Door):
     @extend_schema(operation_id="break_glass_list", responses={200: BrokenList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        found = glass.broken_at_clinic(viewer=viewer_of(request))
+        found = break_glass.list_for_clinic(principal=viewer_of(request))
         shown = [
             {
                 "id": one.id,
@@ -91,9 +91,9 @@ class BreakGlassDoor(Door):
     )
     def post(self, request: Request) -> Response:
         given = checked(BreakGlassIn, request.data)
-        viewer, at = viewer_of(request), timezone.now()
-        patient_id = glass.find_patient(viewer=viewer, name=given.name, born_on=given.born_on)
-        made = break_glass(viewer=viewer, patient_id=patient_id, reason=given.reason, at=at)
+        principal, at = viewer_of(request), timezone.now()
+        patient_id = break_glass.find_patient(principal=principal, name=given.name, born_on=given.born_on)
+        made = start_and_notify(principal=principal, patient_id=patient_id, reason=given.reason, at=at)
         transaction.on_commit(ring)
         shown = {"id": made.pk, "patient": patient_id, "begun_at": made.begun_at, "ends_at": made.ends_at}
         return Response(shown, 201)
@@ -101,5 +101,5 @@ class BreakGlassDoor(Door):
     @extend_schema(operation_id="break_glass_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request) -> Response:
         only(request)
-        glass.end_glass(viewer=viewer_of(request), at=timezone.now())
+        break_glass.end(principal=viewer_of(request), at=timezone.now())
         return Response(status=204)

@@ -11,11 +11,11 @@ from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from tracker.accounts.reauthentication import ReauthenticationRequired
 from tracker.api.wire import Refused
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib import logs
-from tracker.lib.requests import request_id
-from tracker.people.access import NotYoursError
-from tracker.people.recency import StaleSignInError
+from tracker.lib.middleware import request_id
 
 log = logs.get(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -55,8 +55,8 @@ def page(status: int, code: str, detail: str) -> HttpResponse:
 
 _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     Http404: (404, "not_found", "There is nothing here for you."),
-    NotYoursError: (404, "not_found", "There is nothing here for you."),
-    StaleSignInError: (403, "sign_in_again", "Prove who you are again, then repeat the request."),
+    NotFoundOrHidden: (404, "not_found", "There is nothing here for you."),
+    ReauthenticationRequired: (403, "sign_in_again", "Prove who you are again, then repeat the request."),
     PermissionDenied: (403, "not_allowed", "Your role may not use this route."),
     exceptions.NotAuthenticated: (401, "not_signed_in", "Sign in and send X-Session-Token."),
     exceptions.AuthenticationFailed: (401, "not_signed_in", "Sign in and send X-Session-Token."),

@@ -14,7 +14,7 @@ from tracker.api import shapes
 from tracker.api.wire import Refused, checked
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
-from tracker.people import invitations
+from tracker.clinics import invitations
 
 
 class AcceptInvitation(APIView):
@@ -51,7 +51,7 @@ class AcceptInvitation(APIView):
                 at=timezone.now(),
                 for_patient=True,
             )
-        except invitations.RefusedError:
+        except invitations.InvitationRejected:
             audit.note_apart(
                 actor="nobody",
                 action="invitation.refuse",

@@ -8,16 +8,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import Action
 from tracker.api import shapes
 from tracker.api.checkins import upcoming
 from tracker.api.doors import Door, limit_of, only, viewer_of
 from tracker.api.sync import NOT_WATCHED
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
 from tracker.outbox.words import TEXTS
-from tracker.people.access import NotYoursError
-from tracker.people.models import Clinic
-from tracker.people.policy import Action
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
@@ -31,20 +31,20 @@ class Me(Door):
     @extend_schema(operation_id="me", responses={200: shapes.Me, 401: shapes.Problem})
     def get(self, request: Request) -> Response:
         only(request)
-        viewer = viewer_of(request)
-        clinic = Clinic.objects.get(pk=viewer.clinic_id)
-        unread = Message.objects.inbox_of(viewer.user_id).filter(read_at__isnull=True).count()
+        principal = viewer_of(request)
+        clinic = Clinic.objects.get(pk=principal.clinic_id)
+        unread = Message.objects.inbox_of(principal.user_id).filter(read_at__isnull=True).count()
         return Response(
             {
-                "id": viewer.user_id,
-                "role": viewer.role,
-                "name": viewer.name,
-                "patient": viewer.patient_id,
-                "zone": viewer.zone,
+                "id": principal.user_id,
+                "role": principal.role,
+                "name": principal.name,
+                "patient": principal.patient_id,
+                "zone": principal.zone,
                 "clinic": {"name": clinic.name, "zone": clinic.zone},
                 "crisis": {"crisis": clinic.crisis_text, "note": NOT_WATCHED},
                 "unread_messages": unread,
-                "check_ins": upcoming(viewer, timezone.now()) if viewer.is_patient else [],
+                "check_ins": upcoming(principal, timezone.now()) if principal.is_patient else [],
             }
         )
 
@@ -78,7 +78,7 @@ class OneMessage(Door):
 
     @extend_schema(operation_id="messages_read", request=None, responses={204: None, **_PROBLEMS})
     def post(self, request: Request, message_id: UUID) -> Response:
-        viewer = viewer_of(request)
-        if not outbox.mark_read(recipient_id=viewer.user_id, message_id=message_id, at=timezone.now()):
-            raise NotYoursError
+        principal = viewer_of(request)
+        if not outbox.mark_read(recipient_id=principal.user_id, message_id=message_id, at=timezone.now()):
+            raise NotFoundOrHidden
         return Response(status=204)

@@ -13,15 +13,16 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.chart import open_chart
+from tracker.access.policy import EVERYTHING, Action
+from tracker.access.principal import Principal
 from tracker.api import shapes
 from tracker.api.doors import Door, chart, limit_of, only, viewer_of
 from tracker.api.wire import Refused
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic
 from tracker.instruments import measures
 from tracker.lib import days
-from tracker.people import access
-from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import Clinic
-from tracker.people.policy import EVERYTHING, Action
 from tracker.progress.models import Summary
 from tracker.records import by_day, categories
 from tracker.records.models import Current, Observation
@@ -34,7 +35,7 @@ _SALT = "interlude.observations.page"
 def day_of(request: Request, name: str) -> date | None:
     text = request.query_params.get(name)
     try:
-        return None if text is None else days.read(text)
+        return None if text is None else days.parse_date(text)
     except ValueError:
         errors = [{"pointer": name, "code": "not_a_day"}]
         raise Refused(400, "invalid", f"{name} must be YYYY-MM-DD.", errors) from None
@@ -158,10 +159,10 @@ def _summary_out(row: Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _may_see_summaries(viewer: Viewer) -> None:
+def _may_see_summaries(principal: Principal) -> None:
     """A patient sees summaries where the clinic's policy says so."""
-    if viewer.is_patient:
-        clinic = Clinic.objects.get(pk=viewer.clinic_id)
+    if principal.is_patient:
+        clinic = Clinic.objects.get(pk=principal.clinic_id)
         if not clinic.patients_see_summaries:
             raise Refused(403, "not_shared_by_clinic", "Your clinic does not share summaries in the app.")
 
@@ -200,14 +201,14 @@ class OneSummary(Door):
     @extend_schema(operation_id="summaries_read", responses={200: shapes.SummaryOut, **_PROBLEMS})
     def get(self, request: Request, summary_id: UUID) -> Response:
         only(request)
-        viewer = viewer_of(request)
-        _may_see_summaries(viewer)
-        row = Summary.objects.filter(pk=summary_id, patient_id__in=viewer.patients).first()
+        principal = viewer_of(request)
+        _may_see_summaries(principal)
+        row = Summary.objects.filter(pk=summary_id, patient_id__in=principal.patients).first()
         if row is None:
-            raise NotYoursError
-        if not viewer.is_patient:
-            access.open_chart(
-                viewer,
+            raise NotFoundOrHidden
+        if not principal.is_patient:
+            open_chart(
+                principal,
                 row.patient_id,
                 why="api/summary",
                 at=timezone.now(),

@@ -11,13 +11,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import EVERYTHING, Action, Category
+from tracker.access.principal import Principal
 from tracker.api import shapes
 from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
 from tracker.api.sync import guidance, heeded
 from tracker.api.wire import Refused
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.outbox.tasks import ring
-from tracker.people.access import NotYoursError, Viewer
-from tracker.people.policy import EVERYTHING, Action, Category
 from tracker.records import categories, held, history, listing
 from tracker.records.kinds import KINDS
 from tracker.sync import intake, receipts
@@ -47,10 +48,10 @@ def _asked(kind: str | None) -> Collection[Category]:
 
 def _take(request: Request, item: Any, *, created: int) -> Response:
     """Put one record through the intake and answer with what is held now."""
-    viewer = viewer_of(request)
+    principal = viewer_of(request)
     try:
         receipt = intake.receive(
-            viewer=viewer,
+            principal=principal,
             sent=_sent(request),
             items=[item],
             at=timezone.now(),
@@ -58,21 +59,21 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
         )
     except receipts.KeyReusedError:
         reused = Refused(409, "key_reused", "This key was used before, with another record.")
-        raise heeded(viewer, [item], reused) from None
+        raise heeded(principal, [item], reused) from None
     result = receipt.results[0]
     if receipt.worried:
         transaction.on_commit(ring)
     if result["status"] in _REFUSALS:
-        raise _refusal(viewer, result, receipt.worried)
+        raise _refusal(principal, result, receipt.worried)
     rows = receipt.stored()
     record = (
-        held.as_wire(viewer.own_patient_id, rows, own=True)[0]
+        held.as_wire(principal.own_patient_id, rows, own=True)[0]
         if rows
-        else _one(viewer, viewer.own_patient_id, UUID(result["id"]))
+        else _one(principal, principal.own_patient_id, UUID(result["id"]))
     )
     body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.worried:
-        body["guidance"] = guidance(viewer)
+        body["guidance"] = guidance(principal)
     status = created if result["status"] == "stored" else 200
     return Response(body, status, headers={"ETag": _tag(record)})
 
@@ -104,37 +105,37 @@ def _revision_wanted(request: Request) -> int | None:
     return int(found[1])
 
 
-def _only_if_held(viewer: Viewer, record_id: UUID, wanted: int) -> None:
+def _only_if_held(principal: Principal, record_id: UUID, wanted: int) -> None:
     """
     Go on only if ``wanted`` is the revision that is held.
 
     :raises Refused: 412 with our copy.
     """
-    record = _one(viewer, viewer.own_patient_id, record_id)
+    record = _one(principal, principal.own_patient_id, record_id)
     if record["revision"] != wanted:
         raise Refused(412, "newer_version_held", "There is another version.", server=record)
 
 
-def _refusal(viewer: Viewer, result: dict[str, Any], worried: bool) -> Refused:
+def _refusal(principal: Principal, result: dict[str, Any], worried: bool) -> Refused:
     """Return why the record was not stored. An alert that it raised all the same is committed."""
     errors = [{"pointer": "/" + result.get("field", "").replace(".", "/"), "code": result.get("code", "")}]
     more = {"server": result["server"]} if "server" in result else {}
     if worried:
-        more["guidance"] = guidance(viewer)
+        more["guidance"] = guidance(principal)
     detail = result.get("detail") or "The record cannot be taken."
     refused = Refused(_REFUSALS[result["status"]], result.get("code", "refused"), detail, errors, **more)
     refused.commits = worried
     return refused
 
 
-def _one(viewer: Viewer, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
+def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
     heads = held.heads(patient_id, [record_id])
     if record_id not in heads:
-        raise NotYoursError
+        raise NotFoundOrHidden
     rows = held.by_ids(patient_id, [(heads[record_id].kind, record_id)])
-    shown = held.as_wire(patient_id, rows, own=viewer.is_patient)
+    shown = held.as_wire(patient_id, rows, own=principal.is_patient)
     if not shown:
-        raise NotYoursError
+        raise NotFoundOrHidden
     return shown[0]
 
 
@@ -209,14 +210,14 @@ class OneRecord(SecondTry):
         responses={200: shapes.RecordReply, 409: shapes.Problem, 412: shapes.Problem, **_PROBLEMS},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
-        item, viewer = request.data, viewer_of(request)
+        item, principal = request.data, viewer_of(request)
         try:
-            item = self._following(request, viewer, record_id, item)
+            item = self._following(request, principal, record_id, item)
         except Refused as refused:
-            raise heeded(viewer, [item], refused) from None
+            raise heeded(principal, [item], refused) from None
         return _take(request, item, created=200)
 
-    def _following(self, request: Request, viewer: Viewer, record_id: UUID, item: Any) -> Any:
+    def _following(self, request: Request, principal: Principal, record_id: UUID, item: Any) -> Any:
         """Return the record with the revision that ``If-Match`` gives it, if it names one."""
         if not isinstance(item, dict) or str(item.get("id", "")).lower() != str(record_id):
             raise Refused(
@@ -225,7 +226,7 @@ class OneRecord(SecondTry):
         wanted = _revision_wanted(request)
         if wanted is None:
             return item
-        _only_if_held(viewer, record_id, wanted)
+        _only_if_held(principal, record_id, wanted)
         return type(item)({"revision": wanted + 1} | item)
 
     @extend_schema(
@@ -275,5 +276,5 @@ class History(Door):
         own = viewer_of(request).is_patient
         found = history.versions(patient.clinic_id, patient.pk, record_id, own=own)
         if not found:
-            raise NotYoursError
+            raise NotFoundOrHidden
         return Response({"versions": found})

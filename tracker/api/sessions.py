@@ -7,12 +7,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import Action
+from tracker.accounts import sessions
 from tracker.api import shapes
 from tracker.api.doors import Door, only, session_of, viewer_of
 from tracker.audit import actions as audit
-from tracker.people import sessions
-from tracker.people.access import NotYoursError
-from tracker.people.policy import Action
+from tracker.clinics.errors import NotFoundOrHidden
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
@@ -26,8 +26,8 @@ class Sessions(Door):
     @extend_schema(operation_id="sessions_list", responses={200: shapes.SessionList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        here = sessions.hashed(session_of(request).key)
-        own = sessions.of_person(viewer_of(request).user_id, timezone.now())
+        here = sessions.key_hash(session_of(request).key)
+        own = sessions.list_for_user(viewer_of(request).user_id, timezone.now())
         listed = [
             {
                 "id": each.reference,
@@ -51,15 +51,15 @@ class OneSession(Door):
 
     @extend_schema(operation_id="sessions_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, reference: UUID) -> Response:
-        viewer = viewer_of(request)
-        if not sessions.revoke(viewer.user_id, reference):
-            raise NotYoursError
+        principal = viewer_of(request)
+        if not sessions.revoke(principal.user_id, reference):
+            raise NotFoundOrHidden
         audit.note(
-            actor=viewer.actor,
+            actor=principal.actor,
             action="session.end",
             subject=f"session/{reference}",
-            clinic_id=viewer.clinic_id,
-            patient_id=viewer.patient_id,
+            clinic_id=principal.clinic_id,
+            patient_id=principal.patient_id,
             at=timezone.now(),
         )
         return Response(status=204)

@@ -9,14 +9,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
 from tracker.api import shapes
 from tracker.api.doors import Door, SecondTry, chart, is_second_try, limit_of, only, viewer_of
 from tracker.api.wire import MOST_BYTES_OF_A_BATCH, Refused, checked
+from tracker.clinics.models import Clinic
 from tracker.lib import strict_json
 from tracker.outbox.tasks import ring
-from tracker.people.access import Viewer
-from tracker.people.models import Clinic
-from tracker.people.policy import Action
 from tracker.sync import changes, intake, receipts
 from tracker.sync.work import Receipt, Sent
 
@@ -26,17 +26,17 @@ NOT_WATCHED = (
 )
 
 
-def guidance(viewer: Viewer) -> dict[str, str]:
+def guidance(principal: Principal) -> dict[str, str]:
     """Return what to show when an answer worries us, in the clinic's words."""
-    crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=viewer.clinic_id)
+    crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=principal.clinic_id)
     return {"crisis": crisis, "note": NOT_WATCHED}
 
 
-def heeded(viewer: Viewer, items: list[Any], refused: Refused) -> Refused:
+def heeded(principal: Principal, items: list[Any], refused: Refused) -> Refused:
     """Return the refusal of records that were not looked at one by one, once what worries us in them is raised."""
-    if intake.heed(viewer=viewer, items=items[: intake.MOST_RECORDS], at=timezone.now()):
+    if intake.heed(principal=principal, items=items[: intake.MOST_RECORDS], at=timezone.now()):
         refused.commits = True
-        refused.more["guidance"] = guidance(viewer)
+        refused.more["guidance"] = guidance(principal)
         transaction.on_commit(ring)
     return refused
 
@@ -54,40 +54,40 @@ class Push(SecondTry):
                    409: shapes.Problem, 410: shapes.Problem, 413: shapes.Problem, 415: shapes.Problem},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        viewer = viewer_of(request)
+        principal = viewer_of(request)
         try:
             batch, known, receipt = self._received(request)
         except Refused as refused:
             given = request.data.get("records") if isinstance(request.data, dict) else None
-            raise heeded(viewer, given if isinstance(given, list) else [], refused) from None
+            raise heeded(principal, given if isinstance(given, list) else [], refused) from None
         # Past this batch only if the phone has seen all that came before it: a cursor never skips.
         alone = known == receipt.head - len(batch.records)
-        cursor = changes.cursor_at(viewer, viewer.own_patient_id, receipt.head if alone else known)
+        cursor = changes.cursor_at(principal, principal.own_patient_id, receipt.head if alone else known)
         body: dict[str, Any] = {
             "receipt": receipt.receipt,
             "results": receipt.results,
             "cursor": cursor,
         }
         if receipt.worried:
-            body["guidance"] = guidance(viewer)
+            body["guidance"] = guidance(principal)
             transaction.on_commit(ring)
         return Response(body)
 
     def _received(self, request: Request) -> tuple[shapes.Push, int, Receipt]:
         """Return the batch, the phone's own cursor, and the receipt."""
-        viewer = viewer_of(request)
+        principal = viewer_of(request)
         if isinstance(request.data, strict_json.Spoilt):
             raise Refused(400, "bad_text", "A text holds NUL or half a character.")
         batch = checked(shapes.Push, request.data)
-        if batch.device != viewer.device_id:
+        if batch.device != principal.device_id:
             errors = [
                 {"pointer": "/device", "code": "not_this_device", "detail": "X-Device names another device."}
             ]
             raise Refused(400, "invalid", "Some fields cannot be taken.", errors)
         try:
-            known = changes.read_cursor(viewer, viewer.own_patient_id, batch.cursor)
+            known = changes.read_cursor(principal, principal.own_patient_id, batch.cursor)
             receipt = intake.receive(
-                viewer=viewer,
+                principal=principal,
                 sent=Sent(batch.device, batch.key),
                 items=batch.records,
                 at=timezone.now(),
@@ -133,14 +133,14 @@ class Pull(Door):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         only(request, "patient", "cursor", "limit")
-        viewer, cursor = viewer_of(request), request.query_params.get("cursor")
+        principal, cursor = viewer_of(request), request.query_params.get("cursor")
         limit = limit_of(request, most=500, usual=200)
         # Also where nothing is shared any more: the reader is told what has to go.
         patient_id = chart(request, "api/pull", ()).pk
         try:
             if request.method == "HEAD":
-                return Response(headers={"X-Remaining": str(changes.left(viewer, patient_id, cursor))})
-            page = changes.since(viewer, patient_id, cursor, limit)
+                return Response(headers={"X-Remaining": str(changes.left(principal, patient_id, cursor))})
+            page = changes.since(principal, patient_id, cursor, limit)
         except (changes.BadCursorError, changes.EpochChangedError) as problem:
             raise _bad_cursor(problem) from None
         return Response(

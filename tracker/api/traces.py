@@ -7,11 +7,11 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework.views import APIView
 
+from tracker.access.principal import Principal
+from tracker.accounts import sessions
 from tracker.audit import actions as audit
 from tracker.audit.actions import Trail
 from tracker.audit.models import Result
-from tracker.people import trail as people_trail
-from tracker.people.access import Viewer
 
 
 def of_answer(trail: Trail, view: APIView, response: Any) -> None:
@@ -21,12 +21,14 @@ def of_answer(trail: Trail, view: APIView, response: Any) -> None:
     What the view has noted itself is its event, and gets what only the answer tells: kind and ids. A view that
     noted nothing leaves the plain event of its route.
     """
-    viewer = getattr(view.request, "_user", None)
-    if isinstance(viewer, Viewer):
-        trail.device = str(viewer.device_id or "")
+    principal = getattr(view.request, "_user", None)
+    if isinstance(principal, Principal):
+        trail.device = str(principal.device_id or "")
         seen = _seen(response.data)
         if not trail.events:
-            audit.note(**_plain(view, viewer), result=_result(response), patients=seen.patients - own(viewer))
+            audit.note(
+                **_plain(view, principal), result=_result(response), patients=seen.patients - own(principal)
+            )
         event = trail.events[0]
         event["device"] = event["device"] or trail.device
         event["kind"] = event["kind"] or _kind(view)
@@ -37,16 +39,16 @@ def of_answer(trail: Trail, view: APIView, response: Any) -> None:
 
 def of_refusal(view: APIView, response: Any) -> None:
     """Write that a request was refused; its own transaction is undone, so this is one of its own."""
-    viewer = getattr(view.request, "_user", None)
+    principal = getattr(view.request, "_user", None)
     if response.status_code >= 500:
         return
     detail = {"status": response.status_code}
-    if isinstance(viewer, Viewer):
-        audit.note_apart(**_plain(view, viewer), kind=_kind(view), ids=_ids(view), why=_why(view),
+    if isinstance(principal, Principal):
+        audit.note_apart(**_plain(view, principal), kind=_kind(view), ids=_ids(view), why=_why(view),
                          result=Result.REFUSED, detail=detail)  # fmt: skip
         return
     # A token that no longer holds: an account that was switched off, a password that has changed.
-    known = people_trail.person_of(view.request.headers.get("X-Session-Token", ""), timezone.now())
+    known = sessions.user_of_token(view.request.headers.get("X-Session-Token", ""), timezone.now())
     if known:
         audit.note_apart(
             actor=f"user/{known}", action="refuse", subject=_kind(view), at=timezone.now(), kind=_kind(view),
@@ -54,9 +56,9 @@ def of_refusal(view: APIView, response: Any) -> None:
         )  # fmt: skip
 
 
-def own(viewer: Viewer) -> set[UUID]:
-    """The patient that a viewer is, if they are one."""
-    return {viewer.patient_id} if viewer.patient_id else set()
+def own(principal: Principal) -> set[UUID]:
+    """The patient that a principal is, if they are one."""
+    return {principal.patient_id} if principal.patient_id else set()
 
 
 class _Seen:
@@ -97,16 +99,16 @@ def _uuid(value: Any) -> UUID | None:
         return None
 
 
-def _plain(view: APIView, viewer: Viewer) -> dict[str, Any]:
+def _plain(view: APIView, principal: Principal) -> dict[str, Any]:
     method = "GET" if view.request.method == "HEAD" else str(view.request.method)
     return {
-        "actor": viewer.actor,
+        "actor": principal.actor,
         "action": str(getattr(view, "actions", {}).get(method, "refuse")),
         "subject": _kind(view),
-        "clinic_id": viewer.clinic_id,
-        "patient_id": viewer.patient_id or _asked_for(view),
+        "clinic_id": principal.clinic_id,
+        "patient_id": principal.patient_id or _asked_for(view),
         "at": timezone.now(),
-        "device": viewer.device_id or "",
+        "device": principal.device_id or "",
     }
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from tracker.audit.models import SYSTEM, Event, Result
-from tracker.lib import walls
+from tracker.lib import rls
 from tracker.lib.logs import request_id
 
 # An event names this many ids, and how many there were in all.
@@ -105,7 +105,7 @@ def note_apart(*, clinic_id: UUID | None = None, **event: Any) -> None:
     Without a clinic it stands in the chain of the system.
     """
     clinic_id = clinic_id or SYSTEM
-    with trail() as opened, transaction.atomic(), walls.clinic(clinic_id):
+    with trail() as opened, transaction.atomic(), rls.as_clinic(clinic_id):
         note(clinic_id=clinic_id, **event)
         write(opened)
 

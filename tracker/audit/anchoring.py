@@ -10,7 +10,7 @@ from django.db import transaction
 from tracker.audit import anchors
 from tracker.audit.anchors import Anchor
 from tracker.audit.models import SYSTEM, Head
-from tracker.lib import walls
+from tracker.lib import rls
 
 # Safety asks for five minutes at most.
 EVERY = timedelta(minutes=1)
@@ -50,7 +50,7 @@ def heads(since: datetime | None, at: datetime) -> list[Anchor]:
 
     The system's chain is always among them, so that a line a minute shows that anchoring is alive.
     """
-    with transaction.atomic(), walls.trail():
+    with transaction.atomic(), rls.as_audit_reader():
         rows = {row.clinic_id: row for row in Head.objects.all() if since is None or row.moved_at > since}
     told = {clinic_id: (row.seq, bytes(row.hash).hex()) for clinic_id, row in rows.items()}
     if SYSTEM not in told:
@@ -62,7 +62,7 @@ def heads(since: datetime | None, at: datetime) -> list[Anchor]:
 
 
 def _system() -> tuple[int, str]:
-    with transaction.atomic(), walls.trail():
+    with transaction.atomic(), rls.as_audit_reader():
         row = Head.objects.filter(clinic_id=SYSTEM).first()
     return (row.seq, bytes(row.hash).hex()) if row else (0, bytes(32).hex())
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tracker.audit import anchoring, anchors, chain
 from tracker.audit.models import SYSTEM
-from tracker.lib import walls
+from tracker.lib import rls
 
 _EVENTS = """
 SELECT link.seq, link.hash, link.event_id, event.id::text,
@@ -112,7 +112,7 @@ def _verify_one(clinic_id: UUID, anchored: Anchored, at: datetime) -> tuple[int,
         # All of it as of one instant: what others write meanwhile is not half seen.
         if not connection.savepoint_ids:
             _rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        with walls.clinic(clinic_id):
+        with rls.as_clinic(clinic_id):
             known = anchored.chains[str(clinic_id)]
             seq, finding = _compare(clinic_id, known)
             return seq, finding or _left_alone(clinic_id, seq, max(known, default=0), anchored.newest, at)

@@ -26,8 +26,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
+from tracker.accounts import second_factor
 from tracker.dashboard import people
-from tracker.people import second_factor
 
 View = Callable[..., HttpResponse]
 
@@ -65,7 +65,7 @@ def steady(view: View) -> View:
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except second_factor.NONSENSE:
+        except second_factor.MALFORMED_PASSKEY:
             if request.method != "POST":
                 raise
             messages.error(request, "That passkey could not be used. Please try again.")
@@ -79,7 +79,7 @@ def steady(view: View) -> View:
 def choose_factor(request: HttpRequest) -> HttpResponse:
     """To the second factor that is to be shown; who has none yet chooses one here, a passkey first."""
     user: Any = request.user
-    if _shown(request) or not second_factor.must_have(user):
+    if _shown(request) or not second_factor.is_required(user):
         return HttpResponseRedirect(_next(request))
     own = set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
     if Authenticator.Type.TOTP in own:

@@ -17,16 +17,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from tracker.access import policy
+from tracker.access.principal import InactiveUser, Principal, load_principal, with_session
+from tracker.accounts import sessions
+from tracker.accounts.models import User
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib import logs
-from tracker.people import access, policy, sessions
-from tracker.people.access import Viewer
-from tracker.people.models import User
 
 log = logs.get(__name__)
 
-Inner = Callable[Concatenate[HttpRequest, Viewer, datetime, ...], HttpResponse]
+Inner = Callable[Concatenate[HttpRequest, Principal, datetime, ...], HttpResponse]
 Outer = Callable[..., HttpResponse]
 
 
@@ -36,7 +38,7 @@ class SecondFactorMissingError(Exception):
 
 def page(action: policy.Action, *, by_itself: bool = False) -> Callable[[Inner], Outer]:
     """
-    Let in who has signed in and may ever do ``action``; hand on the request, the viewer and the time.
+    Let in who has signed in and may ever do ``action``; hand on the request, the principal and the time.
 
     One transaction holds the walls, the reading, the rendering and the trace of it. Nobody: to the sign-in
     page. Staff without a second factor: to where it is shown or set up. A role that never may: 403, whatever the
@@ -48,10 +50,10 @@ def page(action: policy.Action, *, by_itself: bool = False) -> Callable[[Inner],
         def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             at = timezone.now()
             try:
-                viewer, response = _answer(view, action, by_itself, request, at, *args, **kwargs)
-                if viewer is not None and response is None:
-                    allowed = policy.may(viewer.role, action)
-                    _note_refusal(viewer, action, request, 404 if allowed else 403, at)
+                principal, response = _answer(view, action, by_itself, request, at, *args, **kwargs)
+                if principal is not None and response is None:
+                    allowed = policy.role_may(principal.role, action)
+                    _note_refusal(principal, action, request, 404 if allowed else 403, at)
                     raise Http404 if allowed else PermissionDenied
             except (OperationalError, InternalError):
                 return _unavailable()
@@ -77,51 +79,51 @@ def _answer(
     at: datetime,
     *args: Any,
     **kwargs: Any,
-) -> tuple[Viewer | None, HttpResponse | None]:
+) -> tuple[Principal | None, HttpResponse | None]:
     """
     Return who asks and the view's answer, with its trace, in one transaction.
 
     No answer: they may not, or it is not theirs; nothing that was begun stands.
     """
-    viewer = None
-    with suppress(access.NotYoursError), audit.trail() as trail, transaction.atomic():
-        viewer = _viewer(request, at, by_itself)
-        if viewer is None or not policy.may(viewer.role, action):
-            return viewer, None
-        response = view(request, viewer, at, *args, **kwargs)
+    principal = None
+    with suppress(NotFoundOrHidden), audit.trail() as trail, transaction.atomic():
+        principal = _viewer(request, at, by_itself)
+        if principal is None or not policy.role_may(principal.role, action):
+            return principal, None
+        response = view(request, principal, at, *args, **kwargs)
         if not trail.events:
-            audit.note(**_plain(viewer, action, request, at))
+            audit.note(**_plain(principal, action, request, at))
         first = trail.events[0]
         first["kind"], first["why"] = first["kind"] or _name(request), first["why"] or _why(request)
         audit.write(trail)
-        return viewer, response
-    return viewer, None
+        return principal, response
+    return principal, None
 
 
 def _note_refusal(
-    viewer: Viewer, action: policy.Action, request: HttpRequest, status: int, at: datetime
+    principal: Principal, action: policy.Action, request: HttpRequest, status: int, at: datetime
 ) -> None:
     """What was begun is undone; that it was refused stands."""
     audit.note_apart(
-        **_plain(viewer, action, request, at), kind=_name(request), why=_why(request),
+        **_plain(principal, action, request, at), kind=_name(request), why=_why(request),
         result=Result.REFUSED, detail={"status": status},
     )  # fmt: skip
 
 
-def _plain(viewer: Viewer, action: policy.Action, request: HttpRequest, at: datetime) -> dict[str, Any]:
+def _plain(principal: Principal, action: policy.Action, request: HttpRequest, at: datetime) -> dict[str, Any]:
     named = request.resolver_match.kwargs if request.resolver_match else {}
     return {
-        "actor": viewer.actor,
+        "actor": principal.actor,
         "action": str(action),
         "subject": _name(request),
-        "clinic_id": viewer.clinic_id,
-        "patient_id": viewer.patient_id or named.get("patient_id"),
+        "clinic_id": principal.clinic_id,
+        "patient_id": principal.patient_id or named.get("patient_id"),
         "ids": [value for value in named.values() if isinstance(value, UUID)],
         "at": at,
     }
 
 
-def _viewer(request: HttpRequest, at: datetime, by_itself: bool) -> Viewer | None:
+def _viewer(request: HttpRequest, at: datetime, by_itself: bool) -> Principal | None:
     """
     Return who has signed in, or None.
 
@@ -131,21 +133,21 @@ def _viewer(request: HttpRequest, at: datetime, by_itself: bool) -> Viewer | Non
     :raises SecondFactorMissingError: if staff have shown a password only.
     """
     request.session.get(SESSION_KEY)  # loads it
-    held: sessions.Held | None = request.session.held  # type: ignore[attr-defined]
+    held: sessions.SessionData | None = request.session.held  # type: ignore[attr-defined]
     if held is None or held.user_id is None:
         return None
     try:
-        viewer = access.enter(held.user_id, at)
-    except access.NobodyError:
+        principal = load_principal(held.user_id, at)
+    except InactiveUser:
         return None
-    expected = User(password=viewer.password_hash).get_session_auth_hash()
+    expected = User(password=principal.password_hash).get_session_auth_hash()
     if not constant_time_compare(held.password_mark, expected):
         return None
-    if not (viewer.is_patient or held.has_second_factor):
+    if not (principal.is_patient or held.has_second_factor):
         raise SecondFactorMissingError
     if not by_itself:
         sessions.touch(held, at)
-    return access.signed_in(viewer, authenticated_at=held.authenticated_at, device_id=None)
+    return with_session(principal, authenticated_at=held.authenticated_at, device_id=None)
 
 
 def _unavailable() -> HttpResponse:

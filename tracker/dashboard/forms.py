@@ -9,8 +9,8 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
+from tracker.clinics.models import Role
 from tracker.lib import days
-from tracker.people.models import Role
 
 FURTHEST = timedelta(days=366)
 
@@ -52,7 +52,7 @@ class EnrolForm(forms.Form):
     def __init__(
         self, *args: Any, teams: Iterable[tuple[UUID, str]], zone: str, today: date, **kwargs: Any
     ) -> None:
-        """``teams`` are those that the viewer may enrol into; ``zone`` is the clinic's."""
+        """``teams`` are those that the principal may enrol into; ``zone`` is the clinic's."""
         super().__init__(*args, **kwargs)
         self.today = today
         self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]

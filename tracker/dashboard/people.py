@@ -11,28 +11,29 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
+from tracker.clinics import invitations
+from tracker.clinics.models import StaffMember
+from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
 from tracker.dashboard.doors import page
 from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
-from tracker.lib import days, walls
-from tracker.people import actions, invitations
-from tracker.people.access import Viewer
-from tracker.people.models import StaffMember
-from tracker.people.policy import Action
+from tracker.lib import days, rls
 
 
 @require_http_methods(["GET", "POST"])
 @page(Action.INVITE_PATIENT)
-def invite_patient(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Enrol a patient and show the code, once; and who has been asked in and not come yet."""
-    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
-    today = days.local_day(at, viewer.zone)
-    form = EnrolForm(request.POST or None, teams=teams, zone=viewer.zone, today=today)
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
+    today = days.local_day(at, principal.zone)
+    form = EnrolForm(request.POST or None, teams=teams, zone=principal.zone, today=today)
     given = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         _, code = invitations.enrol(
-            viewer=viewer,
+            principal=principal,
             name=asked["name"],
             born_on=asked["born_on"],
             zone=asked["zone"],
@@ -40,64 +41,73 @@ def invite_patient(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpRe
             at=at,
         )
         given = {"name": asked["name"], "code": code}
-        form = EnrolForm(teams=teams, zone=viewer.zone, today=today)
-    return _patients(request, viewer, at, form, given)
+        form = EnrolForm(teams=teams, zone=principal.zone, today=today)
+    return _patients(request, principal, at, form, given)
 
 
 @require_POST
 @page(Action.INVITE_PATIENT)
-def invite_again(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
+def invite_again(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
     """Give a patient who has not come in yet another code; the former one ends."""
-    code = invitations.invite_again(viewer=viewer, patient_id=patient_id, at=at)
-    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
-    form = EnrolForm(teams=teams, zone=viewer.zone, today=days.local_day(at, viewer.zone))
-    name = next((each.name for each in invitations.waiting(viewer, at) if each.pk == patient_id), "")
-    return _patients(request, viewer, at, form, {"name": name, "code": code})
+    code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
+    form = EnrolForm(teams=teams, zone=principal.zone, today=days.local_day(at, principal.zone))
+    name = next(
+        (each.name for each in invitations.pending_patients(principal, at) if each.pk == patient_id), ""
+    )
+    return _patients(request, principal, at, form, {"name": name, "code": code})
 
 
 def _patients(
-    request: HttpRequest, viewer: Viewer, at: datetime, form: EnrolForm, given: dict[str, str] | None
+    request: HttpRequest, principal: Principal, at: datetime, form: EnrolForm, given: dict[str, str] | None
 ) -> HttpResponse:
-    shown = {"viewer": viewer, "form": form, "given": given, "waiting": invitations.waiting(viewer, at)}
+    shown = {
+        "principal": principal,
+        "form": form,
+        "given": given,
+        "waiting": invitations.pending_patients(principal, at),
+    }
     return render(request, "dashboard/invite_patient.html", shown, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
 @page(Action.MANAGE_STAFF)
-def staff(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Who works at the clinic; ask somebody in."""
-    teams = [(team.pk, team.name) for team in invitations.teams_of(viewer, at)]
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     form = StaffForm(request.POST or None, teams=teams)
     given = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
-        with walls.clinic(viewer.clinic_id):
+        with rls.as_clinic(principal.clinic_id):
             code = invitations.invite_staff(
-                clinic_id=viewer.clinic_id,
+                clinic_id=principal.clinic_id,
                 name=asked["name"],
                 role=asked["role"],
                 team_id=asked["team"],
                 at=at,
-                by=viewer,
+                by=principal,
             )
         link = request.build_absolute_uri("/accounts/invitation/")
         given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
         form = StaffForm(teams=teams)
     colleagues = (
-        StaffMember.objects.filter(clinic_id=viewer.clinic_id).select_related("user").order_by("name", "id")
+        StaffMember.objects.filter(clinic_id=principal.clinic_id)
+        .select_related("user")
+        .order_by("name", "id")
     )
-    shown = {"viewer": viewer, "form": form, "given": given, "colleagues": colleagues}
+    shown = {"principal": principal, "form": form, "given": given, "colleagues": colleagues}
     return render(request, "dashboard/staff.html", shown, status=422 if form.errors else 200)
 
 
 @require_POST
 @page(Action.MANAGE_STAFF)
-def switch_off(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UUID) -> HttpResponse:
+def switch_off(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
     """Switch off a colleague's account, at once."""
     try:
-        actions.disable(by=viewer, member_id=member_id, at=at)
-        alerts.hand_over(clinic_id=viewer.clinic_id, at=at)
-    except actions.LastToAnswerError:
+        disable_account(by=principal, member_id=member_id, at=at)
+        alerts.hand_over(clinic_id=principal.clinic_id, at=at)
+    except LastFallbackContact:
         messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
     else:
         messages.success(request, "The account is switched off, and every sign-in of it has ended.")
@@ -106,9 +116,9 @@ def switch_off(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UU
 
 @require_POST
 @page(Action.MANAGE_STAFF)
-def forget_factor(request: HttpRequest, viewer: Viewer, at: datetime, member_id: UUID) -> HttpResponse:
+def forget_factor(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
     """Let a colleague who has lost the second factor set up another at the next sign-in."""
-    actions.forget_second_factor(by=viewer, member_id=member_id, at=at)
+    reset_second_factor(by=principal, member_id=member_id, at=at)
     messages.success(request, "The second factor is forgotten; the next sign-in asks for a new one.")
     return redirect("dashboard:staff")
 
@@ -125,7 +135,7 @@ def accept(request: HttpRequest) -> HttpResponse:
                 code=asked["code"], born_on=None, email=asked["email"], password=asked["password"],
                 at=timezone.now(), for_patient=False,
             )  # fmt: skip
-        except invitations.RefusedError:
+        except invitations.InvitationRejected:
             form.add_error(
                 None, "This does not fit an open invitation. Ask your administrator for another code."
             )

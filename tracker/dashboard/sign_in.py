@@ -8,44 +8,45 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
+from tracker.accounts import sessions
 from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.dashboard import words
 from tracker.dashboard.doors import page
 from tracker.lib import days
-from tracker.people import access, sessions
-from tracker.people.access import Viewer
-from tracker.people.policy import Action
 
 
 @require_GET
 @page(Action.SEE_SELF)
-def own_sessions(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
-    """Where the viewer is signed in."""
-    here = sessions.hashed(request.session.session_key or "")
+def own_sessions(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
+    """Where the principal is signed in."""
+    here = sessions.key_hash(request.session.session_key or "")
     listed = [
         {
             "reference": each.reference,
             "client": words.browser(sessions.client_of(each)),
-            "began": words.moment(days.local(each.began_at, viewer.zone)),
-            "seen": words.moment(days.local(each.seen_at, viewer.zone)),
+            "began": words.moment(days.local(each.began_at, principal.zone)),
+            "seen": words.moment(days.local(each.seen_at, principal.zone)),
             "here": each.pk == here,
         }
-        for each in sessions.of_person(viewer.user_id, at)
+        for each in sessions.list_for_user(principal.user_id, at)
     ]
-    return render(request, "dashboard/sessions.html", {"viewer": viewer, "sessions": listed})
+    return render(request, "dashboard/sessions.html", {"principal": principal, "sessions": listed})
 
 
 @require_POST
 @page(Action.SEE_SELF)
-def end_session(request: HttpRequest, viewer: Viewer, at: datetime, reference: UUID) -> HttpResponse:
-    """End one of the viewer's sign-ins."""
-    if not sessions.revoke(viewer.user_id, reference):
-        raise access.NotYoursError
+def end_session(request: HttpRequest, principal: Principal, at: datetime, reference: UUID) -> HttpResponse:
+    """End one of the principal's sign-ins."""
+    if not sessions.revoke(principal.user_id, reference):
+        raise NotFoundOrHidden
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action="session.end",
         subject=f"session/{reference}",
-        clinic_id=viewer.clinic_id,
+        clinic_id=principal.clinic_id,
         at=at,
     )
     messages.success(request, "That sign-in has ended.")

@@ -9,8 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from tracker.access import policy
+from tracker.access.chart import open_chart
+from tracker.access.policy import Action, Category, Relation
+from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
+from tracker.clinics.models import Patient, Role
 from tracker.dashboard import rows, words
 from tracker.dashboard.doors import page
 from tracker.dashboard.forms import CheckInForm
@@ -18,100 +23,98 @@ from tracker.dashboard.pages.alerts import alert_box
 from tracker.dashboard.pages.caseload import caseload
 from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
 from tracker.lib import days
-from tracker.people import access, policy
-from tracker.people.access import Viewer
-from tracker.people.models import Patient, Role
-from tracker.people.policy import Action, Category, Relation
 from tracker.reminders import actions as reminders
 
 
 @require_GET
 @page(Action.SEE_SELF)
-def home(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The caseload for who treats, each emergency access for the privacy officer, a plain page for all others."""
-    if policy.may(viewer.role, Action.SEE_BROKEN_GLASS):
+    if policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
         return redirect("dashboard:emergency_log")
-    if not policy.may(viewer.role, Action.SEE_CASELOAD):
-        kind = "administrator" if viewer.staff_id else "patient"
-        role = dict(Role.choices).get(viewer.role, "")
-        may_manage = policy.may(viewer.role, Action.MANAGE_STAFF)
-        said = {"viewer": viewer, "role": role, "may_manage": may_manage}
+    if not policy.role_may(principal.role, Action.SEE_CASELOAD):
+        kind = "administrator" if principal.staff_id else "patient"
+        role = dict(Role.choices).get(principal.role, "")
+        may_manage = policy.role_may(principal.role, Action.MANAGE_STAFF)
+        said = {"principal": principal, "role": role, "may_manage": may_manage}
         return render(request, f"dashboard/{kind}_home.html", said)
-    _note(viewer, "caseload.read", viewer.caseload, at)
-    shown = caseload(viewer, request.GET.get("order", ""), at)
+    _note(principal, "caseload.read", principal.caseload, at)
+    shown = caseload(principal, request.GET.get("order", ""), at)
     drawn = rows.rows(shown.rows, with_team=shown.several_teams)
     return render(
         request,
         "dashboard/caseload.html",
         {
-            "viewer": viewer,
+            "principal": principal,
             "page": shown,
             "rows": drawn,
-            "may_break_glass": policy.may(viewer.role, Action.BREAK_GLASS),
+            "may_break_glass": policy.role_may(principal.role, Action.BREAK_GLASS),
         },
     )
 
 
 @require_GET
 @page(Action.SEE_CASELOAD, by_itself=True)
-def open_alerts(request: HttpRequest, viewer: Viewer, at: datetime) -> HttpResponse:
+def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
-    box = alert_box(viewer, at)
-    _note(viewer, "alerts.read", {alert.patient_id for alert in box.open}, at)
+    box = alert_box(principal, at)
+    _note(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
     shown = {"alerts": box, "polls": True}
     return render(request, "dashboard/_alerts.html", shown)
 
 
 @require_POST
 @page(Action.ACKNOWLEDGE_ALERT)
-def acknowledge(request: HttpRequest, viewer: Viewer, at: datetime, alert_id: UUID) -> HttpResponse:
+def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
     """Take an alert on; whoever comes second is told who was first."""
     try:
-        alerts.acknowledge(alert_id=alert_id, viewer=viewer, at=at)
+        alerts.acknowledge(alert_id=alert_id, principal=principal, at=at)
     except alerts.AlreadyAcknowledgedError as first:
-        when = words.moment(days.local(first.at, viewer.zone))
+        when = words.moment(days.local(first.at, principal.zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
     else:
         messages.success(request, "Acknowledged. The alert is in your name now.")
-    return _back(request, viewer)
+    return _back(request, principal)
 
 
 @require_GET
 @page(Action.OPEN_CHART)
-def patient(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
-    """A patient's page. What is not the viewer's looks as if it did not exist."""
-    opened = _open(viewer, patient_id, "patient", at)
-    return _patient_page(request, viewer, opened, CheckInForm(today=_today(opened, at)), at)
+def patient(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
+    """A patient's page. What is not the principal's looks as if it did not exist."""
+    opened = _open(principal, patient_id, "patient", at)
+    return _patient_page(request, principal, opened, CheckInForm(today=_today(opened, at)), at)
 
 
 @require_POST
 @page(Action.PLAN_CHECK_IN)
-def plan_check_in(request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID) -> HttpResponse:
+def plan_check_in(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
     """Plan a telehealth check-in; a mistake comes back with the form."""
-    opened = _open(viewer, patient_id, "plan_check_in", at, Action.PLAN_CHECK_IN)
+    opened = _open(principal, patient_id, "plan_check_in", at, Action.PLAN_CHECK_IN)
     form = CheckInForm(request.POST, today=_today(opened, at))
-    if form.is_valid() and _plan(request, viewer, opened, form, at):
+    if form.is_valid() and _plan(request, principal, opened, form, at):
         return redirect("dashboard:patient", patient_id)
-    return _patient_page(request, viewer, opened, form, at, status=422)
+    return _patient_page(request, principal, opened, form, at, status=422)
 
 
 @require_POST
 @page(Action.PLAN_CHECK_IN)
 def cancel_check_in(
-    request: HttpRequest, viewer: Viewer, at: datetime, patient_id: UUID, check_in_id: UUID
+    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID, check_in_id: UUID
 ) -> HttpResponse:
     """Cancel a planned check-in; the patient is told."""
-    _open(viewer, patient_id, "cancel_check_in", at, Action.PLAN_CHECK_IN)
-    reminders.cancel_check_in(viewer=viewer, check_in_id=check_in_id, patient_id=patient_id, at=at)
+    _open(principal, patient_id, "cancel_check_in", at, Action.PLAN_CHECK_IN)
+    reminders.cancel_check_in(principal=principal, check_in_id=check_in_id, patient_id=patient_id, at=at)
     messages.success(request, "The check-in is cancelled. The patient is told in the app.")
     return redirect("dashboard:patient", patient_id)
 
 
-def _plan(request: HttpRequest, viewer: Viewer, patient: Patient, form: CheckInForm, at: datetime) -> bool:
+def _plan(
+    request: HttpRequest, principal: Principal, patient: Patient, form: CheckInForm, at: datetime
+) -> bool:
     starts_at = form.starts_at(patient.zone)
     try:
         reminders.plan_check_in(
-            viewer=viewer,
+            principal=principal,
             patient=patient,
             starts_at=starts_at,
             minutes=form.cleaned_data["minutes"],
@@ -129,10 +132,15 @@ def _plan(request: HttpRequest, viewer: Viewer, patient: Patient, form: CheckInF
 
 
 def _patient_page(
-    request: HttpRequest, viewer: Viewer, patient: Patient, form: CheckInForm, at: datetime, status: int = 200
+    request: HttpRequest,
+    principal: Principal,
+    patient: Patient,
+    form: CheckInForm,
+    at: datetime,
+    status: int = 200,
 ) -> HttpResponse:
     shown = patient_page(
-        viewer,
+        principal,
         patient,
         chosen=request.GET.get("range", DEFAULT_RANGE),
         week=_week(request.GET.get("week", "")),
@@ -141,31 +149,29 @@ def _patient_page(
     return render(
         request,
         "dashboard/patient.html",
-        {"viewer": viewer, "page": shown, "form": form},
+        {"principal": principal, "page": shown, "form": form},
         status=status,
     )
 
 
 def _open(
-    viewer: Viewer, patient_id: UUID, why: str, at: datetime, action: Action = Action.OPEN_CHART
+    principal: Principal, patient_id: UUID, why: str, at: datetime, action: Action = Action.OPEN_CHART
 ) -> Patient:
     visits = {Category.VISITS} if action == Action.PLAN_CHECK_IN else ()
-    return access.open_chart(
-        viewer, patient_id, why=f"dashboard/{why}", at=at, action=action, categories=visits
-    )
+    return open_chart(principal, patient_id, why=f"dashboard/{why}", at=at, action=action, categories=visits)
 
 
 def _today(patient: Patient, at: datetime) -> date:
     return days.local_day(at, patient.zone)
 
 
-def _note(viewer: Viewer, action: str, patients: Collection[UUID], at: datetime) -> None:
+def _note(principal: Principal, action: str, patients: Collection[UUID], at: datetime) -> None:
     """Note a look at several patients at once: each of them can find it."""
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action=action,
         subject="dashboard",
-        clinic_id=viewer.clinic_id,
+        clinic_id=principal.clinic_id,
         at=at,
         patients=patients,
         detail={"patients": len(patients)},
@@ -174,19 +180,19 @@ def _note(viewer: Viewer, action: str, patients: Collection[UUID], at: datetime)
 
 def _week(text: str) -> date | None:
     try:
-        return days.week_start(days.read(text))
+        return days.week_start(days.parse_date(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _back(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """To the page that the button stood on: a patient of the viewer's, or the caseload."""
+def _back(request: HttpRequest, principal: Principal) -> HttpResponse:
+    """To the page that the button stood on: a patient of the principal's, or the caseload."""
     try:
         patient_id = UUID(request.POST.get("back", ""))
     except ValueError:
         return redirect("dashboard:home")
     return (
         redirect("dashboard:patient", patient_id)
-        if viewer.relation_to(patient_id) not in (None, Relation.ANSWERS)
+        if principal.relation_to(patient_id) not in (None, Relation.ALERT_RESPONDER)
         else redirect("dashboard:home")
     )

@@ -14,12 +14,14 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.db import transaction
 
+from tracker.access.chart import open_chart
+from tracker.access.principal import Principal, load_principal
+from tracker.accounts.models import User
 from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert
+from tracker.clinics.models import Patient
 from tracker.demo import diary, people, simulate
 from tracker.lib import days
-from tracker.people import access
-from tracker.people.models import Patient, User
 from tracker.records import actions as records
 from tracker.records.models import TreatmentSession
 from tracker.reminders import actions as reminders
@@ -79,8 +81,8 @@ def simulate_everybody(say: Say, now: datetime) -> None:
             say(f"simulated patients: {n} of {len(everybody)}")
 
 
-def _enter(email: str, at: datetime) -> access.Viewer:
-    return access.enter(User.objects.get(email=email).pk, at)
+def _enter(email: str, at: datetime) -> Principal:
+    return load_principal(User.objects.get(email=email).pk, at)
 
 
 def _clinician_of(who: simulate.Simulated) -> str:
@@ -90,15 +92,15 @@ def _clinician_of(who: simulate.Simulated) -> str:
 def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     """Load one patient; return whether there was anything to do. The last week's receipt says it was done."""
     with transaction.atomic():
-        viewer = _enter(who.email, now)
-        enrolled_on = Patient.objects.get(pk=viewer.own_patient_id).enrolled_on
-        if receipts.has(viewer, _sent(who, simulate.WEEKS - 1)):
+        principal = _enter(who.email, now)
+        enrolled_on = Patient.objects.get(pk=principal.own_patient_id).enrolled_on
+        if receipts.has(principal, _sent(who, simulate.WEEKS - 1)):
             return False
     _sessions(who, enrolled_on)
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
         with transaction.atomic():
             at = simulate.sent_at(who, enrolled_on, week)
-            intake.receive(viewer=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
+            intake.receive(principal=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
     _take_old_alerts(who, now)
     _plan_check_in(who, now)
     return True
@@ -112,31 +114,31 @@ def _sent(who: simulate.Simulated, week: int) -> Sent:
 def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
     """Record the treatment sessions, first ones first."""
     at = simulate.sent_at(who, enrolled_on, 0)
-    viewer = _enter(_clinician_of(who), at)
-    patient = access.open_chart(viewer, _patient_id(who, viewer), why="demo", at=at)
+    principal = _enter(_clinician_of(who), at)
+    patient = open_chart(principal, _patient_id(who, principal), why="demo", at=at)
     held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_on", flat=True))
     for on in simulate.session_days(who, enrolled_on):
         if on not in held:
             starts_at = days.instant(on, time(10), patient.zone)
             records.record_session(
-                viewer=viewer, patient=patient, starts_at=starts_at, route="IV_INFUSION", dose_mg=Decimal(35),
+                principal=principal, patient=patient, starts_at=starts_at, route="IV_INFUSION", dose_mg=Decimal(35),
                 at=starts_at,
             )  # fmt: skip
 
 
-def _patient_id(who: simulate.Simulated, viewer: access.Viewer) -> uuid.UUID:
-    found = Patient.objects.get(pk__in=viewer.patients, user__email=who.email)
+def _patient_id(who: simulate.Simulated, principal: Principal) -> uuid.UUID:
+    found = Patient.objects.get(pk__in=principal.patients, user__email=who.email)
     return found.pk
 
 
 @transaction.atomic
 def _take_old_alerts(who: simulate.Simulated, now: datetime) -> None:
     """A clinician took the alerts of the past at the time; only new ones stand open."""
-    viewer = _enter(_clinician_of(who), now)
+    principal = _enter(_clinician_of(who), now)
     for alert in Alert.objects.open().filter(
-        patient_id=_patient_id(who, viewer), raised_at__lt=now - STILL_OPEN
+        patient_id=_patient_id(who, principal), raised_at__lt=now - STILL_OPEN
     ):
-        alerts.acknowledge(alert_id=alert.pk, viewer=viewer, at=alert.raised_at + timedelta(minutes=9))
+        alerts.acknowledge(alert_id=alert.pk, principal=principal, at=alert.raised_at + timedelta(minutes=9))
 
 
 @transaction.atomic
@@ -144,18 +146,18 @@ def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
     """Every third patient has a telehealth check-in within the next days."""
     if who.number % 3:
         return
-    viewer = _enter(_clinician_of(who), now)
-    patient = access.open_chart(viewer, _patient_id(who, viewer), why="demo", at=now)
+    principal = _enter(_clinician_of(who), now)
+    patient = open_chart(principal, _patient_id(who, principal), why="demo", at=now)
     if not CheckIn.objects.upcoming(now).filter(patient=patient).exists():
         on = days.local_day(now, patient.zone) + timedelta(days=1 + who.number % 5)
         starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.zone)
-        reminders.plan_check_in(viewer=viewer, patient=patient, starts_at=starts_at, minutes=20, at=now)
+        reminders.plan_check_in(principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now)
 
 
 def take_old_alerts_of_diary(now: datetime) -> None:
     """The diary is of 2012: what it raised was looked at long ago."""
     with transaction.atomic():
-        viewer = _enter("ben@demo.interlude.invalid", now)
+        principal = _enter("ben@demo.interlude.invalid", now)
         old = Alert.objects.open().filter(patient__user__email=people.DIARY_EMAIL, historical=True)
         for alert in old:
-            alerts.acknowledge(alert_id=alert.pk, viewer=viewer, at=now)
+            alerts.acknowledge(alert_id=alert.pk, principal=principal, at=now)

@@ -13,20 +13,14 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 
+from tracker.access import consent
+from tracker.access.models import ConsentChange
+from tracker.access.policy import EVERYTHING
+from tracker.access.principal import load_principal
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.demo import simulate
-from tracker.lib import walls
-from tracker.people import access, actions
-from tracker.people.models import (
-    CareTeam,
-    Clinic,
-    ConsentChange,
-    Patient,
-    Role,
-    StaffMember,
-    TeamMembership,
-    User,
-)
-from tracker.people.policy import EVERYTHING
+from tracker.lib import rls
 
 CLINIC, OTHER_CLINIC = "Interlude Demo Clinic", "Second Demo Clinic"
 CRISIS = (
@@ -83,7 +77,7 @@ def _activate(today: date) -> None:
     """Each clinic is at work: somebody answers for an alert when nobody else does."""
     for name, first in ((CLINIC, "ben"), (OTHER_CLINIC, "finn")):
         clinic = Clinic.objects.get(name=name)
-        with walls.clinic(clinic.pk):
+        with rls.as_clinic(clinic.pk):
             contact = StaffMember.objects.get(user__email=f"{first}@demo.interlude.invalid")
             Clinic.objects.filter(pk=clinic.pk, activated_at=None).update(
                 fallback_contact=contact, activated_at=datetime.combine(today, time(9), UTC)
@@ -94,16 +88,16 @@ def _activate(today: date) -> None:
 def _share_everything() -> None:
     """Each patient has said yes in the app; whoever has decided anything since keeps it."""
     for clinic in Clinic.objects.filter(name__in=(CLINIC, OTHER_CLINIC)):
-        with walls.clinic(clinic.pk):
+        with rls.as_clinic(clinic.pk):
             decided = ConsentChange.objects.values("patient_id")
             rows = list(
                 Patient.objects.exclude(pk__in=decided).values_list("user_id", "care_team_id", "enrolled_on")
             )
         for user_id, team_id, enrolled_on in rows:
             at = datetime.combine(enrolled_on, time(9), UTC)
-            viewer = access.enter(user_id, at)
-            actions.set_consent(viewer=viewer, wanted={team_id: EVERYTHING}, text=TEXT, at=at)
-    walls.leave()
+            principal = load_principal(user_id, at)
+            consent.set_consent(principal=principal, wanted={team_id: EVERYTHING}, text=TEXT, at=at)
+    rls.reset()
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -144,7 +138,7 @@ def _clinic_row(name: str) -> Clinic:
 
 def _clinic(known: dict[str, str], today: date) -> list[SignIn]:
     clinic = _clinic_row(CLINIC)
-    with walls.clinic(clinic.pk):
+    with rls.as_clinic(clinic.pk):
         teams = {
             name: CareTeam.objects.get_or_create(clinic_id=clinic.pk, name=name)[0]
             for name in ("North", "South")
@@ -219,7 +213,7 @@ def _simulated(
 
 def _second_clinic(known: dict[str, str]) -> list[SignIn]:
     clinic = _clinic_row(OTHER_CLINIC)
-    with walls.clinic(clinic.pk):
+    with rls.as_clinic(clinic.pk):
         team, _ = CareTeam.objects.get_or_create(clinic_id=clinic.pk, name="Harbour")
         teams = {"Harbour": team}
         entry = _staff(clinic, known, teams, "finn", "Dr Finn Marsh", Role.CLINICIAN, "Harbour")

@@ -105,7 +105,7 @@ def insert(
         return int(cursor.rowcount)
 
 
-def change(
+def update(
     model: type[models.Model], key: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> int:
     """Set the field ``names`` of the rows found by ``key``; each row gives the key's values, then the new ones."""

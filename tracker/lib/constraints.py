@@ -64,7 +64,7 @@ def code_or_null(field: str, codes: Sequence[str], *, name: str) -> models.Check
     )
 
 
-def holds(sql: str, *, name: str) -> models.CheckConstraint:
+def sql_check(sql: str, *, name: str) -> models.CheckConstraint:
     """The condition ``sql``, in PostgreSQL's own words, is true or unknown. For what the ORM cannot say of JSON."""
     return models.CheckConstraint(name=name, condition=RawSQL(sql, (), output_field=BooleanField()))
 

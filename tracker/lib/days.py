@@ -74,7 +74,7 @@ def _end_of_gap(naive: datetime, tz: ZoneInfo, width: timedelta) -> datetime:
     return high.replace(microsecond=0)
 
 
-def read(text: str) -> date:
+def parse_date(text: str) -> date:
     """
     Return the day written as ``YYYY-MM-DD``, from 1900 to 2199.
 
@@ -91,6 +91,6 @@ def week_start(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def span(first: date, last: date) -> list[date]:
+def date_range(first: date, last: date) -> list[date]:
     """Return every day from ``first`` to ``last``, both included; empty if ``last`` is earlier."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -10,10 +10,10 @@ from django.db.models import F, Value
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
-from tracker.lib import bulk, logs, walls
+from tracker.clinics.models import Clinic
+from tracker.lib import bulk, logs, rls
 from tracker.outbox import channels
 from tracker.outbox.models import Channel, Message
-from tracker.people.models import Clinic
 
 log = logs.get(__name__)
 LEASE = timedelta(minutes=2)
@@ -79,7 +79,7 @@ def enqueue_about(
 
 def withdraw(*, clinic_id: UUID, subject: str, at: datetime) -> int:
     """Take back what has not been sent yet about ``subject``, whoever was to read it."""
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         waiting = Message.objects.filter(clinic_id=clinic_id, subject=subject, sent_at__isnull=True)
         return waiting.update(withdrawn_at=at)
 
@@ -102,7 +102,7 @@ def deliver_due(*, at: datetime) -> int:
 @transaction.atomic
 def _claim(clinic_id: UUID, at: datetime) -> list[tuple[Message, str]]:
     """Take a lease on up to ``AT_ONCE`` due messages, so that no other worker sends them meanwhile."""
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         # Who has left gets nothing, and takes no place in the line from those who have not.
         due = Message.objects.due(at).filter(clinic_id=clinic_id, recipient__is_active=True)
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
@@ -143,5 +143,5 @@ def _deliver(message: Message, address: str) -> int:
                 error=type(problem).__name__,
             )
             return 0
-    with transaction.atomic(), walls.clinic(message.clinic_id):
+    with transaction.atomic(), rls.as_clinic(message.clinic_id):
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())

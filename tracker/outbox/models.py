@@ -7,8 +7,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from tracker.accounts.models import User
+from tracker.clinics.models import ClinicOwned
 from tracker.lib.constraints import one_of
-from tracker.people.models import User, Walled
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -35,7 +36,7 @@ class Channel(models.TextChoices):
     EMAIL = "EMAIL", "e-mail"
 
 
-class Message(Walled):
+class Message(ClinicOwned):
     """
     One thing to say to one person by one channel, at most once per ``key``.
 

@@ -7,59 +7,52 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
+from tracker.access.models import Consent, ConsentChange, ConsentText
+from tracker.access.policy import Category
+from tracker.access.principal import Principal
+from tracker.accounts import sessions
+from tracker.accounts.models import User
 from tracker.audit import actions as audit
-from tracker.lib import walls
-from tracker.people import sessions
-from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import (
-    CareTeam,
-    Consent,
-    ConsentChange,
-    ConsentText,
-    DutyPeriod,
-    Invitation,
-    StaffMember,
-    TeamMembership,
-    User,
-)
-from tracker.people.policy import Category
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import CareTeam, DutyPeriod, Invitation, StaffMember, TeamMembership
+from tracker.lib import rls
 
 
-class OldTextError(Exception):
+class OutdatedConsentText(Exception):
     """Consent is given to the words that stand now, not to a version that has been followed by another."""
 
 
-class LastToAnswerError(Exception):
+class LastFallbackContact(Exception):
     """The clinic's fallback contact cannot be switched off: an active clinic always has one."""
 
 
-def standing(patient_id: UUID) -> dict[UUID, frozenset[Category]]:
+def granted_categories(patient_id: UUID) -> dict[UUID, frozenset[Category]]:
     """Return what each team may see of a patient."""
     return {held.team_id: held.categories() for held in Consent.objects.filter(patient_id=patient_id)}
 
 
-def widens(viewer: Viewer, wanted: Mapping[UUID, Collection[Category]]) -> bool:
+def expands(principal: Principal, wanted: Mapping[UUID, Collection[Category]]) -> bool:
     """Return whether ``wanted`` (team to categories) would show any team more than it sees now."""
-    held = standing(viewer.own_patient_id)
+    held = granted_categories(principal.own_patient_id)
     return any(set(categories) - held.get(team, frozenset()) for team, categories in wanted.items())
 
 
 def set_consent(
-    *, viewer: Viewer, wanted: Mapping[UUID, Collection[Category]], text: int, at: datetime
+    *, principal: Principal, wanted: Mapping[UUID, Collection[Category]], text: int, at: datetime
 ) -> int:
     """
     Let each team of ``wanted`` see exactly these categories from its next look on; return how many changed.
 
     Teams that are not named keep what they have. ``text`` is the version of the words that the patient read.
 
-    :raises OldTextError: if there are newer words, or none of this version.
-    :raises NotYoursError: for a team that is not of the patient's clinic, and for anybody but a patient.
+    :raises OutdatedConsentText: if there are newer words, or none of this version.
+    :raises NotFoundOrHidden: for a team that is not of the patient's clinic, and for anybody but a patient.
     """
-    patient_id = viewer.own_patient_id
+    patient_id = principal.own_patient_id
     if text != ConsentText.objects.order_by("-version").values_list("version", flat=True).first():
-        raise OldTextError
-    if CareTeam.objects.filter(clinic_id=viewer.clinic_id, pk__in=wanted).count() != len(wanted):
-        raise NotYoursError
+        raise OutdatedConsentText
+    if CareTeam.objects.filter(clinic_id=principal.clinic_id, pk__in=wanted).count() != len(wanted):
+        raise NotFoundOrHidden
     # Two requests at once: the second waits here, and then sees what the first has left.
     held = {
         row.team_id: row.categories()
@@ -67,25 +60,25 @@ def set_consent(
     }
     changes = [
         ConsentChange(
-            clinic_id=viewer.clinic_id, patient_id=patient_id, team_id=team, category=category,
-            given=category in categories, text_id=text, by_id=viewer.user_id, at=at,
+            clinic_id=principal.clinic_id, patient_id=patient_id, team_id=team, category=category,
+            given=category in categories, text_id=text, by_id=principal.user_id, at=at,
         )
         for team, categories in wanted.items()
         for category in sorted(held.get(team, frozenset()).symmetric_difference(categories))
     ]  # fmt: skip
     if changes:
         ConsentChange.objects.bulk_create(changes)
-        _note_consent(viewer, changes, at)
+        _note_consent(principal, changes, at)
     return len(changes)
 
 
-def _note_consent(viewer: Viewer, changes: Collection[ConsentChange], at: datetime) -> None:
+def _note_consent(principal: Principal, changes: Collection[ConsentChange], at: datetime) -> None:
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action="consent.change",
         subject=f"consent-text/{next(iter(changes)).text_id}",
-        clinic_id=viewer.clinic_id,
-        patient_id=viewer.own_patient_id,
+        clinic_id=principal.clinic_id,
+        patient_id=principal.own_patient_id,
         at=at,
         detail={
             "given": [f"{change.team_id}/{change.category}" for change in changes if change.given],
@@ -95,20 +88,20 @@ def _note_consent(viewer: Viewer, changes: Collection[ConsentChange], at: dateti
 
 
 @transaction.atomic
-def disable(*, by: Viewer, member_id: UUID, at: datetime) -> None:
+def disable_account(*, by: Principal, member_id: UUID, at: datetime) -> None:
     """
     Switch off the account of a member of the clinic's staff, at once and in one transaction.
 
     Sessions end and with them every token; the links of a password reset die; invitations they gave and nobody took
     are withdrawn; they leave their teams, so that whoever is on duty is reckoned without them from this commit on.
 
-    :raises NotYoursError: if nobody of that id works at the clinic, or it is the administrator's own account.
-    :raises LastToAnswerError: if it is the fallback contact of a clinic that is at work.
+    :raises NotFoundOrHidden: if nobody of that id works at the clinic, or it is the administrator's own account.
+    :raises LastFallbackContact: if it is the fallback contact of a clinic that is at work.
     """
-    with walls.clinic(by.clinic_id):
+    with rls.as_clinic(by.clinic_id):
         member = StaffMember.objects.filter(pk=member_id, clinic_id=by.clinic_id).first()
         if member is None or member.user_id == by.user_id:
-            raise NotYoursError
+            raise NotFoundOrHidden
         _switch_off(member.user_id, at)
         for held in (TeamMembership, DutyPeriod):
             held.objects.active(at).filter(staff_member=member).update(ends_at=at)
@@ -130,24 +123,24 @@ def _switch_off(user_id: UUID, at: datetime) -> None:
         with transaction.atomic():
             user.save(update_fields=["is_active", "password"])
     except IntegrityError:
-        raise LastToAnswerError from None
-    sessions.end_all(user_id)
+        raise LastFallbackContact from None
+    sessions.delete_all(user_id)
     Invitation.objects.open(at).filter(invited_by_id=user_id).update(withdrawn_at=at)
 
 
 @transaction.atomic
-def forget_second_factor(*, by: Viewer, member_id: UUID, at: datetime) -> None:
+def reset_second_factor(*, by: Principal, member_id: UUID, at: datetime) -> None:
     """
     Let a member of staff who has lost every second factor set one up anew; their sessions end.
 
-    :raises NotYoursError: if nobody of that id works at the clinic, or it is the administrator's own account.
+    :raises NotFoundOrHidden: if nobody of that id works at the clinic, or it is the administrator's own account.
     """
-    with walls.clinic(by.clinic_id):
+    with rls.as_clinic(by.clinic_id):
         member = StaffMember.objects.filter(pk=member_id, clinic_id=by.clinic_id).first()
         if member is None or member.user_id == by.user_id:
-            raise NotYoursError
+            raise NotFoundOrHidden
         Authenticator.objects.filter(user_id=member.user_id).delete()
-        sessions.end_all(member.user_id)
+        sessions.delete_all(member.user_id)
         audit.note(
             actor=by.actor,
             action="account.forget_second_factor",

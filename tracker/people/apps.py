@@ -8,4 +8,4 @@ class People(AppConfig):
 
     def ready(self) -> None:
         # Registers the check; the routes themselves are read when it runs.
-        from tracker.people import checks  # noqa: F401
+        from tracker.access import checks  # noqa: F401

@@ -13,30 +13,30 @@ from celery import Task
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tracker.lib import walls
-from tracker.people import access
-from tracker.people.access import Viewer
+from tracker.access import principal
+from tracker.access.principal import Principal
+from tracker.lib import rls
 
 
 class Job(Task):  # type: ignore[type-arg]
     """A task of this product. No context outlives it: a step is a transaction, and the walls end with that."""
 
     @contextmanager
-    def as_person(self, user_id: UUID) -> Iterator[Viewer]:
+    def as_person(self, user_id: UUID) -> Iterator[Principal]:
         """
         One step in the name of who asked for it, with the rights that they hold now.
 
-        :raises access.NobodyError: if they have been switched off since.
+        :raises access.InactiveUser: if they have been switched off since.
         """
         self._begin()
         with transaction.atomic():
-            yield access.enter(user_id, timezone.now())
+            yield principal.load_principal(user_id, timezone.now())
 
     @contextmanager
     def for_clinic(self, clinic_id: UUID) -> Iterator[None]:
         """One step of a clinic's own work."""
         self._begin()
-        with transaction.atomic(), walls.clinic(clinic_id):
+        with transaction.atomic(), rls.as_clinic(clinic_id):
             yield
 
     def _begin(self) -> None:

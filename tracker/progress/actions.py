@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from tracker.lib import bulk, days, logs, walls
-from tracker.people.models import Clinic, Patient
+from tracker.clinics.models import Clinic, Patient
+from tracker.lib import bulk, days, logs, rls
 from tracker.progress import trends
 from tracker.progress.models import Progress, Summary
 from tracker.records.current import BELIEVED_BEFORE_ENROLMENT
@@ -22,7 +22,7 @@ AT_ONCE = 100
 # Stale is a comparison of two numbers, not a flag to forget. A patient's day that has turned makes the
 # running week stale too, and so does a new version of the algorithm.
 _STALE = """
-SELECT patient.id FROM people_patient AS patient
+SELECT patient.id FROM clinics_patient AS patient
 JOIN records_timeline AS timeline ON timeline.patient_id = patient.id
 LEFT JOIN progress_progress AS done ON done.patient_id = patient.id
 WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
@@ -103,7 +103,7 @@ def _refresh_or_tell(clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
 @transaction.atomic
 def _stale(clinic_id: UUID, at: datetime) -> list[UUID]:
     zones = ("Pacific/Pago_Pago", "Pacific/Kiritimati")
-    with walls.clinic(clinic_id), connection.cursor() as cursor:
+    with rls.as_clinic(clinic_id), connection.cursor() as cursor:
         cursor.execute(
             _STALE,
             {
@@ -124,7 +124,7 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     The lock on the timeline keeps writers out while the numbers are read, so ``through_change`` is exact; a
     second worker does not wait for it.
     """
-    with walls.one_patient(clinic_id, patient_id), connection.cursor() as cursor:
+    with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
         cursor.execute(
             "SELECT head FROM records_timeline WHERE patient_id = %s FOR UPDATE SKIP LOCKED", [patient_id]
         )

@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from tracker.people.models import PatientOwned
+from tracker.clinics.models import PatientOwned
 
 
 class Progress(PatientOwned):

@@ -8,13 +8,13 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from tracker.access.principal import Principal
 from tracker.audit import actions as audit
+from tracker.clinics.models import Patient
 from tracker.instruments import catalogue, scoring
 from tracker.instruments.form import Form
-from tracker.lib import bulk, days, sealed, walls
-from tracker.people import keys
-from tracker.people.access import Viewer
-from tracker.people.models import Patient
+from tracker.keys import data_keys
+from tracker.lib import bulk, days, encryption, rls
 from tracker.records import categories, current, observing, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
@@ -141,7 +141,7 @@ def _store_kind(source: Source, name: str, items: Sequence[Accepted]) -> None:
 
 def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
     """Turn rows into tombstones: the data stays in the history, the row keeps its place in the changes."""
-    bulk.change(
+    bulk.update(
         kind.model,
         _KEY,
         ("revision", "change", "fingerprint", "received_at", "removed_at", "because", "author", "device_id"),
@@ -200,13 +200,13 @@ def _seal_texts(source: Source, items: Sequence[Accepted]) -> None:
     live = [item.record for item in items if not item.record.removed]
     if not live:
         return
-    key_id, key = keys.of_patient(source.clinic_id, source.patient_id, source.received_at)
+    key_id, key = data_keys.data_key_for(source.clinic_id, source.patient_id, source.received_at)
     rows = []
     for record in live:
-        bound = JournalText.bound((record.id, record.revision), source.patient_id, key_id)
-        text = sealed.seal(key, record.data.text.encode(), bound)  # type: ignore[union-attr]
+        bound = JournalText.associated_data((record.id, record.revision), source.patient_id, key_id)
+        text = encryption.encrypt(key, record.data.text.encode(), bound)  # type: ignore[union-attr]
         rows.append((source.clinic_id, source.patient_id, record.id, record.revision, key_id, text))
-    bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key", "sealed"), rows)
+    bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key", "ciphertext"), rows)
 
 
 def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
@@ -290,7 +290,7 @@ def observe(source: Source, accepted: Sequence[Accepted]) -> None:
 
 def record_session(
     *,
-    viewer: Viewer,
+    principal: Principal,
     patient: Patient,
     starts_at: datetime,
     route: str,
@@ -300,11 +300,11 @@ def record_session(
     """
     Record a treatment session; baselines count back from the first one, so all of them are made again.
 
-    The session is written with the rights of ``viewer``. What follows from it is worked out from the whole
+    The session is written with the rights of ``principal``. What follows from it is worked out from the whole
     record, whatever of it they may see.
     """
     local_on: date = days.local_day(starts_at, patient.zone)
-    with walls.one_patient(patient.clinic_id, patient.pk):
+    with rls.as_patient(patient.clinic_id, patient.pk):
         timeline.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
@@ -314,13 +314,13 @@ def record_session(
         local_on=local_on,
         route=route,
         dose_mg=dose_mg,
-        recorded_by_id=viewer.user_id,
+        recorded_by_id=principal.user_id,
     )
-    with walls.one_patient(patient.clinic_id, patient.pk):
+    with rls.as_patient(patient.clinic_id, patient.pk):
         measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
         current.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action="session.record",
         subject=str(session),
         clinic_id=patient.clinic_id,

@@ -8,8 +8,8 @@ all of its scores are, and of mood and daily life otherwise.
 
 from functools import cache
 
+from tracker.access.policy import Category
 from tracker.instruments import catalogue, measures
-from tracker.people.policy import Category
 
 # Of the kinds, responses are missing: each is of the category of its questionnaire.
 OF_KIND = {

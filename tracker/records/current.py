@@ -27,7 +27,7 @@ WITH anchor AS (
     FROM records_treatmentsession WHERE patient_id = %(patient)s
 ), believed AS (
     SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
-    FROM people_patient WHERE id = %(patient)s
+    FROM clinics_patient WHERE id = %(patient)s
 )
 INSERT INTO records_current AS held (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
     baseline_basis, last, last_at, last_on, week_mean, week_n)
@@ -89,7 +89,7 @@ _REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.adds_up THEN sum(o.val
 _FORGET = """
 DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
-    SELECT 1 FROM records_observation o JOIN people_patient p ON p.id = o.patient_id
+    SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
       AND o.local_on BETWEEN p.enrolled_on - %(before)s AND (now() AT TIME ZONE 'UTC')::date + 1
 )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.people import keys
+from tracker.keys import data_keys
 from tracker.records import categories
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import FormerVersion, JournalText, Recorded
@@ -76,7 +76,7 @@ def _texts(patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, in
         return {}
     rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
     of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
-    return {(row.entry_id, row.revision): text for row, text in keys.open_all(of_revision)}
+    return {(row.entry_id, row.revision): text for row, text in data_keys.decrypt_all(of_revision)}
 
 
 def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str, Any]:
@@ -145,7 +145,7 @@ _LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND
 _FREE_BYTES = {
     "response": "octet_length(answers::text)",
     "journal": """
-coalesce((SELECT octet_length(text.sealed) FROM records_journaltext AS text
+coalesce((SELECT octet_length(text.ciphertext) FROM records_journaltext AS text
           WHERE text.patient_id = record.patient_id AND text.entry_id = record.id
             AND text.revision = record.revision), 0)
 """,

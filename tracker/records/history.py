@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from tracker.people.models import Patient, StaffMember
+from tracker.clinics.models import Patient, StaffMember
 from tracker.records import held, plans
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import Recorded

@@ -27,7 +27,7 @@ class BadFilterError(ValueError):
 
 def _day(name: str, text: str | None) -> date | None:
     try:
-        return None if text is None else days.read(text)
+        return None if text is None else days.parse_date(text)
     except ValueError:
         raise BadFilterError(name) from None
 

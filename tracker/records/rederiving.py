@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue, measures
-from tracker.lib import walls
-from tracker.people.models import Clinic, Patient
+from tracker.lib import rls
 from tracker.records import actions, categories, current, timeline
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import Current, Observation, Recorded
@@ -40,12 +40,12 @@ def survey(*, mend: bool = False) -> Report:
     """Compare everything that is derived with what it is derived from; with ``mend`` write it anew where it differs."""
     report = Report()
     for clinic_id in list(Clinic.objects.order_by("pk").values_list("pk", flat=True)):
-        with transaction.atomic(), walls.clinic(clinic_id):
+        with transaction.atomic(), rls.as_clinic(clinic_id):
             patients = list(
                 Patient.objects.filter(clinic_id=clinic_id).order_by("pk").values_list("pk", flat=True)
             )
         for patient_id in patients:
-            with transaction.atomic(), walls.one_patient(clinic_id, patient_id):
+            with transaction.atomic(), rls.as_patient(clinic_id, patient_id):
                 _one(clinic_id, patient_id, report, mend=mend)
     return report
 
@@ -91,7 +91,7 @@ def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
     """
     data = kind.to_data(row)
     if kind.name == "journal":
-        data["text"] = "sealed"  # no number is made of it
+        data["text"] = "ciphertext"  # no number is made of it
     record = RECORD.validate_python(
         {
             "kind": kind.name,

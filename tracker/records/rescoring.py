@@ -16,9 +16,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from tracker.audit import actions as audit
+from tracker.clinics.models import Clinic
 from tracker.instruments import catalogue, scoring
-from tracker.lib import walls
-from tracker.people.models import Clinic
+from tracker.lib import rls
 from tracker.records import actions, rederiving
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation, Response, Score
@@ -101,7 +101,7 @@ def survey(only: Only) -> Report:
     report = Report()
     for clinic_id in list(Clinic.objects.order_by("pk").values_list("pk", flat=True)):
         for patient_id in _patients(clinic_id, only):
-            with transaction.atomic(), walls.one_patient(clinic_id, patient_id):
+            with transaction.atomic(), rls.as_patient(clinic_id, patient_id):
                 found = list(_pending(patient_id, only, report))
             for pending in found:
                 key = (pending.row.instrument, pending.row.version, pending.former, pending.present)
@@ -113,7 +113,7 @@ def survey(only: Only) -> Report:
 
 @transaction.atomic
 def _patients(clinic_id: UUID, only: Only) -> list[UUID]:
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         rows = _standing(only).order_by("patient_id").values_list("patient_id", flat=True)
         return list(rows.distinct())
 
@@ -126,7 +126,7 @@ def apply(*, clinic_id: UUID, patient_id: UUID, only: Only, at: datetime) -> int
     Return how many scores were written. What is pending is read again under the lock, so an answer that came
     in since the survey is seen as it is now.
     """
-    with walls.one_patient(clinic_id, patient_id):
+    with rls.as_patient(clinic_id, patient_id):
         _lock(patient_id)
         found = list(_pending(patient_id, only, Report()))
         if not found:

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from tracker.access.principal import Principal
 from tracker.audit import actions as audit
-from tracker.lib import walls
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic, Patient
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
-from tracker.people.access import NotYoursError, Viewer
-from tracker.people.models import Clinic, Patient
 from tracker.reminders import timing
 from tracker.reminders.models import CheckIn
 
@@ -26,7 +27,7 @@ class AlreadyPlannedError(Exception):
 
 
 def plan_check_in(
-    *, viewer: Viewer, patient: Patient, starts_at: datetime, minutes: int, at: datetime
+    *, principal: Principal, patient: Patient, starts_at: datetime, minutes: int, at: datetime
 ) -> CheckIn:
     """
     Plan a telehealth check-in of ``minutes`` (5 to 240) and tell the patient.
@@ -36,13 +37,13 @@ def plan_check_in(
     """
     if starts_at <= at:
         raise InThePastError
-    assert viewer.staff_id is not None
+    assert principal.staff_id is not None
     try:
         with transaction.atomic():
             check_in = CheckIn.objects.create(
                 clinic_id=patient.clinic_id,
                 patient=patient,
-                staff_member_id=viewer.staff_id,
+                staff_member_id=principal.staff_id,
                 starts_at=starts_at,
                 zone=patient.zone,
                 minutes=minutes,
@@ -53,29 +54,29 @@ def plan_check_in(
             raise
         raise AlreadyPlannedError from None
     _tell(check_in, patient, words="check-in-planned", due_at=at)
-    _note(viewer, check_in, "check-in.plan", at)
+    _note(principal, check_in, "check-in.plan", at)
     return check_in
 
 
 def cancel_check_in(
-    *, viewer: Viewer, check_in_id: UUID, at: datetime, patient_id: UUID | None = None
+    *, principal: Principal, check_in_id: UUID, at: datetime, patient_id: UUID | None = None
 ) -> None:
     """
     Cancel a check-in, take back its reminder and tell the patient. Cancelling twice changes nothing.
 
     ``patient_id`` is whose it is said to be, where that is said.
 
-    :raises NotYoursError: if there is no such check-in for this viewer.
+    :raises NotFoundOrHidden: if there is no such check-in for this principal.
     """
-    check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=viewer.caseload).first()
+    check_in = CheckIn.objects.filter(pk=check_in_id, patient_id__in=principal.caseload).first()
     if check_in is None or patient_id not in (None, check_in.patient_id):
-        raise NotYoursError
+        raise NotFoundOrHidden
     changed = CheckIn.objects.planned().filter(pk=check_in_id).update(cancelled_at=at)
     if changed:
         patient = Patient.objects.get(pk=check_in.patient_id)
         outbox.withdraw(clinic_id=check_in.clinic_id, subject=str(check_in), at=at)
         _tell(check_in, patient, words="check-in-cancelled", due_at=at)
-        _note(viewer, check_in, "check-in.cancel", at)
+        _note(principal, check_in, "check-in.cancel", at)
 
 
 def plan_reminders(*, at: datetime) -> int:
@@ -91,7 +92,7 @@ def plan_reminders(*, at: datetime) -> int:
 @transaction.atomic
 def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     planned = 0
-    with walls.clinic(clinic_id):
+    with rls.as_clinic(clinic_id):
         coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + HORIZON)
         # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
         # being cancelled, or is in a colleague's hands, is looked at again at the next beat.
@@ -120,9 +121,9 @@ def _tell(
     )
 
 
-def _note(viewer: Viewer, check_in: CheckIn, action: str, at: datetime) -> None:
+def _note(principal: Principal, check_in: CheckIn, action: str, at: datetime) -> None:
     audit.note(
-        actor=viewer.actor,
+        actor=principal.actor,
         action=action,
         subject=str(check_in),
         clinic_id=check_in.clinic_id,

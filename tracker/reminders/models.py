@@ -5,8 +5,8 @@ from typing import Self
 
 from django.db import models
 
+from tracker.clinics.models import PatientOwned, StaffMember
 from tracker.lib.constraints import within
-from tracker.people.models import PatientOwned, StaffMember
 
 
 class CheckInQuerySet(models.QuerySet["CheckIn"]):

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.core import signing
 
-from tracker.people.access import Viewer
-from tracker.people.policy import Category
+from tracker.access.policy import Category
+from tracker.access.principal import Principal
 from tracker.records import held, timeline
 
 # Without a time in it: the same place has the same cursor, and a receipt is the same whenever it is handed out.
@@ -56,37 +56,37 @@ class _Place:
     shared: frozenset[Category]
 
 
-def cursor_at(viewer: Viewer, patient_id: UUID, change: int) -> str:
+def cursor_at(principal: Principal, patient_id: UUID, change: int) -> str:
     """Return the cursor that stands after ``change``."""
-    shared = sorted(viewer.seen_of(patient_id))
-    return _SIGNER.sign_object([str(viewer.user_id), str(patient_id), timeline.epoch(), change, shared])
+    shared = sorted(principal.visible_categories(patient_id))
+    return _SIGNER.sign_object([str(principal.user_id), str(patient_id), timeline.epoch(), change, shared])
 
 
-def read_cursor(viewer: Viewer, patient_id: UUID, cursor: str | None) -> int:
+def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
     """
     Return the change that ``cursor`` stands after; the beginning if there is none.
 
     :raises BadCursorError: if it is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
-    return _read(viewer, patient_id, cursor).change
+    return _read(principal, patient_id, cursor).change
 
 
-def _read(viewer: Viewer, patient_id: UUID, cursor: str | None) -> _Place:
+def _read(principal: Principal, patient_id: UUID, cursor: str | None) -> _Place:
     if not cursor:
-        return _Place(START, viewer.seen_of(patient_id))
+        return _Place(START, principal.visible_categories(patient_id))
     try:
         person, patient, epoch, change, shared = _SIGNER.unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadCursorError from None
-    if (person, patient) != (str(viewer.user_id), str(patient_id)):
+    if (person, patient) != (str(principal.user_id), str(patient_id)):
         raise BadCursorError
     if epoch != timeline.epoch():
         raise EpochChangedError
     return _Place(int(change), frozenset(Category(name) for name in shared))
 
 
-def since(viewer: Viewer, patient_id: UUID, cursor: str | None, limit: int) -> Page:
+def since(principal: Principal, patient_id: UUID, cursor: str | None, limit: int) -> Page:
     """
     Return up to ``limit`` of a patient's records that changed after ``cursor``, tombstones included.
 
@@ -97,24 +97,28 @@ def since(viewer: Viewer, patient_id: UUID, cursor: str | None, limit: int) -> P
     :raises BadCursorError: if the cursor is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
-    place, shared, own = _read(viewer, patient_id, cursor), viewer.seen_of(patient_id), viewer.is_patient
+    place, shared, own = (
+        _read(principal, patient_id, cursor),
+        principal.visible_categories(patient_id),
+        principal.is_patient,
+    )
     start = START if shared - place.shared else place.change
     # Who starts anew has no copy that would have to go.
     listed = held.since(patient_id, start, limit + 1, own=own or not cursor)
     page = _that_fits(listed[:limit])
     end = page[-1].change if page else start
     return Page(
-        records=_shown(viewer, patient_id, start, page),
+        records=_shown(principal, patient_id, start, page),
         gone=[changed.id for changed in page if changed.kind == held.GONE],
         gone_categories=sorted(place.shared - shared),
-        cursor=cursor_at(viewer, patient_id, end),
+        cursor=cursor_at(principal, patient_id, end),
         more=len(listed) > len(page),
     )
 
 
-def left(viewer: Viewer, patient_id: UUID, cursor: str | None) -> int:
+def left(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
     """Return how many records a reader who stands at ``cursor`` has still to pull."""
-    return held.count_since(patient_id, read_cursor(viewer, patient_id, cursor))
+    return held.count_since(patient_id, read_cursor(principal, patient_id, cursor))
 
 
 def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
@@ -127,8 +131,8 @@ def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
 
 
 def _shown(
-    viewer: Viewer, patient_id: UUID, after: int, page: Sequence[held.Changed]
+    principal: Principal, patient_id: UUID, after: int, page: Sequence[held.Changed]
 ) -> list[dict[str, Any]]:
     kinds = {changed.kind for changed in page} - {held.GONE}
     rows = held.changed_between(patient_id, after, page[-1].change, kinds) if page else []
-    return held.as_wire(patient_id, rows, own=viewer.is_patient)
+    return held.as_wire(patient_id, rows, own=principal.is_patient)

@@ -16,10 +16,10 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 
+from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.lib import bulk
-from tracker.people.access import Viewer
 from tracker.records import actions as records
 from tracker.records import timeline
 from tracker.records.kinds import Kind
@@ -32,7 +32,7 @@ MOST_RECORDS = 500
 
 
 def receive(
-    *, viewer: Viewer, sent: Sent | None, items: Sequence[Any], at: datetime, one_by_one: bool = False
+    *, principal: Principal, sent: Sent | None, items: Sequence[Any], at: datetime, one_by_one: bool = False
 ) -> Receipt:
     """
     Take in a patient's records; sending them twice changes nothing.
@@ -45,11 +45,11 @@ def receive(
     :raises receipts.KeyReusedError: if the key was used before with other records.
     """
     source = records.Source(
-        viewer.clinic_id, viewer.own_patient_id, viewer.user_id, sent.device_id if sent else None, at
+        principal.clinic_id, principal.own_patient_id, principal.user_id, sent.device_id if sent else None, at
     )
     plain = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
     sizes = [len(text) for text in plain]
-    work = Work(viewer, source, sent, items, sizes, [reading.read(item) for item in items])
+    work = Work(principal, source, sent, items, sizes, [reading.read(item) for item in items])
     head = timeline.advance(source.clinic_id, source.patient_id, len(items), sum(sizes))
     work.head, work.has_room = head.change, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     if sent is not None:
@@ -76,14 +76,14 @@ def receive(
     return receipt
 
 
-def heed(*, viewer: Viewer, items: Sequence[Any], at: datetime) -> bool:
+def heed(*, principal: Principal, items: Sequence[Any], at: datetime) -> bool:
     """
     Look at records that are refused as a whole; raise what in them worries us, and say whether anything does.
 
     An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old.
     """
     found = [finding for item in items for finding in findings.of_refused(item, at)]
-    alerts.assess(clinic_id=viewer.clinic_id, patient_id=viewer.own_patient_id, findings=found, at=at)
+    alerts.assess(clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=found, at=at)
     return bool(found)
 
 
@@ -135,7 +135,7 @@ def _note(work: Work, receipt: Receipt) -> None:
     for row in receipt.results:
         counts[row["status"]] = counts.get(row["status"], 0) + 1
     audit.note(
-        actor=work.viewer.actor,
+        actor=work.principal.actor,
         action="records.receive",
         subject=f"receipt/{receipt.receipt}",
         clinic_id=work.source.clinic_id,

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tracker.people.models import PatientOwned
+from tracker.clinics.models import PatientOwned
 
 
 class Batch(PatientOwned):

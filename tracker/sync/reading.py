@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tracker.lib import sealed, strict_json
+from tracker.lib import encryption, strict_json
 from tracker.records.shapes import RECORD, Record
 
 
@@ -87,7 +87,7 @@ def fingerprint(key: bytes, record: Record) -> bytes:
     """Return what tells whether the same id comes again with the same content."""
     content = record.model_dump(mode="json", exclude={"revision", "id"}, exclude_none=True)
     plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sealed.fingerprint(key, plain.encode("utf-8", "surrogatepass"))
+    return encryption.keyed_hash(key, plain.encode("utf-8", "surrogatepass"))
 
 
 def batch_fingerprint(key: bytes, plain: Sequence[str]) -> bytes:
@@ -95,4 +95,4 @@ def batch_fingerprint(key: bytes, plain: Sequence[str]) -> bytes:
     digest = hashlib.sha256()
     for text in plain:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return sealed.fingerprint(key, digest.digest())
+    return encryption.keyed_hash(key, digest.digest())

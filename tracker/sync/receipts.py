@@ -3,7 +3,7 @@
 import json
 from uuid import UUID
 
-from tracker.people.access import Viewer
+from tracker.access.principal import Principal
 from tracker.sync.models import Batch
 from tracker.sync.work import Receipt, Sent, Work
 
@@ -24,10 +24,10 @@ def seen(patient_id: UUID, sent: Sent, print_of_all: bytes) -> Batch | None:
     return batch
 
 
-def has(viewer: Viewer, sent: Sent) -> bool:
+def has(principal: Principal, sent: Sent) -> bool:
     """Return whether a batch was received under this key before."""
     return Batch.objects.filter(
-        patient_id=viewer.own_patient_id, device_id=sent.device_id, key=sent.key
+        patient_id=principal.own_patient_id, device_id=sent.device_id, key=sent.key
     ).exists()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from tracker.people.access import Viewer
+from tracker.access.principal import Principal
 from tracker.records import actions as records
 from tracker.records.kinds import Kind
 from tracker.records.models import Recorded
@@ -67,7 +67,7 @@ class Receipt:
 class Work:
     """One batch: what arrived, what is held under its ids, what became of it."""
 
-    viewer: Viewer
+    principal: Principal
     source: records.Source
     sent: Sent | None
     raw: Sequence[Any]

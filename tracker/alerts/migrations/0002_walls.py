@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
+from tracker.lib import rls
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("alerts", "0001_initial"), ("people", "0002_walls")]
-    operations: ClassVar = [walls.by_team("alerts_alert")]
+    dependencies: ClassVar = [("alerts", "0001_initial"), ("access", "0002_row_security")]
+    operations: ClassVar = [rls.team_only("alerts_alert")]

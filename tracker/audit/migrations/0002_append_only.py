@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
+from tracker.lib import rls
 
 # ``audit.chain`` computes the same bytes in Python, on its own, when it verifies.
 BYTES = """
@@ -86,15 +86,15 @@ END $$;
 CREATE FUNCTION audit_extend() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     clinic text := current_setting('app.clinic', true);
-    reach text := current_setting('app.reach', true);
+    reach text := current_setting('app.scope', true);
 BEGIN
-    PERFORM set_config('app.clinic', NEW.clinic_id::text, true), set_config('app.reach', 'clinic', true);
+    PERFORM set_config('app.clinic', NEW.clinic_id::text, true), set_config('app.scope', 'clinic', true);
     UPDATE audit_head SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
     IF NOT FOUND THEN
         INSERT INTO audit_head (clinic_id) VALUES (NEW.clinic_id) ON CONFLICT DO NOTHING;
         UPDATE audit_head SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
     END IF;
-    PERFORM set_config('app.clinic', coalesce(clinic, ''), true), set_config('app.reach', coalesce(reach, ''), true);
+    PERFORM set_config('app.clinic', coalesce(clinic, ''), true), set_config('app.scope', coalesce(reach, ''), true);
     RETURN NULL;
 END $$;
 
@@ -141,9 +141,9 @@ DROP FUNCTION audit_advance();
 DROP FUNCTION audit_begin();
 DROP FUNCTION audit_refuse_change();
 """
-ABOUT_SELF = f"patient = {walls.SELF} OR patients @> ARRAY[{walls.SELF}]"
+ABOUT_SELF = f"patient = {rls.OWN_PATIENT} OR patients @> ARRAY[{rls.OWN_PATIENT}]"
 # Ids and hashes only. Anchoring reads the heads of all clinics at once.
-HEADS = f"({walls.CLINIC_JOB}) OR {walls.WHOLE_TRAIL}"
+HEADS = f"({rls.CLINIC_JOB}) OR {rls.AUDIT_SCOPE}"
 
 
 class Migration(migrations.Migration):
@@ -151,15 +151,15 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         # Everybody leaves a trace. A patient reads what is about her, the privacy officer what is of the clinic; a
         # clinic's job reads it too, and meets the triggers below if it tries to change it.
-        walls.protect_each(
+        rls.policy_per_command(
             "audit_event",
-            read=f"{walls.CLINIC} AND ({ABOUT_SELF} OR {walls.OFFICER} OR {walls.WHOLE_CLINIC})",
-            insert=walls.CLINIC,
-            update=walls.CLINIC_JOB,
-            delete=walls.CLINIC_JOB,
+            read=f"{rls.IN_CLINIC} AND ({ABOUT_SELF} OR {rls.IS_PRIVACY_OFFICER} OR {rls.CLINIC_SCOPE})",
+            insert=rls.IN_CLINIC,
+            update=rls.CLINIC_JOB,
+            delete=rls.CLINIC_JOB,
         ),
-        walls.kept_by_clinic("audit_link", walls.CLINIC_JOB),
-        walls.kept_by_clinic("audit_head", HEADS),
+        rls.clinic_jobs_write("audit_link", rls.CLINIC_JOB),
+        rls.clinic_jobs_write("audit_head", HEADS),
         migrations.RunSQL(BYTES, "DROP FUNCTION audit_bytes(bigint, audit_event)"),
         migrations.RunSQL(CHAIN, UNDO_CHAIN),
     ]

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from django.db.models import F
 
+from tracker.access import policy
+from tracker.access.policy import Action, Relation
+from tracker.access.principal import Principal
 from tracker.alerts import rules
 from tracker.alerts.models import Alert, Level
 from tracker.dashboard import words
 from tracker.lib import days
-from tracker.people import policy
-from tracker.people.access import Viewer
-from tracker.people.policy import Action, Relation
 
 # A phone's clock within this of ours tells the same time.
 SAME_TIME = timedelta(minutes=10)
@@ -50,8 +50,8 @@ class AlertBox:
     open: Sequence[OpenAlert]
 
 
-def alert_box(viewer: Viewer, at: datetime, patient_id: UUID | None = None) -> AlertBox:
-    """Return the open alerts of the viewer's patients, or of one of them."""
+def alert_box(principal: Principal, at: datetime, patient_id: UUID | None = None) -> AlertBox:
+    """Return the open alerts of the principal's patients, or of one of them."""
     alerts = Alert.objects.open()
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
@@ -59,11 +59,11 @@ def alert_box(viewer: Viewer, at: datetime, patient_id: UUID | None = None) -> A
         "id", "rule", "level", "answer_kept", "historical", "answered_at", "raised_at", "patient_id",
         name=F("patient__name"), zone=F("patient__zone"),
     ).order_by("raised_at", "id")  # fmt: skip
-    found = [_shown(row, viewer, at) for row in rows]
+    found = [_shown(row, principal, at) for row in rows]
     return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.historical)))
 
 
-def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
+def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAlert:
     answered_at, raised_at = row["answered_at"], row["raised_at"]
     return OpenAlert(
         id=row["id"],
@@ -75,11 +75,11 @@ def _shown(row: Mapping[str, Any], viewer: Viewer, at: datetime) -> OpenAlert:
         age=words.age(at - answered_at),
         answered=words.moment(days.local(answered_at, row["zone"])),
         answered_at=answered_at,
-        arrived=words.moment(days.local(raised_at, viewer.zone)),
+        arrived=words.moment(days.local(raised_at, principal.zone)),
         arrived_at=raised_at,
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
         historical=row["historical"],
         answer_kept=row["answer_kept"],
-        may_break_glass=policy.may(viewer.role, Action.BREAK_GLASS),
-        may_open=viewer.relation_to(row["patient_id"]) != Relation.ANSWERS,
+        may_break_glass=policy.role_may(principal.role, Action.BREAK_GLASS),
+        may_open=principal.relation_to(row["patient_id"]) != Relation.ALERT_RESPONDER,
     )

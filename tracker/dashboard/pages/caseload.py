@@ -1,5 +1,5 @@
 """
-The caseload: every patient of the viewer's teams, those who need a clinician first.
+The caseload: every patient of the principal's teams, those who need a clinician first.
 
 Three queries, whatever the number of patients: patients (with their last entry and next check-in), what is
 kept ready of their measures, and the open alerts.
@@ -14,14 +14,14 @@ from uuid import UUID
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Greatest
 
+from tracker.access.policy import Category
+from tracker.access.principal import Principal
+from tracker.clinics.models import Patient
 from tracker.dashboard import need, words
 from tracker.dashboard.need import Held
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.instruments import measures
 from tracker.lib import days
-from tracker.people.access import Viewer
-from tracker.people.models import Patient
-from tracker.people.policy import Category
 from tracker.records.models import Current, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
 from tracker.reminders.models import CheckIn
 
@@ -80,17 +80,17 @@ class CaseloadPage:
     in_need: int
 
 
-def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
+def caseload(principal: Principal, order: str, at: datetime) -> CaseloadPage:
     """Build the caseload in ``order``, one of ``ORDERS``; anything else is by need."""
     order = order if order in ORDERS else "need"
-    alerts = alerts_page.alert_box(viewer, at)
+    alerts = alerts_page.alert_box(principal, at)
     raised: dict[UUID, list[tuple[str, bool]]] = {}
     for alert in alerts.open:
         raised.setdefault(alert.patient_id, []).append((alert.level, alert.historical))
     held = _held()
     rows = [
-        _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), viewer, at)
-        for patient in _patients(viewer, at)
+        _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), principal, at)
+        for patient in _patients(principal, at)
     ]
     return CaseloadPage(
         alerts=alerts,
@@ -102,9 +102,9 @@ def caseload(viewer: Viewer, order: str, at: datetime) -> CaseloadPage:
     )
 
 
-def _patients(viewer: Viewer, at: datetime) -> QuerySet[Patient, Any]:
+def _patients(principal: Principal, at: datetime) -> QuerySet[Patient, Any]:
     """
-    The viewer's patients in care, each with the day of the last entry and the next check-in.
+    The principal's patients in care, each with the day of the last entry and the next check-in.
 
     An entry that a phone with a wrong clock dates later than tomorrow is no last entry: it would hide silence.
     """
@@ -119,7 +119,7 @@ def _patients(viewer: Viewer, at: datetime) -> QuerySet[Patient, Any]:
     ]
     upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
     return (
-        Patient.objects.filter(pk__in=viewer.caseload, left_on=None)
+        Patient.objects.filter(pk__in=principal.caseload, left_on=None)
         .annotate(
             team=F("care_team__name"),
             last_on=Greatest(*newest),
@@ -148,14 +148,14 @@ def _row(
     patient: dict[str, Any],
     families: dict[str, list[Held]],
     alerts: Sequence[tuple[str, bool]],
-    viewer: Viewer,
+    principal: Principal,
     at: datetime,
 ) -> Row:
     today = days.local_day(at, patient["zone"])
     pain = need.pick(families.get("pain", ()), today, _FIRST["pain"])
     mood = need.pick(families.get("mood", ()), today, _FIRST["mood"])
     last_on = patient["last_on"]
-    seen = viewer.seen_of(patient["id"])
+    seen = principal.visible_categories(patient["id"])
     standing = need.Standing(
         alerts=alerts,
         worse=[*_worse("pain", pain, today), *_worse("mood", mood, today)],
@@ -175,7 +175,7 @@ def _row(
         last_ago=words.days_ago((today - last_on).days) if last_on else "none yet",
         next_at=patient["next_at"],
         next=words.soon(days.local(patient["next_at"], patient["next_zone"])) if patient["next_at"] else "",
-        next_zone=patient["next_zone"] if patient["next_zone"] != viewer.zone else "",
+        next_zone=patient["next_zone"] if patient["next_zone"] != principal.zone else "",
         rank=standing.rank(),
         # The daily log, which is of mood and daily life, tells of pain too.
         shares_pain=bool(seen & {Category.PAIN, Category.MOOD}),

@@ -12,6 +12,10 @@ from uuid import UUID
 
 from django.db.models import Avg, Case, Count, F, Max, Min, Subquery, Sum, TextField, Value, When
 
+from tracker.access import consent_texts, policy
+from tracker.access.policy import Action, Category
+from tracker.access.principal import Principal
+from tracker.clinics.models import Patient
 from tracker.dashboard import charts, numbers, timeline, words
 from tracker.dashboard.charts import Drawing
 from tracker.dashboard.pages import alerts as alerts_page
@@ -19,10 +23,6 @@ from tracker.dashboard.pages import happenings as happenings_page
 from tracker.dashboard.pages import summary as summary_page
 from tracker.dashboard.panels import Frame, Mark
 from tracker.lib import days
-from tracker.people import consent_texts, policy
-from tracker.people.access import Viewer
-from tracker.people.models import Patient
-from tracker.people.policy import Action, Category
 from tracker.progress.models import Summary
 from tracker.records.models import Current, Observation
 from tracker.reminders.models import CheckIn
@@ -88,12 +88,12 @@ class PatientPage:
 
 
 def patient_page(
-    viewer: Viewer, patient: Patient, *, chosen: str, week: date | None, at: datetime
+    principal: Principal, patient: Patient, *, chosen: str, week: date | None, at: datetime
 ) -> PatientPage:
     """Build the page with the timeline over ``chosen`` (one of ``RANGES``) and the summary of ``week``."""
     chosen = chosen if chosen in RANGES else DEFAULT_RANGE
     today = days.local_day(at, patient.zone)
-    alerts = alerts_page.alert_box(viewer, at, patient.pk)
+    alerts = alerts_page.alert_box(principal, at, patient.pk)
     happened = happenings_page.happenings(patient.pk, today)
     tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
     last_on = happened.last_on
@@ -123,24 +123,24 @@ def patient_page(
         older=weeks[position + 1] if position is not None and position + 1 < len(weeks) else None,
         entries=happened.entries,
         check_ins=_check_ins(patient.pk, at),
-        not_shared=_not_shared(viewer, patient.pk),
-        shares_visits=viewer.sees(patient.pk, Category.VISITS),
-        may_plan=_may_plan(viewer, patient.pk),
+        not_shared=_not_shared(principal, patient.pk),
+        shares_visits=principal.can_see(patient.pk, Category.VISITS),
+        may_plan=_may_plan(principal, patient.pk),
     )
 
 
-def _not_shared(viewer: Viewer, patient_id: UUID) -> str:
-    """What the patient does not share with the viewer, in words: what is not shown is not missing."""
-    seen = viewer.seen_of(patient_id)
+def _not_shared(principal: Principal, patient_id: UUID) -> str:
+    """What the patient does not share with the principal, in words: what is not shown is not missing."""
+    seen = principal.visible_categories(patient_id)
     return ", ".join(consent_texts.label(each).lower() for each in Category if each not in seen)
 
 
-def _may_plan(viewer: Viewer, patient_id: UUID) -> bool:
-    relation = viewer.relation_to(patient_id)
+def _may_plan(principal: Principal, patient_id: UUID) -> bool:
+    relation = principal.relation_to(patient_id)
     return (
         relation is not None
-        and viewer.sees(patient_id, Category.VISITS)
-        and policy.allows(viewer.role, relation, Action.PLAN_CHECK_IN, Category.VISITS)
+        and principal.can_see(patient_id, Category.VISITS)
+        and policy.may(principal.role, relation, Action.PLAN_CHECK_IN, Category.VISITS)
     )
 
 

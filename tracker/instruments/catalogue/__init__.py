@@ -38,7 +38,7 @@ def _forms() -> Mapping[str, Mapping[str, Form]]:
     for path in files():
         try:
             form = reading.read(path.read_text(encoding="utf-8"))
-        except reading.UnreadableError as problem:
+        except reading.DecryptionError as problem:
             raise ValueError(f"{path.name}: {problem}") from None
         versions = found.setdefault(form.code, {})
         if form.version in versions:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
+from tracker.lib import rls
 
 NEVER_CHANGES = migrations.RunSQL(
     """
@@ -83,8 +83,8 @@ GATE = migrations.RunSQL(
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("instruments", "0001_initial")]
     operations: ClassVar = [
-        walls.kept_by_clinic("instruments_permission"),
-        walls.kept_by_clinic("instruments_offer"),
+        rls.clinic_jobs_write("instruments_permission"),
+        rls.clinic_jobs_write("instruments_offer"),
         NEVER_CHANGES,
         NO_UNLICENSED_WORDING,
         GATE,

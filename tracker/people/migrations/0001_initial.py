@@ -2,8 +2,8 @@ import datetime
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.expressions
-import tracker.people.models.addresses
-import tracker.people.policy
+import tracker.accounts.fields
+import tracker.access.policy
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
-                ("email", tracker.people.models.addresses.SealedEmailField(max_length=254, unique=True)),
+                ("email", tracker.accounts.fields.EncryptedEmailField(max_length=254, unique=True)),
                 ("is_active", models.BooleanField(default=True)),
             ],
             options={
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                             (),
                             output_field=models.BooleanField(),
                         ),
-                        name="user_email_is_sealed",
+                        name="user_email_is_encrypted",
                     )
                 ],
             },
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                 ("enrolled_on", models.DateField()),
                 ("left_on", models.DateField(null=True)),
                 (
-                    "all_asked_since",
+                    "alert_opened_to_clinic_at",
                     models.DateTimeField(
                         help_text="since when everybody clinical is asked about an alert that nobody has taken on",
                         null=True,
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="patients",
-                        to="people.careteam",
+                        to="clinics.careteam",
                     ),
                 ),
                 (
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
             name="DeviceLabel",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
-                ("sealed", models.BinaryField()),
+                ("ciphertext", models.BinaryField()),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.datakey",
+                        to="keys.datakey",
                     ),
                 ),
                 (
@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -232,13 +232,13 @@ class Migration(migrations.Migration):
                 (
                     "team",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="clinics.careteam"
                     ),
                 ),
                 (
                     "text",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.consenttext"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="access.consenttext"
                     ),
                 ),
                 (
@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -272,7 +272,7 @@ class Migration(migrations.Migration):
                 (
                     "team",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.careteam"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="clinics.careteam"
                     ),
                 ),
                 (
@@ -282,7 +282,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -322,7 +322,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -386,7 +386,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="BreakGlass",
+            name="BreakGlassAccess",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (
@@ -410,13 +410,15 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
                 (
                     "staff_member",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="clinics.staffmember",
                     ),
                 ),
             ],
@@ -425,7 +427,7 @@ class Migration(migrations.Migration):
             name="BreakGlassReason",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
-                ("sealed", models.BinaryField()),
+                ("ciphertext", models.BinaryField()),
                 (
                     "pk",
                     models.CompositePrimaryKey(
@@ -451,7 +453,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.datakey",
+                        to="keys.datakey",
                     ),
                 ),
                 (
@@ -461,7 +463,7 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -476,7 +478,7 @@ class Migration(migrations.Migration):
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
-                to="people.staffmember",
+                to="clinics.staffmember",
             ),
         ),
         migrations.CreateModel(
@@ -492,13 +494,15 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.careteam",
+                        to="clinics.careteam",
                     ),
                 ),
                 (
                     "staff_member",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="clinics.staffmember",
                     ),
                 ),
             ],
@@ -530,7 +534,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.staffmember",
+                        to="clinics.staffmember",
                     ),
                 ),
             ],
@@ -547,7 +551,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="memberships",
-                        to="people.staffmember",
+                        to="clinics.staffmember",
                     ),
                 ),
                 (
@@ -555,7 +559,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="memberships",
-                        to="people.careteam",
+                        to="clinics.careteam",
                     ),
                 ),
             ],
@@ -573,7 +577,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(blank=True, max_length=120)),
                 ("made_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),
-                ("misses", models.SmallIntegerField(default=0)),
+                ("failed_attempts", models.SmallIntegerField(default=0)),
                 ("used_at", models.DateTimeField(null=True)),
                 ("withdrawn_at", models.DateTimeField(null=True)),
                 (
@@ -582,7 +586,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.careteam",
+                        to="clinics.careteam",
                     ),
                 ),
                 (
@@ -610,7 +614,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
             ],
@@ -648,11 +652,11 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("misses__gte", 0), ("misses__lte", 5)),
-                            ("misses__isnull", True),
+                            models.Q(("failed_attempts__gte", 0), ("failed_attempts__lte", 5)),
+                            ("failed_attempts__isnull", True),
                             _connector="OR",
                         ),
-                        name="invitation_misses_0_to_5",
+                        name="invitation_failed_attempts_0_to_5",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -722,12 +726,12 @@ class Migration(migrations.Migration):
                     (
                         "categories__contained_by",
                         [
-                            tracker.people.policy.Category["PAIN"],
-                            tracker.people.policy.Category["MOOD"],
-                            tracker.people.policy.Category["MEDICATION"],
-                            tracker.people.policy.Category["JOURNAL"],
-                            tracker.people.policy.Category["VISITS"],
-                            tracker.people.policy.Category["TREATMENT"],
+                            tracker.access.policy.Category["PAIN"],
+                            tracker.access.policy.Category["MOOD"],
+                            tracker.access.policy.Category["MEDICATION"],
+                            tracker.access.policy.Category["JOURNAL"],
+                            tracker.access.policy.Category["VISITS"],
+                            tracker.access.policy.Category["TREATMENT"],
                         ],
                     ),
                     models.Q(("categories", []), _negated=True),
@@ -770,7 +774,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="patient",
             index=models.Index(
-                condition=models.Q(("all_asked_since__isnull", False)),
+                condition=models.Q(("alert_opened_to_clinic_at__isnull", False)),
                 fields=["clinic_id"],
                 name="patient_asked_of_all",
             ),

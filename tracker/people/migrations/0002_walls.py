@@ -4,34 +4,33 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
-from tracker.people import sealing
-from tracker.people import consent_texts
+from tracker.lib import rls
+from tracker.keys import encrypted_table
+from tracker.access import consent_texts
 
 # A bit for each category, and one that says that the patient is of the person's own teams.
-_EVERYTHING = 2 ** len(walls.CATEGORIES) - 1
+_EVERYTHING = 2 ** len(rls.CATEGORIES) - 1
 _ON_TEAM = _EVERYTHING + 1
 _BITS = " + ".join(
     f"{2**place} * coalesce(c.{category.lower()}, false)::int"
-    for place, category in enumerate(walls.CATEGORIES)
+    for place, category in enumerate(rls.CATEGORIES)
 )
 _CAREGIVERS_BITS = " + ".join(
-    f"{2**place} * ('{category}' = ANY (g.categories))::int"
-    for place, category in enumerate(walls.CATEGORIES)
+    f"{2**place} * ('{category}' = ANY (g.categories))::int" for place, category in enumerate(rls.CATEGORIES)
 )
 # From two arrays side by side to one list for each category.
 _LISTS = ", ".join(
     f"set_config('app.{category.lower()}',"
     f" coalesce(string_agg(id::text, ',') FILTER (WHERE bits & {2**place} > 0), ''), true)"
-    for place, category in enumerate(walls.CATEGORIES)
+    for place, category in enumerate(rls.CATEGORIES)
 )
 _FIX_LISTS = f"PERFORM {_LISTS} FROM unnest(patients, shared) AS seen (id, bits)"
-_FORGET = ", ".join(f"set_config('app.{name}', '', true)" for name in walls.SETTINGS if name != "person")
+_FORGET = ", ".join(f"set_config('app.{name}', '', true)" for name in rls.SETTINGS if name != "person")
 
 # Reads role, teams, patients and what these share with a person, and fixes them for the transaction, in one round
 # trip. It runs with the caller's own rights: nothing here steps around the walls that it sets up one after the other.
 ENTER = f"""
-CREATE FUNCTION people_enter(person uuid, moment timestamptz)
+CREATE FUNCTION access_set_context(person uuid, moment timestamptz)
 RETURNS TABLE (clinic uuid, role text, name text, staff uuid, patient uuid, zone text, patients uuid[],
     shared int[], glass uuid, glass_until timestamptz, secret text)
 LANGUAGE plpgsql SECURITY INVOKER AS $$
@@ -41,15 +40,15 @@ DECLARE
     others uuid[];
 BEGIN
     -- Who is switched off is nobody: not even their own row is theirs to see.
-    SELECT u.password INTO secret FROM people_user u WHERE u.id = person AND u.is_active;
+    SELECT u.password INTO secret FROM accounts_user u WHERE u.id = person AND u.is_active;
     PERFORM set_config('app.person', CASE WHEN FOUND THEN person::text ELSE '' END, true), {_FORGET};
     IF secret IS NULL THEN RETURN; END IF;
 
     SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.zone, ARRAY[p.id], ARRAY[{_EVERYTHING}]
         INTO clinic, role, name, patient, zone, patients, shared
-        FROM people_patient p WHERE p.user_id = person;
+        FROM clinics_patient p WHERE p.user_id = person;
     IF FOUND THEN
-        PERFORM set_config('app.clinic', clinic::text, true), set_config('app.self', patient::text, true),
+        PERFORM set_config('app.clinic', clinic::text, true), set_config('app.own_patient', patient::text, true),
                 set_config('app.patients', patient::text, true), set_config('app.role', role, true);
         {_FIX_LISTS};
         RETURN NEXT;
@@ -57,22 +56,22 @@ BEGIN
     END IF;
 
     SELECT s.clinic_id, s.role, s.name, s.id, c.zone INTO clinic, role, name, staff, zone
-        FROM people_staffmember s JOIN people_clinic c ON c.id = s.clinic_id WHERE s.user_id = person;
+        FROM clinics_staffmember s JOIN clinics_clinic c ON c.id = s.clinic_id WHERE s.user_id = person;
     IF FOUND THEN
         PERFORM set_config('app.clinic', clinic::text, true),
                 set_config('app.role', role, true);
         IF role IN ('CLINICIAN', 'COORDINATOR') THEN
             -- Who is on duty for a team is on it for as long.
             teams := ARRAY(
-                SELECT m.team_id FROM people_teammembership m
+                SELECT m.team_id FROM clinics_teammembership m
                 WHERE m.staff_member_id = staff AND m.starts_at <= moment
                   AND (m.ends_at IS NULL OR m.ends_at > moment)
                 UNION
-                SELECT d.team_id FROM people_dutyperiod d
+                SELECT d.team_id FROM clinics_dutyperiod d
                 WHERE d.staff_member_id = staff AND d.team_id IS NOT NULL
                   AND d.starts_at <= moment AND d.ends_at > moment);
             IF role = 'CLINICIAN' THEN
-                SELECT b.patient_id, b.ends_at INTO glass, glass_until FROM people_breakglass b
+                SELECT b.patient_id, b.ends_at INTO glass, glass_until FROM access_breakglassaccess b
                     WHERE b.user_id = person AND b.begun_at <= moment AND b.ends_at > moment
                     ORDER BY b.begun_at DESC, b.id LIMIT 1;
             END IF;
@@ -81,25 +80,25 @@ BEGIN
             SELECT array_agg(p.id), array_agg(CASE WHEN p.id = glass THEN {_EVERYTHING} ELSE {_BITS} END
                     + CASE WHEN p.care_team_id = ANY (teams) THEN {_ON_TEAM} ELSE 0 END)
                 INTO patients, shared
-                FROM people_patient p
-                LEFT JOIN people_consent c ON c.patient_id = p.id AND c.team_id = p.care_team_id
+                FROM clinics_patient p
+                LEFT JOIN access_consent c ON c.patient_id = p.id AND c.team_id = p.care_team_id
                 WHERE p.care_team_id = ANY (teams) OR p.id = glass;
             -- Who is asked about an alert may see that it is there and take it on, and no more: the primary clinician,
             -- who is on duty for the clinic, its fallback contact; everybody once nobody has answered. For this one look the walls show the clinic.
-            PERFORM set_config('app.reach', 'clinic', true);
+            PERFORM set_config('app.scope', 'clinic', true);
             others := ARRAY(
-                SELECT p.id FROM people_patient p WHERE p.primary_clinician_id = staff
+                SELECT p.id FROM clinics_patient p WHERE p.primary_clinician_id = staff
                 UNION
-                SELECT p.id FROM people_patient p WHERE p.clinic_id = clinic AND p.all_asked_since IS NOT NULL);
+                SELECT p.id FROM clinics_patient p WHERE p.clinic_id = clinic AND p.alert_opened_to_clinic_at IS NOT NULL);
             IF EXISTS (
-                SELECT 1 FROM people_clinic k WHERE k.id = clinic AND k.fallback_contact_id = staff
+                SELECT 1 FROM clinics_clinic k WHERE k.id = clinic AND k.fallback_contact_id = staff
                 UNION ALL
-                SELECT 1 FROM people_dutyperiod d WHERE d.staff_member_id = staff AND d.team_id IS NULL
+                SELECT 1 FROM clinics_dutyperiod d WHERE d.staff_member_id = staff AND d.team_id IS NULL
                     AND d.starts_at <= moment AND d.ends_at > moment)
             THEN
-                others := ARRAY(SELECT p.id FROM people_patient p WHERE p.clinic_id = clinic);
+                others := ARRAY(SELECT p.id FROM clinics_patient p WHERE p.clinic_id = clinic);
             END IF;
-            PERFORM set_config('app.reach', '', true);
+            PERFORM set_config('app.scope', '', true);
             others := ARRAY(SELECT id FROM unnest(others) AS asked (id) EXCEPT SELECT unnest(patients));
             patients := patients || others;
             shared := shared || array_fill(0, ARRAY[cardinality(others)]);
@@ -112,7 +111,7 @@ BEGIN
 
     SELECT g.clinic_id, 'CAREGIVER', g.name, ARRAY[g.patient_id], ARRAY[{_CAREGIVERS_BITS}]
         INTO clinic, role, name, patients, shared
-        FROM people_caregiver g
+        FROM access_caregiver g
         WHERE g.user_id = person AND g.starts_at <= moment AND (g.ends_at IS NULL OR g.ends_at > moment)
         -- The first stands: nobody takes another patient's caregiver away by naming the same address.
         ORDER BY g.starts_at, g.id LIMIT 1;
@@ -120,7 +119,7 @@ BEGIN
     PERFORM set_config('app.clinic', clinic::text, true), set_config('app.role', role, true),
             set_config('app.patients', array_to_string(patients, ','), true);
     {_FIX_LISTS};
-    SELECT p.zone INTO zone FROM people_patient p WHERE p.id = ANY (patients);
+    SELECT p.zone INTO zone FROM clinics_patient p WHERE p.id = ANY (patients);
     RETURN NEXT;
 END $$;
 """
@@ -131,16 +130,16 @@ FALLBACK = """
 CREATE FUNCTION people_refuse_without_fallback(which uuid) RETURNS void LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
     former_clinic text := coalesce(current_setting('app.clinic', true), '');
-    former_reach text := coalesce(current_setting('app.reach', true), '');
+    former_reach text := coalesce(current_setting('app.scope', true), '');
     can_answer boolean;
 BEGIN
-    PERFORM set_config('app.clinic', which::text, true), set_config('app.reach', 'clinic', true);
+    PERFORM set_config('app.clinic', which::text, true), set_config('app.scope', 'clinic', true);
     SELECT u.is_active AND s.role IN ('CLINICIAN', 'COORDINATOR') INTO can_answer
-        FROM people_clinic c
-        JOIN people_staffmember s ON s.clinic_id = c.id AND s.id = c.fallback_contact_id
-        JOIN people_user u ON u.id = s.user_id
+        FROM clinics_clinic c
+        JOIN clinics_staffmember s ON s.clinic_id = c.id AND s.id = c.fallback_contact_id
+        JOIN accounts_user u ON u.id = s.user_id
         WHERE c.id = which;
-    PERFORM set_config('app.clinic', former_clinic, true), set_config('app.reach', former_reach, true);
+    PERFORM set_config('app.clinic', former_clinic, true), set_config('app.scope', former_reach, true);
     IF can_answer IS NOT TRUE THEN
         RAISE EXCEPTION 'an active clinic needs a clinical fallback contact whose account is switched on'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'active_clinic_has_a_fallback';
@@ -154,32 +153,32 @@ BEGIN
 END $$;
 CREATE FUNCTION people_keep_fallback_of_staff() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$
 BEGIN
-    PERFORM people_refuse_without_fallback(c.id) FROM people_clinic c
+    PERFORM people_refuse_without_fallback(c.id) FROM clinics_clinic c
         WHERE c.activated_at IS NOT NULL AND c.fallback_contact_id = OLD.id;
     RETURN NULL;
 END $$;
 CREATE FUNCTION people_keep_fallback_of_user() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$
 BEGIN
-    PERFORM people_refuse_without_fallback(c.id) FROM people_clinic c WHERE c.activated_at IS NOT NULL;
+    PERFORM people_refuse_without_fallback(c.id) FROM clinics_clinic c WHERE c.activated_at IS NOT NULL;
     RETURN NULL;
 END $$;
 
-CREATE CONSTRAINT TRIGGER active_clinic_has_a_fallback AFTER INSERT OR UPDATE ON people_clinic
+CREATE CONSTRAINT TRIGGER active_clinic_has_a_fallback AFTER INSERT OR UPDATE ON clinics_clinic
     DEFERRABLE FOR EACH ROW WHEN (NEW.activated_at IS NOT NULL)
     EXECUTE FUNCTION people_keep_fallback_of_clinic();
-CREATE CONSTRAINT TRIGGER fallback_stays_clinical AFTER UPDATE ON people_staffmember
+CREATE CONSTRAINT TRIGGER fallback_stays_clinical AFTER UPDATE ON clinics_staffmember
     DEFERRABLE FOR EACH ROW EXECUTE FUNCTION people_keep_fallback_of_staff();
-CREATE CONSTRAINT TRIGGER fallback_stays_switched_on AFTER UPDATE ON people_user
+CREATE CONSTRAINT TRIGGER fallback_stays_switched_on AFTER UPDATE ON accounts_user
     DEFERRABLE FOR EACH ROW WHEN (OLD.is_active AND NOT NEW.is_active)
     EXECUTE FUNCTION people_keep_fallback_of_user();
-ALTER TABLE people_clinic ADD CONSTRAINT clinic_fallback_contact_of_clinic
-    FOREIGN KEY (id, fallback_contact_id) REFERENCES people_staffmember (clinic_id, id);
+ALTER TABLE clinics_clinic ADD CONSTRAINT clinic_fallback_contact_of_clinic
+    FOREIGN KEY (id, fallback_contact_id) REFERENCES clinics_staffmember (clinic_id, id);
 """
 UNDO_FALLBACK = """
-ALTER TABLE people_clinic DROP CONSTRAINT clinic_fallback_contact_of_clinic;
-DROP TRIGGER fallback_stays_switched_on ON people_user;
-DROP TRIGGER fallback_stays_clinical ON people_staffmember;
-DROP TRIGGER active_clinic_has_a_fallback ON people_clinic;
+ALTER TABLE clinics_clinic DROP CONSTRAINT clinic_fallback_contact_of_clinic;
+DROP TRIGGER fallback_stays_switched_on ON accounts_user;
+DROP TRIGGER fallback_stays_clinical ON clinics_staffmember;
+DROP TRIGGER active_clinic_has_a_fallback ON clinics_clinic;
 DROP FUNCTION people_keep_fallback_of_user();
 DROP FUNCTION people_keep_fallback_of_staff();
 DROP FUNCTION people_keep_fallback_of_clinic();
@@ -187,16 +186,16 @@ DROP FUNCTION people_refuse_without_fallback(uuid);
 """
 
 # What stands follows from what was given and withdrawn, whoever writes it.
-_COLUMNS = [category.lower() for category in walls.CATEGORIES]
-_FIRST = ", ".join(f"NEW.given AND NEW.category = '{category}'" for category in walls.CATEGORIES)
+_COLUMNS = [category.lower() for category in rls.CATEGORIES]
+_FIRST = ", ".join(f"NEW.given AND NEW.category = '{category}'" for category in rls.CATEGORIES)
 _NEXT = ", ".join(
     f"{category.lower()} = CASE NEW.category WHEN '{category}' THEN NEW.given ELSE held.{category.lower()} END"
-    for category in walls.CATEGORIES
+    for category in rls.CATEGORIES
 )
 CONSENT = f"""
 CREATE FUNCTION people_let_consent_stand() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$
 BEGIN
-    INSERT INTO people_consent AS held (clinic_id, patient_id, team_id, {", ".join(_COLUMNS)})
+    INSERT INTO access_consent AS held (clinic_id, patient_id, team_id, {", ".join(_COLUMNS)})
         VALUES (NEW.clinic_id, NEW.patient_id, NEW.team_id, {_FIRST})
         ON CONFLICT (patient_id, team_id) DO UPDATE SET {_NEXT};
     RETURN NULL;
@@ -205,26 +204,26 @@ CREATE FUNCTION people_refuse_change() RETURNS trigger LANGUAGE plpgsql SECURITY
 BEGIN
     RAISE EXCEPTION 'what was said about consent never changes' USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER stands AFTER INSERT ON people_consentchange
+CREATE TRIGGER stands AFTER INSERT ON access_consentchange
     FOR EACH ROW EXECUTE FUNCTION people_let_consent_stand();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON people_consentchange
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON access_consentchange
     FOR EACH ROW EXECUTE FUNCTION people_refuse_change();
-CREATE TRIGGER never_changes BEFORE UPDATE OR DELETE ON people_consenttext
+CREATE TRIGGER never_changes BEFORE UPDATE OR DELETE ON access_consenttext
     FOR EACH ROW EXECUTE FUNCTION people_refuse_change();
 """
 UNDO_CONSENT = """
-DROP TRIGGER never_changes ON people_consenttext;
-DROP TRIGGER append_only ON people_consentchange;
-DROP TRIGGER stands ON people_consentchange;
+DROP TRIGGER never_changes ON access_consenttext;
+DROP TRIGGER append_only ON access_consentchange;
+DROP TRIGGER stands ON access_consentchange;
 DROP FUNCTION people_refuse_change();
 DROP FUNCTION people_let_consent_stand();
 """
 # Read by who made it, by the clinic's own jobs, and by whoever holds its code: they name it before they are anybody.
-OWN_INVITATION = f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR invited_by_id = {walls.PERSON})"
+OWN_INVITATION = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR invited_by_id = {rls.PERSON})"
 HELD_CODE = "code = (SELECT decode(NULLIF(current_setting('app.invitation', true), ''), 'hex'))"
 
-OWN = f"user_id = {walls.PERSON}"
-MINE = f"{walls.CLINIC} AND patient_id = {walls.SELF}"
+OWN = f"user_id = {rls.PERSON}"
+MINE = f"{rls.IN_CLINIC} AND patient_id = {rls.OWN_PATIENT}"
 
 
 def publish(apps: object, schema_editor: object) -> None:
@@ -237,100 +236,100 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         migrations.RunPython(publish, migrations.RunPython.noop),
         # Who works where decides who sees whom: it is changed by the clinic's own jobs, never in a person's name.
-        walls.kept_by_clinic("people_careteam"),
-        walls.kept_by_clinic("people_teammembership"),
-        walls.kept_by_clinic("people_dutyperiod"),
-        walls.kept_by_clinic("people_staffmember", f"{OWN} OR {walls.CLINIC}"),
-        walls.kept_by_clinic(
-            "people_patient",
-            f"{OWN} OR ({walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR id = ANY ({walls.PATIENTS})"
-            f" OR care_team_id = ANY ({walls.TEAMS})))",
+        rls.clinic_jobs_write("clinics_careteam"),
+        rls.clinic_jobs_write("clinics_teammembership"),
+        rls.clinic_jobs_write("clinics_dutyperiod"),
+        rls.clinic_jobs_write("clinics_staffmember", f"{OWN} OR {rls.IN_CLINIC}"),
+        rls.clinic_jobs_write(
+            "clinics_patient",
+            f"{OWN} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR id = ANY ({rls.PATIENTS})"
+            f" OR care_team_id = ANY ({rls.TEAMS})))",
         ),
-        walls.own("people_device"),
-        walls.own("people_devicelabel"),
-        walls.tied(
-            "people_invitation",
-            walls.protect_each(
-                "people_invitation",
+        rls.patient_only("access_device"),
+        rls.patient_only("access_devicelabel"),
+        rls.same_patient_fk(
+            "clinics_invitation",
+            rls.policy_per_command(
+                "clinics_invitation",
                 read=f"({OWN_INVITATION}) OR {HELD_CODE}",
                 insert=OWN_INVITATION,
                 update=OWN_INVITATION,
-                delete=walls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
             ),
         ),
-        walls.same_clinic("people_invitation", "care_team_id", "people_careteam"),
-        walls.by_patient("people_datakey"),
+        rls.same_clinic_fk("clinics_invitation", "care_team_id", "clinics_careteam"),
+        rls.related_to_patient("keys_datakey"),
         # Consent is the patient's to give and to withdraw, and nobody's else.
-        walls.tied(
-            "people_consentchange",
-            walls.protect_each(
-                "people_consentchange",
-                read=f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR patient_id = {walls.SELF})",
-                insert=f"{MINE} AND by_id = {walls.PERSON}",
-                update=walls.CLINIC_JOB,
-                delete=walls.CLINIC_JOB,
+        rls.same_patient_fk(
+            "access_consentchange",
+            rls.policy_per_command(
+                "access_consentchange",
+                read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR patient_id = {rls.OWN_PATIENT})",
+                insert=f"{MINE} AND by_id = {rls.PERSON}",
+                update=rls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
             ),
         ),
-        walls.tied(
-            "people_consent",
-            walls.protect_each(
-                "people_consent",
-                read=f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR patient_id = {walls.SELF}"
-                f" OR team_id = ANY ({walls.TEAMS}))",
+        rls.same_patient_fk(
+            "access_consent",
+            rls.policy_per_command(
+                "access_consent",
+                read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR patient_id = {rls.OWN_PATIENT}"
+                f" OR team_id = ANY ({rls.TEAMS}))",
                 insert=MINE,
                 update=MINE,
-                delete=walls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
             ),
         ),
-        walls.tied(
-            "people_caregiver",
-            walls.protect_each(
-                "people_caregiver",
-                read=f"{OWN} OR ({walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR patient_id = {walls.SELF}))",
+        rls.same_patient_fk(
+            "access_caregiver",
+            rls.policy_per_command(
+                "access_caregiver",
+                read=f"{OWN} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR patient_id = {rls.OWN_PATIENT}))",
                 insert=MINE,
                 update=MINE,
-                delete=walls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
             ),
         ),
-        walls.tied(
-            "people_breakglass",
-            walls.kept_by_clinic(
-                "people_breakglass",
-                f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR {OWN} OR patient_id = {walls.SELF}"
-                f" OR {walls.OFFICER})",
+        rls.same_patient_fk(
+            "access_breakglassaccess",
+            rls.clinic_jobs_write(
+                "access_breakglassaccess",
+                f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {OWN} OR patient_id = {rls.OWN_PATIENT}"
+                f" OR {rls.IS_PRIVACY_OFFICER})",
             ),
         ),
-        walls.tied(
-            "people_breakglassreason",
-            walls.kept_by_clinic(
-                "people_breakglassreason",
-                f"{walls.CLINIC} AND ({walls.WHOLE_CLINIC} OR patient_id = {walls.SELF})",
+        rls.same_patient_fk(
+            "access_breakglassreason",
+            rls.clinic_jobs_write(
+                "access_breakglassreason",
+                f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR patient_id = {rls.OWN_PATIENT})",
             ),
         ),
-        walls.same_clinic("people_breakglassreason", "glass_id", "people_breakglass"),
-        walls.same_clinic("people_teammembership", "team_id", "people_careteam"),
-        walls.same_clinic("people_teammembership", "staff_member_id", "people_staffmember"),
-        walls.same_clinic("people_dutyperiod", "team_id", "people_careteam"),
-        walls.same_clinic("people_dutyperiod", "staff_member_id", "people_staffmember"),
-        walls.same_clinic("people_patient", "care_team_id", "people_careteam"),
-        walls.same_clinic("people_patient", "primary_clinician_id", "people_staffmember"),
-        walls.same_clinic("people_consent", "team_id", "people_careteam"),
-        walls.same_clinic("people_consentchange", "team_id", "people_careteam"),
-        walls.same_clinic("people_breakglass", "staff_member_id", "people_staffmember"),
+        rls.same_clinic_fk("access_breakglassreason", "glass_id", "access_breakglassaccess"),
+        rls.same_clinic_fk("clinics_teammembership", "team_id", "clinics_careteam"),
+        rls.same_clinic_fk("clinics_teammembership", "staff_member_id", "clinics_staffmember"),
+        rls.same_clinic_fk("clinics_dutyperiod", "team_id", "clinics_careteam"),
+        rls.same_clinic_fk("clinics_dutyperiod", "staff_member_id", "clinics_staffmember"),
+        rls.same_clinic_fk("clinics_patient", "care_team_id", "clinics_careteam"),
+        rls.same_clinic_fk("clinics_patient", "primary_clinician_id", "clinics_staffmember"),
+        rls.same_clinic_fk("access_consent", "team_id", "clinics_careteam"),
+        rls.same_clinic_fk("access_consentchange", "team_id", "clinics_careteam"),
+        rls.same_clinic_fk("access_breakglassaccess", "staff_member_id", "clinics_staffmember"),
         migrations.RunSQL(CONSENT, UNDO_CONSENT),
         migrations.RunSQL(FALLBACK, UNDO_FALLBACK),
-        migrations.RunSQL(sealing.ONLY_RESEALED, "DROP FUNCTION people_only_resealed()"),
+        migrations.RunSQL(encrypted_table.ONLY_REENCRYPTED, "DROP FUNCTION keys_only_reencrypted()"),
         migrations.RunSQL(
             """
-            ALTER TABLE people_datakey
+            ALTER TABLE keys_datakey
                 ADD CONSTRAINT people_datakey_wrapped_by_an_open_master_key
-                FOREIGN KEY (master_key_id, master_is_open) REFERENCES people_masterkey (id, is_open);
+                FOREIGN KEY (master_key_id, master_is_open) REFERENCES keys_masterkey (id, is_open);
             """,
             """
-            ALTER TABLE people_datakey DROP CONSTRAINT people_datakey_wrapped_by_an_open_master_key;
+            ALTER TABLE keys_datakey DROP CONSTRAINT people_datakey_wrapped_by_an_open_master_key;
             """,
         ),
-        sealing.guard("people_breakglassreason"),
-        sealing.guard("people_devicelabel"),
-        migrations.RunSQL(ENTER, "DROP FUNCTION people_enter(uuid, timestamptz)"),
+        encrypted_table.encrypted_table("access_breakglassreason"),
+        encrypted_table.encrypted_table("access_devicelabel"),
+        migrations.RunSQL(ENTER, "DROP FUNCTION access_set_context(uuid, timestamptz)"),
     ]

@@ -1,17 +1,32 @@
 """Who: clinics, staff and teams; patients and consent; accounts, invitations, sessions, devices; data keys."""
 
-from tracker.people.models.accounts import User, UserManager
-from tracker.people.models.base import Walled
-from tracker.people.models.clinics import CareTeam, Clinic, DutyPeriod, Role, StaffMember, TeamMembership
-from tracker.people.models.consent import Consent, ConsentChange, ConsentText
-from tracker.people.models.invitations import Invitation
-from tracker.people.models.keys import DataKey, DeviceLabel, MasterKey, Sealed
-from tracker.people.models.patients import Device, Patient, PatientOwned
-from tracker.people.models.relations import BreakGlass, BreakGlassReason, Caregiver
-from tracker.people.models.sessions import Session
+from tracker.access.models import (
+    BreakGlassAccess,
+    BreakGlassReason,
+    Caregiver,
+    Consent,
+    ConsentChange,
+    ConsentText,
+    Device,
+    DeviceLabel,
+)
+from tracker.accounts.models import Session, User, UserManager
+from tracker.clinics.models import (
+    CareTeam,
+    Clinic,
+    ClinicOwned,
+    DutyPeriod,
+    Invitation,
+    Patient,
+    PatientOwned,
+    Role,
+    StaffMember,
+    TeamMembership,
+)
+from tracker.keys.models import DataKey, EncryptedText, MasterKey
 
 __all__ = [
-    "BreakGlass",
+    "BreakGlassAccess",
     "BreakGlassReason",
     "CareTeam",
     "Caregiver",
@@ -34,5 +49,5 @@ __all__ = [
     "TeamMembership",
     "User",
     "UserManager",
-    "Walled",
+    "ClinicOwned",
 ]

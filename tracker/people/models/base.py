@@ -3,7 +3,7 @@
 from django.db import models
 
 
-class Walled(models.Model):
+class ClinicOwned(models.Model):
     """A row of one clinic, behind row-level security."""
 
     clinic_id = models.UUIDField(editable=False)

@@ -2,11 +2,10 @@
 
 from django.db import models
 
+from tracker.access.policy import Category
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, PatientOwned
 from tracker.lib.constraints import one_of
-from tracker.people.models.accounts import User
-from tracker.people.models.clinics import CareTeam
-from tracker.people.models.patients import PatientOwned
-from tracker.people.policy import Category
 
 
 class ConsentText(models.Model):

@@ -7,14 +7,12 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, ClinicOwned, Patient, Role
 from tracker.lib.constraints import all_or_none, ordered, within
-from tracker.people.models.accounts import User
-from tracker.people.models.base import Walled
-from tracker.people.models.clinics import CareTeam, Role
-from tracker.people.models.patients import Patient
 
 # So many wrong dates of birth, and the invitation is dead: a date is soon guessed.
-MOST_MISSES = 5
+MAX_ATTEMPTS = 5
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
@@ -22,11 +20,14 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
     def open(self, at: datetime) -> Self:
         return self.filter(
-            used_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=at, misses__lt=MOST_MISSES
+            used_at__isnull=True,
+            withdrawn_at__isnull=True,
+            expires_at__gt=at,
+            failed_attempts__lt=MAX_ATTEMPTS,
         )
 
 
-class Invitation(Walled):
+class Invitation(ClinicOwned):
     """
     A clinic asks one person in, as a patient that it has enrolled or as a member of its staff.
 
@@ -42,7 +43,7 @@ class Invitation(Walled):
     care_team = models.ForeignKey(CareTeam, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    misses = models.SmallIntegerField(default=0)
+    failed_attempts = models.SmallIntegerField(default=0)
     used_at = models.DateTimeField(null=True)
     used_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     withdrawn_at = models.DateTimeField(null=True)
@@ -58,7 +59,7 @@ class Invitation(Walled):
                 name="invitation_is_for_a_patient_or_for_staff",
             ),
             all_or_none("used_at", "used_by", name="invitation_used_at_and_by"),
-            within("misses", 0, MOST_MISSES, name="invitation_misses_0_to_5"),
+            within("failed_attempts", 0, MAX_ATTEMPTS, name="invitation_failed_attempts_0_to_5"),
             ordered("made_at", "expires_at", name="invitation_made_before_it_expires"),
         ]
 

@@ -5,13 +5,12 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from tracker.accounts.models import User
+from tracker.clinics.models import CareTeam, ClinicOwned, StaffMember
 from tracker.lib.constraints import ordered
-from tracker.people.models.accounts import User
-from tracker.people.models.base import Walled
-from tracker.people.models.clinics import CareTeam, StaffMember
 
 
-class Patient(Walled):
+class Patient(ClinicOwned):
     """
     Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in.
 
@@ -27,7 +26,7 @@ class Patient(Walled):
     zone = models.CharField(max_length=64)
     enrolled_on = models.DateField()
     left_on = models.DateField(null=True)
-    all_asked_since = models.DateTimeField(
+    alert_opened_to_clinic_at = models.DateTimeField(
         null=True, help_text="since when everybody clinical is asked about an alert that nobody has taken on"
     )
 
@@ -39,7 +38,9 @@ class Patient(Walled):
         indexes = [
             models.Index(fields=["care_team"], name="patient_by_team"),
             models.Index(
-                fields=["clinic_id"], condition=Q(all_asked_since__isnull=False), name="patient_asked_of_all"
+                fields=["clinic_id"],
+                condition=Q(alert_opened_to_clinic_at__isnull=False),
+                name="patient_asked_of_all",
             ),
         ]
 
@@ -47,8 +48,8 @@ class Patient(Walled):
         return f"patient/{self.pk}"
 
 
-class PatientOwned(Walled):
-    """A row about one patient. The database ties ``clinic_id`` and ``patient`` together (``lib.walls``)."""
+class PatientOwned(ClinicOwned):
+    """A row about one patient. The database ties ``clinic_id`` and ``patient`` together (``lib.rls``)."""
 
     patient = models.ForeignKey(
         Patient, models.PROTECT, db_constraint=False, db_index=False, related_name="+"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 
-from tracker.people.models.accounts import User
+from tracker.accounts.models import User
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -22,7 +22,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 class Session(AbstractBaseSession):
     """
-    One sign-in, found by the hash of its key (``people.sessions``). No wall: it is asked before anybody is known.
+    One sign-in, found by the hash of its key (``accounts.sessions``). No wall: it is asked before anybody is known.
 
     ``device_id`` is the patient's phone that it is bound to, once and for good. ``expire_date`` moves with use, and
     never beyond the end that the kind of session has.

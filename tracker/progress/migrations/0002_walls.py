@@ -4,12 +4,12 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
+from tracker.lib import rls
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("progress", "0001_initial"), ("people", "0002_walls")]
+    dependencies: ClassVar = [("progress", "0001_initial"), ("access", "0002_row_security")]
     operations: ClassVar = [
-        walls.own("progress_progress"),
-        walls.seen_by("progress_summary", " AND ".join(walls.shared(each) for each in walls.CATEGORIES)),
+        rls.patient_only("progress_progress"),
+        rls.visible_to("progress_summary", " AND ".join(rls.shared(each) for each in rls.CATEGORIES)),
     ]

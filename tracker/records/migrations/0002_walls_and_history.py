@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
-from tracker.people import sealing
+from tracker.lib import rls
+from tracker.keys import encrypted_table
 
 # Table to the kind's name, and to the category of all its rows; a response names its own.
 KINDS = {
@@ -36,14 +36,14 @@ OF_ONE_CATEGORY = {
 BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_current")
 
 # A page of the journal is its writer's alone until it is shared, and so are all its former versions.
-OWN = f"patient_id = {walls.SELF}"
-JOURNAL = walls.shared("JOURNAL")
+OWN = f"patient_id = {rls.OWN_PATIENT}"
+JOURNAL = rls.shared("JOURNAL")
 SHARED_PAGE = f"{OWN} OR ({JOURNAL} AND share = 'ENTRY')"
 SHARED_TEXT = f"""{OWN} OR ({JOURNAL} AND EXISTS (
     SELECT 1 FROM records_journalentry page WHERE page.patient_id = records_journaltext.patient_id
         AND page.id = records_journaltext.entry_id AND page.revision = records_journaltext.revision
 ))"""
-SHARED_VERSION = f"{OWN} OR (kind <> 'journal' AND {walls.SHARED_BY_ROW})"
+SHARED_VERSION = f"{OWN} OR (kind <> 'journal' AND {rls.SHARED_BY_ROW})"
 
 # On update and delete only, so that plain inserts pay nothing.
 HISTORY = """
@@ -98,15 +98,15 @@ def keep_history(table: str, kind: str, category: str) -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("records", "0001_initial"), ("people", "0002_walls")]
+    dependencies: ClassVar = [("records", "0001_initial"), ("access", "0002_row_security")]
     operations: ClassVar = [
-        *[walls.of_category(table, category) for table, category in OF_ONE_CATEGORY.items()],
-        *[walls.by_category(table) for table in BY_CATEGORY],
-        walls.own("records_timeline"),
-        walls.seen_by("records_journalentry", SHARED_PAGE),
-        walls.seen_by("records_journaltext", SHARED_TEXT),
-        walls.seen_by("records_formerversion", SHARED_VERSION),
+        *[rls.by_category(table, category) for table, category in OF_ONE_CATEGORY.items()],
+        *[rls.by_row_category(table) for table in BY_CATEGORY],
+        rls.patient_only("records_timeline"),
+        rls.visible_to("records_journalentry", SHARED_PAGE),
+        rls.visible_to("records_journaltext", SHARED_TEXT),
+        rls.visible_to("records_formerversion", SHARED_VERSION),
         migrations.RunSQL(HISTORY, UNDO_HISTORY),
-        sealing.guard("records_journaltext"),
+        encrypted_table.encrypted_table("records_journaltext"),
         *[keep_history(table, *kind) for table, kind in KINDS.items()],
     ]

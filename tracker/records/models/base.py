@@ -3,9 +3,10 @@
 from django.db import models
 from django.db.models import Q
 
+from tracker.access.policy import Category
+from tracker.accounts.models import User
+from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of, one_of_or_null
-from tracker.people.models import PatientOwned, User
-from tracker.people.policy import Category
 
 
 class Clock(models.TextChoices):

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from tracker.lib.constraints import all_or_none, at_least_one, holds, numbers_by_code, within
+from tracker.lib.constraints import all_or_none, at_least_one, numbers_by_code, sql_check, within
 from tracker.records import words
 from tracker.records.models.base import Recorded
 
@@ -32,8 +32,8 @@ class SideEffects(Recorded):
     class Meta(Recorded.Meta):
         constraints = [
             *Recorded.Meta.constraints,
-            holds(numbers_by_code("items", words.EFFECTS, 0, 3), name="side_effects_are_known"),
-            holds(
+            sql_check(numbers_by_code("items", words.EFFECTS, 0, 3), name="side_effects_are_known"),
+            sql_check(
                 numbers_by_code("lasted_minutes", words.EFFECTS, 0, 43_200),
                 name="side_effects_last_up_to_30_days",
             ),

@@ -5,19 +5,20 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import F, Q
 
+from tracker.clinics.models import PatientOwned
+from tracker.keys.models import EncryptedText
 from tracker.lib.constraints import (
     all_or_none,
     at_least_one,
     code_or_null,
     codes_in_list,
-    holds,
     numbers_by_code,
     one_of,
     one_of_or_null,
     ordered,
+    sql_check,
     within,
 )
-from tracker.people.models import PatientOwned, Sealed
 from tracker.records import anatomy, words
 from tracker.records.models.base import Recorded
 
@@ -59,10 +60,10 @@ class PainEntry(Recorded):
             within("least", 0, 10, name="pain_least_0_to_10"),
             within("interference", 0, 10, name="pain_interference_0_to_10"),
             ordered("least", "worst", name="pain_least_up_to_worst"),
-            holds(
+            sql_check(
                 numbers_by_code("regions", anatomy.SIDED, 0, 10, or_null=True), name="pain_regions_are_known"
             ),
-            holds(codes_in_list("qualities", words.QUALITIES), name="pain_qualities_are_known"),
+            sql_check(codes_in_list("qualities", words.QUALITIES), name="pain_qualities_are_known"),
             code_or_null("trigger", words.TRIGGERS, name="pain_trigger_is_known"),
             code_or_null("relief", words.RELIEFS, name="pain_relief_is_known"),
         ]
@@ -176,14 +177,14 @@ class JournalEntry(Recorded):
         ]
 
 
-class JournalText(Sealed):
-    """The sealed text of one revision of a journal entry (``lib.sealed``), under the patient's own key."""
+class JournalText(EncryptedText):
+    """The sealed text of one revision of a journal entry (``lib.encryption``), under the patient's own key."""
 
     pk = models.CompositePrimaryKey("patient_id", "entry_id", "revision")
     entry_id = models.UUIDField()
     revision = models.PositiveIntegerField()
 
-    ROW = ("entry_id", "revision")
+    KEY_FIELDS = ("entry_id", "revision")
 
 
 class Unshared(PatientOwned):

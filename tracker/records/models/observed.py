@@ -2,9 +2,9 @@
 
 from django.db import models
 
+from tracker.access.policy import Category
+from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of
-from tracker.people.models import PatientOwned
-from tracker.people.policy import Category
 
 
 class Observation(PatientOwned):

@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import code_or_null, within
-from tracker.people.models import PatientOwned
 from tracker.records import words
 from tracker.records.models.base import Recorded
 

@@ -4,8 +4,9 @@ import uuid
 
 from django.db import models
 
+from tracker.accounts.models import User
+from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of, within
-from tracker.people.models import PatientOwned, User
 
 
 class Route(models.TextChoices):

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("people", "0001_initial"),
+        ("access", "0001_initial"),
     ]
 
     operations = [
@@ -31,13 +31,15 @@ class Migration(migrations.Migration):
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="people.patient",
+                        to="clinics.patient",
                     ),
                 ),
                 (
                     "staff_member",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.staffmember"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="clinics.staffmember",
                     ),
                 ),
             ],

@@ -4,12 +4,12 @@ from typing import ClassVar
 
 from django.db import migrations
 
-from tracker.lib import walls
+from tracker.lib import rls
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("reminders", "0001_initial"), ("people", "0002_walls")]
+    dependencies: ClassVar = [("reminders", "0001_initial"), ("access", "0002_row_security")]
     operations: ClassVar = [
-        walls.of_category("reminders_checkin", "VISITS"),
-        walls.same_clinic("reminders_checkin", "staff_member_id", "people_staffmember"),
+        rls.by_category("reminders_checkin", "VISITS"),
+        rls.same_clinic_fk("reminders_checkin", "staff_member_id", "clinics_staffmember"),
     ]

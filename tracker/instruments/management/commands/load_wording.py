@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tracker.instruments import actions, catalogue, reading
 from tracker.instruments.wording import Wording
-from tracker.lib import walls
+from tracker.lib import rls
 
 
 def _clinic_id(text: str) -> uuid.UUID:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: str, clinic: uuid.UUID, **options: Any) -> None:
         given = self._read(Path(file))
         try:
-            with transaction.atomic(), walls.clinic(clinic):
+            with transaction.atomic(), rls.as_clinic(clinic):
                 actions.load_wording(clinic_id=clinic, given=given, actor="command", at=timezone.now())
         except catalogue.UnknownInstrumentError as problem:
             raise CommandError(f"The catalogue has no {problem}.") from None
@@ -47,5 +47,5 @@ class Command(BaseCommand):
             return reading.read_as(Wording, path.read_text(encoding="utf-8"))
         except OSError as problem:
             raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
-        except reading.UnreadableError as problem:
+        except reading.DecryptionError as problem:
             raise CommandError("\n".join(map(str, problem.mistakes))) from None

@@ -1,0 +1,396 @@
+"""Who may see whom, at every instant; and the trace that each look leaves."""
+
+import threading
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.utils import timezone
+
+from tests import make
+from tracker.access import policy
+from tracker.access.chart import open_chart
+from tracker.access.policy import EVERYTHING, Action
+from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.accounts.models import User
+from tracker.audit import actions as audit
+from tracker.audit.models import Event
+from tracker.clinics import responders
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
+from tracker.lib import rls
+from tracker.records.models import PainEntry
+from tracker.sync import intake
+
+NOW = make.MONDAY
+INSTANT = timedelta(microseconds=1)
+
+
+def enter(who: StaffMember | Patient, at=NOW) -> Principal:
+    rls.reset()
+    assert who.user_id
+    return load_principal(who.user_id, at)
+
+
+def joins(world: make.World, who: StaffMember, starts_at, ends_at=None) -> None:
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        TeamMembership.objects.create(
+            clinic_id=world.clinic.pk, team=world.team, staff_member=who, starts_at=starts_at, ends_at=ends_at
+        )
+
+
+def test_a_viewer_is_told_by_the_database_who_they_are(world):
+    ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
+
+    assert (ada.role, ada.patient_id, ada.zone, ada.is_patient) == ("PATIENT", world.ada.pk, make.ZONE, True)
+    assert (ben.role, ben.staff_id, ben.patients) == ("CLINICIAN", world.ben.pk, frozenset({world.ada.pk}))
+    assert (eve.role, eve.patients) == ("ADMINISTRATOR", frozenset())
+    with pytest.raises(NotFoundOrHidden):
+        _ = ben.own_patient_id
+
+
+@pytest.mark.parametrize(("offset", "on_it"), [(-INSTANT, False), (timedelta(0), True)])
+def test_a_membership_begins_at_its_first_instant(world, offset, on_it):
+    joins(world, world.cleo, NOW)
+
+    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+
+
+@pytest.mark.parametrize(("offset", "on_it"), [(-INSTANT, True), (timedelta(0), False)])
+def test_a_membership_has_ended_at_its_last_instant(world, offset, on_it):
+    joins(world, world.cleo, NOW - timedelta(days=1), NOW)
+
+    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+
+
+def test_who_is_on_two_teams_sees_the_patients_of_both(world):
+    joins(world, world.cleo, NOW)
+
+    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+
+
+def test_an_administrator_on_a_team_still_sees_no_patient(world):
+    joins(world, world.eve, NOW)
+
+    assert enter(world.eve).patients == frozenset()
+
+
+def test_a_patient_who_moves_to_another_team_is_seen_there_and_no_longer_here(world):
+    with rls.as_clinic(world.clinic.pk):
+        south = CareTeam.objects.get(name="South")
+        Patient.objects.filter(pk=world.ada.pk).update(care_team=south)
+
+    assert enter(world.ben).patients == frozenset()
+    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+
+
+def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
+    stray = make.user("stray")
+    User.objects.filter(pk=world.dan.user_id).update(is_active=False)
+
+    for nobody in (uuid.uuid4(), stray.pk, world.dan.user_id):
+        rls.reset()
+        with pytest.raises(InactiveUser):
+            load_principal(nobody, NOW)
+        assert not Patient.objects.exists()
+
+
+def test_entering_as_another_forgets_whom_the_first_could_see(world):
+    enter(world.ben)
+    load_principal(world.finn.user_id, NOW)
+
+    assert set(Patient.objects.values_list("pk", flat=True)) == {world.gus.pk}
+
+
+def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
+    chart = open_chart(enter(world.ben), world.ada.pk, why="dashboard/patient", at=NOW)
+
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        event = Event.objects.get(action="chart.open")
+    assert chart == world.ada
+    assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
+        f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {"categories": []},
+    )  # fmt: skip
+
+
+def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(world):
+    for stranger in (world.cleo, world.eve, world.finn, world.bea):
+        principal = enter(stranger)
+        raised = []
+        for wanted in (world.ada.pk, uuid.uuid4()):
+            with pytest.raises(NotFoundOrHidden) as caught:
+                open_chart(principal, wanted, why="test", at=NOW)
+            raised.append(str(caught.value))
+        assert raised[0] == raised[1]
+    with rls.as_clinic(world.clinic.pk):
+        assert not Event.objects.filter(action="chart.open").exists()
+
+
+def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
+    """The principal says yes, the database no longer does."""
+    principal = enter(world.ben)
+    rls.reset()
+
+    with pytest.raises(NotFoundOrHidden):
+        open_chart(principal, world.ada.pk, why="test", at=NOW)
+
+
+def test_a_trace_of_another_clinic_cannot_be_written(world):
+    enter(world.ben)
+
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        audit.note(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
+
+
+def test_without_a_context_no_trace_can_be_left(world):
+    rls.reset()
+
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        audit.note(actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=NOW)
+
+
+def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
+    joins(world, world.eve, NOW)
+    joins(world, world.cleo, NOW + INSTANT)
+    with rls.as_clinic(world.clinic.pk):
+        assert set(responders.alert_responders(world.ada.pk, NOW)) == {world.ben.user_id, world.dan.user_id}
+        assert set(responders.alert_responders(world.ada.pk, NOW + INSTANT)) == {
+            world.ben.user_id, world.dan.user_id, world.cleo.user_id,
+        }  # fmt: skip
+
+
+@pytest.fixture
+def active(world: make.World) -> make.World:
+    """A clinic at work, whose fallback contact is Cleo; Ada's primary clinician is Ben."""
+    with rls.as_clinic(world.clinic.pk):
+        Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.cleo, activated_at=NOW)
+        Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=world.ben)
+    return world
+
+
+def duty(world: make.World, who: StaffMember, starts_at, ends_at, team: CareTeam | None = None) -> None:
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        DutyPeriod.objects.create(
+            clinic_id=world.clinic.pk, staff_member=who, team=team, starts_at=starts_at, ends_at=ends_at
+        )
+
+
+def asked(world: make.World, at=NOW) -> list[uuid.UUID]:
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        assert responders.accountable(world.ada.pk, at) == responders.alert_responders(world.ada.pk, at)[0]
+        return responders.alert_responders(world.ada.pk, at)
+
+
+def test_the_primary_clinician_answers_first_and_the_team_is_asked_with_them(active):
+    assert asked(active) == [active.ben.user_id, active.dan.user_id]
+
+
+def test_who_is_on_duty_is_asked_for_as_long_as_they_are(active):
+    duty(active, active.cleo, NOW, NOW + timedelta(hours=8))
+    switch_off(active.ben)
+
+    assert asked(active)[0] == active.cleo.user_id
+    assert asked(active, NOW + timedelta(hours=8) - INSTANT)[0] == active.cleo.user_id
+    assert asked(active, NOW - INSTANT) == [active.cleo.user_id, active.dan.user_id]
+
+
+def test_without_primary_clinician_and_duty_the_fallback_answers_at_once(active):
+    switch_off(active.ben)
+
+    assert asked(active) == [active.cleo.user_id, active.dan.user_id]
+
+
+def test_with_nobody_on_the_team_either_the_fallback_answers_alone(active):
+    switch_off(active.ben)
+    with rls.as_clinic(active.clinic.pk):
+        TeamMembership.objects.filter(team=active.team).update(ends_at=NOW)
+
+    assert asked(active) == [active.cleo.user_id]
+
+
+def switch_off(who: StaffMember) -> None:
+    rls.reset()
+    User.objects.filter(pk=who.user_id).update(is_active=False)
+
+
+def test_a_clinic_is_not_active_without_a_fallback_who_can_answer(world):
+    clinic = Clinic.objects.filter(pk=world.clinic.pk)
+    for contact in (None, world.eve, world.finn):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            clinic.update(fallback_contact=contact, activated_at=NOW)
+    switch_off(world.cleo)
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        clinic.update(fallback_contact=world.cleo, activated_at=NOW)
+
+
+def test_an_active_clinic_keeps_its_fallback(active):
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        Clinic.objects.filter(pk=active.clinic.pk).update(fallback_contact=None)
+    with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+        switch_off(active.cleo)
+    with rls.as_clinic(active.clinic.pk):
+        with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
+            StaffMember.objects.filter(pk=active.cleo.pk).update(role=Role.OPERATOR)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            StaffMember.objects.filter(pk=active.cleo.pk)._raw_delete("default")
+
+    # Named anew, the former one may go.
+    Clinic.objects.filter(pk=active.clinic.pk).update(fallback_contact=active.ben)
+    switch_off(active.cleo)
+
+
+def test_who_is_on_duty_for_a_team_sees_its_patients_for_as_long(world):
+    duty(world, world.cleo, NOW, NOW + timedelta(hours=8), world.team)
+
+    assert world.ada.pk in enter(world.cleo, NOW).patients
+    assert world.ada.pk not in enter(world.cleo, NOW - INSTANT).patients
+    assert world.ada.pk not in enter(world.cleo, NOW + timedelta(hours=8)).patients
+
+
+@pytest.mark.parametrize("role", [Role.PRIVACY_OFFICER, Role.OPERATOR, Role.ADMINISTRATOR])
+def test_who_does_not_treat_sees_no_patient_even_on_a_team(world, role):
+    hal = make.staff(world.clinic, "hal", role, on=world.team)
+
+    principal = enter(hal)
+
+    assert not principal.patients
+    assert not Patient.objects.exists()
+
+
+def test_the_whole_clinic_is_its_clinical_staff_and_no_other_clinics(world):
+    with rls.as_clinic(world.clinic.pk):
+        assert set(responders.clinic_responders(world.clinic.pk)) == {
+            world.ben.user_id, world.dan.user_id, world.cleo.user_id,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_administrator_has_no_right_to_anything_clinical(action):
+    allowed = {
+        Action.SEE_SELF,
+        Action.READ_CATALOGUE,
+        Action.READ_MESSAGES,
+        Action.INVITE_PATIENT,
+        Action.MANAGE_STAFF,
+    }
+
+    assert policy.role_may("ADMINISTRATOR", action) is (action in allowed)
+
+
+@pytest.mark.parametrize("role", ["CLINICIAN", "COORDINATOR", "ADMINISTRATOR", "", "patient"])
+def test_only_the_patient_writes_their_records(role):
+    assert policy.role_may("PATIENT", Action.WRITE_RECORDS)
+    assert not policy.role_may(role, Action.WRITE_RECORDS)
+
+
+@pytest.mark.parametrize("action", [Action.OPEN_CHART, Action.SEE_CASELOAD, Action.ACKNOWLEDGE_ALERT])
+def test_a_patient_has_no_right_of_the_teams(action):
+    assert not policy.role_may("PATIENT", action)
+
+
+def test_a_row_of_people_says_its_type_and_id_and_never_a_name(world):
+    for row in (world.ada, world.ben, world.clinic, world.ada.user):
+        shown = f"{row} {row!r}"
+        assert str(row.pk) in shown
+        assert not any(name in shown.lower() for name in ("ada", "ben", "riverside", "@"))
+
+
+def test_entering_is_one_statement(world, django_assert_num_queries):
+    rls.reset()
+    with django_assert_num_queries(1):
+        load_principal(world.ben.user_id, NOW)
+    assert connection.in_atomic_block
+
+
+def look(user_id: uuid.UUID, patient_id: uuid.UUID) -> bool:
+    """One request's read, in a transaction of its own, with no filter of the application."""
+    with transaction.atomic():
+        load_principal(user_id, timezone.now())
+        return PainEntry.objects.filter(patient_id=patient_id).exists()
+
+
+def race(live, n: int) -> list[str]:
+    """
+    Take Ben off the team, or the pain from him, while he reads all the time; return what went wrong.
+
+    A read that began after the change was committed must find nothing; one before must find the row.
+    """
+    wrong, over = [], threading.Event()
+    committed = threading.Event()
+    began: list[tuple[bool, bool]] = []
+
+    def read() -> None:
+        try:
+            while not over.is_set():
+                late = committed.is_set()
+                began.append((late, look(live.world.ben.user_id, live.world.ada.pk)))
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not began:
+        time.sleep(0.001)
+    change(live, n, off=True)
+    committed.set()
+    seen = len(began)
+    while len(began) < seen + 3:
+        time.sleep(0.001)
+    over.set()
+    reader.join()
+    if not began[0][1]:
+        wrong.append(f"race {n}: nothing was seen before")
+    wrong += [f"race {n}: a stale read" for late, found in began if late and found]
+    change(live, n, off=False)
+    return wrong
+
+
+@transaction.atomic
+def change(live, n: int, *, off: bool) -> None:
+    world = live.world
+    if n % 2:
+        make.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
+        return
+    with rls.as_clinic(world.clinic.pk):
+        own = TeamMembership.objects.filter(staff_member=world.ben, team=world.team)
+        own.update(ends_at=timezone.now() if off else None)
+
+
+def pushed(live) -> None:
+    with transaction.atomic():
+        principal = load_principal(live.world.ada.user_id, NOW)
+        intake.receive(principal=principal, sent=None, items=[make.pain(4)], at=NOW)
+
+
+def test_no_read_that_begins_after_a_right_was_taken_away_finds_anything(live):
+    pushed(live)
+
+    assert [problem for n in range(8) for problem in race(live, n)] == []
+
+
+@pytest.mark.full
+def test_two_hundred_races_leave_no_stale_read(live):
+    pushed(live)
+
+    assert [problem for n in range(200) for problem in race(live, n)] == []
+
+
+def test_a_right_that_is_taken_away_in_the_middle_of_a_task_is_gone_at_its_next_step(world):
+    """A job that acts for a person enters anew at each step: what it was allowed at the first counts for none."""
+    first = load_principal(world.ben.user_id, NOW)
+    assert world.ada.pk in first.patients
+    with rls.as_clinic(world.clinic.pk):
+        TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=NOW)
+
+    second = load_principal(world.ben.user_id, NOW)
+
+    assert world.ada.pk not in second.patients
+    assert not Patient.objects.filter(pk=world.ada.pk).exists()
+    with pytest.raises(NotFoundOrHidden):
+        open_chart(first, world.ada.pk, why="task", at=NOW)

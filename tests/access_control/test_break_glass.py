@@ -1,0 +1,197 @@
+"""Broken glass: one patient, one hour, a reason, and everybody who must know is told."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.access import break_glass as held
+from tracker.access import policy
+from tracker.access.chart import open_chart
+from tracker.access.models import BreakGlassAccess, BreakGlassReason
+from tracker.access.policy import EVERYTHING, Action, Category, Relation
+from tracker.access.principal import Principal, load_principal
+from tracker.alerts import break_glass
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient, Role
+from tracker.lib import rls
+from tracker.outbox.models import Message
+from tracker.records.models import JournalEntry, JournalText, PainEntry
+
+NOW = make.MONDAY
+INSTANT = timedelta(microseconds=1)
+HOUR = timedelta(minutes=60)
+REASON = "Found unconscious, brought in by ambulance."
+
+
+def enter(who, at=NOW) -> Principal:
+    rls.reset()
+    return load_principal(who.user_id, at)
+
+
+def break_it(world: make.World, who=None, patient=None, at=NOW) -> BreakGlassAccess:
+    principal = enter(who or world.cleo, at)
+    made = break_glass.start_and_notify(
+        principal=principal, patient_id=(patient or world.ada).pk, reason=REASON, at=at
+    )
+    rls.reset()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("after", "opens"), [(timedelta(0), True), (HOUR - INSTANT, True), (HOUR, False), (-INSTANT, False)]
+)
+def test_it_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens):
+    break_it(world)
+
+    cleo = enter(world.cleo, NOW + after)
+
+    assert (world.ada.pk in cleo.patients) is opens
+    assert cleo.visible_categories(world.ada.pk) == (EVERYTHING if opens else frozenset())
+    assert Patient.objects.filter(pk=world.ada.pk).exists() is opens
+    assert world.bea.pk in cleo.patients
+
+
+def test_a_second_record_closes_the_first(world):
+    nan = make.patient(world.clinic, "nan", world.team)
+    break_it(world)
+    break_it(world, patient=nan, at=NOW + timedelta(minutes=5))
+
+    cleo = enter(world.cleo, NOW + timedelta(minutes=6))
+
+    assert nan.pk in cleo.patients
+    assert world.ada.pk not in cleo.patients
+
+
+def test_it_opens_what_a_patient_does_not_share_with_the_team(world):
+    make.share(world.ada, world.team, [Category.PAIN], NOW)
+    break_it(world, world.ben)
+
+    ben = enter(world.ben)
+
+    assert ben.visible_categories(world.ada.pk) == EVERYTHING
+    assert ben.relation_to(world.ada.pk) == Relation.TEAM
+
+
+def test_it_never_opens_a_page_of_the_journal_that_is_not_shared(world):
+    shared = make.record("journal", {"text": "read this", "share": "entry"})
+    Phone(world.ada.user).push(shared, make.record("journal", {"text": "mine"}), make.pain(4))
+    break_it(world)
+
+    enter(world.cleo)
+
+    assert [str(pk) for pk in JournalEntry.objects.values_list("id", flat=True)] == [shared["id"]]
+    assert JournalText.objects.count() == 1
+    assert PainEntry.objects.count() == 1
+
+
+def test_the_patient_and_the_privacy_officer_are_told_without_a_detail(world):
+    officer = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    made = break_it(world)
+
+    with rls.as_clinic(world.clinic.pk):
+        told = set(Message.objects.filter(subject=str(made)).values_list("recipient_id", "words"))
+    assert told == {
+        (world.ada.user_id, "break-glass"), (officer.user_id, "break-glass-officer"),
+    }  # fmt: skip
+
+
+def test_patient_and_privacy_officer_read_who_when_and_why(world):
+    olga = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    break_it(world)
+
+    (hers,) = held.list_for_patient(principal=enter(world.ada))
+    (officers,) = held.list_for_clinic(principal=enter(olga))
+
+    assert (hers.by, hers.begun_at, hers.ends_at, hers.reason) == ("Cleo", NOW, NOW + HOUR, REASON)
+    assert (officers.by, officers.patient, officers.reason) == ("Cleo", "Ada", REASON)
+    assert not enter(olga).patients
+    enter(world.ada)
+    assert REASON.encode() not in bytes(BreakGlassReason.objects.get().ciphertext)
+
+
+@pytest.mark.parametrize("who", ["dan", "eve", "bea"])
+def test_only_a_clinician_may(world, who):
+    with pytest.raises(NotFoundOrHidden):
+        break_glass.start_and_notify(
+            principal=enter(getattr(world, who)), patient_id=world.ada.pk, reason=REASON, at=NOW
+        )
+
+
+def test_another_clinics_patient_and_one_that_is_not_there_are_the_same(world):
+    for patient_id in (world.gus.pk, world.cleo.pk):
+        with pytest.raises(NotFoundOrHidden):
+            break_glass.start_and_notify(
+                principal=enter(world.cleo), patient_id=patient_id, reason=REASON, at=NOW
+            )
+
+
+def test_it_is_a_reading_right(world):
+    break_it(world)
+    cleo = enter(world.cleo)
+
+    assert open_chart(cleo, world.ada.pk, why="test", at=NOW) == world.ada
+    assert world.ada.pk not in cleo.caseload
+    with pytest.raises(NotFoundOrHidden):
+        open_chart(
+            cleo, world.ada.pk, why="test", at=NOW, action=Action.PLAN_CHECK_IN, categories=[Category.VISITS]
+        )
+    assert not policy.may("CLINICIAN", Relation.BREAK_GLASS, Action.WRITE_RECORDS)
+
+
+@pytest.fixture
+def born(world: make.World) -> make.World:
+    with rls.as_clinic(world.clinic.pk):
+        Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
+    return world
+
+
+def test_over_the_api_it_opens_is_told_and_ends(born):
+    cleo, ada = Phone(born.cleo.user), Phone(born.ada.user)
+    asked = {"name": "ada", "born_on": "1980-02-29", "reason": REASON}
+    ada.push(make.pain(4))
+    assert cleo.get(f"records?patient={born.ada.pk}").status_code == 404
+
+    opened = cleo.post("break-glass", asked)
+    assert (opened.status_code, opened.json()["patient"]) == (201, str(born.ada.pk))
+    assert len(cleo.get(f"records?patient={born.ada.pk}").json()["records"]) == 1
+    (seen,) = ada.get("me/consents").json()["break_glass"]
+    assert (seen["by"], seen["reason"]) == ("Cleo", REASON)
+
+    assert cleo.call("DELETE", "break-glass").status_code == 204
+    assert cleo.get(f"records?patient={born.ada.pk}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": "bea"}, {"born_on": "1980-02-28"}, {"name": "%"}, {"name": "gus"}],
+)
+def test_who_is_not_found_exactly_is_not_opened(born, wrong):
+    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON} | wrong
+
+    assert Phone(born.cleo.user).post("break-glass", asked).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reason": "short"},
+        {"reason": ""},
+        {"born_on": "29-02-1980"},
+        {"born_on": 5},
+        {"name": None},
+        {"x": 1},
+    ],
+)
+def test_without_a_reason_nothing_opens(born, wrong):
+    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON} | wrong
+
+    assert Phone(born.cleo.user).post("break-glass", asked).status_code == 400
+
+
+@pytest.mark.parametrize(("who", "status"), [("ada", 403), ("dan", 403), ("eve", 403)])
+def test_a_role_that_never_may_is_told_so(born, who, status):
+    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON}
+
+    assert Phone(getattr(born, who).user).post("break-glass", asked).status_code == status

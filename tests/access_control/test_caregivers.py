@@ -1,0 +1,142 @@
+"""Caregivers read what the patient shows them, for as long as the patient lets them, and decide nothing."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from tests import make
+from tests.phone import Phone
+from tracker.access import caregivers
+from tracker.access.policy import Category
+from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.accounts.models import User
+from tracker.alerts.models import Alert
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient
+from tracker.lib import rls
+from tracker.records.models import DailyLog, JournalEntry, PainEntry
+
+NOW = make.MONDAY
+INSTANT = timedelta(microseconds=1)
+
+
+def enter(user_id, at=NOW) -> Principal:
+    rls.reset()
+    return load_principal(user_id, at)
+
+
+def give(world: make.World, user: User, *categories: Category, ends_at=None, to=None):
+    made = caregivers.grant(
+        principal=enter((to or world.ada).user_id), email=user.email, name="Carl", categories=categories, at=NOW,
+        ends_at=ends_at,
+    )  # fmt: skip
+    rls.reset()
+    return made
+
+
+@pytest.fixture
+def carl(world: make.World) -> User:
+    return make.user("carl")
+
+
+def test_a_caregiver_sees_what_is_shown_to_them_and_no_more(world, carl):
+    page = make.record("journal", {"text": "mine"})
+    Phone(world.ada.user).push(make.pain(4), make.daily(mood=3), page, make.phq9([1] * 8 + [2]))
+    give(world, carl, Category.PAIN, Category.JOURNAL)
+
+    principal = enter(carl.pk)
+
+    assert (principal.role, principal.name, set(principal.patients)) == ("CAREGIVER", "Carl", {world.ada.pk})
+    assert principal.visible_categories(world.ada.pk) == {Category.PAIN, Category.JOURNAL}
+    assert list(Patient.objects.values_list("pk", flat=True)) == [world.ada.pk]
+    assert PainEntry.objects.count() == 1
+    assert not DailyLog.objects.exists()
+    assert not JournalEntry.objects.exists()
+    assert not Alert.objects.exists()
+
+
+@pytest.mark.parametrize(("offset", "can_see"), [(-INSTANT, True), (timedelta(0), False)])
+def test_it_ends_at_its_last_instant(world, carl, offset, can_see):
+    end = NOW + timedelta(days=3)
+    give(world, carl, Category.PAIN, ends_at=end)
+
+    if can_see:
+        assert enter(carl.pk, end + offset).patients
+    else:
+        with pytest.raises(InactiveUser):
+            enter(carl.pk, end + offset)
+
+
+def test_the_patient_ends_it_and_the_next_look_finds_nothing(world, carl):
+    made = give(world, carl, Category.PAIN)
+    for _ in range(2):
+        caregivers.revoke(principal=enter(world.ada.user_id), caregiver_id=made.pk, at=NOW)
+
+    with pytest.raises(InactiveUser):
+        enter(carl.pk)
+
+
+def test_nobody_takes_another_patients_caregiver_away(world, carl):
+    give(world, carl, Category.PAIN)
+    rls.reset()
+    caregivers.grant(
+        principal=enter(world.bea.user_id), email=carl.email, name="X", categories=[Category.PAIN],
+        at=NOW + INSTANT,
+    )  # fmt: skip
+
+    assert set(enter(carl.pk, NOW + timedelta(days=1)).patients) == {world.ada.pk}
+
+
+def test_only_the_patient_gives_and_ends(world, carl):
+    made = give(world, carl, Category.PAIN)
+    for who in (world.ben, world.eve):
+        with pytest.raises(NotFoundOrHidden):
+            caregivers.grant(
+                principal=enter(who.user_id),
+                email="x@example.org",
+                name="X",
+                categories=[Category.PAIN],
+                at=NOW,
+            )
+    with pytest.raises(NotFoundOrHidden):
+        caregivers.revoke(principal=enter(world.bea.user_id), caregiver_id=made.pk, at=NOW)
+    assert enter(carl.pk).patients
+
+
+def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
+    ada = Phone(world.ada.user)
+    ada.push(make.pain(4), make.daily(mood=3))
+    given = ada.post("me/caregivers", {"name": "Carl", "email": carl.email.upper(), "categories": ["PAIN"]})
+    assert given.status_code == 201, given.content
+    phone = Phone(carl)
+    asked = f"patient={world.ada.pk}"
+
+    assert [row["kind"] for row in phone.get(f"records?{asked}").json()["records"]] == ["pain"]
+    assert phone.get(f"records?{asked}&kind=daily").status_code == 404
+    assert phone.get(f"observations?{asked}&measure=daily.mood").status_code == 404
+    assert phone.get(f"records?patient={world.bea.pk}").status_code == 404
+    assert phone.push(make.pain(1)).status_code == 403
+    for method, route in [
+        ("GET", "me/consents"), ("PUT", "me/consents"), ("POST", "me/caregivers"), ("GET", "alerts"),
+        ("GET", f"summaries?{asked}"), ("DELETE", f"me/caregivers/{given.json()['id']}"),
+    ]:  # fmt: skip
+        assert phone.call(method, route, {} if method in {"PUT", "POST"} else None).status_code == 403, route
+
+    (shown,) = ada.get("me/consents").json()["caregivers"]
+    assert (shown["name"], shown["categories"]) == ("Carl", ["PAIN"])
+    assert ada.call("DELETE", f"me/caregivers/{given.json()['id']}").status_code == 204
+    assert phone.get(f"records?{asked}").status_code == 401
+    assert ada.call("DELETE", f"me/caregivers/{uuid.uuid4()}").status_code == 404
+
+
+def test_an_address_that_is_known_and_one_that_is_not_get_the_same_answer(world):
+    ada = Phone(world.ada.user)
+    answers = [
+        ada.post("me/caregivers", {"name": "X", "email": email, "categories": ["PAIN"]})
+        for email in (world.ben.user.email, "new@example.org")
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json().keys() == answers[1].json().keys()
+    assert enter(world.ben.user_id).role == "CLINICIAN"

@@ -1,0 +1,190 @@
+"""What a patient shares, with whom: given, withdrawn, and true from the next look on."""
+
+import uuid
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from tests import make
+from tracker.access import consent
+from tracker.access.chart import open_chart
+from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange, ConsentText
+from tracker.access.policy import EVERYTHING, Category
+from tracker.access.principal import Principal, load_principal
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import CareTeam
+from tracker.lib import rls
+
+NOW = make.MONDAY
+PAIN, MOOD = Category.PAIN, Category.MOOD
+
+
+def enter(who, at=NOW) -> Principal:
+    rls.reset()
+    return load_principal(who.user_id, at)
+
+
+def shares(world: make.World, *categories: Category) -> None:
+    rls.reset()
+    make.share(world.ada, world.team, categories, NOW)
+
+
+def test_a_new_patient_shares_nothing(world):
+    nan = make.patient(world.clinic, "nan", world.team, shares=())
+
+    ben = enter(world.ben)
+
+    assert nan.pk in ben.patients
+    assert ben.visible_categories(nan.pk) == frozenset()
+
+
+def test_what_is_given_is_seen_at_the_next_look_and_what_is_withdrawn_is_not(world):
+    shares(world)
+    assert enter(world.ben).visible_categories(world.ada.pk) == frozenset()
+
+    shares(world, PAIN)
+    assert enter(world.ben).visible_categories(world.ada.pk) == {PAIN}
+
+    shares(world, MOOD)
+    assert enter(world.ben).visible_categories(world.ada.pk) == {MOOD}
+
+
+@pytest.mark.parametrize("category", list(Category))
+def test_each_category_is_given_on_its_own(world, category):
+    shares(world, category)
+
+    ben = enter(world.ben)
+
+    assert ben.visible_categories(world.ada.pk) == {category}
+    with connection.cursor() as cursor:
+        for each in Category:
+            cursor.execute("SELECT current_setting(%s)", [f"app.{each.lower()}"])
+            assert (cursor.fetchone()[0] == str(world.ada.pk)) is (each == category)
+
+
+def test_consent_to_one_team_is_none_to_another(world):
+    with rls.as_clinic(world.clinic.pk):
+        south = CareTeam.objects.get(name="South")
+        type(world.ada).objects.filter(pk=world.ada.pk).update(care_team=south)
+
+    cleo = enter(world.cleo)
+
+    assert world.ada.pk in cleo.patients
+    assert cleo.visible_categories(world.ada.pk) == frozenset()
+    assert cleo.visible_categories(world.bea.pk) == EVERYTHING
+
+
+def test_every_change_is_kept_with_who_when_and_the_words_that_were_read(world):
+    shares(world, PAIN)
+
+    principal = enter(world.ada)
+    changes = list(ConsentChange.objects.order_by("id"))
+
+    assert {change.category for change in changes if change.given} == EVERYTHING
+    assert {change.category for change in changes if not change.given} == EVERYTHING - {PAIN}
+    assert {(change.by_id, change.text_id) for change in changes} == {(principal.user_id, 1)}
+    assert {change.at for change in changes if not change.given} == {NOW}
+
+
+def test_saying_the_same_again_changes_nothing(world):
+    shares(world, PAIN)
+    principal = enter(world.ada)
+    before = ConsentChange.objects.count()
+
+    assert consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text=1, at=NOW) == 0
+    assert ConsentChange.objects.count() == before
+    assert not consent.expands(principal, {world.team.pk: {PAIN}})
+    assert not consent.expands(principal, {world.team.pk: set()})
+    assert consent.expands(principal, {world.team.pk: {PAIN, MOOD}})
+
+
+def test_consent_is_given_to_the_words_that_stand(world):
+    with pytest.raises(consent.OutdatedConsentText):
+        consent.set_consent(principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text=2, at=NOW)
+
+
+def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
+    with rls.as_clinic(world.other_clinic.pk):
+        theirs = CareTeam.objects.get().pk
+    for team in (theirs, uuid.uuid4()):
+        with pytest.raises(NotFoundOrHidden):
+            consent.set_consent(principal=enter(world.ada), wanted={team: {PAIN}}, text=1, at=NOW)
+
+
+@pytest.mark.parametrize("who", ["ben", "cleo", "eve", "bea", "finn"])
+def test_nobody_gives_consent_for_another(world, who):
+    """Not even past the application: row security asks whose consent it is, and who says so."""
+    shares(world)
+    enter(getattr(world, who))
+    row = {
+        "clinic_id": world.clinic.pk, "patient_id": world.ada.pk, "team_id": world.team.pk, "category": PAIN,
+        "given": True, "text_id": 1, "at": NOW,
+    }  # fmt: skip
+
+    for by in (world.ada.user_id, getattr(world, who).user_id):
+        with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+            ConsentChange.objects.create(**row, by_id=by)
+    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        Consent.objects.create(
+            clinic_id=world.clinic.pk, patient_id=world.ada.pk, team_id=world.team.pk, pain=True
+        )
+    assert Consent.objects.filter(patient=world.ada).update(pain=True) == 0
+
+
+def test_a_published_text_and_what_was_said_to_it_never_change(world):
+    enter(world.ada)
+
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        ConsentText.objects.update(content={})
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        ConsentChange.objects.update(given=True)
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        ConsentChange.objects.all()._raw_delete("default")
+
+
+def test_the_words_name_every_category_the_alerts_and_the_label_of_medication(db):
+    text = ConsentText.objects.get(version=1).content
+
+    assert set(text["categories"]) == set(Category)
+    assert "always" in text["always"]
+    assert "They may not pass it on" in text["categories"]["MEDICATION"]["redisclosure"]
+
+
+def test_a_patient_sees_all_of_it_in_one_reading(world, django_assert_num_queries):
+    shares(world, PAIN)
+    principal = enter(world.ada)
+
+    with django_assert_num_queries(8):
+        found = consent.overview(principal, NOW)
+
+    (north,) = found.teams
+    assert (north.name, north.is_care_team, north.categories) == (
+        "North", True, frozenset({PAIN}),
+    )  # fmt: skip
+    assert north.people == [("Ben", "clinician"), ("Dan", "care coordinator")]
+    assert found.version == 1
+    assert len(found.changes) == 11
+
+
+def test_staff_have_no_consent_of_their_own_to_look_at(world):
+    with pytest.raises(NotFoundOrHidden):
+        consent.overview(enter(world.ben), NOW)
+
+
+def test_a_chart_is_opened_for_what_is_shared(world):
+    shares(world, PAIN)
+    ben = enter(world.ben)
+
+    assert open_chart(ben, world.ada.pk, why="test", at=NOW, categories=[PAIN, MOOD]) == world.ada
+    assert open_chart(ben, world.ada.pk, why="test", at=NOW) == world.ada
+    with pytest.raises(NotFoundOrHidden):
+        open_chart(ben, world.ada.pk, why="test", at=NOW, categories=[MOOD])
+
+
+def test_who_looks_after_a_patient_sees_neither_the_history_nor_the_caregivers(world):
+    enter(world.ben)
+
+    assert not ConsentChange.objects.exists()
+    assert not Caregiver.objects.exists()
+    assert not BreakGlassAccess.objects.exists()
+    assert Consent.objects.count() == 1

@@ -1,0 +1,261 @@
+"""A token belongs to one phone: paired once, retired at once, and useless on any other."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from tests import make
+from tests.phone import Phone
+from tracker.access import devices
+from tracker.access.models import DeviceLabel
+from tracker.accounts.models import Session
+from tracker.audit.models import Event
+from tracker.lib import rls
+from tracker.outbox.models import Message
+
+NEEDS_A_PHONE = (
+    "records",
+    "summaries",
+    "observations?measure=pain.intensity",
+    "sync/pull",
+    "checkins",
+    "messages",
+)
+FREE = ("me", "me/sessions", "devices", "instruments", "instruments/phq-9/1999")
+
+
+def code(answer) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def paired(phone: Phone, device: object, label: str = ""):
+    return phone.post("devices", {"id": str(device), "label": label})
+
+
+def test_a_phone_signs_in_pairs_and_sends(world):
+    phone = Phone(world.ada.user, paired=False)
+    assert code(phone.push(make.pain(4))) == (403, "pair_a_device")
+
+    answer = paired(phone, phone.device, "my phone")
+    phone.headers["X-Device"] = str(phone.device)
+
+    assert (answer.status_code, answer.json()["label"], answer.json()["this_one"]) == (201, "my phone", True)
+    assert phone.push(make.pain(4)).status_code == 200
+
+
+def test_without_a_paired_phone_only_what_is_no_record_is_open(world):
+    phone = Phone(world.ada.user, paired=False)
+
+    for route in FREE:
+        assert phone.get(route).status_code == 200, route
+    for route in NEEDS_A_PHONE:
+        assert code(phone.get(route)) == (403, "pair_a_device"), route
+
+
+def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(world):
+    phone = Phone(world.ada.user)
+    named = phone.headers.pop("X-Device")
+
+    for route in (*FREE, *NEEDS_A_PHONE):
+        answer = phone.get(route)
+        assert code(answer) == (403, "name_the_device"), route
+        assert named not in answer.content.decode()
+    assert code(paired(phone, named)) == (403, "name_the_device")
+    assert code(phone.push(make.pain(4))) == (403, "name_the_device")
+    phone.headers["X-Device"] = named.upper()
+    assert phone.push(make.pain(4)).status_code == 200
+
+
+ACCOUNT = [
+    ("GET", "auth/session"),
+    ("GET", "account/authenticators"),
+    ("GET", "account/authenticators/webauthn"),
+    ("POST", "account/password/change"),
+    ("POST", "auth/reauthenticate"),
+]
+
+
+def account(phone: Phone, method: str, route: str, **headers: str):
+    return phone.client.generic(
+        method, f"/_allauth/app/v1/{route}", b"{}", "application/json", headers=phone.headers | headers
+    )
+
+
+@pytest.mark.parametrize(("method", "route"), ACCOUNT)
+def test_a_token_alone_reaches_nothing_of_the_account(world, method, route):
+    phone = Phone(world.ada.user)
+    named = phone.headers.pop("X-Device")
+
+    assert code(account(phone, method, route)) == (403, "name_the_device")
+    assert account(phone, method, route, **{"X-Device": named}).status_code in {200, 400}
+
+
+@pytest.mark.parametrize(("method", "route"), [*ACCOUNT, ("DELETE", "auth/session")])
+def test_a_token_on_another_phone_ends_at_the_account_too(world, method, route):
+    phone = Phone(world.ada.user)
+
+    assert code(account(phone, method, route, **{"X-Device": str(uuid.uuid4())})) == (401, "signed_out")
+
+    assert code(phone.get("me")) == (401, "not_signed_in")
+    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+        assert Message.objects.filter(recipient=world.ada.user, words="sign-in-ended").exists()
+        assert Event.objects.filter(action="session.end_stolen").count() == 1
+
+
+def test_whoever_has_nothing_but_the_token_may_sign_out(world):
+    phone = Phone(world.ada.user)
+    named = phone.headers.pop("X-Device")
+
+    assert account(phone, "DELETE", "auth/session").status_code == 401, "allauth's word for signed out"
+
+    assert code(phone.get("me", **{"X-Device": named})) == (401, "not_signed_in")
+
+
+@pytest.mark.parametrize("page", ["/", "/sessions/", "/accounts/2fa/", "/accounts/password/change/"])
+def test_a_phones_token_in_a_browsers_cookie_opens_nothing(world, page):
+    phone = Phone(world.ada.user)
+    browser = Client()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = phone.token
+
+    answer = browser.get(page)
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")
+    assert phone.get("me").status_code == 200, "and ends nothing"
+
+
+@pytest.mark.parametrize("route", ["me", "records"])
+def test_a_token_on_another_phone_ends_the_sign_in_and_the_person_is_told(world, route):
+    phone = Phone(world.ada.user)
+    thief = phone.headers | {"X-Device": str(uuid.uuid4())}
+
+    stolen = phone.client.get(f"/api/v1/{route}", headers=thief)
+
+    assert code(stolen) == (401, "signed_out")
+    assert code(phone.get("me")) == (401, "not_signed_in")
+    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+        told = Message.objects.filter(recipient=world.ada.user, words="sign-in-ended")
+        assert {message.channel for message in told} == {"INBOX", "EMAIL"}
+        event = Event.objects.get(action="session.end_stolen")
+    assert (event.actor, event.patient) == (f"user/{world.ada.user_id}", world.ada.pk)
+
+
+@pytest.mark.parametrize("named", ["x", "\u00fc", "0" * 400, "null"])
+def test_nonsense_for_a_device_is_another_device(world, named):
+    phone = Phone(world.ada.user)
+
+    assert phone.client.get("/api/v1/me", headers=phone.headers | {"X-Device": named}).status_code == 401
+
+
+def test_a_push_that_names_another_device_is_refused_by_field(world):
+    phone = Phone(world.ada.user)
+
+    answer = phone.push(make.pain(4), device=str(uuid.uuid4()))
+
+    assert code(answer) == (400, "invalid")
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [
+        ("/device", "not_this_device")
+    ]
+    assert phone.push(make.pain(4)).status_code == 200
+
+
+def test_a_session_is_bound_once(world):
+    phone = Phone(world.ada.user)
+
+    assert code(paired(phone, uuid.uuid4())) == (409, "already_paired")
+    assert paired(phone, phone.device, "renamed").status_code == 200
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        assert devices.labels(world.ada.pk) == {phone.device: "renamed"}
+
+
+def test_a_further_phone_needs_a_sign_in_of_the_last_five_minutes(world):
+    Phone(world.ada.user)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        second = Phone(world.ada.user, paired=False)
+        clock.shift(timedelta(minutes=5, seconds=1))
+        assert code(paired(second, uuid.uuid4())) == (403, "sign_in_again")
+
+        clock.shift(timedelta(seconds=-1))
+        assert paired(second, uuid.uuid4()).status_code == 201
+
+
+def test_a_patients_first_phone_may_take_its_time(world):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        phone = Phone(world.ada.user, paired=False)
+        clock.shift(timedelta(minutes=30))
+
+        assert paired(phone, phone.device).status_code == 201
+
+
+def test_signing_in_again_on_a_phone_ends_its_former_sign_in(world):
+    former = Phone(world.ada.user)
+    again = Phone(world.ada.user, device=former.device)
+
+    assert former.get("me").status_code == 401
+    assert again.push(make.pain(4)).status_code == 200
+
+
+def test_retiring_a_phone_ends_its_sign_in_and_no_other(world):
+    lost, kept = Phone(world.ada.user), Phone(world.ada.user)
+
+    assert kept.call("DELETE", f"devices/{lost.device}").status_code == 204
+
+    assert lost.push(make.pain(4)).status_code == 401
+    assert kept.push(make.pain(4)).status_code == 200
+    assert not Session.objects.filter(device_id=lost.device).exists()
+    again = Phone(world.ada.user, paired=False)
+    assert code(paired(again, lost.device)) == (409, "device_retired")
+
+
+def test_nobody_retires_anothers_phone(world):
+    ada, bea = Phone(world.ada.user), Phone(world.bea.user)
+
+    assert bea.call("DELETE", f"devices/{ada.device}").status_code == 404
+    assert ada.get("me").status_code == 200
+
+
+def test_two_patients_may_have_phones_of_the_same_id(world):
+    ada = Phone(world.ada.user)
+    bea = Phone(world.bea.user, device=ada.device)
+
+    assert ada.push(make.pain(4)).status_code == bea.push(make.pain(5)).status_code == 200
+
+
+def test_my_phones_are_listed(world):
+    first, second = Phone(world.ada.user), Phone(world.ada.user)
+
+    listed = second.get("devices").json()["devices"]
+
+    assert {each["id"]: each["this_one"] for each in listed} == {
+        str(first.device): False,
+        str(second.device): True,
+    }
+
+
+def test_a_token_is_not_lent_to_staff_by_a_header(world):
+    """Staff have no phones to pair: the header changes nothing for them."""
+    ben = Phone(world.ben.user)
+
+    assert ben.call("GET", "alerts", **{"X-Device": str(uuid.uuid4())}).status_code == 200
+    assert ben.post("devices", {"id": str(uuid.uuid4())}).status_code == 403
+
+
+def test_what_a_phone_is_called_is_sealed_and_kept_when_it_does_not_change(world):
+    phone = Phone(world.ada.user)
+
+    for label in ("Ada's red phone", "Ada's red phone", "old phone"):
+        assert paired(phone, phone.device, label).status_code == 200
+
+    shown = [device["label"] for device in phone.get("devices").json()["devices"]]
+    with rls.as_clinic(world.clinic.pk):
+        rows = list(DeviceLabel.objects.order_by("number"))
+    assert shown == ["old phone"]
+    assert [row.number for row in rows] == [1, 2, 3]  # the first is the one that tests pair with
+    assert not any(b"phone" in bytes(row.ciphertext) for row in rows)

@@ -1,0 +1,150 @@
+"""Who signed in, signed out, changed something on the account's pages, or failed to: each leaves one event."""
+
+import json
+import uuid
+
+import pytest
+from django.test import Client
+
+from tests import factor, make
+from tests.phone import token_of
+from tracker.audit.models import SYSTEM, Event
+from tracker.lib import rls
+
+LOGIN = "/_allauth/app/v1/auth/login"
+FACTOR = "/_allauth/app/v1/auth/2fa/authenticate"
+LOGIN_PAGE, CODE_PAGE = "/accounts/login/", "/accounts/2fa/authenticate/"
+SESSION = "/_allauth/app/v1/auth/session"
+
+
+def event_of(clinic_id, name: str) -> Event:
+    rls.reset()
+    with rls.as_clinic(clinic_id):
+        event = Event.objects.get(request=name)
+    rls.reset()
+    return event
+
+
+def post(client: Client, path: str, body: dict[str, str], **headers: str):
+    name = uuid.uuid4().hex
+    answer = client.post(
+        path, json.dumps(body), content_type="application/json", headers={"X-Request-ID": name} | headers
+    )
+    return answer, name
+
+
+def test_a_sign_in_of_an_app_stands_in_the_clinics_trail(world, client):
+    answer, name = post(client, LOGIN, {"email": world.ada.user.email, "password": make.PASSWORD})
+
+    event = event_of(world.clinic.pk, name)
+    assert answer.status_code == 200
+    assert (event.actor, event.action, event.result) == (f"user/{world.ada.user_id}", "sign_in", "DONE")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_failed_sign_in_stands_in_the_systems_trail_without_the_address(world, client, known):
+    email = world.ada.user.email if known else "nobody@example.org"
+
+    answer, name = post(client, LOGIN, {"email": email, "password": "wrong password"})
+
+    event = event_of(SYSTEM, name)
+    assert answer.status_code == 400
+    assert (event.actor, event.result, event.detail) == ("nobody", "REFUSED", {"status": 400})
+    assert email not in str(vars(event))
+
+
+def test_a_sign_out_says_whose_it_was(world, client):
+    token, name = token_of(world.ada.user), uuid.uuid4().hex
+
+    client.delete(SESSION, headers={"X-Session-Token": token, "X-Request-ID": name})
+
+    event = event_of(world.clinic.pk, name)
+    assert event.actor == f"user/{world.ada.user_id}"
+    assert event.why.startswith("DELETE /_allauth/")
+
+
+def test_a_sign_in_and_a_refused_one_in_the_browser_do_the_same(world, client):
+    for password, clinic_id, actor, result in (
+        ("wrong password", SYSTEM, "nobody", "REFUSED"),
+        (make.PASSWORD, world.clinic.pk, f"user/{world.ben.user_id}", "DONE"),
+    ):
+        name = uuid.uuid4().hex
+        client.post(
+            "/accounts/login/", {"login": world.ben.user.email, "password": password},
+            headers={"X-Request-ID": name},
+        )  # fmt: skip
+        event = event_of(clinic_id, name)
+        assert (event.actor, event.result) == (actor, result)
+
+
+def in_browser(client: Client, page: str, clinic_id, **form: str) -> Event:
+    name = uuid.uuid4().hex
+    client.post(page, form, headers={"X-Request-ID": name})
+    return event_of(clinic_id, name)
+
+
+def test_each_step_of_a_sign_in_with_two_names_whose_it_is_in_the_clinics_trail(world, client):
+    factor.enrol(world.ben.user)
+    ben, here = f"user/{world.ben.user_id}", world.clinic.pk
+
+    first = in_browser(client, LOGIN_PAGE, here, login=world.ben.user.email, password=make.PASSWORD)
+    wrong = in_browser(client, CODE_PAGE, here, code="000000")
+    right = in_browser(client, CODE_PAGE, here, code=factor.code())
+
+    told = [(event.actor, event.action, event.subject, event.result) for event in (first, wrong, right)]
+    assert told == [
+        (ben, "sign-in.password", ben, "DONE"),
+        ("nobody", "account", ben, "REFUSED"),
+        (ben, "sign_in", ben, "DONE"),
+    ]
+
+
+def test_a_wrong_second_factor_of_an_app_names_whose_it_is(world, client):
+    factor.enrol(world.ben.user)
+    answer, name = post(client, LOGIN, {"email": world.ben.user.email, "password": make.PASSWORD})
+    assert event_of(world.clinic.pk, name).action == "sign-in.password"
+    token = answer.json()["meta"]["session_token"]
+
+    _, name = post(client, FACTOR, {"code": "000000"}, **{"X-Session-Token": token})
+
+    event = event_of(world.clinic.pk, name)
+    assert (event.subject, event.result) == (f"user/{world.ben.user_id}", "REFUSED")
+
+
+def test_a_password_alone_is_no_finished_sign_in_of_staff_who_have_no_factor_yet(world, client):
+    form = {"login": world.ben.user.email, "password": make.PASSWORD}
+
+    assert in_browser(client, LOGIN_PAGE, world.clinic.pk, **form).action == "sign-in.password"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (LOGIN, {"email": "nobody@example.org", "password": "wrong password"}),
+        (
+            "/api/v1/invitations/accept",
+            {
+                "code": "ABCDEFGH",
+                "born_on": "1980-01-01",
+                "email": "z@example.org",
+                "password": "a long enough 12",
+            },
+        ),
+    ],
+)
+def test_a_try_that_is_one_too_many_leaves_one_event(world, client, path, body):
+    for _ in range(30):
+        answer, name = post(client, path, body)
+        if answer.status_code == 429:
+            break
+
+    event = event_of(SYSTEM, name)
+    assert (event.actor, event.result, event.detail) == ("nobody", "REFUSED", {"status": 429})
+
+
+def test_to_look_at_the_sign_in_page_leaves_nothing(world, client):
+    name = uuid.uuid4().hex
+    client.get("/accounts/login/", headers={"X-Request-ID": name})
+
+    with rls.as_clinic(SYSTEM):
+        assert not Event.objects.filter(request=name).exists()

@@ -1,0 +1,67 @@
+"""Accounts and the application's role: one address is one person, and the role owns nothing."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+
+from tests import make
+from tracker.accounts.models import User
+from tracker.accounts.sessions import SessionStore, key_hash
+
+
+def test_an_address_is_kept_in_lower_case_and_found_however_it_is_typed(db):
+    user = User.objects.create_user(" Ada@Example.ORG ", make.PASSWORD)
+
+    assert user.email == "ada@example.org"
+    assert User.objects.get_by_natural_key("ADA@example.org") == user
+    assert user.check_password(make.PASSWORD)
+
+
+def test_one_address_is_one_person(db):
+    User.objects.create_user("ada@example.org", make.PASSWORD)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.create_user("ADA@example.org", make.PASSWORD)
+
+
+def test_a_password_is_kept_by_argon2_alone(db):
+    assert User.objects.create_user("ada@example.org", make.PASSWORD).password.startswith("argon2$argon2id$")
+
+
+def test_a_session_is_found_by_its_key_and_not_by_what_stands_in_the_table(db):
+    session = SessionStore()
+    session["who"] = "Ada"
+    session.save()
+    key = session.session_key
+    assert key is not None
+
+    assert SessionStore(key)["who"] == "Ada"
+    assert SessionStore(key_hash(key)).get("who") is None
+    assert SessionStore().exists(key)
+    assert not SessionStore().exists(key_hash(key))
+
+    session.delete()
+    assert SessionStore(key).get("who") is None
+
+
+def test_rights_are_not_given_to_a_role_that_is_not_there(db):
+    with pytest.raises(CommandError, match="no role nobody-at-all"):
+        call_command("grant_app_role", role="nobody-at-all")
+
+
+def test_rights_are_not_given_to_a_role_that_owns_the_tables(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'clinics_patient'")
+        owner = cursor.fetchone()[0]
+
+    with pytest.raises(CommandError, match="row security"):
+        call_command("grant_app_role", role=owner)
+
+
+def test_rights_are_not_given_to_a_role_that_steps_around_the_walls(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper LIMIT 1")
+        powerful = cursor.fetchone()[0]
+
+    with pytest.raises(CommandError, match="superuser or bypasses"):
+        call_command("grant_app_role", role=powerful)

@@ -1,0 +1,88 @@
+"""Whoever leaves is out at once: account, sessions, teams, invitations, links."""
+
+import pytest
+from django.contrib.auth.tokens import default_token_generator
+from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
+
+from tests import factor, make
+from tests.phone import Phone
+from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.accounts import second_factor
+from tracker.accounts.models import Session, User
+from tracker.audit.models import Event
+from tracker.clinics import invitations, responders
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembership
+from tracker.lib import rls
+
+NOW = make.MONDAY
+
+
+def eve(world: make.World) -> Principal:
+    rls.reset()
+    return load_principal(world.eve.user_id, NOW)
+
+
+def test_switching_off_ends_all_that_the_account_held(world):
+    phone = Phone(world.ben.user)
+    link = default_token_generator.make_token(world.ben.user)
+    rls.reset()
+    by = load_principal(world.ben.user_id, NOW)
+    _, code = invitations.enrol(
+        principal=by, name="Fay", born_on=NOW.date(), zone=make.ZONE, team_id=world.team.pk, at=NOW
+    )
+
+    disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
+
+    rls.reset()
+    assert phone.get("me").status_code == 401
+    assert not Session.objects.filter(user=world.ben.user).exists()
+    user = User.objects.get(pk=world.ben.user_id)
+    assert (user.is_active, user.has_usable_password()) == (False, False)
+    assert not default_token_generator.check_token(user, link)
+    with pytest.raises(InactiveUser):
+        load_principal(user.pk, NOW)
+    with pytest.raises(invitations.InvitationRejected):
+        invitations.accept(
+            code=code, born_on=NOW.date(), email="x@example.org", password="x" * 14, at=NOW, for_patient=True
+        )
+    with rls.as_clinic(world.clinic.pk):
+        assert not Invitation.objects.open(NOW).exists()
+        assert not TeamMembership.objects.active(NOW).filter(staff_member=world.ben).exists()
+        assert Event.objects.filter(action="account.disable", subject=f"user/{user.pk}").count() == 1
+
+
+def test_who_is_on_duty_is_reckoned_without_them_from_then_on(world):
+    disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
+
+    with rls.as_clinic(world.clinic.pk):
+        assert world.ben.user_id not in responders.alert_responders(world.ada.pk, NOW)
+        assert responders.alert_responders(world.ada.pk, NOW)
+        assert not DutyPeriod.objects.active(NOW).filter(staff_member=world.ben).exists()
+
+
+def test_nobody_of_another_clinic_is_switched_off_and_nobody_switches_off_themselves(world):
+    for member in (world.finn, world.eve):
+        with pytest.raises(NotFoundOrHidden):
+            disable_account(by=eve(world), member_id=member.pk, at=NOW)
+        assert User.objects.get(pk=member.user_id).is_active
+
+
+def test_the_fallback_contact_of_an_active_clinic_stays(world):
+    with rls.as_clinic(world.clinic.pk):
+        Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.ben, activated_at=NOW)
+
+    with pytest.raises(LastFallbackContact):
+        disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
+
+
+def test_a_lost_second_factor_is_forgotten_by_an_administrator_and_the_sessions_end(world):
+    factor.enrol(world.ben.user)
+    phone = Phone(world.ben.user)
+
+    reset_second_factor(by=eve(world), member_id=world.ben.pk, at=NOW)
+
+    assert second_factor.count(world.ben.user) == 0
+    assert phone.get("me").status_code == 401
+    with pytest.raises(NotFoundOrHidden):
+        reset_second_factor(by=eve(world), member_id=world.finn.pk, at=NOW)

@@ -1,0 +1,85 @@
+"""A patient's own key: one per patient, opened only with the master key and only in its own row."""
+
+import os
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+
+from tests import make
+from tests.outbox.together import together
+from tracker.keys import data_keys
+from tracker.keys.models import DataKey
+from tracker.lib import encryption, rls
+
+NOW = make.MONDAY
+
+
+@pytest.fixture
+def inside(world: make.World):
+    with rls.as_clinic(world.clinic.pk):
+        yield world
+
+
+def key_of(world: make.World, patient) -> tuple[UUID, bytes]:
+    return data_keys.data_key_for(world.clinic.pk, patient.pk, NOW)
+
+
+def test_a_patient_has_one_key_and_no_two_have_the_same(inside):
+    first, again, other = key_of(inside, inside.ada), key_of(inside, inside.ada), key_of(inside, inside.bea)
+
+    assert first == again
+    assert first[1] != other[1]
+    assert len(first[1]) == 32
+    assert DataKey.objects.count() == 2
+
+
+def test_the_key_does_not_stand_in_the_database(inside):
+    _, key = key_of(inside, inside.ada)
+
+    row = DataKey.objects.get()
+    assert key not in bytes(row.wrapped)
+    assert key.hex() not in f"{row} {row!r}"
+
+
+def test_another_master_key_opens_nothing(inside, settings):
+    key_of(inside, inside.ada)
+    settings.MASTER_KEY = os.urandom(32)
+
+    with pytest.raises(encryption.DecryptionError):
+        key_of(inside, inside.ada)
+
+
+def test_a_key_that_is_put_into_another_patients_row_does_not_open(inside):
+    key_of(inside, inside.ada)
+    key_of(inside, inside.bea)
+    stolen = DataKey.objects.get(patient=inside.ada).wrapped
+    DataKey.objects.filter(patient=inside.bea).update(wrapped=stolen)
+
+    with pytest.raises(encryption.DecryptionError):
+        key_of(inside, inside.bea)
+
+
+@pytest.mark.parametrize("place", [0, 1, 20, -1])
+def test_a_key_with_one_bit_changed_raises_and_returns_nothing(inside, place):
+    key_of(inside, inside.ada)
+    row = DataKey.objects.get()
+    changed = bytearray(row.wrapped)
+    changed[place] ^= 1
+    DataKey.objects.update(wrapped=bytes(changed))
+
+    with pytest.raises(encryption.DecryptionError):
+        key_of(inside, inside.ada)
+
+
+def test_two_requests_at_once_make_one_key(live):
+    world = live.world
+
+    def first_page():
+        with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+            return key_of(world, world.ada)
+
+    made = together(*[first_page] * 6)
+
+    assert len(set(made)) == 1
+    assert isinstance(made[0], tuple)

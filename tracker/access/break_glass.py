@@ -1,0 +1,146 @@
+"""Breaking the glass: in an emergency a clinician opens one patient's record, for an hour, and says why."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from tracker.access import policy
+from tracker.access.models import MAX_DURATION, BreakGlassAccess, BreakGlassReason
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
+from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient
+from tracker.keys import data_keys
+from tracker.lib import encryption, rls
+
+
+def find_patient(*, principal: Principal, name: str, born_on: date) -> UUID:
+    """
+    Return the one patient of the principal's clinic with this name and day of birth, for ``break_glass``.
+
+    :raises NotFoundOrHidden: if there is none, or more than one.
+    """
+    _require_breaking(principal)
+    with rls.as_clinic(principal.clinic_id):
+        found = list(
+            Patient.objects.filter(
+                clinic_id=principal.clinic_id, name__iexact=name.strip(), born_on=born_on
+            ).values_list("pk", flat=True)[:2]
+        )
+    if len(found) != 1:
+        raise NotFoundOrHidden
+    return found[0]
+
+
+def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) -> BreakGlassAccess:
+    """
+    Open one patient's chart to a clinician of the same clinic for 60 minutes, whatever team or consent.
+
+    One at a time: opening a second one ends the first. It counts from the next request on. ``alerts.glass`` tells
+    the patient and the privacy officers.
+
+    :raises NotFoundOrHidden: if there is no such patient at the principal's clinic, or the principal is no clinician.
+    """
+    _require_breaking(principal)
+    assert principal.staff_id is not None
+    with rls.as_clinic(principal.clinic_id):
+        if not Patient.objects.filter(pk=patient_id, clinic_id=principal.clinic_id).exists():
+            raise NotFoundOrHidden
+        _end(principal, at)
+        made = BreakGlassAccess.objects.create(
+            clinic_id=principal.clinic_id, patient_id=patient_id, staff_member_id=principal.staff_id,
+            user_id=principal.user_id, begun_at=at, ends_at=at + MAX_DURATION,
+        )  # fmt: skip
+        _seal_reason(made, reason, at)
+    _note_glass(principal, made, "glass.break", at)
+    return made
+
+
+def end(*, principal: Principal, at: datetime) -> int:
+    """Close what the principal holds open; return how many that were."""
+    with rls.as_clinic(principal.clinic_id):
+        open_now = list(BreakGlassAccess.objects.filter(user_id=principal.user_id, ends_at__gt=at))
+        _end(principal, at)
+    for made in open_now:
+        _note_glass(principal, made, "glass.end", at)
+    return len(open_now)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassView:
+    """One time that the glass was broken, as the privacy officer and the patient read it."""
+
+    id: UUID
+    by: str
+    patient: str
+    begun_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+def list_for_clinic(*, principal: Principal, most: int = 50) -> list[BreakGlassView]:
+    """Return each time that the glass was broken at the clinic, newest first, for its privacy officer."""
+    if not policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
+        raise NotFoundOrHidden
+    with rls.as_clinic(principal.clinic_id):
+        return _broken(BreakGlassReason.objects.filter(clinic_id=principal.clinic_id), most)
+
+
+def list_for_patient(*, principal: Principal, most: int = 50) -> list[BreakGlassView]:
+    """Return each time that the patient's own record was opened in an emergency, newest first."""
+    return _broken(BreakGlassReason.objects.filter(patient_id=principal.own_patient_id), most)
+
+
+def _broken(rows: "QuerySet[BreakGlassReason]", most: int) -> list[BreakGlassView]:
+    newest = rows.select_related("glass__staff_member", "patient", "key").order_by(
+        "-glass__begun_at", "glass_id"
+    )
+    return [
+        BreakGlassView(
+            id=row.glass_id,
+            by=row.glass.staff_member.name,
+            patient=row.patient.name,
+            begun_at=row.glass.begun_at,
+            ends_at=row.glass.ends_at,
+            reason=reason,
+        )
+        for row, reason in data_keys.decrypt_all(newest[:most])
+    ]
+
+
+def _require_breaking(principal: Principal) -> None:
+    if not policy.role_may(principal.role, Action.BREAK_GLASS):
+        raise NotFoundOrHidden
+
+
+def _end(principal: Principal, at: datetime) -> None:
+    BreakGlassAccess.objects.filter(user_id=principal.user_id, begun_at__lte=at, ends_at__gt=at).update(
+        ends_at=at
+    )
+
+
+def _seal_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:
+    key_id, key = data_keys.data_key_for(made.clinic_id, made.patient_id, at)
+    bound = BreakGlassReason.associated_data((made.pk,), made.patient_id, key_id)
+    BreakGlassReason.objects.create(
+        clinic_id=made.clinic_id,
+        patient_id=made.patient_id,
+        glass=made,
+        key_id=key_id,
+        ciphertext=encryption.encrypt(key, reason.encode(), bound),
+    )
+
+
+def _note_glass(principal: Principal, made: BreakGlassAccess, action: str, at: datetime) -> None:
+    audit.note(
+        actor=principal.actor,
+        action=action,
+        subject=str(made),
+        clinic_id=made.clinic_id,
+        patient_id=made.patient_id,
+        at=at,
+        detail={"until": made.ends_at.isoformat()},
+    )

@@ -1,0 +1,79 @@
+"""Caregivers: the patient shows somebody close some categories, for a time or until they end it."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from tracker.access.models import Caregiver
+from tracker.access.policy import Category
+from tracker.access.principal import Principal
+from tracker.accounts.models import User
+from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+
+
+def grant(
+    *,
+    principal: Principal,
+    email: str,
+    name: str,
+    categories: Collection[Category],
+    at: datetime,
+    ends_at: datetime | None = None,
+) -> Caregiver:
+    """
+    Let somebody see these categories of the patient's record from now on; the same person again: instead of before.
+
+    Somebody new gets an account without a password, and chooses one by "password forgotten". Whether the address
+    was known before cannot be told from the outside.
+
+    :raises NotFoundOrHidden: for anybody but a patient.
+    """
+    patient_id = principal.own_patient_id
+    user, new = User.objects.get_or_create(email=email.strip().lower())
+    if new:
+        user.set_unusable_password()
+        user.save()
+    _standing(patient_id, at).filter(user=user).update(ends_at=at)
+    made = Caregiver.objects.create(
+        clinic_id=principal.clinic_id,
+        patient_id=patient_id,
+        user=user,
+        name=name,
+        categories=sorted(categories),
+        starts_at=at,
+        ends_at=ends_at,
+    )
+    _note(principal, made, "caregiver.give", at)
+    return made
+
+
+def revoke(*, principal: Principal, caregiver_id: UUID, at: datetime) -> None:
+    """
+    End what a caregiver sees, from their next look on. Ending it twice changes nothing.
+
+    :raises NotFoundOrHidden: if the patient has no such caregiver.
+    """
+    own = Caregiver.objects.filter(patient_id=principal.own_patient_id, pk=caregiver_id).first()
+    if own is None:
+        raise NotFoundOrHidden
+    if _standing(principal.own_patient_id, at).filter(pk=caregiver_id).update(ends_at=at):
+        _note(principal, own, "caregiver.end", at)
+
+
+def _standing(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
+    return Caregiver.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), patient_id=patient_id)
+
+
+def _note(principal: Principal, made: Caregiver, action: str, at: datetime) -> None:
+    audit.note(
+        actor=principal.actor,
+        action=action,
+        subject=str(made),
+        clinic_id=principal.clinic_id,
+        patient_id=principal.own_patient_id,
+        at=at,
+        detail={"user": str(made.user_id), "categories": list(made.categories)},
+    )

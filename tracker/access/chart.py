@@ -1,0 +1,1 @@
+"""Opening a chart: the only way of staff and caregivers to a patient."""

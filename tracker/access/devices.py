@@ -1,0 +1,115 @@
+"""A patient's phones: paired once, bound to the session that pairs, retired one by one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Max
+
+from tracker.access.models import Device, DeviceLabel
+from tracker.access.principal import Principal
+from tracker.accounts import reauthentication, sessions
+from tracker.accounts.models import Session
+from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.keys import data_keys
+from tracker.lib import encryption
+
+
+class DeviceRetired(Exception):
+    """The device was retired: it comes back only under a new id."""
+
+
+class DeviceMismatch(Exception):
+    """The session is bound to another device already."""
+
+
+def pair(
+    *, principal: Principal, session_key: str, device_id: UUID, label: str, at: datetime
+) -> tuple[Device, bool]:
+    """
+    Bind the principal's session to their device; return the device and whether it is new. Again: it changes the label.
+
+    An earlier session on the same device ends: a device belongs to its latest sign-in. Must be inside the transaction
+    that ``access.enter`` opened.
+
+    :raises DeviceMismatch: if the session is bound to another device.
+    :raises DeviceRetired: if the device was retired.
+    :raises recency.ReauthenticationRequired: if this is not the patient's first device and the sign-in is older than 5 minutes.
+    """
+    own = Device.objects.filter(patient_id=principal.own_patient_id)
+    if principal.device_id not in (None, device_id):
+        raise DeviceMismatch
+    if principal.device_id is None and own.exists():
+        reauthentication.require_recent(principal.authenticated_at, at)
+    device, new = own.get_or_create(
+        id=device_id,
+        defaults={
+            "patient_id": principal.own_patient_id,
+            "clinic_id": principal.clinic_id,
+            "paired_at": at,
+        },
+    )
+    # The lock makes a retirement at the same moment wait, so that it ends this session too.
+    device = own.select_for_update().get(id=device_id)
+    if device.retired_at is not None:
+        raise DeviceRetired
+    _set_label(principal, device_id, label, at)
+    if principal.device_id is None:
+        _bind(principal, session_key, device_id)
+    _note(principal, "device.pair", device_id, at)
+    return device, new
+
+
+def labels(patient_id: UUID) -> dict[UUID, str]:
+    """Return what a patient calls their phones, by the phones' ids; a phone that has no name is not in it."""
+    rows = DeviceLabel.objects.filter(patient_id=patient_id).select_related("key").order_by("number")
+    return {row.device_id: text for row, text in data_keys.decrypt_all(rows)}
+
+
+def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:
+    """
+    Retire a device of the principal's and end its sessions, in one transaction.
+
+    :raises NotFoundOrHidden: if the principal has no such device.
+    """
+    own = Device.objects.filter(patient_id=principal.own_patient_id, id=device_id)
+    if own.select_for_update().first() is None:
+        raise NotFoundOrHidden
+    own.filter(retired_at__isnull=True).update(retired_at=at)
+    Session.objects.of(principal.user_id).filter(device_id=device_id).delete()
+    _note(principal, "device.retire", device_id, at)
+
+
+def _set_label(principal: Principal, device_id: UUID, label: str, at: datetime) -> None:
+    """Keep what the phone is called, if that is new. The caller holds the device's lock."""
+    assert principal.own_patient_id
+    if labels(principal.own_patient_id).get(device_id, "") == label:
+        return
+    given = DeviceLabel.objects.filter(patient_id=principal.own_patient_id, device_id=device_id)
+    number = 1 + (given.aggregate(Max("number"))["number__max"] or 0)
+    key_id, key = data_keys.data_key_for(principal.clinic_id, principal.own_patient_id, at)
+    bound = DeviceLabel.associated_data((device_id, number), principal.own_patient_id, key_id)
+    DeviceLabel.objects.create(
+        clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, device_id=device_id, number=number,
+        key_id=key_id, ciphertext=encryption.encrypt(key, label.encode(), bound),
+    )  # fmt: skip
+
+
+def _bind(principal: Principal, session_key: str, device_id: UUID) -> None:
+    """Bind the session, once: of two pairings at once the second finds it bound."""
+    key = sessions.key_hash(session_key)
+    mine = Session.objects.of(principal.user_id)
+    if not mine.filter(pk=key, device_id__isnull=True).update(device_id=device_id):
+        raise DeviceMismatch
+    mine.filter(device_id=device_id).exclude(pk=key).delete()
+
+
+def _note(principal: Principal, action: str, device_id: UUID, at: datetime) -> None:
+    audit.note(
+        actor=principal.actor,
+        action=action,
+        subject=f"device/{device_id}",
+        clinic_id=principal.clinic_id,
+        patient_id=principal.own_patient_id,
+        at=at,
+    )

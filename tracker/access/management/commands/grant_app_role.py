@@ -1,0 +1,62 @@
+"""``manage.py grant --role NAME``: give the application's role its rights, and check that it owns nothing."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from psycopg import sql
+
+APPEND_ONLY = (
+    "audit_event",
+    "audit_link",
+    "access_consentchange",
+    "records_formerversion",
+    "records_mergededit",
+    "records_unshared",
+)
+NEVER_REMOVED = ("audit_head",)
+READ_ONLY = (
+    "django_migrations",
+    "instruments_instrument",
+    "instruments_version",
+    "access_consenttext",
+    "records_epoch",
+)
+
+
+class Command(BaseCommand):
+    help = "Give the application's role its rights. Run as the owner, after every migrate; safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--role", default="interlude_app")
+
+    @transaction.atomic
+    def handle(self, *args: Any, role: str, **options: Any) -> None:
+        with connection.cursor() as cursor:
+            refuse_powerful(cursor, role)
+            name = sql.Identifier(role).as_string(connection.connection)
+            cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
+            cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
+            cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
+            for table in APPEND_ONLY:
+                cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
+            for table in NEVER_REMOVED:
+                cursor.execute(f"REVOKE DELETE, TRUNCATE ON {table} FROM {name}")
+            for table in READ_ONLY:
+                cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
+        self.stdout.write(f"{role} may read and write the tables, and owns none of them.")
+
+
+def refuse_powerful(cursor: Any, role: str) -> None:
+    """Refuse a role that would step around row security."""
+    cursor.execute("SELECT rolsuper OR rolbypassrls, oid FROM pg_roles WHERE rolname = %s", [role])
+    row = cursor.fetchone()
+    if row is None:
+        raise CommandError(f"There is no role {role}: create it first (docs/operations.md).")
+    if row[0]:
+        raise CommandError(f"{role} is a superuser or bypasses row security: use a plain role.")
+    cursor.execute("SELECT count(*) FROM pg_class WHERE relowner = %s AND relkind = 'r'", [row[1]])
+    if cursor.fetchone()[0]:
+        raise CommandError(
+            f"{role} owns tables: row security would not hold for it. Migrate as another role."
+        )

@@ -1,0 +1,145 @@
+"""
+May they or may they not: the one table of rights, by role, relation, action and category. Pure.
+
+What somebody is decides what they may ever do (``may``: a route). What they are to a patient decides what they may
+do with that patient (``allows``). What the patient shares with them narrows it further; that is looked up in
+``access.principal``, and the database holds to it on its own.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What a patient shares with a team, or with a caregiver: each on its own. The order is that of the walls."""
+
+    PAIN = "PAIN"
+    MOOD = "MOOD"
+    MEDICATION = "MEDICATION"
+    JOURNAL = "JOURNAL"
+    VISITS = "VISITS"
+    TREATMENT = "TREATMENT"
+
+
+EVERYTHING = frozenset(Category)
+_VISITS = frozenset({Category.VISITS})
+# Of a patient, but of no category: who they are, and that an answer of theirs needs attention.
+_NO_CATEGORY: frozenset[Category] = frozenset()
+
+
+class Relation(StrEnum):
+    """What somebody is to a patient."""
+
+    SELF = "SELF"
+    CAREGIVER = "CAREGIVER"
+    TEAM = "TEAM"
+    BREAK_GLASS = "BREAK_GLASS"
+    # Is asked about their alerts without being on the team: primary clinician, on duty, fallback contact.
+    ANSWERS = "ANSWERS"
+
+
+class Action(StrEnum):
+    """What a route lets its caller do. Every route names exactly one per method."""
+
+    SEE_SELF = "see_self"
+    WRITE_RECORDS = "write_records"
+    READ_RECORDS = "read_records"
+    READ_SUMMARIES = "read_summaries"
+    READ_CATALOGUE = "read_catalogue"
+    SEE_CASELOAD = "see_caseload"
+    OPEN_CHART = "open_chart"
+    ACKNOWLEDGE_ALERT = "acknowledge_alert"
+    PLAN_CHECK_IN = "plan_check_in"
+    SEE_CHECK_INS = "see_check_ins"
+    READ_MESSAGES = "read_messages"
+    SEE_CONSENT = "see_consent"
+    CHANGE_CONSENT = "change_consent"
+    BREAK_GLASS = "break_glass"
+    SEE_BROKEN_GLASS = "see_broken_glass"
+    INVITE_PATIENT = "invite_patient"
+    MANAGE_STAFF = "manage_staff"
+    READ_OWN_ACCESS_LOG = "read_own_access_log"
+    READ_ACCESS_LOG = "read_access_log"
+
+
+# About no patient, or about oneself.
+_EVERYBODY = frozenset({Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES})
+_BY_ROLE: Mapping[str, frozenset[Action]] = {
+    "PATIENT": _EVERYBODY | {Action.SEE_CONSENT, Action.CHANGE_CONSENT, Action.READ_OWN_ACCESS_LOG},
+    "CAREGIVER": _EVERYBODY,
+    "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
+    "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
+    "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS, Action.READ_ACCESS_LOG},
+    "OPERATOR": _EVERYBODY,
+}
+
+_READ = {
+    Action.OPEN_CHART: EVERYTHING,
+    Action.READ_RECORDS: EVERYTHING,
+    Action.READ_SUMMARIES: EVERYTHING,
+    Action.SEE_CHECK_INS: _VISITS,
+    Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY,
+}
+_BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]] = {
+    ("PATIENT", Relation.SELF): {
+        Action.WRITE_RECORDS: EVERYTHING,
+        Action.READ_RECORDS: EVERYTHING,
+        Action.READ_SUMMARIES: EVERYTHING,
+        Action.SEE_CHECK_INS: _VISITS,
+    },
+    ("CAREGIVER", Relation.CAREGIVER): {
+        Action.READ_RECORDS: EVERYTHING,
+        Action.SEE_CHECK_INS: _VISITS,
+    },
+    ("CLINICIAN", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    ("COORDINATOR", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    # Who is asked about an alert sees that it is there, whose it is, and takes it on. To read on they break the glass.
+    ("CLINICIAN", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
+    ("COORDINATOR", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
+    # In an emergency a record is read, and an alert taken on. Nothing is planned or changed.
+    ("CLINICIAN", Relation.BREAK_GLASS): _READ,
+}
+
+
+def role_may(role: str, action: Action) -> bool:
+    """Return whether somebody with ``role`` may ever do ``action``. An unknown role may do nothing."""
+    return action in _BY_ROLE.get(role, ()) or any(
+        action in rights for (whose, _), rights in _BY_RELATION.items() if whose == role
+    )
+
+
+def may(role: str, relation: Relation, action: Action, category: Category | None = None) -> bool:
+    """
+    Return whether somebody may do ``action`` with a patient to whom they are ``relation``, within ``category``.
+
+    Without a category it is about who the patient is, and about their alerts.
+    """
+    rights = _BY_RELATION.get((role, relation), {})
+    return action in rights and (category is None or category in rights[action])
+
+
+# Routes that anybody may ask for, with the reason. Any other route names its action, or nothing starts.
+PUBLIC_ROUTES = {
+    "health/live": "says that the process answers, and nothing about anybody",
+    "health/ready": "says whether database and broker answer, and nothing about anybody",
+    "api/v1/schema": "the description of the interface, the same for all",
+    "api/v1/docs": "the same description for people to read",
+    "api/v1/invitations/accept": "somebody who has no account yet: the code and the day of birth decide",
+    "accounts/invitation/": "a member of staff who has no account yet: the code decides",
+    "accounts/signup/": "says that accounts come by invitation",
+    "accounts/second-factor/": "part of signing in: the choice of a second factor for one's own account",
+    "accounts/2fa/totp/activate/": "the second factor of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/add/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/2fa/passkeys/<int:pk>/remove/": "the passkeys of one's own account, behind allauth's own sign-in",
+    "accounts/off/account_confirm_login_code/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/account_email/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/account_email_verification_sent/": "a page of allauth's that this product does not have: 404",
+    "accounts/off/account_set_password/": "a page of allauth's that this product does not have: always 404",
+    "accounts/off/mfa_download_recovery_codes/": "a page of allauth's that this product does not have: always 404",
+}
+# Other people's views: their package, and the reason.
+PUBLIC_VIEWS = {
+    "allauth": "sign-in and the security of one's own account: it asks by itself who it is",
+}

@@ -1,0 +1,80 @@
+"""Accounts are made by a clinic's invitation, never by signing up; and what a sign-in begins and ends."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.db import transaction
+from django.utils import timezone
+
+from tracker.access import principal, sign_in_audit
+from tracker.accounts import reauthentication, second_factor, sessions, throttle
+from tracker.lib import logs
+
+log = logs.get(__name__)
+_LONGEST_CLIENT = 120
+_MAIL = ThreadPoolExecutor(2, "mail")
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Allauth's account adapter with sign-up closed."""
+
+    def is_open_for_signup(self, request: Any) -> bool:
+        return False
+
+    def pre_login(self, request: Any, user: Any, **more: Any) -> Any:
+        """Called when the first step was right, before any other is asked for."""
+        sign_in_audit.remember(request, user.pk, whole=False)
+        return super().pre_login(request, user, **more)
+
+    def login(self, request: Any, user: Any) -> None:
+        super().login(request, user)
+        sign_in_audit.remember(request, user.pk, whole=not _lacks_second_factor(request, user))
+        request.session[sessions.KIND] = sessions.PATIENT if _is_patient(user) else sessions.STAFF
+        request.session[sessions.STARTED_AT] = time.time()
+        request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
+        throttle.reset("sign-in", account=user.email)
+        throttle.reset("second-factor", account=str(user.pk))
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Ask again who it is only where the last proof is no longer fresh; a sign-in counts as one."""
+        held = sessions.SessionData("", dict(self.request.session), None, timezone.now())
+        try:
+            reauthentication.require_recent(held.authenticated_at, timezone.now())
+        except reauthentication.ReauthenticationRequired:
+            return True
+        return False
+
+    def set_password(self, user: Any, password: str) -> None:
+        """Set it, and end every session made with the old one but that in which it is changed."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            own = self.request.user.is_authenticated and self.request.user.pk == user.pk
+            sessions.delete_all(user.pk, but=self.request.session.session_key if own else None)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""
+        letter = self.render_mail(template_prefix, email, context)
+        _MAIL.submit(_send, letter)
+
+
+def _lacks_second_factor(request: Any, user: Any) -> bool:
+    shown = sessions.SessionData("", dict(request.session), None, timezone.now()).has_second_factor
+    return second_factor.is_required(user) and not shown
+
+
+def _send(letter: Any) -> None:
+    try:
+        letter.send()
+    # Whatever the mail server raises: the person asks again.
+    except Exception as problem:
+        log.warning("mail not sent", channel="EMAIL", error=type(problem).__name__)
+
+
+def _is_patient(user: Any) -> bool:
+    try:
+        with transaction.atomic():
+            return principal.load_principal(user.pk, timezone.now()).is_patient
+    except principal.InactiveUser:
+        return False

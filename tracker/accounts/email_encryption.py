@@ -1,0 +1,34 @@
+"""E-mail addresses when the master key changes: each goes under today's, and none is lost on the way."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from tracker.accounts.models import User
+
+
+def count_outdated() -> int:
+    """Return how many addresses are sealed under a former master key."""
+    return len(_under_a_former_key())
+
+
+def reencrypt() -> int:
+    """Put all addresses under today's master key; return how many were put there. It may be killed, and run again."""
+    done = 0
+    for pk in _under_a_former_key():
+        with transaction.atomic():
+            user = User.objects.select_for_update().filter(pk=pk).first()
+            if user is not None:
+                user.save(update_fields=["email"])
+                done += 1
+    return done
+
+
+def _under_a_former_key() -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM accounts_user WHERE NOT starts_with(email, %s) ORDER BY id",
+            [f"{settings.MASTER_KEY_ID}:"],
+        )
+        return [row[0] for row in cursor.fetchall()]

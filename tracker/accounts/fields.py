@@ -1,0 +1,66 @@
+"""A column for e-mail addresses: sealed in the database, and found by the whole address."""
+
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.models.lookups import IsNull, Lookup
+
+from tracker.lib import app_secrets
+
+PURPOSE = "accounts_user.email"
+
+
+class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
+    """
+    An e-mail address in lower case, sealed under the house's key (``house.seal_alike``).
+
+    Only a whole address can be looked for, whatever its case, under each key that is here; there is no search for a
+    part, and no order.
+    """
+
+    def db_type(self, connection: Any) -> str:
+        return "text"
+
+    def get_prep_value(self, value: Any) -> Any:
+        return None if value is None else app_secrets.encrypt_deterministic(PURPOSE, _plain(value))
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        return None if value is None else app_secrets.decrypt_deterministic(PURPOSE, value).decode()
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        try:
+            return _LOOKUPS[lookup_name]
+        except KeyError:
+            raise FieldError("a sealed address is found as a whole, or not at all") from None
+
+
+def _plain(value: Any) -> bytes:
+    return str(value).strip().lower().encode()
+
+
+class _Is(Lookup):
+    """The address is the one given, under whichever key it was sealed."""
+
+    lookup_name = "exact"
+    prepare_rhs = False
+
+    def given(self) -> list[Any]:
+        return [self.rhs]
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        left, params = self.process_lhs(compiler, connection)
+        seals = [
+            seal for value in self.given() for seal in app_secrets.all_ciphertexts(PURPOSE, _plain(value))
+        ]
+        return f"{left} = ANY(%s)", [*params, seals]
+
+
+class _IsOneOf(_Is):
+    lookup_name = "in"
+
+    def given(self) -> list[Any]:
+        return list(self.rhs)
+
+
+_LOOKUPS = {"exact": _Is, "iexact": _Is, "in": _IsOneOf, "isnull": IsNull}

@@ -1,0 +1,39 @@
+"""Breaking the glass, and telling of it: the patient and the clinic's privacy officers hear of each time."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tracker.access import break_glass
+from tracker.access.models import BreakGlassAccess
+from tracker.access.principal import Principal
+from tracker.clinics.models import Patient, Role, StaffMember
+from tracker.lib import rls
+from tracker.outbox import actions as outbox
+
+
+def start_and_notify(
+    *, principal: Principal, patient_id: UUID, reason: str, at: datetime
+) -> BreakGlassAccess:
+    """
+    Open one patient's chart for 60 minutes and tell of it, in one transaction.
+
+    :raises NotFoundOrHidden: if there is no such patient at the principal's clinic, or the principal is no clinician.
+    """
+    made = break_glass.start(principal=principal, patient_id=patient_id, reason=reason, at=at)
+    _tell(made, [_user_of(patient_id, made.clinic_id)], "break-glass", at)
+    officers = StaffMember.objects.filter(
+        clinic_id=made.clinic_id, role=Role.PRIVACY_OFFICER, user__is_active=True
+    )
+    _tell(made, list(officers.values_list("user_id", flat=True)), "break-glass-officer", at)
+    return made
+
+
+def _user_of(patient_id: UUID, clinic_id: UUID) -> UUID:
+    with rls.as_clinic(clinic_id):
+        return Patient.objects.values_list("user_id", flat=True).get(pk=patient_id)
+
+
+def _tell(made: BreakGlassAccess, people: list[UUID], words: str, at: datetime) -> None:
+    outbox.enqueue(
+        clinic_id=made.clinic_id, recipients=people, words=words, subject=str(made), key=str(made), due_at=at
+    )

@@ -1,0 +1,231 @@
+"""
+Asking people in. A code is shown once, to whoever asks somebody in; the database keeps a keyed hash of it.
+
+A patient's code is short, to be read out or typed, and goes with the date of birth. A member of staff gets a longer
+one, in a link. Wrong, unknown, used and expired codes get the same answer, at the same cost.
+"""
+
+import secrets
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+
+from tracker.access.principal import Principal
+from tracker.accounts.models import User
+from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import CareTeam, Invitation, Patient, Role, StaffMember, TeamMembership
+from tracker.lib import days, encryption, rls
+
+# No 0 and O, no 1 and I: 32 signs, five bits each.
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+PATIENTS_CODE, STAFF_CODE = 8, 16
+PATIENT_LASTS, STAFF_LASTS = timedelta(days=14), timedelta(days=7)
+
+
+class InvitationRejected(Exception):
+    """The invitation is not taken: wrong, unknown, used or too old, or the address cannot be used. Never which."""
+
+
+def format_code(code: str) -> str:
+    """Return a code in groups of four."""
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def code_hash(code: str) -> bytes:
+    """Return what stands in the database for a code, however it was typed."""
+    plain = "".join(sign for sign in code.upper() if sign in ALPHABET)
+    return encryption.keyed_hash(settings.LOOKUP_KEY, f"invitation/{plain}".encode())
+
+
+def teams_of(principal: Principal, at: datetime) -> list[CareTeam]:
+    """Return the teams that the principal may enrol patients into: their own, an administrator's clinic's."""
+    found = CareTeam.objects.filter(clinic_id=principal.clinic_id).order_by("name", "id")
+    if principal.role != Role.ADMINISTRATOR:
+        mine = TeamMembership.objects.active(at).filter(staff_member_id=principal.staff_id)
+        found = found.filter(pk__in=mine.values("team_id"))
+    return list(found)
+
+
+@transaction.atomic
+def enrol(
+    *, principal: Principal, name: str, born_on: date, zone: str, team_id: UUID, at: datetime
+) -> tuple[UUID, str]:
+    """
+    Enrol a patient and ask them in; return the patient's id and the code.
+
+    :raises NotFoundOrHidden: if the team is not the principal's.
+    """
+    if team_id not in {team.pk for team in teams_of(principal, at)}:
+        raise NotFoundOrHidden
+    with rls.as_clinic(principal.clinic_id):
+        patient = Patient.objects.create(
+            clinic_id=principal.clinic_id,
+            care_team_id=team_id,
+            name=name,
+            born_on=born_on,
+            zone=zone,
+            enrolled_on=days.local_day(at, zone),
+        )
+        code = _create_for_patient(principal, patient, at)
+    return patient.pk, code
+
+
+@transaction.atomic
+def reinvite(*, principal: Principal, patient_id: UUID, at: datetime) -> str:
+    """
+    Give a patient who has not come in yet another code; the former ones end.
+
+    :raises NotFoundOrHidden: if there is no such patient in a team of the principal's.
+    """
+    teams = [team.pk for team in teams_of(principal, at)]
+    with rls.as_clinic(principal.clinic_id):
+        patient = Patient.objects.filter(pk=patient_id, user__isnull=True, care_team__in=teams).first()
+        if patient is None:
+            raise NotFoundOrHidden
+        Invitation.objects.open(at).filter(patient=patient).update(withdrawn_at=at)
+        return _create_for_patient(principal, patient, at)
+
+
+def pending_patients(principal: Principal, at: datetime) -> list[Patient]:
+    """Return the patients in the principal's teams who have not come in yet."""
+    teams = [team.pk for team in teams_of(principal, at)]
+    with rls.as_clinic(principal.clinic_id):
+        found = Patient.objects.filter(user__isnull=True, care_team__in=teams, left_on__isnull=True)
+        return list(found.order_by("name", "id"))
+
+
+@transaction.atomic
+def invite_staff(
+    *, clinic_id: UUID, name: str, role: str, team_id: UUID | None, at: datetime, by: Principal | None
+) -> str:
+    """
+    Ask somebody in as staff; return the code. ``by`` is None for the operator, who founds a clinic.
+
+    Must be inside the walls of a job of the clinic.
+
+    :raises NotFoundOrHidden: if the team is not the clinic's.
+    """
+    if team_id is not None and not CareTeam.objects.filter(pk=team_id, clinic_id=clinic_id).exists():
+        raise NotFoundOrHidden
+    made = _create(clinic_id, STAFF_CODE, STAFF_LASTS, at, by, role=role, name=name, care_team_id=team_id)
+    _note(clinic_id, by, "staff.invite", f"invitation/{made[0]}", None, at)
+    return made[1]
+
+
+def accept(
+    *, code: str, born_on: date | None, email: str, password: str, at: datetime, for_patient: bool
+) -> User:
+    """
+    Take an invitation: make the account and tie the patient (or else the member of staff) to it.
+
+    :raises RefusedError: if it is not to be had; a patient's wrong date of birth is counted.
+    """
+    with transaction.atomic():
+        user = _accept(code_hash(code), for_patient, born_on, email.strip().lower(), password, at)
+    if user is None:
+        raise InvitationRejected
+    return user
+
+
+def _accept(
+    mark: bytes, for_patient: bool, born_on: date | None, email: str, password: str, at: datetime
+) -> User | None:
+    """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.invitation', %s, true)", [mark.hex()])
+    found = Invitation.objects.open(at).filter(code=mark, patient__isnull=not for_patient).first()
+    if found is None:
+        make_password(password)  # costs what an account would
+        return None
+    with rls.as_clinic(found.clinic_id):
+        # The lock lets the second of two at once find it used.
+        invitation = Invitation.objects.select_for_update().open(at).filter(pk=found.pk).first()
+        if invitation is None or not _is_meant(invitation, born_on):
+            make_password(password)
+            return None
+        return _create_account(invitation, email, password, at)
+
+
+def _is_meant(invitation: Invitation, born_on: date | None) -> bool:
+    """Whether who holds the code knows the patient's date of birth; a miss is counted."""
+    if invitation.patient_id is None:
+        return True
+    free = Patient.objects.filter(pk=invitation.patient_id, user__isnull=True, born_on=born_on).exists()
+    if not free:
+        Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
+    return free
+
+
+def _create_account(invitation: Invitation, email: str, password: str, at: datetime) -> User | None:
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password)
+    except IntegrityError:
+        # Somebody has this address. The same answer as for a wrong code, and one try less.
+        Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
+        return None
+    Invitation.objects.filter(pk=invitation.pk).update(used_at=at, used_by=user)
+    if invitation.patient_id is not None:
+        Patient.objects.filter(pk=invitation.patient_id, user__isnull=True).update(user=user)
+    else:
+        _add_staff(invitation, user, at)
+    _note(
+        invitation.clinic_id,
+        None,
+        "invitation.accept",
+        f"user/{user.pk}",
+        invitation.patient_id,
+        at,
+        actor=user,
+    )
+    return user
+
+
+def _add_staff(invitation: Invitation, user: User, at: datetime) -> None:
+    member = StaffMember.objects.create(
+        clinic_id=invitation.clinic_id, user=user, name=invitation.name, role=invitation.role
+    )
+    if invitation.care_team_id is not None:
+        TeamMembership.objects.create(
+            clinic_id=invitation.clinic_id, team_id=invitation.care_team_id, staff_member=member, starts_at=at
+        )
+
+
+def _create_for_patient(principal: Principal, patient: Patient, at: datetime) -> str:
+    made = _create(principal.clinic_id, PATIENTS_CODE, PATIENT_LASTS, at, principal, patient=patient)
+    _note(principal.clinic_id, principal, "patient.invite", f"invitation/{made[0]}", patient.pk, at)
+    return made[1]
+
+
+def _create(
+    clinic_id: UUID, signs: int, lasts: timedelta, at: datetime, by: Principal | None, **whom: Any
+) -> tuple[UUID, str]:
+    code = "".join(secrets.choice(ALPHABET) for _ in range(signs))
+    made = Invitation.objects.create(
+        clinic_id=clinic_id,
+        code=code_hash(code),
+        invited_by_id=by.user_id if by else None,
+        made_at=at,
+        expires_at=at + lasts,
+        **whom,
+    )
+    return made.pk, format_code(code)
+
+
+def _note(
+    clinic_id: UUID,
+    by: Principal | None,
+    action: str,
+    subject: str,
+    patient_id: UUID | None,
+    at: datetime,
+    actor: User | None = None,
+) -> None:
+    who = by.actor if by else f"user/{actor.pk}" if actor else "operator"
+    audit.note(actor=who, action=action, subject=subject, clinic_id=clinic_id, patient_id=patient_id, at=at)

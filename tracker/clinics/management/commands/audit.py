@@ -1,0 +1,35 @@
+"""``manage.py audit verify|anchor``: is the trail as it was written; write its anchors now."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from tracker.audit import anchoring, verifying
+from tracker.clinics.models import Clinic
+
+
+class Command(BaseCommand):
+    help = "Compare the audit trail with its chains and anchors (verify), or write anchors now (anchor)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["verify", "anchor"])
+        parser.add_argument("--clinic", type=UUID, help="verify: this clinic's chain, and the system's")
+
+    def handle(self, *args: Any, what: str, clinic: UUID | None, **options: Any) -> None:
+        if what == "anchor":
+            count = anchoring.anchor_all(at=timezone.now())
+            self.stdout.write(f"{count} anchors written to {anchoring.folder()}")
+        else:
+            self.verify(clinic)
+
+    def verify(self, clinic: UUID | None) -> None:
+        clinics = [clinic] if clinic else list(Clinic.objects.values_list("pk", flat=True))
+        verdict = verifying.verify(clinics, at=timezone.now(), only=bool(clinic))
+        if verdict.findings:
+            raise CommandError("\n".join(str(finding) for finding in verdict.findings), returncode=1)
+        self.stdout.write(
+            f"{verdict.events} events in {verdict.chains} chains are as they were written; "
+            f"{verdict.anchors} anchors agree."
+        )

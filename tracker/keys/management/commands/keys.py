@@ -1,0 +1,68 @@
+"""``manage.py keys status|rotate|retire``: the keys of free text, while everybody works."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tracker.accounts import email_encryption, second_factor
+from tracker.clinics.models import Clinic
+from tracker.keys import rotation
+from tracker.keys.models import MasterKey
+
+
+class Command(BaseCommand):
+    help = "Tell what a rotation has to do (status), do it (rotate), or let go of former keys (retire)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["status", "rotate", "retire"])
+        parser.add_argument("master", nargs="?", help="retire: close this former master key too")
+
+    def handle(self, *args: Any, what: str, master: str | None, **options: Any) -> None:
+        clinics = list(Clinic.objects.order_by("pk").values_list("pk", flat=True))
+        {"status": self.status, "rotate": self.rotate, "retire": self.retire}[what](clinics, master)
+
+    def status(self, clinics: list[Any], _: str | None) -> None:
+        due = self._left(clinics)
+        names = MasterKey.objects.order_by("pk").values_list("pk", "is_open")
+        known = ", ".join(f"{name} ({'open' if is_open else 'closed'})" for name, is_open in names)
+        self.stdout.write(f"today's master key: {settings.MASTER_KEY_ID}; known: {known or 'none'}")
+        self.stdout.write(
+            f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace, {due.reencrypted} texts to re-seal,"
+            f" {second_factor.count_outdated()} second factors and {email_encryption.count_outdated()} addresses to re-seal"
+        )
+
+    def rotate(self, clinics: list[Any], _: str | None) -> None:
+        done = rotation.rotate(clinics)
+        factors, mails = second_factor.reencrypt(), email_encryption.reencrypt()
+        self.stdout.write(
+            f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.reencrypted} texts re-sealed,"
+            f" {factors} second factors and {mails} addresses re-sealed"
+        )
+        if not self._left(clinics).is_nothing or email_encryption.count_outdated():
+            raise CommandError(
+                "Something was added meanwhile under a former key: run it again.", returncode=1
+            )
+
+    def retire(self, clinics: list[Any], master: str | None) -> None:
+        if master and second_factor.count_outdated():
+            raise CommandError(
+                "Second factors are still sealed under a former key: rotate first.", returncode=1
+            )
+        if master and email_encryption.count_outdated():
+            raise CommandError("Addresses are still sealed under a former key: rotate first.", returncode=1)
+        try:
+            removed = rotation.retire(clinics, master)
+        except rotation.KeyInUse as problem:
+            raise CommandError(str(problem), returncode=1) from None
+        closed = f"; {master} is closed, take it out of MASTER_KEYS_OLD" if master else ""
+        self.stdout.write(f"{removed} former data keys removed{closed}")
+
+    def _left(self, clinics: list[Any]) -> rotation.RotationProgress:
+        total = rotation.RotationProgress()
+        for clinic_id in clinics:
+            due = rotation.remaining(clinic_id)
+            total.wrapped += due.wrapped
+            total.replaced += due.replaced
+            total.reencrypted += due.reencrypted
+        return total

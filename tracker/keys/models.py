@@ -1,0 +1,101 @@
+"""Keys: the master keys' names, the patients' own data keys, and what is sealed with them."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from tracker.clinics.models import PatientOwned
+from tracker.lib import encryption
+
+
+class MasterKey(models.Model):
+    """
+    A master key's name; the key itself stands outside the database. Once closed it wraps no key any more.
+
+    Every data key refers to an open one, so that the database itself refuses to close a key in use.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    is_open = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["id", "is_open"], name="master_key_open_or_closed")]
+
+    def __str__(self) -> str:
+        return f"master-key/{self.pk}"
+
+
+class DataKey(PatientOwned):
+    """
+    A patient's own key for free text, wrapped by the master key that is kept outside the database.
+
+    New text is sealed with the one that is not replaced. ``made_under`` names the master key of the day it was
+    made, ``master_key_id`` the one that wraps it now.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    master_key_id = models.CharField(max_length=32)
+    master_is_open = models.BooleanField(default=True)
+    made_under = models.CharField(max_length=32)
+    wrapped = models.BinaryField()
+    made_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"], condition=Q(replaced_at__isnull=True), name="data_key_once_per_patient"
+            ),
+            models.UniqueConstraint(fields=["clinic_id", "patient", "id"], name="data_key_of_clinic"),
+            models.CheckConstraint(
+                condition=Q(master_is_open=True), name="data_key_under_an_open_master_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"data-key/{self.pk}"
+
+
+class EncryptedText(PatientOwned):
+    """
+    A row that holds one sealed text. Its table gets ``sealing.guard`` in its room's migration.
+
+    ``ROW`` names the fields that, with the patient, make the row's key.
+    """
+
+    KEY_FIELDS: ClassVar[tuple[str, ...]]
+
+    key = models.ForeignKey(
+        DataKey, models.PROTECT, db_column="key_id", db_constraint=False, db_index=False, related_name="+"
+    )
+    encryption = models.BinaryField()
+
+    class Meta:
+        abstract = True
+        indexes = [models.Index(fields=["clinic_id", "key"], name="%(class)s_by_key")]
+
+    @classmethod
+    def bound(cls, row: tuple[object, ...], patient_id: object, key_id: object) -> bytes:
+        """Return the associated data of a row: its table, column, key, patient and data key."""
+        return encryption.associated_data(cls._meta.db_table, "ciphertext", *row, patient_id, key_id)
+
+    def own_associated_data(self) -> bytes:
+        """The same for this row as it stands."""
+        return self.bound(
+            tuple(getattr(self, name) for name in self.KEY_FIELDS), self.patient_id, self.key_id
+        )
+
+
+class DeviceLabel(EncryptedText):
+    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
+
+    pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
+    device_id = models.UUIDField()
+    number = models.PositiveIntegerField()
+
+    KEY_FIELDS = ("device_id", "number")
+
+    def __str__(self) -> str:
+        return f"device-label/{self.device_id}"

@@ -1,0 +1,89 @@
+"""
+The house's own secrets (sessions, second factors, addresses): sealed, under one key for each purpose.
+
+What must be found again by its value is sealed with AES-SIV (RFC 5297): the same text under the same key gives the
+same seal, which tells of two rows that they hold the same, and nothing else.
+"""
+
+import base64
+import binascii
+from functools import cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+from tracker.lib import encryption
+
+
+@cache
+def _key(master: bytes, purpose: str, size: int = 32) -> bytes:
+    return HKDF(SHA256(), size, salt=None, info=f"interlude/{purpose}".encode()).derive(master)
+
+
+def encrypt(purpose: str, plain: bytes, *row: str) -> str:
+    """Return ``plain`` sealed for ``row`` under the key of ``purpose``, as text that names the master key."""
+    key_id = settings.MASTER_KEY_ID
+    bound = encryption.associated_data(purpose, key_id, *row)
+    return f"{key_id}:{base64.b64encode(encryption.encrypt(_key(settings.MASTER_KEY, purpose), plain, bound)).decode()}"
+
+
+def decrypt(purpose: str, text: str, *row: str) -> bytes:
+    """
+    Return what was sealed for ``purpose`` and ``row``.
+
+    :raises sealed.DecryptionError: if it was not sealed by this house for this purpose and this row.
+    """
+    key_id, master, value = _taken_apart(text)
+    return encryption.decrypt(_key(master, purpose), value, encryption.associated_data(purpose, key_id, *row))
+
+
+def encrypt_deterministic(purpose: str, plain: bytes) -> str:
+    """Return ``plain`` sealed so that the same text gives the same seal, under today's master key."""
+    return _alike(purpose, plain, settings.MASTER_KEY_ID, settings.MASTER_KEY)
+
+
+def all_ciphertexts(purpose: str, plain: bytes) -> list[str]:
+    """Return what ``plain`` may be sealed as: under each master key that is here."""
+    return [_alike(purpose, plain, key_id, master) for key_id, master in keyring().items()]
+
+
+def decrypt_deterministic(purpose: str, text: str) -> bytes:
+    """
+    Return what ``seal_alike`` sealed for ``purpose``.
+
+    :raises sealed.DecryptionError: if it was not sealed by this house for this purpose.
+    """
+    key_id, master, value = _taken_apart(text)
+    try:
+        return AESSIV(_key(master, purpose, 64)).decrypt(value, [encryption.associated_data(purpose, key_id)])
+    except (InvalidTag, ValueError):
+        raise encryption.DecryptionError("the seal is broken") from None
+
+
+def _alike(purpose: str, plain: bytes, key_id: str, master: bytes) -> str:
+    value = AESSIV(_key(master, purpose, 64)).encrypt(plain, [encryption.associated_data(purpose, key_id)])
+    return f"{key_id}:{base64.b64encode(value).decode()}"
+
+
+def keyring() -> dict[str, bytes]:
+    return settings.MASTER_KEYS_OLD | {settings.MASTER_KEY_ID: settings.MASTER_KEY}
+
+
+def _taken_apart(text: str) -> tuple[str, bytes, bytes]:
+    key_id, _, body = text.partition(":")
+    try:
+        value = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise encryption.DecryptionError("not a sealed text") from None
+    master = keyring().get(key_id)
+    if master is None:
+        raise encryption.DecryptionError("sealed under a master key that is not here")
+    return key_id, master, value
+
+
+def uses_current_key(text: str) -> bool:
+    """Return whether a text is sealed under today's master key."""
+    return text.startswith(f"{settings.MASTER_KEY_ID}:")
