@@ -14,7 +14,7 @@ from django.contrib.auth.hashers import make_password
 from tracker.access import consent
 from tracker.access.policy import EVERYTHING, Category
 from tracker.access.principal import load_principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
 
@@ -48,8 +48,9 @@ def _hashed() -> str:
     return make_password(PASSWORD)
 
 
-def user(name: str) -> User:
-    return User.objects.create(email=f"{name}-{uuid.uuid4().hex[:8]}@example.org", password=_hashed())
+def user(name: str, kind: AccountKind = AccountKind.STAFF) -> User:
+    address = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
+    return User.objects.create(email=address, password=_hashed(), kind=kind)
 
 
 def clinic(**more: Any) -> Clinic:
@@ -80,7 +81,7 @@ def patient(
         made = Patient.objects.create(
             **{
                 "clinic_id": of.pk,
-                "user": user(name),
+                "user": user(name, AccountKind.PATIENT),
                 "care_team": on,
                 "name": name.title(),
                 "zone": ZONE,

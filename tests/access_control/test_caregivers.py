@@ -10,7 +10,8 @@ from tests.phone import Phone
 from tracker.access import caregivers
 from tracker.access.policy import Category
 from tracker.access.principal import InactiveUser, Principal, load_principal
-from tracker.accounts.models import User
+from tracker.accounts import second_factor
+from tracker.accounts.models import AccountKind, User
 from tracker.alerts.models import Alert
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
@@ -37,7 +38,7 @@ def give(world: make.World, user: User, *categories: Category, ends_at=None, to=
 
 @pytest.fixture
 def carl(world: make.World) -> User:
-    return make.user("carl")
+    return make.user("carl", AccountKind.CAREGIVER)
 
 
 def test_a_caregiver_sees_what_is_shown_to_them_and_no_more(world, carl):
@@ -140,3 +141,19 @@ def test_an_address_that_is_known_and_one_that_is_not_get_the_same_answer(world)
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json().keys() == answers[1].json().keys()
     assert enter(world.ben.user_id).role == "CLINICIAN"
+
+
+def test_a_caregivers_new_account_is_of_its_own_kind_and_a_known_one_stays_what_it_is(world):
+    for email in (world.ben.user.email, world.bea.user.email, "new@example.org"):
+        caregivers.grant(
+            principal=enter(world.ada.user_id), email=email, name="X", categories=[Category.PAIN], at=NOW
+        )
+
+    kinds = {User.objects.get(email=email).kind for email in (world.ben.user.email, "new@example.org")}
+    assert kinds == {AccountKind.STAFF, AccountKind.CAREGIVER}
+    assert User.objects.get(pk=world.bea.user_id).kind == AccountKind.PATIENT
+
+
+@pytest.mark.parametrize(("kind", "required"), [("staff", True), ("patient", False), ("caregiver", True)])
+def test_everybody_but_patients_needs_a_second_factor(db, kind, required):
+    assert second_factor.is_required(make.user("fay", AccountKind(kind))) is required

@@ -5,12 +5,12 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from tests import make
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.accounts.sessions import SessionStore, key_hash
 
 
 def test_an_address_is_kept_in_lower_case_and_found_however_it_is_typed(db):
-    user = User.objects.create_user(" Ada@Example.ORG ", make.PASSWORD)
+    user = User.objects.create_user(" Ada@Example.ORG ", make.PASSWORD, kind=AccountKind.STAFF)
 
     assert user.email == "ada@example.org"
     assert User.objects.get_by_natural_key("ADA@example.org") == user
@@ -18,14 +18,16 @@ def test_an_address_is_kept_in_lower_case_and_found_however_it_is_typed(db):
 
 
 def test_one_address_is_one_person(db):
-    User.objects.create_user("ada@example.org", make.PASSWORD)
+    User.objects.create_user("ada@example.org", make.PASSWORD, kind=AccountKind.PATIENT)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        User.objects.create_user("ADA@example.org", make.PASSWORD)
+        User.objects.create_user("ADA@example.org", make.PASSWORD, kind=AccountKind.PATIENT)
 
 
 def test_a_password_is_kept_by_argon2_alone(db):
-    assert User.objects.create_user("ada@example.org", make.PASSWORD).password.startswith("argon2$argon2id$")
+    assert User.objects.create_user(
+        "ada@example.org", make.PASSWORD, kind=AccountKind.PATIENT
+    ).password.startswith("argon2$argon2id$")
 
 
 def test_a_session_is_found_by_its_key_and_not_by_what_stands_in_the_table(db):

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from tests import make
 from tests.house.test_walls import rows
 from tracker.accounts import email_encryption
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.lib import app_secrets, encryption
 
 
@@ -18,7 +18,7 @@ def stored(user: User) -> str:
 
 @pytest.fixture
 def fay(db) -> User:
-    return User.objects.create_user(" Fay@Example.org ", "a long new passphrase")
+    return User.objects.create_user(" Fay@Example.org ", "a long new passphrase", kind=AccountKind.PATIENT)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_part_of_an_address_cannot_be_looked_for(lookup):
 
 def test_an_address_is_somebodys_once_whatever_its_case(fay):
     with pytest.raises(IntegrityError), transaction.atomic():
-        User.objects.create(email="FAY@example.org")
+        User.objects.create(email="FAY@example.org", kind=AccountKind.PATIENT)
 
 
 def test_the_database_takes_no_address_in_plain(fay):

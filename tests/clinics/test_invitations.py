@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests import make
 from tests.house.test_walls import rows
 from tracker.access.principal import Principal, load_principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.audit.models import Event
 from tracker.clinics import invitations
 from tracker.clinics.errors import NotFoundOrHidden
@@ -60,6 +60,7 @@ def test_a_patient_comes_in_with_the_code_and_her_date_of_birth(world):
     rls.reset()
     entered = load_principal(user.pk, NOW)
     assert (entered.patient_id, entered.name, user.email) == (patient_id, "Fay", "fay@example.org")
+    assert user.kind == AccountKind.PATIENT
     assert user.check_password(PASSWORD)
     assert user.password.startswith("argon2$argon2id$")
 
@@ -205,6 +206,7 @@ def test_a_colleague_comes_in_with_role_and_team(world):
     with rls.as_clinic(world.clinic.pk):
         assert TeamMembership.objects.get(staff_member__user=user).starts_at == NOW
     assert len(code.replace("-", "")) == 16
+    assert user.kind == AccountKind.STAFF
 
 
 def test_a_team_of_another_clinic_is_none(world):

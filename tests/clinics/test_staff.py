@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.auth.tokens import default_token_generator
-from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
 
 from tests import factor, make
 from tests.phone import Phone
@@ -13,6 +12,7 @@ from tracker.audit.models import Event
 from tracker.clinics import invitations, responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembership
+from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
 from tracker.lib import rls
 
 NOW = make.MONDAY

@@ -206,7 +206,8 @@ def test_the_use_of_keys_stands_in_the_trail(world, written, settings):
     with rls.as_clinic(world.clinic.pk):
         told = Counter(Event.objects.filter(kind="key").values_list("action", "subject"))
     assert told == {
-        ("keys.rotate", "wrap_some"): 1, ("keys.rotate", "replace_one"): 2, ("keys.rotate", "reseal_some"): 1,
+        ("keys.rotate", "rewrap_batch"): 1, ("keys.rotate", "replace_one_key"): 2,
+        ("keys.rotate", "reencrypt_batch"): 1,
         ("keys.retire", "data keys"): 1,
     }  # fmt: skip
     with rls.as_clinic(SYSTEM):

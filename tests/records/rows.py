@@ -63,7 +63,7 @@ def record(world: make.World, **data: Any) -> Values:
 
 
 def of_user(world: make.World) -> Values:
-    return {"email": f"{uuid.uuid4().hex}@example.org"}
+    return {"email": f"{uuid.uuid4().hex}@example.org", "kind": "staff"}
 
 
 def of_staff_member(world: make.World) -> Values:

@@ -16,7 +16,7 @@ from tests.records import rows
 from tests.records.cases import NEWER, Case, codes, scale
 from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
 from tracker.access.policy import Category
-from tracker.accounts.models import Session, User
+from tracker.accounts.models import AccountKind, Session, User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import (
     CareTeam,
@@ -71,6 +71,7 @@ CHECKS: dict[str, Case] = (
         "user_email_is_encrypted": Case(
             User, ({"email": "ada@b.org"},), ({"email": Value("ada@b.org", TextField())},)
         ),
+        "user_kind_is_known": codes(User, "kind", tuple(AccountKind)),
         "data_key_under_an_open_master_key": Case(
             DataKey, ({"master_is_open": True},), ({"master_is_open": False},)
         ),

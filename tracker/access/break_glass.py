@@ -19,11 +19,11 @@ from tracker.lib import encryption, rls
 
 def find_patient(*, principal: Principal, name: str, born_on: date) -> UUID:
     """
-    Return the one patient of the principal's clinic with this name and day of birth, for ``break_glass``.
+    Return the one patient of the principal's clinic with this name and day of birth, for ``start``.
 
     :raises NotFoundOrHidden: if there is none, or more than one.
     """
-    _require_breaking(principal)
+    _require_right(principal)
     with rls.as_clinic(principal.clinic_id):
         found = list(
             Patient.objects.filter(
@@ -39,12 +39,12 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
     """
     Open one patient's chart to a clinician of the same clinic for 60 minutes, whatever team or consent.
 
-    One at a time: opening a second one ends the first. It counts from the next request on. ``alerts.glass`` tells
+    One at a time: opening a second one ends the first. It counts from the next request on. ``alerts.break_glass`` tells
     the patient and the privacy officers.
 
     :raises NotFoundOrHidden: if there is no such patient at the principal's clinic, or the principal is no clinician.
     """
-    _require_breaking(principal)
+    _require_right(principal)
     assert principal.staff_id is not None
     with rls.as_clinic(principal.clinic_id):
         if not Patient.objects.filter(pk=patient_id, clinic_id=principal.clinic_id).exists():
@@ -54,8 +54,8 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
             clinic_id=principal.clinic_id, patient_id=patient_id, staff_member_id=principal.staff_id,
             user_id=principal.user_id, begun_at=at, ends_at=at + MAX_DURATION,
         )  # fmt: skip
-        _seal_reason(made, reason, at)
-    _note_glass(principal, made, "glass.break", at)
+        _encrypt_reason(made, reason, at)
+    _note(principal, made, "glass.break", at)
     return made
 
 
@@ -65,7 +65,7 @@ def end(*, principal: Principal, at: datetime) -> int:
         open_now = list(BreakGlassAccess.objects.filter(user_id=principal.user_id, ends_at__gt=at))
         _end(principal, at)
     for made in open_now:
-        _note_glass(principal, made, "glass.end", at)
+        _note(principal, made, "glass.end", at)
     return len(open_now)
 
 
@@ -86,32 +86,32 @@ def list_for_clinic(*, principal: Principal, most: int = 50) -> list[BreakGlassV
     if not policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
         raise NotFoundOrHidden
     with rls.as_clinic(principal.clinic_id):
-        return _broken(BreakGlassReason.objects.filter(clinic_id=principal.clinic_id), most)
+        return _views(BreakGlassReason.objects.filter(clinic_id=principal.clinic_id), most)
 
 
 def list_for_patient(*, principal: Principal, most: int = 50) -> list[BreakGlassView]:
     """Return each time that the patient's own record was opened in an emergency, newest first."""
-    return _broken(BreakGlassReason.objects.filter(patient_id=principal.own_patient_id), most)
+    return _views(BreakGlassReason.objects.filter(patient_id=principal.own_patient_id), most)
 
 
-def _broken(rows: "QuerySet[BreakGlassReason]", most: int) -> list[BreakGlassView]:
-    newest = rows.select_related("glass__staff_member", "patient", "key").order_by(
-        "-glass__begun_at", "glass_id"
+def _views(rows: "QuerySet[BreakGlassReason]", most: int) -> list[BreakGlassView]:
+    newest = rows.select_related("access__staff_member", "patient", "key").order_by(
+        "-access__begun_at", "access_id"
     )
     return [
         BreakGlassView(
-            id=row.glass_id,
-            by=row.glass.staff_member.name,
+            id=row.access_id,
+            by=row.access.staff_member.name,
             patient=row.patient.name,
-            begun_at=row.glass.begun_at,
-            ends_at=row.glass.ends_at,
+            begun_at=row.access.begun_at,
+            ends_at=row.access.ends_at,
             reason=reason,
         )
         for row, reason in data_keys.decrypt_all(newest[:most])
     ]
 
 
-def _require_breaking(principal: Principal) -> None:
+def _require_right(principal: Principal) -> None:
     if not policy.role_may(principal.role, Action.BREAK_GLASS):
         raise NotFoundOrHidden
 
@@ -122,19 +122,19 @@ def _end(principal: Principal, at: datetime) -> None:
     )
 
 
-def _seal_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:
+def _encrypt_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:
     key_id, key = data_keys.data_key_for(made.clinic_id, made.patient_id, at)
     bound = BreakGlassReason.associated_data((made.pk,), made.patient_id, key_id)
     BreakGlassReason.objects.create(
         clinic_id=made.clinic_id,
         patient_id=made.patient_id,
-        glass=made,
+        access=made,
         key_id=key_id,
         ciphertext=encryption.encrypt(key, reason.encode(), bound),
     )
 
 
-def _note_glass(principal: Principal, made: BreakGlassAccess, action: str, at: datetime) -> None:
+def _note(principal: Principal, made: BreakGlassAccess, action: str, at: datetime) -> None:
     audit.note(
         actor=principal.actor,
         action=action,

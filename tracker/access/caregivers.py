@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 
@@ -32,7 +32,9 @@ def grant(
     :raises NotFoundOrHidden: for anybody but a patient.
     """
     patient_id = principal.own_patient_id
-    user, new = User.objects.get_or_create(email=email.strip().lower())
+    user, new = User.objects.get_or_create(
+        email=email.strip().lower(), defaults={"kind": AccountKind.CAREGIVER}
+    )
     if new:
         user.set_unusable_password()
         user.save()

@@ -34,7 +34,8 @@ def pair(
 
     :raises DeviceMismatch: if the session is bound to another device.
     :raises DeviceRetired: if the device was retired.
-    :raises recency.ReauthenticationRequired: if this is not the patient's first device and the sign-in is older than 5 minutes.
+    :raises reauthentication.ReauthenticationRequired: if this is not the patient's first device and the sign-in is
+        older than 5 minutes.
     """
     own = Device.objects.filter(patient_id=principal.own_patient_id)
     if principal.device_id not in (None, device_id):

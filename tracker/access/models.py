@@ -1,4 +1,4 @@
-"""Who else may see one patient: a caregiver whom the patient chose, a clinician who broke the glass."""
+"""Who may see a patient: consent, caregivers, emergency access; and the patient's phones."""
 
 import uuid
 from datetime import timedelta
@@ -9,11 +9,63 @@ from django.db.models import F, Q
 
 from tracker.access.policy import Category
 from tracker.accounts.models import User
-from tracker.clinics.models import DatedQuerySet, PatientOwned, StaffMember
+from tracker.clinics.models import CareTeam, DatedQuerySet, PatientOwned, StaffMember
 from tracker.keys.models import EncryptedText
-from tracker.lib.constraints import ordered
+from tracker.lib.constraints import one_of, ordered
 
 MAX_DURATION = timedelta(minutes=60)
+
+
+class ConsentText(models.Model):
+    """A published version of the words in which consent is asked. A trigger refuses to change or remove it."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    content = models.JSONField()
+    published_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"consent-text/{self.pk}"
+
+
+class ConsentChange(PatientOwned):
+    """One category given to a team, or withdrawn from it. Append-only; a trigger brings it into ``Consent``."""
+
+    id = models.BigAutoField(primary_key=True)
+    team = models.ForeignKey(CareTeam, models.PROTECT, related_name="+")
+    category = models.CharField(max_length=12)
+    given = models.BooleanField()
+    text = models.ForeignKey(ConsentText, models.PROTECT, related_name="+")
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            one_of("category", Category, name="consent_category_is_known"),
+        ]
+        indexes = [models.Index(fields=["patient", "-id"], name="consent_change_by_patient")]
+
+    def __str__(self) -> str:
+        return f"consent-change/{self.pk}"
+
+
+class Consent(PatientOwned):
+    """What stands now between a patient and a team. What is not there was never given."""
+
+    pk = models.CompositePrimaryKey("patient_id", "team_id")
+    team = models.ForeignKey(CareTeam, models.PROTECT, related_name="+")
+    pain = models.BooleanField(default=False)
+    mood = models.BooleanField(default=False)
+    medication = models.BooleanField(default=False)
+    journal = models.BooleanField(default=False)
+    visits = models.BooleanField(default=False)
+    treatment = models.BooleanField(default=False)
+
+    def categories(self) -> frozenset[Category]:
+        """Return what the team may see."""
+        return frozenset(category for category in Category if getattr(self, category.lower()))
+
+    def __str__(self) -> str:
+        return "consent"
 
 
 class Caregiver(PatientOwned):
@@ -78,10 +130,36 @@ class BreakGlassAccess(PatientOwned):
 class BreakGlassReason(EncryptedText):
     """Why the glass was broken, in the clinician's words, sealed under the patient's own key."""
 
-    pk = models.CompositePrimaryKey("patient_id", "glass_id")
-    glass = models.OneToOneField(BreakGlassAccess, models.PROTECT, related_name="+")
+    pk = models.CompositePrimaryKey("patient_id", "access_id")
+    access = models.OneToOneField(BreakGlassAccess, models.PROTECT, related_name="+")
 
-    KEY_FIELDS = ("glass_id",)
+    KEY_FIELDS = ("access_id",)
 
     def __str__(self) -> str:
-        return f"break-glass-reason/{self.glass_id}"
+        return f"break-glass-reason/{self.access_id}"
+
+
+class Device(PatientOwned):
+    """
+    A patient's phone. Its id is made on the phone, so it is unique per patient, never globally.
+
+    What its owner calls it is sealed (``DeviceLabel``).
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "id")
+    id = models.UUIDField()
+    paired_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+
+class DeviceLabel(EncryptedText):
+    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
+
+    pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
+    device_id = models.UUIDField()
+    number = models.PositiveIntegerField()
+
+    KEY_FIELDS = ("device_id", "number")
+
+    def __str__(self) -> str:
+        return f"device-label/{self.device_id}"

@@ -1,8 +1,8 @@
 """
 May they or may they not: the one table of rights, by role, relation, action and category. Pure.
 
-What somebody is decides what they may ever do (``may``: a route). What they are to a patient decides what they may
-do with that patient (``allows``). What the patient shares with them narrows it further; that is looked up in
+What somebody is decides what they may ever do (``role_may``: a route). What they are to a patient decides what they may
+do with that patient (``may``). What the patient shares with them narrows it further; that is looked up in
 ``access.principal``, and the database holds to it on its own.
 """
 
@@ -11,7 +11,11 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What a patient shares with a team, or with a caregiver: each on its own. The order is that of the walls."""
+    """
+    What a patient shares with a team, or with a caregiver: each on its own.
+
+    The order is that of the bits in ``sql/set_context.sql``.
+    """
 
     PAIN = "PAIN"
     MOOD = "MOOD"
@@ -35,7 +39,7 @@ class Relation(StrEnum):
     TEAM = "TEAM"
     BREAK_GLASS = "BREAK_GLASS"
     # Is asked about their alerts without being on the team: primary clinician, on duty, fallback contact.
-    ANSWERS = "ANSWERS"
+    ALERT_RESPONDER = "ALERT_RESPONDER"
 
 
 class Action(StrEnum):

@@ -1,8 +1,7 @@
 """
 Who is asking, and whom they may see: read from the database at every request, never from a token.
 
-``enter`` sets the walls of the transaction (``lib.rls``) and returns the ``Principal``. ``open_chart`` is the
-only way of staff to a patient.
+``load_principal`` sets the row-security context of the transaction (``lib.rls``) and returns the ``Principal``.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,20 +11,13 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.access import policy
-from tracker.access.policy import Action, Category, Relation
-from tracker.audit import actions as audit
-from tracker.clinics.models import Patient
+from tracker.access.policy import Category, Relation
+from tracker.clinics.errors import NotFoundOrHidden
 
 _BIT = {category: 2**place for place, category in enumerate(Category)}
 _ON_TEAM = 2 ** len(Category)
 
-
 CAREGIVER = "CAREGIVER"
-
-
-class NotFoundOrHidden(Exception):
-    """There is no such patient, or not for you. The two cannot be told apart."""
 
 
 class InactiveUser(Exception):
@@ -52,9 +44,9 @@ class Principal:
     patient_id: UUID | None
     zone: str
     # Whom this person has to do with, and what each of them shares: a bit for each of ``Category``, in its order.
-    shared: Mapping[UUID, int]
+    visibility: Mapping[UUID, int]
     password_hash: str
-    glass: OpenBreakGlass | None = None
+    break_glass: OpenBreakGlass | None = None
     # Of the session that the request came with; the doors fill them in.
     authenticated_at: datetime | None = None
     device_id: UUID | None = None
@@ -64,36 +56,36 @@ class Principal:
     @property
     def patients(self) -> Collection[UUID]:
         """Whom this person has to do with, whatever they share."""
-        return self.shared.keys()
+        return self.visibility.keys()
 
     @property
     def caseload(self) -> Collection[UUID]:
         """The patients of this person's teams: without one whose chart is open in an emergency."""
-        return [patient_id for patient_id, bits in self.shared.items() if bits & _ON_TEAM]
+        return [patient_id for patient_id, bits in self.visibility.items() if bits & _ON_TEAM]
 
     def relation_to(self, patient_id: UUID) -> Relation | None:
         """Return what this person is to the patient; None if they have nothing to do with each other."""
-        if patient_id not in self.shared:
+        if patient_id not in self.visibility:
             return None
         if patient_id == self.patient_id:
             return Relation.SELF
         if self.role == CAREGIVER:
             return Relation.CAREGIVER
-        if self.shared[patient_id] & _ON_TEAM:
+        if self.visibility[patient_id] & _ON_TEAM:
             return Relation.TEAM
         return Relation.BREAK_GLASS if self.has_break_glass(patient_id) else Relation.ALERT_RESPONDER
 
     def can_see(self, patient_id: UUID, category: Category) -> bool:
         """Return whether the patient shares ``category`` with this person."""
-        return bool(self.shared.get(patient_id, 0) & _BIT[category])
+        return bool(self.visibility.get(patient_id, 0) & _BIT[category])
 
     def visible_categories(self, patient_id: UUID) -> frozenset[Category]:
         """Return what the patient shares with this person."""
         return frozenset(category for category in Category if self.can_see(patient_id, category))
 
     def has_break_glass(self, patient_id: UUID) -> bool:
-        """Return whether the patient's chart is open to this person by broken glass."""
-        return self.glass is not None and self.glass.patient_id == patient_id
+        """Return whether the patient's chart is open to this person in an emergency."""
+        return self.break_glass is not None and self.break_glass.patient_id == patient_id
 
     @property
     def is_patient(self) -> bool:
@@ -118,21 +110,23 @@ class Principal:
 
 def load_principal(user_id: UUID, at: datetime) -> Principal:
     """
-    Set the walls of this transaction to what ``user_id`` may see at ``at``, and say who they are.
+    Set the row-security context of this transaction to what ``user_id`` may see at ``at``, and say who they are.
 
-    One statement: the function ``access_set_context`` (first migration of this room) reads role, teams and
-    patients and fixes them for the transaction.
+    One statement: the function ``access_set_context`` (``sql/set_context.sql``) reads role, teams and patients and
+    fixes them for the transaction.
 
     :raises InactiveUser: if nobody active is meant.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("a wall needs a transaction: its context ends with it")
+        raise RuntimeError("row security needs a transaction: its context ends with it")
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM access_set_context(%s, %s)", [user_id, at])
         row = cursor.fetchone()
     if row is None or row[0] is None:
         raise InactiveUser
-    clinic_id, role, name, staff_id, patient_id, zone, patients, shared, glass, until, password_hash = row
+    clinic_id, role, name, staff_id, patient_id, zone, patients, visibility, opened, until, password_hash = (
+        row
+    )
     return Principal(
         user_id=user_id,
         clinic_id=clinic_id,
@@ -141,9 +135,9 @@ def load_principal(user_id: UUID, at: datetime) -> Principal:
         staff_id=staff_id,
         patient_id=patient_id,
         zone=zone,
-        shared=dict(zip(patients or (), shared or (), strict=True)),
+        visibility=dict(zip(patients or (), visibility or (), strict=True)),
         password_hash=password_hash,
-        glass=OpenBreakGlass(glass, until) if glass else None,
+        break_glass=OpenBreakGlass(opened, until) if opened else None,
     )
 
 
@@ -152,44 +146,3 @@ def with_session(
 ) -> Principal:
     """Return the principal with what the server knows of the session that they come with."""
     return replace(principal, authenticated_at=authenticated_at, device_id=device_id)
-
-
-def open_chart(
-    principal: Principal,
-    patient_id: UUID,
-    *,
-    why: str,
-    at: datetime,
-    action: Action = Action.OPEN_CHART,
-    categories: Collection[Category] = (),
-) -> Patient:
-    """
-    Return the patient if the principal may do ``action`` with them, and leave a trace. ``why`` names the page or route.
-
-    ``categories`` are what the chart is opened for: at least one of them must be shared. Without any it is opened
-    for what does not depend on consent: who the patient is, and their alerts.
-
-    :raises NotFoundOrHidden: if there is no such patient for this principal, or none of it is shared.
-    """
-    relation = principal.relation_to(patient_id)
-    if relation is None or not policy.may(principal.role, relation, action):
-        raise NotFoundOrHidden
-    shared = principal.visible_categories(patient_id).intersection(categories)
-    seen = sorted(each for each in shared if policy.may(principal.role, relation, action, each))
-    if categories and not seen:
-        raise NotFoundOrHidden
-    patient = Patient.objects.filter(pk=patient_id).select_related("care_team").first()
-    if patient is None:
-        raise NotFoundOrHidden
-    audit.note(
-        actor=principal.actor,
-        action="chart.open",
-        subject=why,
-        clinic_id=principal.clinic_id,
-        patient_id=patient_id,
-        at=at,
-        detail={"categories": seen, "glass": True}
-        if principal.has_break_glass(patient_id)
-        else {"categories": seen},
-    )
-    return patient

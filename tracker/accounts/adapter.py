@@ -3,13 +3,14 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.access import principal, sign_in_audit
 from tracker.accounts import reauthentication, second_factor, sessions, throttle
+from tracker.accounts.models import AccountKind
 from tracker.lib import logs
 
 log = logs.get(__name__)
@@ -25,13 +26,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_login(self, request: Any, user: Any, **more: Any) -> Any:
         """Called when the first step was right, before any other is asked for."""
-        sign_in_audit.remember(request, user.pk, whole=False)
+        mark_authenticated(request, user.pk, whole=False)
         return super().pre_login(request, user, **more)
 
     def login(self, request: Any, user: Any) -> None:
         super().login(request, user)
-        sign_in_audit.remember(request, user.pk, whole=not _lacks_second_factor(request, user))
-        request.session[sessions.KIND] = sessions.PATIENT if _is_patient(user) else sessions.STAFF
+        mark_authenticated(request, user.pk, whole=not _lacks_second_factor(request, user))
+        is_patient = user.kind == AccountKind.PATIENT
+        request.session[sessions.KIND] = sessions.PATIENT if is_patient else sessions.STAFF
         request.session[sessions.STARTED_AT] = time.time()
         request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
         throttle.reset("sign-in", account=user.email)
@@ -59,6 +61,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         _MAIL.submit(_send, letter)
 
 
+def mark_authenticated(request: Any, user_id: UUID, *, whole: bool) -> None:
+    """
+    Say on the request who has just proved who they are: with all that they need (``whole``), or by a first step alone.
+
+    ``access.sign_in_audit`` writes it down when the request is answered.
+    """
+    request.proved = user_id
+    request.sign_in_step = "sign_in" if whole else "sign-in.password"
+
+
 def _lacks_second_factor(request: Any, user: Any) -> bool:
     shown = sessions.SessionData("", dict(request.session), None, timezone.now()).has_second_factor
     return second_factor.is_required(user) and not shown
@@ -70,11 +82,3 @@ def _send(letter: Any) -> None:
     # Whatever the mail server raises: the person asks again.
     except Exception as problem:
         log.warning("mail not sent", channel="EMAIL", error=type(problem).__name__)
-
-
-def _is_patient(user: Any) -> bool:
-    try:
-        with transaction.atomic():
-            return principal.load_principal(user.pk, timezone.now()).is_patient
-    except principal.InactiveUser:
-        return False

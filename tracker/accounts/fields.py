@@ -13,7 +13,7 @@ PURPOSE = "accounts_user.email"
 
 class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
     """
-    An e-mail address in lower case, sealed under the house's key (``house.seal_alike``).
+    An e-mail address in lower case, encrypted under the product's key (``app_secrets.encrypt_deterministic``).
 
     Only a whole address can be looked for, whatever its case, under each key that is here; there is no search for a
     part, and no order.

@@ -1,4 +1,4 @@
-"""Sessions that come with a browser's cookie."""
+"""The middleware of browser sessions."""
 
 from typing import Any
 

@@ -1,20 +1,30 @@
-"""Who signs in."""
+"""Accounts: who can sign in, and who is signed in."""
 
 import uuid
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 
 from tracker.accounts.fields import EncryptedEmailField
-from tracker.lib.constraints import sql_check
+from tracker.lib.constraints import one_of, sql_check
+
+
+class AccountKind(models.TextChoices):
+    """What an account was made for. Only a patient's may do without a second factor."""
+
+    STAFF = "staff", "staff"
+    PATIENT = "patient", "patient"
+    CAREGIVER = "caregiver", "caregiver"
 
 
 class UserManager(BaseUserManager["User"]):
     """Makes people who sign in with an e-mail address."""
 
-    def create_user(self, email: str, password: str | None = None, **more: Any) -> "User":
-        user = self.model(email=email.strip().lower(), **more)
+    def create_user(self, email: str, password: str | None = None, *, kind: str, **more: Any) -> "User":
+        user = self.model(email=email.strip().lower(), kind=kind, **more)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -25,13 +35,15 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser):
     """
-    Somebody who can sign in. Names and roles stand in the clinic's own rows, behind its wall.
+    Somebody who can sign in. Names and roles stand in the clinic's own rows, behind row-level security.
 
-    ``email`` is sealed: sign-in asks for it before anybody is known, so no wall can stand before it.
+    ``email`` is encrypted: sign-in asks for it before anybody is known, so no row security can stand before it.
+    ``kind`` is set where the account is made, and stays: it says how somebody signs in, never what they may see.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = EncryptedEmailField(max_length=254, unique=True)
+    kind = models.CharField(max_length=9, choices=AccountKind.choices)
     is_active = models.BooleanField(default=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -40,9 +52,48 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [
+            one_of("kind", AccountKind, name="user_kind_is_known"),
             # An address itself has an @, and no seal has one.
             sql_check("email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'", name="user_email_is_encrypted"),
         ]
 
     def __str__(self) -> str:
         return f"user/{self.pk}"
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Sessions, narrowed in words of the domain."""
+
+    def of(self, user_id: uuid.UUID) -> Self:
+        return self.filter(user_id=user_id)
+
+    def alive(self, at: datetime) -> Self:
+        return self.filter(expire_date__gt=at)
+
+
+class Session(AbstractBaseSession):
+    """
+    One sign-in, found by the hash of its key (``accounts.sessions``). No wall: it is asked before anybody is known.
+
+    ``device_id`` is the patient's phone that it is bound to, once and for good. ``expire_date`` moves with use, and
+    never beyond the end that the kind of session has.
+    """
+
+    reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    device_id = models.UUIDField(null=True)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = BaseSessionManager.from_queryset(SessionQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(device_id__isnull=True) | models.Q(user__isnull=False),
+                name="session_of_a_device_is_somebodys",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"session/{self.reference}"

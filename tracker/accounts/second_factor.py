@@ -6,10 +6,8 @@ from typing import Any
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
-from django.utils import timezone
 
-from tracker.access import principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.lib import app_secrets
 
 _PURPOSE = "mfa_authenticator.data"
@@ -21,7 +19,7 @@ MALFORMED_PASSKEY = (ValueError, TypeError, LookupError, AttributeError, Arithme
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Allauth's adapter for second factors, with secrets sealed and the last factor kept."""
+    """Allauth's adapter for second factors, with secrets encrypted and the last factor kept."""
 
     def encrypt(self, text: str) -> str:
         return app_secrets.encrypt(_PURPOSE, text.encode())
@@ -77,8 +75,4 @@ def _is_current(row: Any) -> bool:
 
 def is_required(user: User) -> bool:
     """Return whether somebody needs a second factor: everybody but patients."""
-    try:
-        with transaction.atomic():
-            return not principal.load_principal(user.pk, timezone.now()).is_patient
-    except principal.InactiveUser:
-        return True
+    return user.kind != AccountKind.PATIENT

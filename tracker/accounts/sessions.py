@@ -112,6 +112,17 @@ def load(key: str, at: datetime) -> SessionData | None:
     return held if held.user_id == row[3] else SessionData(key, {}, row[1], row[2])
 
 
+def user_of_token(token: str, at: datetime) -> UUID | None:
+    """Return who has signed in with this token, if anybody has."""
+    held = load_token(token, at)
+    return held.user_id if held else None
+
+
+def load_token(token: str, at: datetime) -> SessionData | None:
+    """Return what the session of ``token`` holds; None too for what cannot be a token."""
+    return load(token, at) if token.isascii() and token.isalnum() else None
+
+
 def touch(held: SessionData, at: datetime) -> None:
     """Note that the session is in use, at most once a minute."""
     if at - held.seen_at < TOUCH_INTERVAL:

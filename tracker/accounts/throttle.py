@@ -1,7 +1,7 @@
 """
 How often somebody may try: sign-in, second factor, reset, invitation. Per account, device and address.
 
-They guard the entrance only. A phone that is signed in is never counted here, so no lock-out stops its uploads.
+They guard sign-in only. A phone that is signed in is never counted here, so no lock-out stops its uploads.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from tracker.lib import encryption, fleeting
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``most`` tries within ``seconds``; ``alone`` where each process counts by itself, Valkey being away."""
+    """At most ``limit`` tries within ``seconds``; ``alone`` where each process counts by itself, Valkey being away."""
 
-    most: int
+    limit: int
     seconds: int
     alone: int
 
@@ -71,7 +71,7 @@ def hit(kind: str, **who: str) -> None:
     waits = [
         left
         for name, (hit, left) in told.items()
-        if hit > (names[name].most if shared else names[name].alone)
+        if hit > (names[name].limit if shared else names[name].alone)
     ]
     if waits:
         raise TooManyAttempts(int(max(waits)) + 1)

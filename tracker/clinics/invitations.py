@@ -15,9 +15,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from tracker.access.principal import Principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
+from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Invitation, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import days, encryption, rls
@@ -43,7 +43,7 @@ def code_hash(code: str) -> bytes:
     return encryption.keyed_hash(settings.LOOKUP_KEY, f"invitation/{plain}".encode())
 
 
-def teams_of(principal: Principal, at: datetime) -> list[CareTeam]:
+def teams_of(principal: Actor, at: datetime) -> list[CareTeam]:
     """Return the teams that the principal may enrol patients into: their own, an administrator's clinic's."""
     found = CareTeam.objects.filter(clinic_id=principal.clinic_id).order_by("name", "id")
     if principal.role != Role.ADMINISTRATOR:
@@ -54,7 +54,7 @@ def teams_of(principal: Principal, at: datetime) -> list[CareTeam]:
 
 @transaction.atomic
 def enrol(
-    *, principal: Principal, name: str, born_on: date, zone: str, team_id: UUID, at: datetime
+    *, principal: Actor, name: str, born_on: date, zone: str, team_id: UUID, at: datetime
 ) -> tuple[UUID, str]:
     """
     Enrol a patient and ask them in; return the patient's id and the code.
@@ -77,7 +77,7 @@ def enrol(
 
 
 @transaction.atomic
-def reinvite(*, principal: Principal, patient_id: UUID, at: datetime) -> str:
+def reinvite(*, principal: Actor, patient_id: UUID, at: datetime) -> str:
     """
     Give a patient who has not come in yet another code; the former ones end.
 
@@ -92,7 +92,7 @@ def reinvite(*, principal: Principal, patient_id: UUID, at: datetime) -> str:
         return _create_for_patient(principal, patient, at)
 
 
-def pending_patients(principal: Principal, at: datetime) -> list[Patient]:
+def pending_patients(principal: Actor, at: datetime) -> list[Patient]:
     """Return the patients in the principal's teams who have not come in yet."""
     teams = [team.pk for team in teams_of(principal, at)]
     with rls.as_clinic(principal.clinic_id):
@@ -102,12 +102,12 @@ def pending_patients(principal: Principal, at: datetime) -> list[Patient]:
 
 @transaction.atomic
 def invite_staff(
-    *, clinic_id: UUID, name: str, role: str, team_id: UUID | None, at: datetime, by: Principal | None
+    *, clinic_id: UUID, name: str, role: str, team_id: UUID | None, at: datetime, by: Actor | None
 ) -> str:
     """
     Ask somebody in as staff; return the code. ``by`` is None for the operator, who founds a clinic.
 
-    Must be inside the walls of a job of the clinic.
+    Must be inside the context of a job of the clinic.
 
     :raises NotFoundOrHidden: if the team is not the clinic's.
     """
@@ -165,7 +165,8 @@ def _is_meant(invitation: Invitation, born_on: date | None) -> bool:
 def _create_account(invitation: Invitation, email: str, password: str, at: datetime) -> User | None:
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, password)
+            kind = AccountKind.STAFF if invitation.patient_id is None else AccountKind.PATIENT
+            user = User.objects.create_user(email, password, kind=kind)
     except IntegrityError:
         # Somebody has this address. The same answer as for a wrong code, and one try less.
         Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
@@ -197,14 +198,14 @@ def _add_staff(invitation: Invitation, user: User, at: datetime) -> None:
         )
 
 
-def _create_for_patient(principal: Principal, patient: Patient, at: datetime) -> str:
+def _create_for_patient(principal: Actor, patient: Patient, at: datetime) -> str:
     made = _create(principal.clinic_id, PATIENTS_CODE, PATIENT_LASTS, at, principal, patient=patient)
     _note(principal.clinic_id, principal, "patient.invite", f"invitation/{made[0]}", patient.pk, at)
     return made[1]
 
 
 def _create(
-    clinic_id: UUID, signs: int, lasts: timedelta, at: datetime, by: Principal | None, **whom: Any
+    clinic_id: UUID, signs: int, lasts: timedelta, at: datetime, by: Actor | None, **whom: Any
 ) -> tuple[UUID, str]:
     code = "".join(secrets.choice(ALPHABET) for _ in range(signs))
     made = Invitation.objects.create(
@@ -220,7 +221,7 @@ def _create(
 
 def _note(
     clinic_id: UUID,
-    by: Principal | None,
+    by: Actor | None,
     action: str,
     subject: str,
     patient_id: UUID | None,

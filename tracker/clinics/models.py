@@ -1,14 +1,30 @@
-"""Clinics, their staff and care teams."""
+"""Clinics, their staff and teams, their patients, and invitations to an account."""
 
 import uuid
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
 
 from tracker.accounts.models import User
-from tracker.clinics.models import ClinicOwned
-from tracker.lib.constraints import one_of, ordered
+from tracker.lib.constraints import all_or_none, one_of, ordered, within
+
+# So many wrong dates of birth, and the invitation is dead: a date is soon guessed.
+MAX_ATTEMPTS = 5
+
+
+class ClinicOwned(models.Model):
+    """A row of one clinic, behind row-level security."""
+
+    clinic_id = models.UUIDField(editable=False)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        # Never the primary key: of some rows it holds what was sent.
+        return f"{self._meta.model_name}/{getattr(self, 'id', '')}"
 
 
 class Role(models.TextChoices):
@@ -40,7 +56,7 @@ class Clinic(models.Model):
 
     class Meta:
         constraints = [
-            # That the contact can sign in is kept by triggers (second migration of this room).
+            # That the contact can sign in is kept by triggers (``0002_row_security``).
             models.CheckConstraint(
                 condition=Q(activated_at__isnull=True) | Q(fallback_contact__isnull=False),
                 name="clinic_is_active_with_a_fallback",
@@ -128,3 +144,104 @@ class DutyPeriod(ClinicOwned):
 
     def __str__(self) -> str:
         return f"duty/{self.pk}"
+
+
+class Patient(ClinicOwned):
+    """
+    Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in.
+
+    ``user`` is empty until they have accepted their invitation: the clinic enrols, the person signs in.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(User, models.PROTECT, null=True, related_name="patient")
+    care_team = models.ForeignKey(CareTeam, models.PROTECT, related_name="patients")
+    primary_clinician = models.ForeignKey(StaffMember, models.PROTECT, null=True, related_name="+")
+    name = models.CharField(max_length=120)
+    born_on = models.DateField(null=True)
+    zone = models.CharField(max_length=64)
+    enrolled_on = models.DateField()
+    left_on = models.DateField(null=True)
+    alert_opened_to_clinic_at = models.DateTimeField(
+        null=True, help_text="since when everybody clinical is asked about an alert that nobody has taken on"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
+            ordered("enrolled_on", "left_on", name="patient_enrols_before_leaving"),
+        ]
+        indexes = [
+            models.Index(fields=["care_team"], name="patient_by_team"),
+            models.Index(
+                fields=["clinic_id"],
+                condition=Q(alert_opened_to_clinic_at__isnull=False),
+                name="patient_asked_of_all",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"patient/{self.pk}"
+
+
+class PatientOwned(ClinicOwned):
+    """A row about one patient. The database ties ``clinic_id`` and ``patient`` together (``lib.rls``)."""
+
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Invitations, narrowed in words of the domain."""
+
+    def open(self, at: datetime) -> Self:
+        return self.filter(
+            used_at__isnull=True,
+            withdrawn_at__isnull=True,
+            expires_at__gt=at,
+            failed_attempts__lt=MAX_ATTEMPTS,
+        )
+
+
+class Invitation(ClinicOwned):
+    """
+    A clinic asks one person in, as a patient that it has enrolled or as a member of its staff.
+
+    ``code`` is a keyed hash: what was handed over stands nowhere. It works once, and until ``expires_at``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    code = models.BinaryField(max_length=32)
+    invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, db_constraint=False, related_name="+")
+    role = models.CharField(max_length=16, blank=True)
+    name = models.CharField(max_length=120, blank=True)
+    care_team = models.ForeignKey(CareTeam, models.PROTECT, null=True, related_name="+")
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    failed_attempts = models.SmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True)
+    used_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="invitation_code_is_given_once"),
+            models.CheckConstraint(
+                condition=Q(patient__isnull=False, role="", name="")
+                | Q(patient__isnull=True, role__in=Role.values, name__gt=""),
+                name="invitation_is_for_a_patient_or_for_staff",
+            ),
+            all_or_none("used_at", "used_by", name="invitation_used_at_and_by"),
+            within("failed_attempts", 0, MAX_ATTEMPTS, name="invitation_failed_attempts_0_to_5"),
+            ordered("made_at", "expires_at", name="invitation_made_before_it_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation/{self.pk}"

@@ -26,11 +26,6 @@ def alert_responders(patient_id: UUID, at: datetime) -> list[UUID]:
     return people or clinic_responders(patient.clinic_id)
 
 
-def accountable(patient_id: UUID, at: datetime) -> UUID | None:
-    """Return the user who answers for a patient now; none only where nobody works at the clinic."""
-    return next(iter(alert_responders(patient_id, at)), None)
-
-
 def clinic_responders(clinic_id: UUID) -> list[UUID]:
     """
     Return the users of all clinical staff of a clinic, its fallback contact first; if there is none, of everybody

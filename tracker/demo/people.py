@@ -17,7 +17,7 @@ from tracker.access import consent
 from tracker.access.models import ConsentChange
 from tracker.access.policy import EVERYTHING
 from tracker.access.principal import load_principal
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.demo import simulate
 from tracker.lib import rls
@@ -115,8 +115,10 @@ def _write(path: Path, sign_ins: list[SignIn]) -> None:
     part.replace(path)
 
 
-def _user(email: str, known: dict[str, str], *, may_sign_in: bool = True) -> tuple[User, str]:
-    user, new = User.objects.get_or_create(email=email)
+def _user(
+    email: str, kind: AccountKind, known: dict[str, str], *, may_sign_in: bool = True
+) -> tuple[User, str]:
+    user, new = User.objects.get_or_create(email=email, defaults={"kind": kind})
     password = known.get(email, "")
     if may_sign_in and (new or not password or not user.check_password(password)):
         password = "-".join(secrets.token_hex(3) for _ in range(3))
@@ -156,7 +158,7 @@ def _staff(
     team: str | None,
 ) -> SignIn:  # fmt: skip
     email = f"{first}@demo.interlude.invalid"
-    user, password = _user(email, known)
+    user, password = _user(email, AccountKind.STAFF, known)
     member, _ = StaffMember.objects.get_or_create(
         user=user, defaults={"clinic_id": clinic.pk, "name": name, "role": role}
     )
@@ -188,7 +190,7 @@ def _patient(
     clinic: Clinic, known: dict[str, str], email: str, name: str, team: CareTeam, enrolled_on: date, note: str,
     *, born_on: date | None = None, may_sign_in: bool = True,
 ) -> SignIn:  # fmt: skip
-    user, password = _user(email, known, may_sign_in=may_sign_in)
+    user, password = _user(email, AccountKind.PATIENT, known, may_sign_in=may_sign_in)
     Patient.objects.get_or_create(
         user=user,
         defaults={

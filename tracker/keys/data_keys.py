@@ -32,7 +32,7 @@ def decrypt_all(rows: Iterable[Row]) -> list[tuple[Row, str]]:
     """
     Return each row with its text. Read the rows with ``select_related("key")``: row and key as of one instant.
 
-    :raises sealed.DecryptionError: if one of them cannot be opened.
+    :raises encryption.DecryptionError: if one of them cannot be opened.
     """
     keys: dict[UUID, bytes] = {}
     opened = []
@@ -48,7 +48,7 @@ def unwrap(row: DataKey) -> bytes:
     """
     Return the key itself.
 
-    :raises sealed.DecryptionError: if we do not have its master key, or it is not this row's.
+    :raises encryption.DecryptionError: if we do not have its master key, or it is not this row's.
     """
     ring = settings.MASTER_KEYS_OLD | {settings.MASTER_KEY_ID: settings.MASTER_KEY}
     if row.master_key_id not in ring:

@@ -1,4 +1,4 @@
-"""Keys: the master keys' names, the patients' own data keys, and what is sealed with them."""
+"""Keys: the master keys' names, the patients' own data keys, and the base of what is encrypted with them."""
 
 import uuid
 from typing import ClassVar
@@ -31,7 +31,7 @@ class DataKey(PatientOwned):
     """
     A patient's own key for free text, wrapped by the master key that is kept outside the database.
 
-    New text is sealed with the one that is not replaced. ``made_under`` names the master key of the day it was
+    New text is encrypted with the one that is not replaced. ``made_under`` names the master key of the day it was
     made, ``master_key_id`` the one that wraps it now.
     """
 
@@ -60,9 +60,9 @@ class DataKey(PatientOwned):
 
 class EncryptedText(PatientOwned):
     """
-    A row that holds one sealed text. Its table gets ``sealing.guard`` in its room's migration.
+    A row that holds one encrypted text. Its table gets ``encrypted_table`` in its app's migration.
 
-    ``ROW`` names the fields that, with the patient, make the row's key.
+    ``KEY_FIELDS`` names the fields that, with the patient, make the row's key.
     """
 
     KEY_FIELDS: ClassVar[tuple[str, ...]]
@@ -70,32 +70,19 @@ class EncryptedText(PatientOwned):
     key = models.ForeignKey(
         DataKey, models.PROTECT, db_column="key_id", db_constraint=False, db_index=False, related_name="+"
     )
-    encryption = models.BinaryField()
+    ciphertext = models.BinaryField()
 
     class Meta:
         abstract = True
         indexes = [models.Index(fields=["clinic_id", "key"], name="%(class)s_by_key")]
 
     @classmethod
-    def bound(cls, row: tuple[object, ...], patient_id: object, key_id: object) -> bytes:
+    def associated_data(cls, row: tuple[object, ...], patient_id: object, key_id: object) -> bytes:
         """Return the associated data of a row: its table, column, key, patient and data key."""
         return encryption.associated_data(cls._meta.db_table, "ciphertext", *row, patient_id, key_id)
 
     def own_associated_data(self) -> bytes:
         """The same for this row as it stands."""
-        return self.bound(
+        return self.associated_data(
             tuple(getattr(self, name) for name in self.KEY_FIELDS), self.patient_id, self.key_id
         )
-
-
-class DeviceLabel(EncryptedText):
-    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
-
-    pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
-    device_id = models.UUIDField()
-    number = models.PositiveIntegerField()
-
-    KEY_FIELDS = ("device_id", "number")
-
-    def __str__(self) -> str:
-        return f"device-label/{self.device_id}"

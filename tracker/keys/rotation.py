@@ -45,7 +45,7 @@ class RotationProgress:
 
 
 def encrypted_models() -> list[type[EncryptedText]]:
-    """Every table of sealed texts, in whichever room."""
+    """Every table of sealed texts, in whichever app."""
     return [model for model in apps.get_models() if issubclass(model, EncryptedText)]
 
 
@@ -101,7 +101,7 @@ def _to_replace(clinic_id: UUID) -> "models.QuerySet[DataKey]":
     return current.exclude(made_under=settings.MASTER_KEY_ID)
 
 
-def _to_reseal(model: type[EncryptedText], clinic_id: UUID) -> "models.QuerySet[Sealed]":
+def _to_reencrypt(model: type[EncryptedText], clinic_id: UUID) -> "models.QuerySet[EncryptedText]":
     return model._default_manager.filter(clinic_id=clinic_id, key__replaced_at__isnull=False)
 
 
@@ -127,14 +127,14 @@ def replace_one_key(clinic_id: UUID, at: datetime) -> int:
 def reencrypt_batch(clinic_id: UUID, at: datetime) -> int:
     """Put some texts under their patients' new keys."""
     for model in encrypted_models():
-        due = _to_reseal(model, clinic_id).select_related("key").order_by("patient_id", *model.KEY_FIELDS)
+        due = _to_reencrypt(model, clinic_id).select_related("key").order_by("patient_id", *model.KEY_FIELDS)
         rows = list(due.select_for_update(of=("self",))[:BATCH])
         if rows:
-            return _reseal(model, rows, at)
+            return _reencrypt(model, rows, at)
     return 0
 
 
-def _reseal(model: type[EncryptedText], rows: list[EncryptedText], at: datetime) -> int:
+def _reencrypt(model: type[EncryptedText], rows: list[EncryptedText], at: datetime) -> int:
     patients = sorted({row.patient_id for row in rows})
     current = {
         patient_id: data_keys.data_key_for(rows[0].clinic_id, patient_id, at) for patient_id in patients
@@ -143,7 +143,7 @@ def _reseal(model: type[EncryptedText], rows: list[EncryptedText], at: datetime)
     for row, text in data_keys.decrypt_all(rows):
         key_id, key = current[row.patient_id]
         place = tuple(getattr(row, name) for name in model.KEY_FIELDS)
-        again = encryption.encrypt(key, text.encode(), model.bound(place, row.patient_id, key_id))
+        again = encryption.encrypt(key, text.encode(), model.associated_data(place, row.patient_id, key_id))
         changed.append((row.patient_id, *place, key_id, again))
     return bulk.update(model, ("patient", *model.KEY_FIELDS), ("key", "ciphertext"), changed)
 

@@ -1,5 +1,5 @@
 """
-The house's own secrets (sessions, second factors, addresses): sealed, under one key for each purpose.
+The product's own secrets (sessions, second factors, addresses): sealed, under one key for each purpose.
 
 What must be found again by its value is sealed with AES-SIV (RFC 5297): the same text under the same key gives the
 same seal, which tells of two rows that they hold the same, and nothing else.
@@ -34,7 +34,7 @@ def decrypt(purpose: str, text: str, *row: str) -> bytes:
     """
     Return what was sealed for ``purpose`` and ``row``.
 
-    :raises sealed.DecryptionError: if it was not sealed by this house for this purpose and this row.
+    :raises encryption.DecryptionError: if it was not sealed by this product for this purpose and this row.
     """
     key_id, master, value = _taken_apart(text)
     return encryption.decrypt(_key(master, purpose), value, encryption.associated_data(purpose, key_id, *row))
@@ -52,9 +52,9 @@ def all_ciphertexts(purpose: str, plain: bytes) -> list[str]:
 
 def decrypt_deterministic(purpose: str, text: str) -> bytes:
     """
-    Return what ``seal_alike`` sealed for ``purpose``.
+    Return what ``encrypt_deterministic`` encrypted for ``purpose``.
 
-    :raises sealed.DecryptionError: if it was not sealed by this house for this purpose.
+    :raises encryption.DecryptionError: if it was not sealed by this product for this purpose.
     """
     key_id, master, value = _taken_apart(text)
     try:

@@ -5,24 +5,24 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 
 ``app.person``    who acts (user id)
 ``app.clinic``    the clinic, from the database, never from the request
-``app.own_patient``      the patient whose whole record is open: to the patient, or to a worker's job on that patient
+``app.own_patient`` the patient whose whole record is open: to the patient, or to a worker's job on that patient
 ``app.teams``     the care teams of a member of staff
 ``app.patients``  the patients with whom the person has to do: who they are, their alerts
 ``app.pain`` ...  one for each of ``CATEGORIES``: the patients of whom the person may see that category
 ``app.role``      what the person is: some rows are for those who treat, or for the privacy officer
 ``app.invitation`` the keyed hash of an invitation's code, of somebody who is nobody yet
-``app.scope``     ``clinic`` for a worker's job that goes through one clinic, ``trail`` for one that reads the
+``app.scope``     ``clinic`` for a worker's job that goes through one clinic, ``audit`` for one that reads the
                   heads of all clinics' audit chains; empty otherwise
 
 No context means no rows. Policies compare with values fixed for the transaction; the sub-selects make
 PostgreSQL read each setting once per statement, not once per row.
 
 Migrations use ``by_clinic(table)`` for tables with a ``clinic_id`` and, for tables with ``clinic_id`` and
-``patient_id``, what says who sees them: ``own`` (the patient alone), ``by_patient`` (whoever has to do with the
-patient), ``of_category`` (whoever may see one category), ``by_category`` (each row names its category). These tie
-both ids to the same row of ``clinics_patient``, since foreign-key checks ignore row security; ``same_clinic`` does
+``patient_id``, what says who sees them: ``patient_only``, ``related_to_patient`` (whoever has to do with the
+patient), ``by_category`` (whoever may see one category), ``by_row_category`` (each row names its category). These tie
+both ids to the same row of ``clinics_patient``, since foreign-key checks ignore row security; ``same_clinic_fk`` does
 so for other keys. Where a person may read more than they may write, as with the messages and the staff of their
-clinic, ``protect_each(table, ...)`` gives every command its own condition.
+clinic, ``policy_per_command(table, ...)`` gives every command its own condition.
 """
 
 from collections.abc import Iterator, Sequence
@@ -196,6 +196,7 @@ def context(**context: str) -> Iterator[None]:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a wall needs a transaction: its context ends with it")
+    assert context.keys() <= set(SETTINGS), context.keys()
     wanted = dict.fromkeys(SETTINGS, "") | context
     reads = ", ".join(f"coalesce(current_setting('app.{name}', true), '')" for name in SETTINGS)
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""``manage.py grant --role NAME``: give the application's role its rights, and check that it owns nothing."""
+"""``manage.py grant_app_role --role NAME``: give the application's role its rights, and check that it owns nothing."""
 
 from typing import Any
 

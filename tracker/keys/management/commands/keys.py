@@ -28,8 +28,9 @@ class Command(BaseCommand):
         known = ", ".join(f"{name} ({'open' if is_open else 'closed'})" for name, is_open in names)
         self.stdout.write(f"today's master key: {settings.MASTER_KEY_ID}; known: {known or 'none'}")
         self.stdout.write(
-            f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace, {due.reencrypted} texts to re-seal,"
-            f" {second_factor.count_outdated()} second factors and {email_encryption.count_outdated()} addresses to re-seal"
+            f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace,"
+            f" {due.reencrypted} texts to re-seal, {second_factor.count_outdated()} second factors"
+            f" and {email_encryption.count_outdated()} addresses to re-seal"
         )
 
     def rotate(self, clinics: list[Any], _: str | None) -> None:

@@ -1,10 +1,10 @@
-"""The room's name, and its check of every route."""
+"""The app's name, and its check of every route."""
 
 from django.apps import AppConfig
 
 
-class People(AppConfig):
-    name = "tracker.people"
+class Access(AppConfig):
+    name = "tracker.access"
 
     def ready(self) -> None:
         # Registers the check; the routes themselves are read when it runs.
