@@ -51,7 +51,7 @@ def broken(request: HttpRequest, *args: Any) -> HttpResponse:
     if isinstance(problem, _AWAY):
         return _unavailable(request, problem)
     if _for_program(request):
-        return errors.page(500, "broken", "This is our mistake. Nothing of the request was stored.")
+        return errors.page(500, "internal_error", "This is our mistake. Nothing of the request was stored.")
     return defaults.server_error(request)
 
 
@@ -78,7 +78,7 @@ class Mishaps:
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
     log.warning("database away", error=type(problem).__name__)
     if _for_program(request):
-        return errors.page(503, "try_again", "The database is away. Nothing was stored; try again.")
+        return errors.page(503, "service_unavailable", "The database is away. Nothing was stored; try again.")
     response = HttpResponse(loader.render_to_string("503.html"), status=503)
     response["Retry-After"] = "5"
     return response

@@ -39,8 +39,8 @@ class Bare(APIView):
         with transaction.atomic(), rls.as_clinic(clinic):
             PainEntry.objects.create(
                 clinic_id=clinic, patient_id=patient, id=entry.validated_data["id"], revision=1,
-                recorded_at=at, zone="UTC", local_on=at.date(), received_at=timezone.now(), author_id=user,
-                change=uuid.uuid4().int % 2**62, late=False, fingerprint=b"x" * 32,
+                recorded_at=at, time_zone="UTC", local_date=at.date(), received_at=timezone.now(), author_id=user,
+                sequence=uuid.uuid4().int % 2**62, entered_late=False, fingerprint=b"x" * 32,
                 intensity=entry.validated_data["intensity"],
             )  # fmt: skip
             Event.objects.create(

@@ -41,15 +41,15 @@ BUDGET_SINGLE, BUDGET_BATCH = 1.0, 0.25
 
 _CONTEXT = "SELECT set_config('app.clinic', %s, true), set_config('app.pain', %s, true)"
 _ENTRY = """
-INSERT INTO records_painentry (clinic_id, patient_id, id, revision, recorded_at, zone, local_on, received_at,
-    author_id, change, late, clock, fingerprint, intensity)
-SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.change, false, 'STEADY', '\\x00', row.intensity
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row (id, at, change, intensity)
+INSERT INTO records_painentry (clinic_id, patient_id, id, revision, recorded_at, time_zone, local_date, received_at,
+    author_id, sequence, entered_late, clock_skew, fingerprint, intensity)
+SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.sequence, false, 'NONE', '\\x00', row.intensity
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row (id, at, sequence, intensity)
 ON CONFLICT (patient_id, id) DO NOTHING
 """
 _TRAIL = """
 INSERT INTO audit_event
-    (at, clinic_id, actor, on_behalf_of, action, kind, subject, why, device, request, result, detail)
+    (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 """
 
@@ -57,7 +57,7 @@ VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 def entries(n: int) -> list[dict[str, Any]]:
     start = datetime.now(UTC) - timedelta(days=300)
     return [
-        make.pain(i % 11, recorded_at=(start + timedelta(minutes=37 * i)).isoformat(), zone="UTC")
+        make.pain(i % 11, recorded_at=(start + timedelta(minutes=37 * i)).isoformat(), time_zone="UTC")
         for i in range(n)
     ]
 
@@ -148,7 +148,7 @@ def single_over_http(url: str, phones: list[dict[str, str]]) -> tuple[float, flo
 
         def act() -> None:
             at = start + timedelta(hours=next(hours))
-            sender.post("/api/v1/records", make.pain(5, recorded_at=at.isoformat(), zone="UTC"))
+            sender.post("/api/v1/records", make.pain(5, recorded_at=at.isoformat(), time_zone="UTC"))
 
         return act
 
@@ -174,8 +174,8 @@ def single_sql(clinic: Any, patients: list[Any]) -> tuple[float, float]:
         def act() -> None:
             with connection.transaction():
                 connection.execute(_CONTEXT, [str(clinic.pk), str(patient.pk)])
-                change = uuid.uuid4().int % 2**62
-                rows = [[uuid.uuid4()], [make.MONDAY], [change], [5]]
+                sequence = uuid.uuid4().int % 2**62
+                rows = [[uuid.uuid4()], [make.MONDAY], [sequence], [5]]
                 connection.execute(_ENTRY, [clinic.pk, patient.pk, patient.user_id, *rows])
                 connection.execute(_TRAIL, [clinic.pk])
 

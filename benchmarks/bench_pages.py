@@ -41,8 +41,8 @@ FROM clinics_patient p JOIN records_current c ON c.patient_id = p.id
 WHERE c.measure = ANY (%s)
 """
 _READY_PATIENT = """
-SELECT measure, local_on, count(*), avg(value), min(value), max(value) FROM records_observation
-WHERE patient_id = %s GROUP BY measure, local_on ORDER BY measure, local_on
+SELECT measure, local_date, count(*), avg(value), min(value), max(value) FROM records_observation
+WHERE patient_id = %s GROUP BY measure, local_date ORDER BY measure, local_date
 """
 
 

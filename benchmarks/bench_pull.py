@@ -81,11 +81,11 @@ def p50_ms(work: Callable[[], object]) -> float:
 def bare_ms(patient: Patient, after: int) -> float:
     """The milliseconds of reading the same rows and no more, behind the same walls."""
     branches = " UNION ALL ".join(
-        f"(SELECT to_jsonb(t) AS row, change FROM {kind.table} t WHERE patient_id = %(patient)s"
-        f" AND change > %(after)s ORDER BY change LIMIT {PAGE})"
+        f"(SELECT to_jsonb(t) AS row, sequence FROM {kind.table} t WHERE patient_id = %(patient)s"
+        f" AND sequence > %(after)s ORDER BY sequence LIMIT {PAGE})"
         for kind in KINDS.values()
     )
-    sql = f"SELECT row FROM ({branches}) AS found ORDER BY change LIMIT {PAGE}"
+    sql = f"SELECT row FROM ({branches}) AS found ORDER BY sequence LIMIT {PAGE}"
     assert patient.user_id
     with transaction.atomic(), connection.cursor() as cursor:
         load_principal(patient.user_id, timezone.now())
@@ -108,7 +108,7 @@ def measured(phone: Phone, patient: Patient, name: str, path: str) -> bool:
         answer = phone.get(path)
         statements = len(queries)
     shown = answer.json()["records"]
-    page_ms, bare = p50_ms(lambda: phone.get(path)), bare_ms(patient, shown[0]["change"] - 1)
+    page_ms, bare = p50_ms(lambda: phone.get(path)), bare_ms(patient, shown[0]["sequence"] - 1)
     print(
         f"    {name:10} {len(shown):4} records {len(answer.content) / 1024:5.0f} KB {statements:3} statements"
         f"   p50 {page_ms:6.1f} ms   bare read {bare:5.1f} ms   {page_ms / bare:4.1f} x"

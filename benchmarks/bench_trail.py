@@ -33,7 +33,7 @@ WORDS = "Slept badly, the back is worse in the morning; walked a little and felt
 _CONTEXT = "SELECT set_config('app.clinic', %s, true)"
 _EVENT = """
 INSERT INTO audit_event
-    (at, clinic_id, actor, on_behalf_of, action, kind, subject, why, device, request, result, detail)
+    (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 """
 

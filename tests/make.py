@@ -55,7 +55,7 @@ def user(name: str, kind: AccountKind = AccountKind.STAFF) -> User:
 
 def clinic(**more: Any) -> Clinic:
     return Clinic.objects.create(
-        **{"name": "Riverside", "zone": ZONE, "crisis_text": "Call 113.", "patients_see_summaries": True}
+        **{"name": "Riverside", "time_zone": ZONE, "crisis_text": "Call 113.", "patients_see_summaries": True}
         | more
     )
 
@@ -84,7 +84,7 @@ def patient(
                 "user": user(name, AccountKind.PATIENT),
                 "care_team": on,
                 "name": name.title(),
-                "zone": ZONE,
+                "time_zone": ZONE,
                 "enrolled_on": date(2026, 1, 5),
             }
             | more
@@ -100,7 +100,7 @@ def share(
     """Let the patient show exactly these categories to the team, as she would in the app; forget the context."""
     assert patient.user_id
     principal = load_principal(patient.user_id, at)
-    consent.set_consent(principal=principal, wanted={team.pk: categories}, text=1, at=at)
+    consent.set_consent(principal=principal, wanted={team.pk: categories}, text_version=1, at=at)
     rls.reset()
 
 
@@ -131,7 +131,7 @@ def record(kind: str, data: dict[str, Any] | None, **more: Any) -> dict[str, Any
         "id": str(uuid.uuid4()),
         "revision": 1,
         "recorded_at": MONDAY.isoformat(),
-        "zone": ZONE,
+        "time_zone": ZONE,
     }
     if data is not None:
         body["data"] = data

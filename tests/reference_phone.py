@@ -154,13 +154,13 @@ class Entry:
 
 def version_of(record: Json) -> Json:
     """Return what a record says, without the server's own facts about it."""
-    names = ("kind", "recorded_at", "zone", "data")
+    names = ("kind", "recorded_at", "time_zone", "data")
     return {name: record[name] for name in names if record.get(name) is not None}
 
 
 def same(one: Json | None, other: Json | None) -> bool:
     """Return whether two versions say the same; why one was written does not count."""
-    strip = ("because",)
+    strip = ("amendment_reason",)
     left = None if one is None else {name: value for name, value in one.items() if name not in strip}
     right = None if other is None else {name: value for name, value in other.items() if name not in strip}
     return left == right
@@ -174,14 +174,14 @@ class Phone:
         send: Send,
         ledger: Ledger,
         *,
-        zone: str = "UTC",
+        time_zone: str = "UTC",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
         attempts: int = 8,
         patience_s: float = 600,
     ) -> None:
-        self._send, self.ledger, self.zone, self.clock, self.pause = send, ledger, zone, clock, pause
+        self._send, self.ledger, self.time_zone, self.clock, self.pause = send, ledger, time_zone, clock, pause
         self.rng, self.attempts, self.patience_s = rng or random.Random(), attempts, patience_s
         if not ledger.recall("device"):
             ledger.keep("device", str(uuid.uuid4()))
@@ -198,17 +198,17 @@ class Phone:
         wanted = {
             "kind": kind,
             "recorded_at": self.clock().isoformat(),
-            "zone": self.zone,
+            "time_zone": self.time_zone,
             "data": data,
         } | more
         self.ledger.store(Entry(record_id, wanted=wanted))
         return record_id
 
-    def amend(self, record_id: str, data: Json, because: str | None = None) -> None:
+    def amend(self, record_id: str, data: Json, amendment_reason: str | None = None) -> None:
         """Say it anew. What was not sent yet is written over; what was, gets a new version."""
         entry = self._entry(record_id)
         assert entry.shown is not None
-        why = {} if because is None else {"because": because}
+        why = {} if amendment_reason is None else {"amendment_reason": amendment_reason}
         self._want(entry, version_of(entry.shown) | {"data": data} | why)
 
     def remove(self, record_id: str) -> None:
@@ -320,7 +320,7 @@ class Phone:
             if result.get("server"):
                 entry.held, entry.revision = version_of(result["server"]), result["server"]["revision"]
         elif status == "rejected":
-            entry.refused = {"code": result.get("code"), "field": result.get("field"), "version": mine}
+            entry.refused = {"code": result.get("code"), "pointer": result.get("pointer"), "version": mine}
             if entry.revision == 0 and entry.wanted is not None and "data" not in entry.wanted:
                 entry.wanted = entry.refused = None
         else:
@@ -343,7 +343,7 @@ class Phone:
             with self._transaction():
                 for record in answer.body["records"]:
                     self._take_in(record)
-                for record_id in answer.body["gone"]:
+                for record_id in answer.body["revoked_ids"]:
                     self.ledger.db.execute("DELETE FROM record WHERE id = ?", [record_id])
                 self.ledger.keep("cursor", answer.body["cursor"])
             if not answer.body["more"]:

@@ -30,12 +30,12 @@ IDS = (
 def nothing() -> Thing:
     """Ids of everything, and none of them exists."""
     made = {name: str(uuid.uuid4()) for name in IDS} | {"passkey": "987654321"}
-    return made | {"name": "Nobodyvqz", "born_on": "1990-01-01"}
+    return made | {"name": "Nobodyvqz", "birth_date": "1990-01-01"}
 
 
 def belongings(patient: Patient, name: str, phone: Phone | None, by: StaffMember | None) -> Thing:
     """A patient's record, full of marks. Who has no phone has not come in yet, and has none."""
-    thing = {"patient": str(patient.pk), "name": patient.name, "born_on": str(patient.born_on)}
+    thing = {"patient": str(patient.pk), "name": patient.name, "birth_date": str(patient.birth_date)}
     if phone is None or by is None:
         return {"waiting": str(patient.pk), "name": patient.name}
     thing |= {"team": str(patient.care_team_id), "clinic": str(patient.clinic_id)}
@@ -87,16 +87,16 @@ def _derived(patient: Patient, by: StaffMember) -> Thing:
         return {
             "check_in": str(planned.pk),
             "alert": str(Alert.objects.get(patient=patient).pk),
-            "summary": str(Summary.objects.filter(patient=patient).latest("week_on").pk),
+            "summary": str(Summary.objects.filter(patient=patient).latest("week_start").pk),
         }
 
 
 def _message(clinic_id: uuid.UUID, user: User) -> str:
     with rls.as_clinic(clinic_id):
         outbox.enqueue(
-            clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check-in/1",
+            clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check_in/1",
             key=f"own/{user.pk}", due_at=NOW,
         )  # fmt: skip
-        own = Message.objects.filter(recipient=user, subject="check-in/1", channel=Channel.INBOX)
+        own = Message.objects.filter(recipient=user, subject="check_in/1", channel=Channel.INBOX)
         own.update(sent_at=NOW)
         return str(own.get().pk)

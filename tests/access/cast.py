@@ -77,8 +77,8 @@ class House:
         return make.staff(self.clinic, f"{name}vqz", role, on=on)
 
     def patient(self, name: str, on: CareTeam, **more: Any) -> Patient:
-        born_on = NOW.date() - timedelta(days=12_000)
-        return make.patient(self.clinic, f"{name}vqz", on, born_on=born_on, **more)
+        birth_date = NOW.date() - timedelta(days=12_000)
+        return make.patient(self.clinic, f"{name}vqz", on, birth_date=birth_date, **more)
 
 
 def stage() -> Stage:

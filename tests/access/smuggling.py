@@ -97,5 +97,5 @@ def _is_refused(answer: Answer, names: set[str]) -> bool:
     """A 400 that names each of what it does not know."""
     if answer.status != 400 or not names:
         return False
-    told = {error["pointer"].rpartition("/")[2] for error in json.loads(answer.body).get("errors", ())}
+    told = {(error.get("parameter") or error["pointer"]).rpartition("/")[2] for error in json.loads(answer.body).get("errors", ())}
     return names <= told

@@ -87,15 +87,15 @@ def check_in_form(thing: Thing) -> dict[str, Any]:
 
 
 def consent(thing: Thing) -> dict[str, Any]:
-    return {"text": 1, "teams": [{"team": thing["team"], "categories": ["PAIN"]}]}
+    return {"text_version": 1, "teams": [{"team": thing["team"], "categories": ["pain"]}]}
 
 
 def glass(thing: Thing) -> dict[str, Any]:
-    return {"name": thing["name"], "born_on": thing["born_on"], "reason": "Found on the floor."}
+    return {"name": thing["name"], "birth_date": thing["birth_date"], "reason": "Found on the floor."}
 
 
 def caregiver(_: Thing) -> dict[str, Any]:
-    return {"name": "Carla", "email": "carla@example.org", "categories": ["PAIN"]}
+    return {"name": "Carla", "email": "carla@example.org", "categories": ["pain"]}
 
 
 def push(thing: Thing) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def unfinished(_: Thing) -> dict[str, Any]:
 
 def stranger(_: Thing) -> dict[str, Any]:
     return {
-        "code": "2222-2222", "born_on": "1990-01-01", "email": "new@example.org", "password": "a long password",
+        "code": "2222-2222", "birth_date": "1990-01-01", "email": "new@example.org", "password": "a long password",
     }  # fmt: skip
 
 
@@ -198,10 +198,10 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/alerts": Row(roles=TREAT),
     # That an answer needs attention is told whatever is shared.
     "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(roles=TREAT, reach=tied("TEAM", "GLASS")),
-    "GET api/v1/checkins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
+    "GET api/v1/check-ins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
     # In an emergency nothing is planned.
-    "POST api/v1/checkins": Row(roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=201, body=check_in),
-    "DELETE api/v1/checkins/<uuid:check_in_id>": Row(
+    "POST api/v1/check-ins": Row(roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=201, body=check_in),
+    "DELETE api/v1/check-ins/<uuid:check_in_id>": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=204
     ),
 }  # fmt: skip

@@ -45,7 +45,7 @@ def joins(world: make.World, who: StaffMember, starts_at, ends_at=None) -> None:
 def test_a_viewer_is_told_by_the_database_who_they_are(world):
     ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
 
-    assert (ada.role, ada.patient_id, ada.zone, ada.is_patient) == ("PATIENT", world.ada.pk, make.ZONE, True)
+    assert (ada.role, ada.patient_id, ada.time_zone, ada.is_patient) == ("PATIENT", world.ada.pk, make.ZONE, True)
     assert (ben.role, ben.staff_id, ben.patients) == ("CLINICIAN", world.ben.pk, frozenset({world.ada.pk}))
     assert (eve.role, eve.patients) == ("ADMINISTRATOR", frozenset())
     with pytest.raises(NotFoundOrHidden):
@@ -106,7 +106,7 @@ def test_entering_as_another_forgets_whom_the_first_could_see(world):
 
 
 def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
-    chart = open_chart(enter(world.ben), world.ada.pk, why="dashboard/patient", at=NOW)
+    chart = open_chart(enter(world.ben), world.ada.pk, purpose="dashboard/patient", at=NOW)
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
@@ -123,7 +123,7 @@ def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(wo
         raised = []
         for wanted in (world.ada.pk, uuid.uuid4()):
             with pytest.raises(NotFoundOrHidden) as caught:
-                open_chart(principal, wanted, why="test", at=NOW)
+                open_chart(principal, wanted, purpose="test", at=NOW)
             raised.append(str(caught.value))
         assert raised[0] == raised[1]
     with rls.as_clinic(world.clinic.pk):
@@ -136,7 +136,7 @@ def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
     rls.reset()
 
     with pytest.raises(NotFoundOrHidden):
-        open_chart(principal, world.ada.pk, why="test", at=NOW)
+        open_chart(principal, world.ada.pk, purpose="test", at=NOW)
 
 
 def test_a_trace_of_another_clinic_cannot_be_written(world):
@@ -392,4 +392,4 @@ def test_a_right_that_is_taken_away_in_the_middle_of_a_task_is_gone_at_its_next_
     assert world.ada.pk not in second.patients
     assert not Patient.objects.filter(pk=world.ada.pk).exists()
     with pytest.raises(NotFoundOrHidden):
-        open_chart(first, world.ada.pk, why="task", at=NOW)
+        open_chart(first, world.ada.pk, purpose="task", at=NOW)

@@ -156,7 +156,7 @@ def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
 def test_who_has_left_still_has_somebody_who_answers(world):
     make_fallback(world, world.cleo)
     with rls.as_clinic(world.clinic.pk):
-        Patient.objects.filter(pk=world.ada.pk).update(left_on=timezone.now().date())
+        Patient.objects.filter(pk=world.ada.pk).update(discharged_on=timezone.now().date())
     Phone(world.ada.user).push(make.phq9(WORRYING))
 
     assert len(Phone(world.cleo.user).get("alerts").json()["alerts"]) == 1

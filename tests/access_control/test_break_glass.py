@@ -131,11 +131,11 @@ def test_it_is_a_reading_right(world):
     break_it(world)
     cleo = enter(world.cleo)
 
-    assert open_chart(cleo, world.ada.pk, why="test", at=NOW) == world.ada
+    assert open_chart(cleo, world.ada.pk, purpose="test", at=NOW) == world.ada
     assert world.ada.pk not in cleo.caseload
     with pytest.raises(NotFoundOrHidden):
         open_chart(
-            cleo, world.ada.pk, why="test", at=NOW, action=Action.PLAN_CHECK_IN, categories=[Category.VISITS]
+            cleo, world.ada.pk, purpose="test", at=NOW, action=Action.PLAN_CHECK_IN, categories=[Category.VISITS]
         )
     assert not policy.may("CLINICIAN", Relation.BREAK_GLASS, Action.WRITE_RECORDS)
 
@@ -143,13 +143,13 @@ def test_it_is_a_reading_right(world):
 @pytest.fixture
 def born(world: make.World) -> make.World:
     with rls.as_clinic(world.clinic.pk):
-        Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
+        Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     return world
 
 
 def test_over_the_api_it_opens_is_told_and_ends(born):
     cleo, ada = Phone(born.cleo.user), Phone(born.ada.user)
-    asked = {"name": "ada", "born_on": "1980-02-29", "reason": REASON}
+    asked = {"name": "ada", "birth_date": "1980-02-29", "reason": REASON}
     ada.push(make.pain(4))
     assert cleo.get(f"records?patient={born.ada.pk}").status_code == 404
 
@@ -165,10 +165,10 @@ def test_over_the_api_it_opens_is_told_and_ends(born):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": "bea"}, {"born_on": "1980-02-28"}, {"name": "%"}, {"name": "gus"}],
+    [{"name": "bea"}, {"birth_date": "1980-02-28"}, {"name": "%"}, {"name": "gus"}],
 )
 def test_who_is_not_found_exactly_is_not_opened(born, wrong):
-    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON} | wrong
+    asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON} | wrong
 
     assert Phone(born.cleo.user).post("break-glass", asked).status_code == 404
 
@@ -178,20 +178,20 @@ def test_who_is_not_found_exactly_is_not_opened(born, wrong):
     [
         {"reason": "short"},
         {"reason": ""},
-        {"born_on": "29-02-1980"},
-        {"born_on": 5},
+        {"birth_date": "29-02-1980"},
+        {"birth_date": 5},
         {"name": None},
         {"x": 1},
     ],
 )
 def test_without_a_reason_nothing_opens(born, wrong):
-    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON} | wrong
+    asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON} | wrong
 
     assert Phone(born.cleo.user).post("break-glass", asked).status_code == 400
 
 
 @pytest.mark.parametrize(("who", "status"), [("ada", 403), ("dan", 403), ("eve", 403)])
 def test_a_role_that_never_may_is_told_so(born, who, status):
-    asked = {"name": "Ada", "born_on": "1980-02-29", "reason": REASON}
+    asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON}
 
     assert Phone(getattr(born, who).user).post("break-glass", asked).status_code == status

@@ -108,7 +108,7 @@ def test_only_the_patient_gives_and_ends(world, carl):
 def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
     ada = Phone(world.ada.user)
     ada.push(make.pain(4), make.daily(mood=3))
-    given = ada.post("me/caregivers", {"name": "Carl", "email": carl.email.upper(), "categories": ["PAIN"]})
+    given = ada.post("me/caregivers", {"name": "Carl", "email": carl.email.upper(), "categories": ["pain"]})
     assert given.status_code == 201, given.content
     phone = Phone(carl)
     asked = f"patient={world.ada.pk}"
@@ -125,7 +125,7 @@ def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
         assert phone.call(method, route, {} if method in {"PUT", "POST"} else None).status_code == 403, route
 
     (shown,) = ada.get("me/consents").json()["caregivers"]
-    assert (shown["name"], shown["categories"]) == ("Carl", ["PAIN"])
+    assert (shown["name"], shown["categories"]) == ("Carl", ["pain"])
     assert ada.call("DELETE", f"me/caregivers/{given.json()['id']}").status_code == 204
     assert phone.get(f"records?{asked}").status_code == 401
     assert ada.call("DELETE", f"me/caregivers/{uuid.uuid4()}").status_code == 404
@@ -134,7 +134,7 @@ def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
 def test_an_address_that_is_known_and_one_that_is_not_get_the_same_answer(world):
     ada = Phone(world.ada.user)
     answers = [
-        ada.post("me/caregivers", {"name": "X", "email": email, "categories": ["PAIN"]})
+        ada.post("me/caregivers", {"name": "X", "email": email, "categories": ["pain"]})
         for email in (world.ben.user.email, "new@example.org")
     ]
 

@@ -91,7 +91,7 @@ def test_saying_the_same_again_changes_nothing(world):
     principal = enter(world.ada)
     before = ConsentChange.objects.count()
 
-    assert consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text=1, at=NOW) == 0
+    assert consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text_version=1, at=NOW) == 0
     assert ConsentChange.objects.count() == before
     assert not consent.expands(principal, {world.team.pk: {PAIN}})
     assert not consent.expands(principal, {world.team.pk: set()})
@@ -100,7 +100,7 @@ def test_saying_the_same_again_changes_nothing(world):
 
 def test_consent_is_given_to_the_words_that_stand(world):
     with pytest.raises(consent.OutdatedConsentText):
-        consent.set_consent(principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text=2, at=NOW)
+        consent.set_consent(principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW)
 
 
 def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
@@ -108,7 +108,7 @@ def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
         theirs = CareTeam.objects.get().pk
     for team in (theirs, uuid.uuid4()):
         with pytest.raises(NotFoundOrHidden):
-            consent.set_consent(principal=enter(world.ada), wanted={team: {PAIN}}, text=1, at=NOW)
+            consent.set_consent(principal=enter(world.ada), wanted={team: {PAIN}}, text_version=1, at=NOW)
 
 
 @pytest.mark.parametrize("who", ["ben", "cleo", "eve", "bea", "finn"])
@@ -145,9 +145,9 @@ def test_a_published_text_and_what_was_said_to_it_never_change(world):
 def test_the_words_name_every_category_the_alerts_and_the_label_of_medication(db):
     text = ConsentText.objects.get(version=1).content
 
-    assert set(text["categories"]) == set(Category)
+    assert set(text["categories"]) == {category.lower() for category in Category}
     assert "always" in text["always"]
-    assert "They may not pass it on" in text["categories"]["MEDICATION"]["redisclosure"]
+    assert "They may not pass it on" in text["categories"]["medication"]["redisclosure"]
 
 
 def test_a_patient_sees_all_of_it_in_one_reading(world, django_assert_num_queries):
@@ -175,10 +175,10 @@ def test_a_chart_is_opened_for_what_is_shared(world):
     shares(world, PAIN)
     ben = enter(world.ben)
 
-    assert open_chart(ben, world.ada.pk, why="test", at=NOW, categories=[PAIN, MOOD]) == world.ada
-    assert open_chart(ben, world.ada.pk, why="test", at=NOW) == world.ada
+    assert open_chart(ben, world.ada.pk, purpose="test", at=NOW, categories=[PAIN, MOOD]) == world.ada
+    assert open_chart(ben, world.ada.pk, purpose="test", at=NOW) == world.ada
     with pytest.raises(NotFoundOrHidden):
-        open_chart(ben, world.ada.pk, why="test", at=NOW, categories=[MOOD])
+        open_chart(ben, world.ada.pk, purpose="test", at=NOW, categories=[MOOD])
 
 
 def test_who_looks_after_a_patient_sees_neither_the_history_nor_the_caregivers(world):

@@ -24,7 +24,7 @@ NEEDS_A_PHONE = (
     "summaries",
     "observations?measure=pain.intensity",
     "sync/pull",
-    "checkins",
+    "check-ins",
     "messages",
 )
 FREE = ("me", "me/sessions", "devices", "instruments", "instruments/phq-9/1999")
@@ -40,7 +40,7 @@ def paired(phone: Phone, device: object, label: str = ""):
 
 def test_a_phone_signs_in_pairs_and_sends(world):
     phone = Phone(world.ada.user, paired=False)
-    assert code(phone.push(make.pain(4))) == (403, "pair_a_device")
+    assert code(phone.push(make.pain(4))) == (403, "device_not_paired")
 
     answer = paired(phone, phone.device, "my phone")
     phone.headers["X-Device"] = str(phone.device)
@@ -55,7 +55,7 @@ def test_without_a_paired_phone_only_what_is_no_record_is_open(world):
     for route in FREE:
         assert phone.get(route).status_code == 200, route
     for route in NEEDS_A_PHONE:
-        assert code(phone.get(route)) == (403, "pair_a_device"), route
+        assert code(phone.get(route)) == (403, "device_not_paired"), route
 
 
 def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(world):
@@ -64,10 +64,10 @@ def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(worl
 
     for route in (*FREE, *NEEDS_A_PHONE):
         answer = phone.get(route)
-        assert code(answer) == (403, "name_the_device"), route
+        assert code(answer) == (403, "device_header_required"), route
         assert named not in answer.content.decode()
-    assert code(paired(phone, named)) == (403, "name_the_device")
-    assert code(phone.push(make.pain(4))) == (403, "name_the_device")
+    assert code(paired(phone, named)) == (403, "device_header_required")
+    assert code(phone.push(make.pain(4))) == (403, "device_header_required")
     phone.headers["X-Device"] = named.upper()
     assert phone.push(make.pain(4)).status_code == 200
 
@@ -92,7 +92,7 @@ def test_a_token_alone_reaches_nothing_of_the_account(world, method, route):
     phone = Phone(world.ada.user)
     named = phone.headers.pop("X-Device")
 
-    assert code(account(phone, method, route)) == (403, "name_the_device")
+    assert code(account(phone, method, route)) == (403, "device_header_required")
     assert account(phone, method, route, **{"X-Device": named}).status_code in {200, 400}
 
 
@@ -100,7 +100,7 @@ def test_a_token_alone_reaches_nothing_of_the_account(world, method, route):
 def test_a_token_on_another_phone_ends_at_the_account_too(world, method, route):
     phone = Phone(world.ada.user)
 
-    assert code(account(phone, method, route, **{"X-Device": str(uuid.uuid4())})) == (401, "signed_out")
+    assert code(account(phone, method, route, **{"X-Device": str(uuid.uuid4())})) == (401, "session_ended")
 
     assert code(phone.get("me")) == (401, "not_signed_in")
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
@@ -137,7 +137,7 @@ def test_a_token_on_another_phone_ends_the_sign_in_and_the_person_is_told(world,
 
     stolen = phone.client.get(f"/api/v1/{route}", headers=thief)
 
-    assert code(stolen) == (401, "signed_out")
+    assert code(stolen) == (401, "session_ended")
     assert code(phone.get("me")) == (401, "not_signed_in")
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
         told = Message.objects.filter(recipient=world.ada.user, words="sign-in-ended")
@@ -180,7 +180,7 @@ def test_a_further_phone_needs_a_sign_in_of_the_last_five_minutes(world):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         second = Phone(world.ada.user, paired=False)
         clock.shift(timedelta(minutes=5, seconds=1))
-        assert code(paired(second, uuid.uuid4())) == (403, "sign_in_again")
+        assert code(paired(second, uuid.uuid4())) == (403, "reauthentication_required")
 
         clock.shift(timedelta(seconds=-1))
         assert paired(second, uuid.uuid4()).status_code == 201

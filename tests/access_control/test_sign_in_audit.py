@@ -60,7 +60,7 @@ def test_a_sign_out_says_whose_it_was(world, client):
 
     event = event_of(world.clinic.pk, name)
     assert event.actor == f"user/{world.ada.user_id}"
-    assert event.why.startswith("DELETE /_allauth/")
+    assert event.purpose.startswith("DELETE /_allauth/")
 
 
 def test_a_sign_in_and_a_refused_one_in_the_browser_do_the_same(world, client):
@@ -125,7 +125,7 @@ def test_a_password_alone_is_no_finished_sign_in_of_staff_who_have_no_factor_yet
             "/api/v1/invitations/accept",
             {
                 "code": "ABCDEFGH",
-                "born_on": "1980-01-01",
+                "birth_date": "1980-01-01",
                 "email": "z@example.org",
                 "password": "a long enough 12",
             },

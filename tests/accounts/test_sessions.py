@@ -169,7 +169,7 @@ def test_a_token_without_a_second_factor_opens_nothing_to_staff(world):
 
     for route in ("me", f"records?patient={world.ada.pk}", "alerts", "instruments"):
         answer = bare.get(route)
-        assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_needed"), route
+        assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required"), route
 
 
 def test_the_rows_of_ended_sessions_go_and_nobody_else_is_signed_out(world, clock):

@@ -104,7 +104,7 @@ def test_a_form_is_counted_for_the_field_that_is_read(world, client):
 
 def test_an_invitation_is_counted_for_its_code_however_it_is_typed(db, client):
     most = throttle.RATES["invitation"]["account"].limit
-    given = {"born_on": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
+    given = {"birth_date": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
 
     answers = [
         send(client, "/api/v1/invitations/accept", given | {"code": f"2222{'-' * n}2222"}).status_code

@@ -173,7 +173,7 @@ def test_looking_at_the_sign_in_page_is_no_try(client, db):
 
 @pytest.mark.parametrize("path", ["/api/v1/invitations/accept", "/accounts/invitation/"])
 def test_guessing_codes_is_slow(client, db, path):
-    given = {"code": "2222-2222", "born_on": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
+    given = {"code": "2222-2222", "birth_date": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
     send = {"/api/v1/invitations/accept": post}.get(path, lambda client, path, body: client.post(path, body))
 
     answers = [send(client, path, given) for _ in range(6)]

@@ -52,7 +52,7 @@ def test_an_answer_older_than_seven_days_on_arrival_is_historical(age, historica
 
 def test_every_rule_of_the_catalogue_is_told_in_words_and_none_is_named_that_is_not_there():
     named = {rule.id for form in catalogue.all() for rule in form.safety} | {
-        "daily_safe",
+        "daily_self_harm_thoughts",
         "unreadable_safety_answer",
     }
 

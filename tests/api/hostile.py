@@ -29,20 +29,20 @@ class Payload:
 
 def whole_bodies(world: make.World, device: str) -> dict[str, dict[str, Any]]:
     """For each route that takes a body, by its name: one that has everything in it."""
-    records = [make.record(kind, data, because="typo") for kind, data in WHOLE.items()]
-    one = make.record("pain", WHOLE["pain"], because="typo", id=RECORD)
+    records = [make.record(kind, data, amendment_reason="typo") for kind, data in WHOLE.items()]
+    one = make.record("pain", WHOLE["pain"], amendment_reason="typo", id=RECORD)
     return {
         "push": make.batch(*records, device=device),
         "records": one,
         "record": one,
         "devices": {"id": device, "label": "my phone"},
-        "consents": {"text": 1, "teams": [{"team": str(world.team.pk), "categories": ["PAIN"]}]},
-        "caregivers": {"name": "Hal", "email": "hal@example.org", "categories": ["PAIN"]},
+        "consents": {"text_version": 1, "teams": [{"team": str(world.team.pk), "categories": ["pain"]}]},
+        "caregivers": {"name": "Hal", "email": "hal@example.org", "categories": ["pain"]},
         "accept-invitation": {
-            "code": "ABCDEFGH", "born_on": "1980-12-31", "email": "ida@example.org", "password": make.PASSWORD,
+            "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": make.PASSWORD,
         },
-        "break-glass": {"name": "Ada", "born_on": "1980-12-31", "reason": "found unconscious at home"},
-        "checkins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
+        "break-glass": {"name": "Ada", "birth_date": "1980-12-31", "reason": "found unconscious at home"},
+        "check_ins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
     }  # fmt: skip
 
 

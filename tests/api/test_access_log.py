@@ -32,14 +32,14 @@ def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
 
     (look,) = own_log(world)
 
-    assert look["who"] == {"name": "Ben", "role": "CLINICIAN"}
+    assert look["who"] == {"name": "Ben", "role": "clinician"}
     assert (look["action"], look["kind"], look["result"], look["rows"]) == (
         "chart.open",
         "records",
         "done",
         2,
     )
-    assert look["why"] == "GET /api/v1/records"
+    assert look["purpose"] == "GET /api/v1/records"
     assert look["broken_glass"] is False
 
 
@@ -83,7 +83,7 @@ def test_what_she_did_herself_is_shown_when_asked_for(world):
     done = [look["action"] for look in own]
     assert done[0] == "read_own_access_log"
     assert "records.receive" in done
-    assert own[0]["who"] == {"name": "Ada", "role": "PATIENT"}
+    assert own[0]["who"] == {"name": "Ada", "role": "patient"}
 
 
 def test_the_log_is_read_page_by_page_without_gap_or_repetition(world):
@@ -138,7 +138,7 @@ def test_the_privacy_officer_asks_about_one_patient(world, officer):
 
     seen = phone.get(f"access-log?patient={world.bea.pk}").json()["events"]
 
-    staff = {look["who"]["name"] for look in seen if look["who"]["role"] == "CLINICIAN"}
+    staff = {look["who"]["name"] for look in seen if look["who"]["role"] == "clinician"}
     assert staff == {"Cleo"}
     # Another clinic's patient and nobody at all look the same.
     assert phone.get(f"access-log?patient={uuid.uuid4()}").json()["events"] == []

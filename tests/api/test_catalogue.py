@@ -185,7 +185,7 @@ def test_what_is_not_published_is_not_found(phone, end):
 def test_a_parameter_that_nobody_knows_is_refused_by_name(phone, route):
     answer = phone.get(f"{route}?language=nl")
 
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "language")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "language")
 
 
 def test_the_schema_knows_the_questionnaire(client):

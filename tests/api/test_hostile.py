@@ -37,7 +37,7 @@ PHQ9 = {"instrument": "phq-9", "version": "1999"}
 ITEMS: list[Any] = [
     None, 5, "x", [], {}, {"kind": None}, {"kind": "pain", "id": 5}, {"kind": ["pain"]},
     make.pain(True), make.pain("3"), make.pain(3.5), make.pain(2**70), make.pain(-1), make.pain(None),
-    make.pain(6, zone="Mars/Olympus"), make.pain(6, zone="../etc/passwd"), make.pain(6, zone=5),
+    make.pain(6, time_zone="Mars/Olympus"), make.pain(6, time_zone="../etc/passwd"), make.pain(6, time_zone=5),
     make.pain(6, recorded_at="yesterday"), make.pain(6, recorded_at="2026-03-02T10:00:00"),
     make.pain(6, recorded_at="0001-01-01T00:00:00+23:59"), make.pain(6, recorded_at="9999-12-31T23:59:59-23:59"),
     make.pain(6, recorded_at=1772442000), make.pain(6, revision=0), make.pain(6, revision=2**40),
@@ -128,4 +128,4 @@ def test_a_cursor_of_somebody_else_is_refused(phone, world):
     phone.push(make.pain())
     cursor = phone.get("sync/pull").json()["cursor"]
 
-    assert Phone(world.bea.user).get(f"sync/pull?cursor={cursor}").json()["code"] == "bad_cursor"
+    assert Phone(world.bea.user).get(f"sync/pull?cursor={cursor}").json()["code"] == "invalid_cursor"

@@ -30,12 +30,12 @@ MANY = 300
 AT_ONCE_S = 1.0
 MOST_GROWTH_MB = 40
 BODIES = {
-    "push", "records", "record", "devices", "consents", "caregivers", "accept-invitation", "break-glass", "checkins",
+    "push", "records", "record", "devices", "consents", "caregivers", "accept-invitation", "break-glass", "check_ins",
 }  # fmt: skip
 # Takes neither a body nor an id: there is nothing to spoil.
 BARE = ("break-glass", "DELETE")
 # Without a body: what is spoilt is only that there is no such thing.
-NO_BODY = {"session", "device", "caregiver", "message-read", "acknowledge-alert", "checkin"}
+NO_BODY = {"session", "device", "caregiver", "message-read", "acknowledge-alert", "check_in"}
 
 
 def writes() -> list[tuple[Any, str]]:

@@ -24,7 +24,7 @@ def test_who_has_a_second_factor_and_has_not_shown_it_changes_no_sign_in(world, 
         headers={"X-Session-Token": token},
     )  # fmt: skip
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_needed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
 
 
 def test_who_has_shown_it_and_who_has_none_go_on(world):

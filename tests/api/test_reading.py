@@ -42,7 +42,7 @@ def test_pull_hands_out_every_change_once_and_in_order(phone):
         pages.append(page["records"])
         cursor, more = page["cursor"], page["more"]
 
-    changes = [record["change"] for page in pages for record in page]
+    changes = [record["sequence"] for page in pages for record in page]
     assert [len(page) for page in pages] == [10, 10, 5]
     assert changes == sorted(changes)
     assert pages[-1][-1] | {"removed": True} == pages[-1][-1]
@@ -156,9 +156,9 @@ def test_where_the_clinic_does_not_share_summaries_the_patient_is_told_so(world,
 def test_me_says_who_i_am_and_carries_the_crisis_text(world, phone):
     body = phone.get("me").json()
 
-    assert (body["role"], body["patient"]) == ("PATIENT", str(world.ada.pk))
-    assert body["crisis"]["crisis"] == world.clinic.crisis_text
-    assert "not an emergency service" in body["crisis"]["note"]
+    assert (body["role"], body["patient"]) == ("patient", str(world.ada.pk))
+    assert body["crisis"]["crisis_text"] == world.clinic.crisis_text
+    assert "not an emergency service" in body["crisis"]["disclaimer"]
 
 
 def test_the_catalogue_is_cached_by_its_tag(phone):
@@ -196,7 +196,7 @@ def test_the_health_pages_answer(client, db):
         ("observations?measure=pain.intensity", 8),
         ("summaries", 8),
         ("messages", 6),
-        ("checkins", 7),
+        ("check-ins", 7),
         ("instruments", 6),
     ],
 )

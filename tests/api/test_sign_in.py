@@ -127,8 +127,8 @@ def enrolled(world: make.World) -> str:
     _, code = invitations.enrol(
         principal=principal,
         name="Fay",
-        born_on=make.MONDAY.date(),
-        zone=make.ZONE,
+        birth_date=make.MONDAY.date(),
+        time_zone=make.ZONE,
         team_id=world.team.pk,
         at=timezone.now(),
     )
@@ -137,7 +137,7 @@ def enrolled(world: make.World) -> str:
 
 
 def accept(client, **more):
-    given = {"code": "2222-2222", "born_on": "2026-03-02", "email": "fay@example.org", "password": NEW} | more
+    given = {"code": "2222-2222", "birth_date": "2026-03-02", "email": "fay@example.org", "password": NEW} | more
     return post(client, "/api/v1/invitations/accept", given)
 
 
@@ -156,7 +156,7 @@ def test_every_invitation_that_does_not_fit_gets_one_answer(world, client):
     code = enrolled(world)
     answers = [
         accept(client),
-        accept(client, code=code, born_on="1999-01-01"),
+        accept(client, code=code, birth_date="1999-01-01"),
         accept(client, code=code, email=world.bea.user.email),
     ]
 
@@ -166,9 +166,10 @@ def test_every_invitation_that_does_not_fit_gets_one_answer(world, client):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"code": 5}, {"code": "x"}, {"code": "\x00" * 8}, {"born_on": "29-02-1980"}, {"born_on": "1980-02-30"},
+    "wrong", [{"code": 5}, {"code": "x"}, {"code": "\x00" * 8}, {"birth_date": "29-02-1980"},
+              {"birth_date": "1980-02-30"},
               {"email": "x"}, {"email": "a\x00@b.org"}, {"password": "short"}, {"password": ""}, {"role": "CLINICIAN"},
-              {"clinic": "x"}, {"born_on": None}],
+              {"clinic": "x"}, {"birth_date": None}],
 )  # fmt: skip
 def test_a_body_that_is_none_is_refused_by_field(db, client, wrong):
     answer = accept(client, **wrong)
@@ -229,7 +230,7 @@ def test_somebody_who_proves_it_again_may_pair_a_further_phone(world, client):
     make_older(token)
     second = Phone(world.ada.user, paired=False)
     second.headers = {"X-Session-Token": token}
-    assert second.post("devices", {"id": str(second.device)}).json()["code"] == "sign_in_again"
+    assert second.post("devices", {"id": str(second.device)}).json()["code"] == "reauthentication_required"
 
     answer = post(
         client,

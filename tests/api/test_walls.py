@@ -49,7 +49,7 @@ def test_pushing_somebody_elses_id_has_no_effect_and_tells_nothing(world, record
 
 
 @pytest.mark.parametrize(
-    "route", ["records", "observations?measure=pain.intensity&", "summaries", "checkins"]
+    "route", ["records", "observations?measure=pain.intensity&", "summaries", "check-ins"]
 )
 def test_staff_reach_only_their_teams_patients(world, route):
     start = route if route.endswith("&") else route + "?"

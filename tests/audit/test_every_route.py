@@ -68,7 +68,7 @@ def test_every_route_of_the_api_leaves_one_event_whoever_asks(world, pattern, wh
             assert event.actor == f"user/{person.user_id}"
             assert event.result == ("DONE" if status < 400 else "REFUSED"), status
             assert event.kind == pattern.name
-            assert event.why
+            assert event.purpose
             assert event.detail.get("status", status) == status
 
 

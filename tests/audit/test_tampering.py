@@ -20,7 +20,7 @@ from tracker.audit.models import SYSTEM
 EVENT_AT = "SELECT event_id FROM audit_link WHERE clinic_id = %s AND seq = %s"
 COLUMNS = (
     "id::text, (extract(epoch FROM at) * 1000000)::bigint::text, actor, on_behalf_of, action, kind, subject,"
-    " patient::text, array_to_string(patients, ','), why, device, request, result, detail::text"
+    " patient::text, array_to_string(patients, ','), purpose, device, request, result, detail::text"
 )
 
 
@@ -101,7 +101,7 @@ def cut_off_the_end(it: Culprit) -> None:
 
 def put_an_event_beside(it: Culprit) -> None:
     it.sql(
-        "INSERT INTO audit_event (at, clinic_id, actor, on_behalf_of, action, kind, subject, why, device,"
+        "INSERT INTO audit_event (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device,"
         " request, result, detail) VALUES (now(), %s, 'user/9', '', 'x', '', 'x', '', '', '', 'DONE', '{}')",
         it.clinic,
     )

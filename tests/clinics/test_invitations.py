@@ -32,7 +32,7 @@ def principal(who: StaffMember) -> Principal:
 
 def enrol(world: make.World, by: StaffMember | None = None, team=None) -> tuple[uuid.UUID, str]:
     asked = invitations.enrol(
-        principal=principal(by or world.ben), name="Fay", born_on=BORN, zone=make.ZONE,
+        principal=principal(by or world.ben), name="Fay", birth_date=BORN, time_zone=make.ZONE,
         team_id=(team or world.team).pk, at=NOW,
     )  # fmt: skip
     rls.reset()
@@ -40,10 +40,10 @@ def enrol(world: make.World, by: StaffMember | None = None, team=None) -> tuple[
 
 
 def accept(
-    code: str, email: str = "fay@example.org", born_on: date | None = BORN, at=NOW, for_patient=True
+    code: str, email: str = "fay@example.org", birth_date: date | None = BORN, at=NOW, for_patient=True
 ) -> User:
     return invitations.accept(
-        code=code, born_on=born_on, email=email, password=PASSWORD, at=at, for_patient=for_patient
+        code=code, birth_date=birth_date, email=email, password=PASSWORD, at=at, for_patient=for_patient
     )
 
 
@@ -96,7 +96,7 @@ def test_a_code_works_for_fourteen_days(world, code, after, works):
 def test_another_date_of_birth_is_refused_and_five_of_them_end_the_invitation(world, code):
     for day in range(1, 6):
         with pytest.raises(InvitationRejected):
-            accept(code, born_on=date(1980, 3, day))
+            accept(code, birth_date=date(1980, 3, day))
 
     with pytest.raises(InvitationRejected):
         accept(code)
@@ -130,7 +130,7 @@ def test_every_refusal_costs_one_hash_as_an_account_does(world, monkeypatch):
     accept(used, "used@example.org")
     costs = []
     for given in (
-        {"code": "2222-2222"}, {"code": used}, {"code": fresh, "born_on": date(1999, 1, 1)},
+        {"code": "2222-2222"}, {"code": used}, {"code": fresh, "birth_date": date(1999, 1, 1)},
         {"code": late, "at": NOW + timedelta(days=99)}, {"code": fresh, "email": world.bea.user.email},
         {"code": "\u00fc"},
     ):  # fmt: skip
@@ -180,7 +180,7 @@ def test_a_patients_code_makes_nobody_staff_and_staffs_none_a_patient(world, cod
     asked = invite_colleague(world)
 
     with pytest.raises(InvitationRejected):
-        accept(code, for_patient=False, born_on=None)
+        accept(code, for_patient=False, birth_date=None)
     with pytest.raises(InvitationRejected):
         accept(asked)
     assert accept(code)
@@ -199,7 +199,7 @@ def invite_colleague(world: make.World, role: Role = Role.CLINICIAN) -> str:
 def test_a_colleague_comes_in_with_role_and_team(world):
     code = invite_colleague(world, Role.COORDINATOR)
 
-    user = accept(code, "gil@example.org", born_on=None, for_patient=False)
+    user = accept(code, "gil@example.org", birth_date=None, for_patient=False)
 
     entered = load_principal(user.pk, NOW)
     assert (entered.role, entered.name, set(entered.patients)) == ("COORDINATOR", "Gil", {world.ada.pk})
@@ -263,25 +263,25 @@ def test_the_operator_founds_a_clinic_whose_administrator_comes_in(db):
     call_command(
         "create_clinic",
         name="Seaside",
-        zone="Europe/Lisbon",
+        time_zone="Europe/Lisbon",
         crisis_text="Call 112.",
         administrator="Hana",
         stdout=said,
     )
     code = said.getvalue().split()[-1]
 
-    user = accept(code, "hana@example.org", born_on=None, for_patient=False, at=timezone.now())
+    user = accept(code, "hana@example.org", birth_date=None, for_patient=False, at=timezone.now())
 
     entered = load_principal(user.pk, timezone.now())
-    assert (entered.role, entered.name, entered.zone) == ("ADMINISTRATOR", "Hana", "Europe/Lisbon")
+    assert (entered.role, entered.name, entered.time_zone) == ("ADMINISTRATOR", "Hana", "Europe/Lisbon")
     assert [team.name for team in invitations.teams_of(entered, timezone.now())] == ["Care team"]
 
 
-@pytest.mark.parametrize("wrong", [{"zone": "Mars/Olympus"}, {"name": " "}])
+@pytest.mark.parametrize("wrong", [{"time_zone": "Mars/Olympus"}, {"name": " "}])
 def test_a_clinic_is_not_founded_on_a_mistake(db, wrong):
     given = {
         "name": "Seaside",
-        "zone": "Europe/Lisbon",
+        "time_zone": "Europe/Lisbon",
         "crisis_text": "Call 112.",
         "administrator": "Hana",
     } | wrong

@@ -29,7 +29,7 @@ def test_switching_off_ends_all_that_the_account_held(world):
     rls.reset()
     by = load_principal(world.ben.user_id, NOW)
     _, code = invitations.enrol(
-        principal=by, name="Fay", born_on=NOW.date(), zone=make.ZONE, team_id=world.team.pk, at=NOW
+        principal=by, name="Fay", birth_date=NOW.date(), time_zone=make.ZONE, team_id=world.team.pk, at=NOW
     )
 
     disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
@@ -44,7 +44,7 @@ def test_switching_off_ends_all_that_the_account_held(world):
         load_principal(user.pk, NOW)
     with pytest.raises(invitations.InvitationRejected):
         invitations.accept(
-            code=code, born_on=NOW.date(), email="x@example.org", password="x" * 14, at=NOW, for_patient=True
+            code=code, birth_date=NOW.date(), email="x@example.org", password="x" * 14, at=NOW, for_patient=True
         )
     with rls.as_clinic(world.clinic.pk):
         assert not Invitation.objects.open(NOW).exists()

@@ -59,7 +59,7 @@ def test_one_time_is_enough_where_the_two_agree(world, ben, send):
 
 def test_a_time_is_the_patients_own(world, clock, ben, send):
     with rls.as_clinic(world.clinic.pk):
-        type(world.ada).objects.filter(pk=world.ada.pk).update(zone="America/New_York")
+        type(world.ada).objects.filter(pk=world.ada.pk).update(time_zone="America/New_York")
     send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
 
     assert "Mon 2 Mar 2026, 04:55" in text(ben.get("/"))
@@ -265,7 +265,7 @@ def test_patients_can_be_put_in_other_orders(world, ben, send):
 
 def test_who_has_left_is_no_longer_in_the_list(world, ben):
     with rls.as_clinic(world.clinic.pk):
-        type(world.ada).objects.filter(pk=world.ada.pk).update(left_on=NOW.date())
+        type(world.ada).objects.filter(pk=world.ada.pk).update(discharged_on=NOW.date())
 
     assert names(ben.get("/").content.decode()) == []
 

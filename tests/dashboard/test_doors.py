@@ -98,7 +98,7 @@ def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
 
     with rls.as_clinic(world.clinic.pk):
         event = Event.objects.get(result="REFUSED")
-    assert (event.actor, event.patient, event.why, event.detail["status"]) == (
+    assert (event.actor, event.patient, event.purpose, event.detail["status"]) == (
         f"user/{world.cleo.user_id}",
         world.ada.pk,
         "GET /patients/<uuid:patient_id>/",

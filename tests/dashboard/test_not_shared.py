@@ -58,8 +58,8 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
     reminders.plan_check_in(principal=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
-    given = {"name": "ada", "born_on": "1980-02-29", "reason": "Brought in unconscious."}
+        Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
+    given = {"name": "ada", "birth_date": "1980-02-29", "reason": "Brought in unconscious."}
     assert "60 minutes" in text(cleo.get("/emergency/"))
 
     refused = cleo.post("/emergency/", given | {"name": "nobody"})
@@ -80,8 +80,8 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
 def test_the_privacy_officer_sees_each_time_and_no_patient(world, cleo, send):
     olga = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     with rls.as_clinic(world.clinic.pk):
-        Patient.objects.filter(pk=world.ada.pk).update(born_on=date(1980, 2, 29))
-    cleo.post("/emergency/", {"name": "ada", "born_on": "1980-02-29", "reason": "Brought in unconscious."})
+        Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
+    cleo.post("/emergency/", {"name": "ada", "birth_date": "1980-02-29", "reason": "Brought in unconscious."})
     browser = sign_in(olga.user)
 
     assert browser.get("/")["Location"] == "/emergency/log/"

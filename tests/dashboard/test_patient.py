@@ -174,7 +174,7 @@ def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
             {"medication": "venlafaxine", "outcome": "skipped", "reason": "forgot"},
             recorded_at=at(3),
         ),
-        make.record("daily", {"safe_today": True, "sleep_hours": 6.5}),
+        make.record("daily", {"self_harm_thoughts": True, "sleep_hours": 6.5}),
     )
 
     page = text(ben.get(path))
@@ -220,7 +220,7 @@ def test_a_form_without_a_total_that_was_amended_is_read_at_a_glance(ben, path, 
     none = {item.link_id: 0 for item in form.items}
     first = make.record("response", given | {"answers": none})
     send(world.ada, first)
-    send(world.ada, first | {"revision": 2, "because": "typo"})
+    send(world.ada, first | {"revision": 2, "amendment_reason": "typo"})
 
     assert "complete, amended" in text(ben.get(path))
 
@@ -251,7 +251,7 @@ def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, sen
 
 def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
     with rls.as_clinic(world.clinic.pk):
-        type(world.ada).objects.filter(pk=world.ada.pk).update(zone="America/New_York")
+        type(world.ada).objects.filter(pk=world.ada.pk).update(time_zone="America/New_York")
 
     answer = ben.post(
         f"{path}check-ins/", {"on": "2026-03-04", "time": "09:30", "minutes": "30"}, follow=True

@@ -293,7 +293,7 @@ def test_an_administrator_invites_a_colleague_who_comes_in_and_sets_up_a_factor(
 
 
 def test_the_team_enrols_a_patient_and_gives_her_another_code(world, ben):
-    given = {"name": "Fay", "born_on": "1980-02-29", "team": str(world.team.pk), "zone": make.ZONE}
+    given = {"name": "Fay", "birth_date": "1980-02-29", "team": str(world.team.pk), "time_zone": make.ZONE}
     page = ben.post("/patients/invite/", given)
     first = re.search(r'class="given">([A-Z0-9-]{9})<', page.content.decode())
     again = re.search(r"/patients/invite/([0-9a-f-]{36})/", page.content.decode())
@@ -309,11 +309,11 @@ def test_the_team_enrols_a_patient_and_gives_her_another_code(world, ben):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": ""}, {"born_on": "1899-12-31"}, {"born_on": "2100-01-01"}, {"zone": "Mars/Olympus"},
+    "wrong", [{"name": ""}, {"birth_date": "1899-12-31"}, {"birth_date": "2100-01-01"}, {"time_zone": "Mars/Olympus"},
               {"team": "00000000-0000-0000-0000-000000000000"}, {"team": "x"}, {"name": "\x00"}],
 )  # fmt: skip
 def test_a_mistake_in_an_enrolment_comes_back_with_the_form(world, ben, wrong):
-    given = {"name": "Fay", "born_on": "1980-02-29", "team": str(world.team.pk), "zone": make.ZONE}
+    given = {"name": "Fay", "birth_date": "1980-02-29", "team": str(world.team.pk), "time_zone": make.ZONE}
 
     assert ben.post("/patients/invite/", given | wrong).status_code == 422
 

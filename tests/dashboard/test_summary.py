@@ -8,17 +8,17 @@ FIGURES = {
     "algorithm": "progress/1",
     "week": {
         "starts_on": "2012-08-13", "ends_on": "2012-08-19", "through_on": "2012-08-19",
-        "zone": "Europe/Amsterdam", "ended": True,
+        "time_zone": "Europe/Amsterdam", "ended": True,
     },
     "logged": {
         "days_expected": 7, "days_logged": 6, "days_missed": ["2012-08-15"],
-        "entries": {"pain": 0, "daily": 6, "response": 40, "journal": 1}, "late": 2,
+        "entries": {"pain": 0, "daily": 6, "response": 40, "journal": 1}, "entered_late": 2,
     },
     "measures": [
         {
             "measure": "esm.mood_down", "label": "Feeling down", "unit": "", "direction": "higher_worse",
             "family": "mood",
-            "baseline": {"value": -0.4, "n": 13, "basis": "FIRST_DAYS", "from": "2012-08-13",
+            "baseline": {"value": -0.4, "n": 13, "basis": "first_days", "from": "2012-08-13",
                          "to": "2012-08-26", "provisional": True},
             "now": {"value": 0.7, "n": 6, "from": "2012-08-13", "to": "2012-08-19"},
             "change": {"absolute": 1.1, "percent": None, "word": "worse"},
@@ -30,7 +30,7 @@ FIGURES = {
         {
             "measure": "daily.pain_avg", "label": "Average pain", "unit": "", "direction": "higher_worse",
             "family": "pain",
-            "baseline": {"value": 7.0, "n": 1, "basis": "BEFORE_TREATMENT", "from": "2012-08-13",
+            "baseline": {"value": 7.0, "n": 1, "basis": "before_treatment", "from": "2012-08-13",
                          "to": "2012-08-13", "provisional": False},
             "now": {"value": 5.0, "n": 7, "from": "2012-08-13", "to": "2012-08-19"},
             "change": {"absolute": -2.0, "percent": -28.5714, "word": "better"},
@@ -42,7 +42,7 @@ FIGURES = {
         {"medication": "ibuprofen", "taken": 0, "skipped": 0, "as_needed": 2, "days_known": 2,
          "daily_mg": None},
     ],
-    "sessions": [{"local_on": "2012-08-14", "route": "IV_INFUSION", "dose_mg": 35.0}],
+    "sessions": [{"local_date": "2012-08-14", "route": "IV_INFUSION", "dose_mg": 35.0}],
     "alerts": {"raised": 1},
 }  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_the_week_says_what_was_logged_and_what_was_missed():
     week = read()
 
     assert week.heading == "13 Aug to 19 Aug 2012"
-    assert (week.logged, week.missed, week.late) == ("6 of 7 days", "15 Aug", 2)
+    assert (week.logged, week.missed, week.entered_late) == ("6 of 7 days", "15 Aug", 2)
     assert week.entries == "6 daily logs, 1 journal entry, 40 questionnaires"
 
 

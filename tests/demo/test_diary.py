@@ -39,7 +39,7 @@ def on(row: Row) -> date:
 
 
 def local(record: dict[str, Any]) -> datetime:
-    return days.local(datetime.fromisoformat(record["recorded_at"]), record["zone"])
+    return days.local(datetime.fromisoformat(record["recorded_at"]), record["time_zone"])
 
 
 def forms(records: list[dict[str, Any]], instrument: str) -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def test_local_times_are_right_on_both_sides_of_both_clock_changes(records, day,
     assert moments
     assert {local(record).utcoffset() for record in moments} == {timedelta(hours=offset_h)}
     assert f"{local(moments[0]):%H:%M:%S}" == first
-    assert {record["zone"] for record in records} == {AMSTERDAM}
+    assert {record["time_zone"] for record in records} == {AMSTERDAM}
 
 
 def test_records_stand_in_the_order_in_which_they_were_lived(records):

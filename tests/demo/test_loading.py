@@ -63,8 +63,8 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     with inside():
         enrolled_on = Patient.objects.get(user__email=who.email).enrolled_on
         # No clock ran ahead, though one of them travelled.
-        assert set(DailyLog.objects.values_list("clock", flat=True)) == {"STEADY"}
-        days = TreatmentSession.objects.order_by("starts_at").values_list("local_on", flat=True)
+        assert set(DailyLog.objects.values_list("clock_skew", flat=True)) == {"NONE"}
+        days = TreatmentSession.objects.order_by("starts_at").values_list("local_date", flat=True)
         assert list(days) == simulate.session_days(who, enrolled_on)
     assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
 

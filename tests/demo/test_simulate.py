@@ -156,7 +156,7 @@ def test_who_logs_little_logs_little(everybody):
 
 def test_only_who_travels_leaves_home(everybody):
     zones = {
-        who.trajectory.name: {record["zone"] for week in everybody[who.number] for record in week}
+        who.trajectory.name: {record["time_zone"] for week in everybody[who.number] for record in week}
         for who in simulate.everybody()
     }
 

@@ -189,7 +189,7 @@ def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         Observation.objects.create(
             clinic_id=world.clinic.pk, patient_id=world.bea.pk, source_id=uuid.uuid4(), source_kind="pain",
-            measure="pain.intensity", category="PAIN", local_on="2026-03-02", at=make.MONDAY, value=3,
+            measure="pain.intensity", category="PAIN", local_date="2026-03-02", at=make.MONDAY, value=3,
         )  # fmt: skip
 
 
@@ -248,7 +248,7 @@ def test_nobody_adds_to_a_team_in_their_own_name(world, who):
         StaffMember(clinic_id=here, user=newcomer, name="New", role=Role.CLINICIAN),
         CareTeam(clinic_id=here, name="New"),
         Patient(
-            clinic_id=here, user=newcomer, care_team=world.team, name="New", zone=make.ZONE,
+            clinic_id=here, user=newcomer, care_team=world.team, name="New", time_zone=make.ZONE,
             enrolled_on=make.MONDAY.date(),
         ),
     ]  # fmt: skip
@@ -283,7 +283,7 @@ def test_a_patient_can_neither_see_nor_silence_the_alert_about_her(world):
 
 
 def test_a_message_is_its_recipients_to_read_and_nobodys_to_remove(world):
-    send = {"clinic_id": world.clinic.pk, "words": "check-in", "subject": "check-in/1", "due_at": make.MONDAY}
+    send = {"clinic_id": world.clinic.pk, "words": "check-in", "subject": "check_in/1", "due_at": make.MONDAY}
     load_principal(world.ada.user_id, make.MONDAY)
     outbox.enqueue(recipients=[world.ada.user_id], key="hers", **send)
     outbox.enqueue(recipients=[world.bea.user_id], key="another's", **send)

@@ -89,7 +89,7 @@ def test_what_is_kept_elsewhere_is_not_asked():
     link_ids = [item["linkId"] for item in questionnaire.to_r4(catalogue.latest("daily-log"))["item"]]
 
     assert "journal" not in link_ids
-    assert "safe_today" in link_ids
+    assert "self_harm_thoughts" in link_ids
 
 
 @pytest.mark.parametrize("form", [f for f in catalogue.all() if not f.terms.wording_may_ship], ids=str)

@@ -122,7 +122,7 @@ def found(live: Any) -> Iterator[Found]:
     invite(live, found)
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         ada = live.world.ada
-        type(ada).objects.filter(pk=ada.pk).update(name=found.markers["name"], born_on=BORN)
+        type(ada).objects.filter(pk=ada.pk).update(name=found.markers["name"], birth_date=BORN)
         User.objects.filter(pk=ada.user_id).update(
             email=f"{found.markers['email']}@example.org", password=make_password(found.markers["password"])
         )
@@ -136,7 +136,7 @@ def invite(live: Any, found: Found) -> None:
     with transaction.atomic():
         ben = load_principal(live.world.ben.user_id, at)
         found.markers["code"] = invitations.enrol(
-            principal=ben, name="Fay", born_on=date.fromisoformat(BORN), zone=make.ZONE,
+            principal=ben, name="Fay", birth_date=date.fromisoformat(BORN), time_zone=make.ZONE,
             team_id=live.world.team.pk, at=at,
         )[1]  # fmt: skip
         rls.reset()
@@ -155,7 +155,7 @@ def as_a_patient(visitor: Visitor, marker: dict[str, str]) -> None:
     reader = {
         "name": marker["caregiver"],
         "email": f"{marker['email']}.kim@example.org",
-        "categories": ["MOOD"],
+        "categories": ["mood"],
     }
     assert visitor.call("POST", "/api/v1/me/caregivers", json=reader).status_code == 201
     page = make.record("journal", {"text": marker["journal"], "share": "entry"})
@@ -210,8 +210,8 @@ def as_staff(url: str, found: Found, live: Any) -> None:
     ben.call("GET", f"/api/v1/observations?patient={ada.pk}&measure={marker['query']}")
     cleo = Visitor(url, found).as_staff(live.world.cleo.user)
     assert cleo.call("GET", f"/api/v1/records?patient={ada.pk}").status_code == 404
-    why = {"name": marker["name"], "born_on": BORN, "reason": f"unconscious, {marker['reason']}"}
-    cleo.call("POST", "/api/v1/break-glass", json=why | {"born_on": "1900-01-01"})
+    why = {"name": marker["name"], "birth_date": BORN, "reason": f"unconscious, {marker['reason']}"}
+    cleo.call("POST", "/api/v1/break-glass", json=why | {"birth_date": "1900-01-01"})
     assert cleo.call("POST", "/api/v1/break-glass", json=why).status_code == 201
     come_in(Visitor(url, found), marker)
 
@@ -223,8 +223,8 @@ def come_in(visitor: Visitor, marker: dict[str, str]) -> None:
         "email": f"{marker['email']}.fay@example.org",
         "password": marker["password"],
     }
-    for born_on, status in (("1980-01-01", 403), (BORN, 201), (BORN, 403)):
-        answer = visitor.call("POST", "/api/v1/invitations/accept", json=given | {"born_on": born_on})
+    for birth_date, status in (("1980-01-01", 403), (BORN, 201), (BORN, 403)):
+        answer = visitor.call("POST", "/api/v1/invitations/accept", json=given | {"birth_date": birth_date})
         assert answer.status_code == status
 
 
@@ -246,7 +246,7 @@ def in_a_browser(url: str, found: Found, live: Any) -> None:
     submit(browser, "/accounts/2fa/authenticate/", code=factor.code())
     assert browser.call("GET", page).status_code == 200
     browser.call("GET", f"/{found.markers['path']}/?{found.markers['query']}")
-    submit(browser, "/emergency/", name="Nobody", born_on=BORN, reason=found.markers["reason"])
+    submit(browser, "/emergency/", name="Nobody", birth_date=BORN, reason=found.markers["reason"])
 
 
 def submit(browser: Visitor, path: str, **given: str) -> httpx.Response:

@@ -97,13 +97,13 @@ def at_noon() -> tuple[datetime, str]:
 
 
 def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
-    now, zone = at_noon()
+    now, time_zone = at_noon()
     ada = live.world.ada
     with looking_in(live.world):
-        type(ada).objects.filter(pk=ada.pk).update(zone=zone)
+        type(ada).objects.filter(pk=ada.pk).update(time_zone=time_zone)
     with transaction.atomic():
         ben = load_principal(live.world.ben.user_id, now)
-        chart = open_chart(ben, ada.pk, why="test", at=now)
+        chart = open_chart(ben, ada.pk, purpose="test", at=now)
         reminders.plan_check_in(
             principal=ben, patient=chart, starts_at=now + timedelta(hours=23, minutes=50), minutes=20,
             at=now - timedelta(days=2),
@@ -147,8 +147,8 @@ def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
             servers.wait_until(weeks, what="a summary")
 
     with looking_in(live.world):
-        every = list(Summary.objects.values_list("week_on", flat=True))
-        days = set(PainEntry.objects.values_list("local_on", flat=True))
+        every = list(Summary.objects.values_list("week_start", flat=True))
+        days = set(PainEntry.objects.values_list("local_date", flat=True))
     assert len(every) == len(set(every))
     assert {day - timedelta(days=day.weekday()) for day in days} <= set(every)
 
@@ -173,7 +173,7 @@ def test_a_broker_that_hangs_delays_neither_the_answer_nor_what_to_do_now(live):
         ready = phone.http.get("/health/ready", timeout=5)
 
     assert answer.json()["results"][0]["status"] == "stored"
-    assert answer.json()["guidance"]["crisis"] == live.world.clinic.crisis_text
+    assert answer.json()["guidance"]["crisis_text"] == live.world.clinic.crisis_text
     assert (ready.status_code, ready.json()["database"]) == (200, "ready")
     assert ready.json()["broker"].startswith("away")
 

@@ -147,7 +147,7 @@ def test_before_the_rotation_it_is_and_its_absence_is_an_error_and_no_empty_text
         read_back(world.clinic.pk)
     answer = phone.get("records")
     assert answer.status_code == 500
-    assert answer.json()["code"] == "broken"
+    assert answer.json()["code"] == "internal_error"
     assert "data" not in answer.json()
 
 

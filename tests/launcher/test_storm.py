@@ -84,7 +84,7 @@ class Patient(Phone):
             ledger.keep(name, signed[name])
         self.witness = witness
         super().__init__(
-            witness, ledger, zone=make.ZONE, rng=random.Random(seed), attempts=10**6, patience_s=240
+            witness, ledger, time_zone=make.ZONE, rng=random.Random(seed), attempts=10**6, patience_s=240
         )
 
     def live(self) -> None:
@@ -206,7 +206,7 @@ def said(record: Json) -> tuple[Any, ...]:
     data = version_of(record).get("data")
     # The server calls a questionnaire amended that was complete before.
     plain = {name: value for name, value in (data or {}).items() if name not in ("status", "share")}
-    return record["kind"], plain, record.get("zone")
+    return record["kind"], plain, record.get("time_zone")
 
 
 def counted(environment: Mapping[str, str], clinic: str) -> tuple[int, int, int]:

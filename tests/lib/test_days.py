@@ -10,7 +10,7 @@ AMSTERDAM = "Europe/Amsterdam"
 
 
 @pytest.mark.parametrize(
-    ("day", "wall", "zone", "expected"),
+    ("day", "wall", "time_zone", "expected"),
     [
         (date(2026, 1, 15), time(9), AMSTERDAM, "2026-01-15T08:00:00"),
         (date(2026, 7, 15), time(9), AMSTERDAM, "2026-07-15T07:00:00"),
@@ -27,8 +27,8 @@ AMSTERDAM = "Europe/Amsterdam"
         (date(2011, 12, 30), time(12), "Pacific/Apia", "2011-12-30T10:00:00"),
     ],
 )
-def test_a_local_time_becomes_one_instant(day, wall, zone, expected):
-    assert days.instant(day, wall, zone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+def test_a_local_time_becomes_one_instant(day, wall, time_zone, expected):
+    assert days.instant(day, wall, time_zone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
 def test_the_local_day_is_the_patients():

@@ -40,9 +40,9 @@ def facts(
         on = [day(n) for n in logged]
     return Facts(
         **{
-            "zone": "Europe/Amsterdam",
+            "time_zone": "Europe/Amsterdam",
             "entries": {each: {"daily": 1} for each in on},
-            "late": {},
+            "entered_late": {},
             "values": held,
             "uses": uses,
             "sessions": [(session_on, "IM", 35.0)] if session_on else (),

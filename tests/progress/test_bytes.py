@@ -26,9 +26,9 @@ def test_bytes_are_canonical():
 def test_the_order_in_which_facts_are_held_changes_no_byte(values, seen_on):
     one = facts({PAIN: series(values), MOOD: series(values)})
     other = Facts(
-        zone=one.zone,
+        time_zone=one.time_zone,
         entries=dict(reversed(list(one.entries.items()))),
-        late={},
+        entered_late={},
         values=dict(reversed(list(one.values.items()))),
     )
 

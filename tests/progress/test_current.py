@@ -34,11 +34,11 @@ class Diary:
         self.held: dict[str, dict[str, Any]] = {}
 
     def moment(self) -> dict[str, Any]:
-        zone = self.chance.choice(ZONES)
+        time_zone = self.chance.choice(ZONES)
         on = START + timedelta(days=self.chance.randrange(40))
         # Few times of day, so that several entries share an instant.
-        at = days.instant(on, time(self.chance.choice([0, 2, 9, 9, 23]), 30), zone)
-        return {"recorded_at": at.isoformat(), "zone": zone}
+        at = days.instant(on, time(self.chance.choice([0, 2, 9, 9, 23]), 30), time_zone)
+        return {"recorded_at": at.isoformat(), "time_zone": time_zone}
 
     def data(self, kind: str) -> dict[str, Any]:
         pick = self.chance.randrange
@@ -76,28 +76,28 @@ class Diary:
 def day_means(rows: Sequence[Observation], first: date, last: date) -> list[float]:
     by_day: dict[date, list[float]] = defaultdict(list)
     for row in rows:
-        if first <= row.local_on <= last:
-            by_day[row.local_on].append(row.value)
+        if first <= row.local_date <= last:
+            by_day[row.local_date].append(row.value)
     return [fmean(values) for values in by_day.values()]
 
 
 def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | None) -> dict[str, Any]:
     """The current values of one measure as ``docs/summaries.md`` tells them, the slow way."""
-    rows = sorted(rows, key=lambda row: (row.local_on, row.at, row.source_id))
+    rows = sorted(rows, key=lambda row: (row.local_date, row.at, row.source_id))
     last = rows[-1]
-    week = day_means(rows, last.local_on - timedelta(days=6), last.local_on)
+    week = day_means(rows, last.local_date - timedelta(days=6), last.local_date)
     if session:
-        first, until = session.local_on - timedelta(days=14), session.local_on - timedelta(days=1)
+        first, until = session.local_date - timedelta(days=14), session.local_date - timedelta(days=1)
     else:
-        first, until = rows[0].local_on, rows[0].local_on + timedelta(days=13)
+        first, until = rows[0].local_date, rows[0].local_date + timedelta(days=13)
     baseline = day_means(rows, first, until)
     value = fmean(baseline) if baseline else None
     if form:
-        before = [row for row in rows if session and first <= row.local_on <= session.local_on]
+        before = [row for row in rows if session and first <= row.local_date <= session.local_date]
         forms = [row.value for row in before if session and row.at < session.starts_at]
         value = (forms[-1] if forms else None) if session else rows[0].value
     return {
-        "last": last.value, "last_at": last.at, "last_on": last.local_on,
+        "last": last.value, "last_at": last.at, "last_on": last.local_date,
         "week_mean": pytest.approx(fmean(week)), "week_n": len(week),
         "baseline": None if value is None else pytest.approx(value),
         "baseline_basis": "BEFORE_TREATMENT" if session else "FIRST_DAYS",

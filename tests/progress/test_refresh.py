@@ -38,11 +38,11 @@ def refresh(at: datetime = NOW) -> int:
 
 def summaries(world: make.World) -> dict[date, Summary]:
     with inside(world):
-        return {row.week_on: row for row in Summary.objects.filter(patient=world.ada)}
+        return {row.week_start: row for row in Summary.objects.filter(patient=world.ada)}
 
 
-def figures(world: make.World, week_on: date = WEEK) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(summaries(world)[week_on].figures)
+def figures(world: make.World, week_start: date = WEEK) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(summaries(world)[week_start].figures)
     return content
 
 
@@ -167,7 +167,7 @@ def test_the_same_entries_sent_in_another_order_give_the_same_bytes(world, phone
 
     with inside(world):
         digests = [
-            list(Summary.objects.filter(patient=who).order_by("week_on").values_list("digest", flat=True))
+            list(Summary.objects.filter(patient=who).order_by("week_start").values_list("digest", flat=True))
             for who in (world.ada, world.bea)
         ]
     assert digests[0] == digests[1]
@@ -195,7 +195,7 @@ def test_a_new_version_of_the_rules_makes_every_summary_again(world, phone, monk
 
 
 @pytest.mark.parametrize(
-    ("recorded_at", "zone", "week_on"),
+    ("recorded_at", "time_zone", "week_start"),
     [
         # Half past midnight on the Monday after clocks went forward: still Sunday in UTC.
         ("2026-03-30T00:30:00+02:00", "Europe/Amsterdam", date(2026, 3, 30)),
@@ -208,13 +208,13 @@ def test_a_new_version_of_the_rules_makes_every_summary_again(world, phone, monk
         ("2026-03-09T09:00:00+09:00", "Asia/Tokyo", date(2026, 3, 9)),
     ],
 )
-def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, recorded_at, zone, week_on):
-    phone.push(make.pain(5, recorded_at=recorded_at, zone=zone))
+def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, recorded_at, time_zone, week_start):
+    phone.push(make.pain(5, recorded_at=recorded_at, time_zone=time_zone))
     refresh(datetime(2026, 4, 30, tzinfo=UTC))
 
     with inside(world):
-        weeks = Summary.objects.order_by("week_on").values_list("week_on", flat=True)
-        assert weeks[0] == week_on
+        weeks = Summary.objects.order_by("week_start").values_list("week_start", flat=True)
+        assert weeks[0] == week_start
 
 
 def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(world, phone):
@@ -266,9 +266,9 @@ def test_two_workers_at_once_make_each_summary_once(live):
 
     assert all(isinstance(count, int) for count in counts), counts
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
-        weeks = list(Summary.objects.values_list("patient_id", "week_on"))
+        weeks = list(Summary.objects.values_list("patient_id", "week_start"))
         assert len(weeks) == len(set(weeks)) == len(patients) * 5
-        assert len(set(Summary.objects.values_list("week_on", "digest"))) == 5
+        assert len(set(Summary.objects.values_list("week_start", "digest"))) == 5
         assert Progress.objects.count() == len(patients)
 
 

@@ -59,7 +59,7 @@ def test_the_baseline_is_the_fourteen_days_before_the_first_session_without_its_
     values = series({5: 9, 6: 4, 19: 6, 20: 1, 21: 1})
     baseline = measured(facts({PAIN: values}, session_on=day(20)), PAIN, 2)["baseline"]
 
-    assert (baseline["value"], baseline["n"], baseline["basis"]) == (5, 2, "BEFORE_TREATMENT")
+    assert (baseline["value"], baseline["n"], baseline["basis"]) == (5, 2, "before_treatment")
     assert (baseline["from"], baseline["to"]) == (day(6), day(19))
 
 
@@ -67,7 +67,7 @@ def test_without_a_session_the_baseline_is_the_first_fourteen_days_of_the_measur
     values = series({3: 4, 16: 6, 17: 1})
     baseline = measured(facts({PAIN: values}), PAIN, 2)["baseline"]
 
-    assert (baseline["value"], baseline["basis"]) == (5, "FIRST_DAYS")
+    assert (baseline["value"], baseline["basis"]) == (5, "first_days")
     assert (baseline["from"], baseline["to"]) == (day(3), day(16))
 
 
@@ -218,11 +218,11 @@ def test_a_week_has_ended_on_its_monday_after_and_not_on_its_sunday():
 def test_what_was_logged_is_counted_by_kind_and_lateness():
     given = facts(
         entries={day(0): {"pain": 2, "daily": 1}, day(6): {"pain": 1}, day(7): {"pain": 5}},
-        late={day(0): 1, day(7): 3},
+        entered_late={day(0): 1, day(7): 3},
     )
     logged = week(given)["logged"]
 
-    assert (logged["entries"], logged["late"]) == ({"pain": 3, "daily": 1}, 1)
+    assert (logged["entries"], logged["entered_late"]) == ({"pain": 3, "daily": 1}, 1)
 
 
 def taper(*doses: tuple[int, int, float]) -> trends.Facts:

@@ -97,8 +97,8 @@ NEWER: dict[str, Case] = {
     ),
     "side_effects_last_up_to_30_days": Case(
         SideEffects,
-        ({"lasted_minutes": {"nausea": 0}}, {"lasted_minutes": {"nausea": 43_200}}, {"lasted_minutes": None}),
-        ({"lasted_minutes": {"nausea": 43_201}}, {"lasted_minutes": {"x": 1}}, {"lasted_minutes": {}}),
+        ({"duration_minutes": {"nausea": 0}}, {"duration_minutes": {"nausea": 43_200}}, {"duration_minutes": None}),
+        ({"duration_minutes": {"nausea": 43_201}}, {"duration_minutes": {"x": 1}}, {"duration_minutes": {}}),
     ),
     "vitals_have_a_value": Case(
         Vitals, (NO_PRESSURE | {"spo2": 97},), (NO_PRESSURE, NO_PRESSURE | {"self_measured": False})

@@ -55,9 +55,9 @@ def owned(world: make.World) -> Values:
 def record(world: make.World, **data: Any) -> Values:
     """The envelope of a record and its data."""
     envelope = {
-        "id": uuid.uuid4(), "revision": 1, "recorded_at": make.MONDAY, "zone": make.ZONE,
-        "local_on": date(2026, 3, 2), "received_at": make.MONDAY, "author_id": world.ada.user_id,
-        "change": uuid.uuid4().int % 2**40, "late": False, "clock": "STEADY", "fingerprint": b"x" * 32,
+        "id": uuid.uuid4(), "revision": 1, "recorded_at": make.MONDAY, "time_zone": make.ZONE,
+        "local_date": date(2026, 3, 2), "received_at": make.MONDAY, "author_id": world.ada.user_id,
+        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "NONE", "fingerprint": b"x" * 32,
     }  # fmt: skip
     return owned(world) | envelope | data
 
@@ -83,7 +83,7 @@ def of_team_membership(world: make.World) -> Values:
 def of_patient(world: make.World) -> Values:
     return {
         "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": make.user("new").pk, "name": "New",
-        "care_team_id": world.team.pk, "zone": make.ZONE, "enrolled_on": date(2026, 3, 2),
+        "care_team_id": world.team.pk, "time_zone": make.ZONE, "enrolled_on": date(2026, 3, 2),
     }  # fmt: skip
 
 
@@ -134,21 +134,21 @@ def of_current(world: make.World) -> Values:
 
 def of_session(world: make.World) -> Values:
     return owned(world) | {
-        "starts_at": make.MONDAY, "zone": make.ZONE, "local_on": date(2026, 3, 2), "route": "IM",
+        "starts_at": make.MONDAY, "time_zone": make.ZONE, "local_date": date(2026, 3, 2), "route": "IM",
         "dose_mg": Decimal(35), "recorded_by_id": world.ben.user_id,
     }  # fmt: skip
 
 
 def of_summary(world: make.World) -> Values:
     return owned(world) | {
-        "week_on": date(2026, 3, 2), "figures": "{}", "digest": "0" * 64, "algorithm": "a",
-        "through_change": 1, "built_at": make.MONDAY,
+        "week_start": date(2026, 3, 2), "figures": "{}", "digest": "0" * 64, "algorithm": "a",
+        "through_sequence": 1, "built_at": make.MONDAY,
     }  # fmt: skip
 
 
 def of_check_in(world: make.World) -> Values:
     return owned(world) | {
-        "staff_member_id": world.ben.pk, "starts_at": make.MONDAY + timedelta(days=2), "zone": make.ZONE,
+        "staff_member_id": world.ben.pk, "starts_at": make.MONDAY + timedelta(days=2), "time_zone": make.ZONE,
         "minutes": 20, "planned_at": make.MONDAY,
     }  # fmt: skip
 
@@ -168,7 +168,7 @@ def of_message(world: make.World) -> Values:
 
 
 def of_clinic(world: make.World) -> Values:
-    return {"name": "New", "zone": make.ZONE, "crisis_text": "Call 113."}
+    return {"name": "New", "time_zone": make.ZONE, "crisis_text": "Call 113."}
 
 
 def of_duty(world: make.World) -> Values:
@@ -201,7 +201,7 @@ def of_break_glass(world: make.World) -> Values:
 def of_observation(world: make.World) -> Values:
     return owned(world) | {
         "source_id": uuid.uuid4(), "source_kind": "pain", "measure": "pain.intensity", "category": "PAIN",
-        "local_on": date(2026, 3, 2), "at": make.MONDAY, "value": 3,
+        "local_date": date(2026, 3, 2), "at": make.MONDAY, "value": 3,
     }  # fmt: skip
 
 
@@ -215,7 +215,7 @@ def of_former_version(world: make.World) -> Values:
 def of_merged_edit(world: make.World) -> Values:
     return owned(world) | {
         "record_id": uuid.uuid4(), "sent_revision": 2, "fingerprint": b"x" * 32, "merged_revision": 3,
-        "lost": {}, "merged_at": make.MONDAY,
+        "overwritten": {}, "merged_at": make.MONDAY,
     }  # fmt: skip
 
 
@@ -249,7 +249,7 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     Vitals: lambda world: record(world, systolic=120, diastolic=80),
     Plan: lambda world: record(world, practice="stretching"),
     MergedEdit: of_merged_edit,
-    Unshared: lambda world: owned(world) | {"record_id": uuid.uuid4(), "change": 1},
+    Unshared: lambda world: owned(world) | {"record_id": uuid.uuid4(), "sequence": 1},
     Response: of_response,
     Score: of_score,
     Current: of_current,

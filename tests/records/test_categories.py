@@ -75,7 +75,7 @@ def full(world: make.World) -> make.World:
     again = [each | {"revision": 2} for each in (page, pain)]
     assert {row["status"] for row in phone.push(*again).json()["results"]} == {"stored"}
     ben = load_principal(world.ben.user_id, make.MONDAY)
-    ada = open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+    ada = open_chart(ben, world.ada.pk, purpose="test", at=make.MONDAY)
     actions.record_session(
         principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
         at=make.MONDAY,
@@ -157,7 +157,7 @@ def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see
         phone.push(make.pain(9 if days > 4 else 1, recorded_at=at))
     make.share(world.ada, world.team, [Category.TREATMENT], make.MONDAY)
     ben = load_principal(world.ben.user_id, make.MONDAY)
-    ada = open_chart(ben, world.ada.pk, why="test", at=make.MONDAY)
+    ada = open_chart(ben, world.ada.pk, purpose="test", at=make.MONDAY)
 
     actions.record_session(
         principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
@@ -165,4 +165,4 @@ def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see
     )  # fmt: skip
 
     current = phone.get("observations?measure=pain.intensity").json()["current"]
-    assert (current["baseline"], current["baseline_basis"]) == (9, "BEFORE_TREATMENT")
+    assert (current["baseline"], current["baseline_basis"]) == (9, "before_treatment")

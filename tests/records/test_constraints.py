@@ -60,8 +60,8 @@ ENVELOPE = {
     for model in KINDS
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
-        "clock_is_known": codes(model, "clock", ("STEADY", "AHEAD", "BEHIND")),
-        "because_is_known": codes(model, "because", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")),
+        "clock_skew_is_known": codes(model, "clock_skew", ("NONE", "AHEAD", "BEHIND")),
+        "amendment_reason_is_known": codes(model, "amendment_reason", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")),
     }.items()
 }
 CHECKS: dict[str, Case] = (
@@ -135,7 +135,7 @@ CHECKS: dict[str, Case] = (
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
         "current_category_is_known": codes(Current, "category", tuple(Category)),
         "patient_enrols_before_leaving": Case(
-            Patient, ({"left_on": date(2026, 3, 2)},), ({"left_on": date(2026, 3, 1)},)
+            Patient, ({"discharged_on": date(2026, 3, 2)},), ({"discharged_on": date(2026, 3, 1)},)
         ),
         "pain_intensity_0_to_10": scale(PainEntry, "intensity", 0, 10),
         "pain_worst_0_to_10": scale(PainEntry, "worst", 0, 10),
@@ -148,7 +148,7 @@ CHECKS: dict[str, Case] = (
         ),
         "daily_log_has_an_answer": Case(
             DailyLog,
-            tuple({"mood": None} | {item: False if item == "safe_today" else 0} for item in DAILY_ITEMS),
+            tuple({"mood": None} | {item: False if item == "self_harm_thoughts" else 0} for item in DAILY_ITEMS),
             ({"mood": None},),
         ),
         "daily_sleep_hours_0_to_24": scale(DailyLog, "sleep_hours", Decimal(0), Decimal(24), Decimal("0.25")),
@@ -192,8 +192,8 @@ CHECKS: dict[str, Case] = (
         ),
         "summary_starts_on_monday": Case(
             Summary,
-            ({"week_on": date(2026, 3, 2)}, {"week_on": date(2024, 12, 30)}),
-            tuple({"week_on": date(2026, 3, 2) + n * DAY} for n in range(1, 7)),
+            ({"week_start": date(2026, 3, 2)}, {"week_start": date(2024, 12, 30)}),
+            tuple({"week_start": date(2026, 3, 2) + n * DAY} for n in range(1, 7)),
         ),
         "check_in_5_to_240_minutes": scale(CheckIn, "minutes", 5, 240),
         "alert_acknowledged_at_and_by": Case(
@@ -210,7 +210,7 @@ CHECKS: dict[str, Case] = (
 
 # Two rows that agree in the named fields: the second is refused. With the last of them changed it goes in.
 ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
-    f"{model._meta.model_name}_change_once": (model, ("change",)) for model in KINDS
+    f"{model._meta.model_name}_sequence_once": (model, ("sequence",)) for model in KINDS
 } | {
     "merged_edit_once": (MergedEdit, ("patient_id", "record_id", "fingerprint", "sent_revision")),
     "membership_once_at_a_time": (TeamMembership, ("team_id", "staff_member_id")),
@@ -226,7 +226,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "score_once_per_version": (
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
     ),
-    "summary_once_per_week": (Summary, ("patient_id", "week_on")),
+    "summary_once_per_week": (Summary, ("patient_id", "week_start")),
     "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
     "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
     "message_once_per_key": (Message, ("clinic_id", "key")),

@@ -25,7 +25,7 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
 
     at = make.MONDAY + timedelta(days=10)
     ben = load_principal(world.ben.user_id, at)
-    ada = open_chart(ben, world.ada.pk, why="test", at=at)
+    ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
     actions.record_session(principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
 
     current = Current.objects.get(measure="pain.intensity")
@@ -33,5 +33,5 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
     rls.reset()
     assert progress.refresh_stale(at=make.MONDAY + timedelta(days=30)) == 1
     week = phone.get("summaries?week=2026-03-25").json()["summaries"][0]["figures"]["measures"][0]
-    assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("BEFORE_TREATMENT", 6)
+    assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("before_treatment", 6)
     assert week["change"]["word"] == "better"

@@ -36,7 +36,7 @@ def inside(world: make.World) -> Iterator[None]:
 def plan(who: StaffMember, patient: Patient, starts_at: datetime = STARTS, minutes: int = 20) -> CheckIn:
     rls.reset()
     principal = load_principal(who.user_id, PLANNED)
-    chart = open_chart(principal, patient.pk, why="test", at=PLANNED)
+    chart = open_chart(principal, patient.pk, purpose="test", at=PLANNED)
     return actions.plan_check_in(
         principal=principal, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
     )
@@ -57,9 +57,9 @@ def messages(world: make.World, words: str = "check-in") -> list[Message]:
         return list(Message.objects.filter(words=words))
 
 
-def move(world: make.World, zone: str) -> None:
+def move(world: make.World, time_zone: str) -> None:
     with inside(world):
-        Patient.objects.filter(pk=world.ada.pk).update(zone=zone)
+        Patient.objects.filter(pk=world.ada.pk).update(time_zone=time_zone)
 
 
 def test_planning_tells_the_patient_and_leaves_a_trace(world):
@@ -70,9 +70,9 @@ def test_planning_tells_the_patient_and_leaves_a_trace(world):
         (world.ada.user_id, channel) for channel in Channel.values
     }
     with inside(world):
-        event = Event.objects.get(action="check-in.plan")
+        event = Event.objects.get(action="check_in.plan")
     assert (event.actor, event.subject) == (f"user/{world.ben.user_id}", str(check_in))
-    assert (check_in.zone, check_in.staff_member_id) == (make.ZONE, world.ben.pk)
+    assert (check_in.time_zone, check_in.staff_member_id) == (make.ZONE, world.ben.pk)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
@@ -157,8 +157,8 @@ def test_moving_to_another_zone_sends_no_second_reminder(world):
     plan(world.ben, world.ada)
     beat(DUE)
 
-    for zone in ("America/New_York", "Asia/Tokyo"):
-        move(world, zone)
+    for time_zone in ("America/New_York", "Asia/Tokyo"):
+        move(world, time_zone)
         for hours in range(-30, 30):
             assert beat(DUE + timedelta(hours=hours)) == 0
 
@@ -209,7 +209,7 @@ def test_cancelling_twice_tells_once(world):
     assert len(messages(world, "check-in-cancelled")) == len(Channel)
     with inside(world):
         assert CheckIn.objects.get().cancelled_at == PLANNED
-        assert Event.objects.filter(action="check-in.cancel").count() == 1
+        assert Event.objects.filter(action="check_in.cancel").count() == 1
 
 
 def test_a_reminder_that_was_sent_is_not_unsaid(world):

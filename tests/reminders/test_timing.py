@@ -18,7 +18,7 @@ def at(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("starts_at", "zone", "expected"),
+    ("starts_at", "time_zone", "expected"),
     [
         ("2026-03-12T14:00:00+01:00", AMSTERDAM, "2026-03-11T14:00:00+01:00"),
         # Quiet hours: from 21:00 on to 18:00 of the same day, before 08:00 to 18:00 of the day before it.
@@ -49,8 +49,8 @@ def at(text: str) -> datetime:
         ("2026-04-05T14:00:00+10:30", "Australia/Lord_Howe", "2026-04-04T14:00:00+11:00"),
     ],
 )
-def test_a_reminder_falls_on_the_day_before_by_the_patients_own_clock(starts_at, zone, expected):
-    assert timing.day_before(at(starts_at), zone) == at(expected)
+def test_a_reminder_falls_on_the_day_before_by_the_patients_own_clock(starts_at, time_zone, expected):
+    assert timing.day_before(at(starts_at), time_zone) == at(expected)
 
 
 def test_what_was_planned_too_late_for_a_reminder_has_none():
@@ -91,11 +91,11 @@ instants = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(
 
 @settings(max_examples=300, deadline=None)
 @given(instants, st.sampled_from([AMSTERDAM, NEW_YORK, TOKYO, "Pacific/Kiritimati", "Asia/Kolkata", "UTC"]))
-def test_no_reminder_falls_into_the_night_or_more_than_two_days_before(starts_at, zone):
-    due = timing.day_before(starts_at, zone)
-    local = days.local(due, zone)
+def test_no_reminder_falls_into_the_night_or_more_than_two_days_before(starts_at, time_zone):
+    due = timing.day_before(starts_at, time_zone)
+    local = days.local(due, time_zone)
 
     assert time(8) <= local.time() < time(21)
     # The planner looks three days ahead: what is due lies well within.
     assert timedelta(hours=22) <= starts_at - due <= timedelta(hours=40)
-    assert local.date() < days.local_day(starts_at, zone)
+    assert local.date() < days.local_day(starts_at, time_zone)

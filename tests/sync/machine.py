@@ -114,12 +114,12 @@ class Reader:
                 return
             assert reply.status_code == 200, reply.content
             page = reply.json()
-            lost = page["gone_categories"]
+            lost = page["revoked_categories"]
             self.copy = {one: record for one, record in self.copy.items() if record["category"] not in lost}
             # In the order of their changes: a page that was un-shared and shared again is there again.
             for record in page["records"]:
                 self.copy[record["id"]] = record
-            for record_id in page["gone"]:
+            for record_id in page["revoked_ids"]:
                 if not any(record["id"] == record_id for record in page["records"]):
                     self.copy.pop(record_id, None)
             self.cursor = page["cursor"]
@@ -227,7 +227,7 @@ class Sync(RuleBasedStateMachine):
         self.reader.pull()
 
     def _show(self, categories: Any) -> None:
-        body = {"text": 1, "teams": [{"team": str(self.world.team.pk), "categories": list(categories)}]}
+        body = {"text_version": 1, "teams": [{"team": str(self.world.team.pk), "categories": [category.lower() for category in categories]}]}
         reply = self.lines[0].signed.call("PUT", "me/consents", body)
         assert reply.status_code == 200, reply.content
         self.shared = frozenset(categories)
@@ -309,7 +309,7 @@ class Sync(RuleBasedStateMachine):
         wanted = {
             record_id: record
             for record_id, record in held.items()
-            if record["category"] in self.shared and (record["kind"] != "journal" or self._is_shared(record))
+            if record["category"].upper() in self.shared and (record["kind"] != "journal" or self._is_shared(record))
         }
         living = {one: record for one, record in self.reader.copy.items() if not record["removed"]}
         assert {one: record["data"] for one, record in living.items()} == {

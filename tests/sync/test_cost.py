@@ -74,7 +74,7 @@ def test_amending_five_hundred_records_costs_as_many_statements_as_ten(phone):
     pushed(phone, many)
 
     costs = [
-        pushed(phone, [record | {"revision": 2, "because": "typo"} for record in sent])
+        pushed(phone, [record | {"revision": 2, "amendment_reason": "typo"} for record in sent])
         for sent in (few, many)
     ]
 

@@ -29,8 +29,8 @@ def kinds(page):
 
 def show(phone, world, *categories):
     wanted = {
-        "text": 1,
-        "teams": [{"team": str(world.team.pk), "categories": [str(category) for category in categories]}],
+        "text_version": 1,
+        "teams": [{"team": str(world.team.pk), "categories": [category.lower() for category in categories]}],
     }
     answer = phone.call("PUT", "me/consents", wanted)
     assert answer.status_code == 200, answer.content
@@ -48,9 +48,9 @@ def test_a_page_that_is_shared_no_more_is_gone_for_who_has_pulled_it(world, ada,
     ada.push(page | {"revision": 3, "data": {"text": "for you again", "share": "entry"}})
     third = pull(ben, world, second["cursor"])
 
-    assert (second["records"], second["gone"]) == ([], [page["id"]])
+    assert (second["records"], second["revoked_ids"]) == ([], [page["id"]])
     assert [record["data"]["text"] for record in third["records"]] == ["for you again"]
-    assert pull(ada, world)["gone"] == []
+    assert pull(ada, world)["revoked_ids"] == []
 
 
 def test_a_category_that_is_shared_no_more_has_to_go_and_comes_back_whole(world, ada, ben):
@@ -64,8 +64,8 @@ def test_a_category_that_is_shared_no_more_has_to_go_and_comes_back_whole(world,
     show(ada, world, *Category)
     third = pull(ben, world, second["cursor"])
 
-    assert (kinds(second), second["gone_categories"]) == (["pain"], ["MOOD"])
-    assert (kinds(third), third["gone_categories"]) == (["daily", "daily", "pain", "pain", "vitals"], [])
+    assert (kinds(second), second["revoked_categories"]) == (["pain"], ["mood"])
+    assert (kinds(third), third["revoked_categories"]) == (["daily", "daily", "pain", "pain", "vitals"], [])
 
 
 def test_a_stranger_pulls_nothing_and_another_persons_cursor_is_no_use(world, ada, ben):

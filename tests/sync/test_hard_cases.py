@@ -39,7 +39,8 @@ def test_a_record_that_the_database_refuses_does_not_hold_up_the_queue_behind_it
     again = poisoned.post("sync/push", batch)
 
     assert statuses(first) == [
-        ("stored", ""), ("rejected", "cannot_be_stored"), ("stored", ""), ("stored", ""), ("retry", "base_missing"),
+        ("stored", ""), ("rejected", "cannot_be_stored"), ("stored", ""), ("stored", ""),
+        ("retry", "missing_base_revision"),
     ]  # fmt: skip
     assert "guidance" in first.json()
     assert [status for status, _ in statuses(again)] == [
@@ -131,8 +132,8 @@ def test_one_key_makes_one_record_for_a_client_without_a_queue(phone):
 
     assert (first.status_code, first.json()["status"]) == (201, "stored")
     assert again.json()["record"] == first.json()["record"]
-    assert (other.status_code, other.json()["code"]) == (409, "key_reused")
-    assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "Idempotency-Key")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+    assert (bad.status_code, bad.json()["errors"][0]["parameter"]) == (400, "Idempotency-Key")
     assert len(phone.get("records").json()["records"]) == 1
 
 
@@ -185,8 +186,8 @@ def test_several_values_of_a_day_are_told_as_one_line(phone):
 
     # Half past eleven at night in UTC is the next day in Amsterdam.
     assert days("pain.intensity") == [
-        {"local_on": "2026-03-02", "n": 3, "mean": 5, "min": 2, "max": 9, "last": 4},
-        {"local_on": "2026-03-03", "n": 1, "mean": 1, "min": 1, "max": 1, "last": 1},
+        {"local_date": "2026-03-02", "n": 3, "mean": 5, "min": 2, "max": 9, "last": 4},
+        {"local_date": "2026-03-03", "n": 1, "mean": 1, "min": 1, "max": 1, "last": 1},
     ]
     assert [day["sum"] for day in days("practice.minutes")] == [25]
     assert (

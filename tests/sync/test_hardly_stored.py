@@ -35,7 +35,7 @@ def spoilt(**changes):
 @pytest.mark.parametrize(
     ("item", "rule"),
     [
-        (spoilt(zone="Mars/Olympus"), "phq9_item9"),
+        (spoilt(time_zone="Mars/Olympus"), "phq9_item9"),
         (spoilt(revision=7), "phq9_item9"),
         (spoilt(recorded_at="yesterday"), "phq9_item9"),
         (spoilt(note="hello"), "phq9_item9"),
@@ -46,7 +46,7 @@ def spoilt(**changes):
         (spoilt(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),
         (spoilt(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
         (spoilt(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
-        (make.record("daily", {"mood": 99, "safe_today": True}), "daily_safe"),
+        (make.record("daily", {"mood": 99, "self_harm_thoughts": True}), "daily_self_harm_thoughts"),
     ],
 )
 @pytest.mark.parametrize("route", ["push", "single"])
@@ -55,7 +55,7 @@ def test_a_positive_answer_alerts_although_its_record_is_refused(world, phone, i
         answer = phone.push(item) if route == "push" else phone.post("records", item)
 
     body = answer.json()
-    assert body["guidance"]["crisis"] == world.clinic.crisis_text
+    assert body["guidance"]["crisis_text"] == world.clinic.crisis_text
     if route == "push":
         assert body["results"][0]["status"] in {"rejected", "retry"}
     else:
@@ -74,15 +74,15 @@ def test_a_positive_answer_in_conflict_alerts(world, phone):
 
 
 def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
-    bad = spoilt(zone="Mars/Olympus")
+    bad = spoilt(time_zone="Mars/Olympus")
     phone.push(bad)
-    phone.push(bad | {"zone": make.ZONE})
+    phone.push(bad | {"time_zone": make.ZONE})
 
     assert alerts(world) == [("phq9_item9", True)]
 
 
 def test_a_refused_form_without_a_worrying_answer_alerts_nobody(world, phone):
-    phone.push(make.phq9(zone="Mars/Olympus"), make.record("daily", {"mood": 99, "safe_today": False}))
+    phone.push(make.phq9(time_zone="Mars/Olympus"), make.record("daily", {"mood": 99, "self_harm_thoughts": False}))
 
     assert alerts(world) == []
 
@@ -150,7 +150,7 @@ def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phon
     answer = phone.post("sync/push", phone.batch(make.phq9(POSITIVE)) | more)
 
     assert answer.status_code == 400
-    assert answer.json()["guidance"]["crisis"] == world.clinic.crisis_text
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     assert alerts(world) == [("phq9_item9", False)]
 
 
@@ -166,7 +166,7 @@ def test_a_key_that_was_used_hides_no_positive_answer(world, phone):
 def test_a_version_that_is_too_old_hides_no_positive_answer(world, phone):
     record = make.phq9()
     phone.push(record)
-    phone.push(record | {"revision": 2, "because": "typo"})
+    phone.push(record | {"revision": 2, "amendment_reason": "typo"})
     worse = make.phq9([0] * 8 + [3], id=record["id"])
 
     stale = phone.call("PUT", f"records/{record['id']}", worse, **{"If-Match": '"1"'})

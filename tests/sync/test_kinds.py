@@ -23,7 +23,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "daily": {
         "pain_avg": 4, "pain_worst": 7, "mood": 5, "anxiety": 3, "function": 6, "sleep_hours": 6.25,
-        "sleep_quality": 4, "safe_today": False,
+        "sleep_quality": 4, "self_harm_thoughts": False,
     },
     "response": {
         "instrument": "phq-9", "version": "1999", "status": "complete",
@@ -38,7 +38,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "bed_at": "2026-03-01T22:30:00Z", "up_at": "2026-03-02T06:30:00Z", "hours": 6.0, "latency_minutes": 40,
         "awakenings": 3, "awake_minutes": 35, "quality": 4,
     },
-    "side_effects": {"items": {"nausea": 2, "headache": 0}, "lasted_minutes": {"nausea": 90}},
+    "side_effects": {"items": {"nausea": 2, "headache": 0}, "duration_minutes": {"nausea": 90}},
     "vitals": {
         "systolic": 128, "diastolic": 82, "heart_rate": 71, "respiratory_rate": 14, "spo2": 97,
         "temperature_c": 36.8, "weight_kg": 81.25, "self_measured": False,
@@ -87,12 +87,12 @@ def test_a_whole_entry_comes_back_as_it_was_sent(phone, kind):
 def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
     sent = make.record(kind, ONE_TAP[kind])
     first = phone.push(sent).json()["results"][0]
-    grown = sent | {"revision": 2, "data": WHOLE[kind], "because": "added"}
+    grown = sent | {"revision": 2, "data": WHOLE[kind], "amendment_reason": "added"}
     second = phone.push(grown).json()["results"][0]
 
     assert (first["status"], second["status"]) == ("stored", "stored")
     read = phone.get(f"records/{sent['id']}").json()
-    assert (read["revision"], read["data"], read["because"]) == (2, WHOLE[kind], "added")
+    assert (read["revision"], read["data"], read["amendment_reason"]) == (2, WHOLE[kind], "added")
 
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
@@ -101,8 +101,8 @@ def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone,
     gone = {name: value for name, value in sent.items() if name != "data"} | {"revision": 2, "removed": True}
     phone.push(sent)
     phone.push(gone)
-    stale = phone.push(sent | {"revision": 2, "because": "typo"}).json()["results"][0]
-    restored = phone.push(sent | {"revision": 3, "because": "other"}).json()["results"][0]
+    stale = phone.push(sent | {"revision": 2, "amendment_reason": "typo"}).json()["results"][0]
+    restored = phone.push(sent | {"revision": 3, "amendment_reason": "other"}).json()["results"][0]
 
     assert (stale["status"], stale["server"]["removed"]) == ("conflict", True)
     assert restored["status"] == "stored"
@@ -112,48 +112,48 @@ def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone,
 
 
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
-    ("pain", {"intensity": 3, "regions": [{"code": "knee"}]}, "data.regions.0.side", "missing_field"),
+    ("pain", {"intensity": 3, "regions": [{"code": "knee"}]}, "/data/regions/0/side", "missing_field"),
     (
         "pain",
         {"intensity": 3, "regions": [{"code": "knee", "side": "mid"}]},
-        "data.regions.0",
-        "no_such_side",
+        "/data/regions/0",
+        "invalid_side",
     ),
     (
         "pain",
         {"intensity": 3, "regions": [{"code": "wing", "side": "left"}]},
-        "data.regions.0.code",
+        "/data/regions/0/code",
         "not_offered",
     ),
-    ("pain", {"intensity": 3, "regions": []}, "data.regions", "too_short"),
-    ("pain", {"intensity": 3, "regions": [{"code": "knee", "side": "left"}] * 2}, "data", "said_twice"),
-    ("pain", {"intensity": 3, "qualities": ["aching", "aching"]}, "data", "said_twice"),
-    ("pain", {"intensity": 3, "trigger": "the moon"}, "data.trigger", "not_offered"),
-    ("practice", {"practice": "other", "minutes": 601}, "data.minutes", "out_of_range"),
-    ("practice", {"minutes": 10}, "data.practice", "missing_field"),
-    ("sleep", {}, "data", "nothing_answered"),
-    ("sleep", {"hours": 6.1}, "data.hours", "too_precise"),
+    ("pain", {"intensity": 3, "regions": []}, "/data/regions", "too_short"),
+    ("pain", {"intensity": 3, "regions": [{"code": "knee", "side": "left"}] * 2}, "/data", "duplicate"),
+    ("pain", {"intensity": 3, "qualities": ["aching", "aching"]}, "/data", "duplicate"),
+    ("pain", {"intensity": 3, "trigger": "the moon"}, "/data/trigger", "not_offered"),
+    ("practice", {"practice": "other", "minutes": 601}, "/data/minutes", "out_of_range"),
+    ("practice", {"minutes": 10}, "/data/practice", "missing_field"),
+    ("sleep", {}, "/data", "empty"),
+    ("sleep", {"hours": 6.1}, "/data/hours", "too_precise"),
     (
         "sleep",
         {"bed_at": "2026-03-02T07:00:00Z", "up_at": "2026-03-02T06:00:00Z"},
-        "data",
-        "not_a_night",
+        "/data",
+        "invalid_sleep_interval",
     ),
-    ("side_effects", {"items": {}}, "data.items", "too_short"),
-    ("side_effects", {"items": {"nausea": True}}, "data.items.nausea", "wrong_type"),
-    ("side_effects", {"items": {"nausea": 4}}, "data.items.nausea", "out_of_range"),
+    ("side_effects", {"items": {}}, "/data/items", "too_short"),
+    ("side_effects", {"items": {"nausea": True}}, "/data/items/nausea", "wrong_type"),
+    ("side_effects", {"items": {"nausea": 4}}, "/data/items/nausea", "out_of_range"),
     (
         "side_effects",
-        {"items": {"nausea": 1}, "lasted_minutes": {"vomiting": 3}},
-        "data",
-        "lasted_without_effect",
+        {"items": {"nausea": 1}, "duration_minutes": {"vomiting": 3}},
+        "/data",
+        "duration_without_effect",
     ),
-    ("vitals", {"self_measured": True}, "data", "nothing_answered"),
-    ("vitals", {"systolic": 120}, "data", "half_a_pressure"),
-    ("vitals", {"systolic": 80, "diastolic": 90}, "data", "pressure_upside_down"),
-    ("vitals", {"temperature_c": 36.85}, "data.temperature_c", "too_precise"),
-    ("plan", {"practice": "other", "remind_at": "25:00"}, "data.remind_at", "not_a_time"),
-    ("plan", {"practice": "other", "remind_at": "08:00+01"}, "data.remind_at", "not_a_time"),
+    ("vitals", {"self_measured": True}, "/data", "empty"),
+    ("vitals", {"systolic": 120}, "/data", "incomplete_blood_pressure"),
+    ("vitals", {"systolic": 80, "diastolic": 90}, "/data", "systolic_not_above_diastolic"),
+    ("vitals", {"temperature_c": 36.85}, "/data/temperature_c", "too_precise"),
+    ("plan", {"practice": "other", "remind_at": "25:00"}, "/data/remind_at", "not_a_time"),
+    ("plan", {"practice": "other", "remind_at": "08:00+01"}, "/data/remind_at", "not_a_time"),
 ]
 
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind
 
     refused, stored = phone.push(bad, good).json()["results"]
 
-    assert (refused["status"], refused["field"], refused["code"]) == ("rejected", field, code)
+    assert (refused["status"], refused["pointer"], refused["code"]) == ("rejected", field, code)
     assert stored["status"] == "stored"
 
 
@@ -204,15 +204,15 @@ def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
         ("craving_or_wish_to_use_more", "side_effect_craving_or_wish_to_use_more", "REVIEW"),
     ],
 )
-@pytest.mark.parametrize("zone", [make.ZONE, "Mars/Olympus"])
-def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phone, effect, rule, level, zone):
-    answer = phone.push(make.record("side_effects", {"items": {effect: 1}}, zone=zone)).json()
+@pytest.mark.parametrize("time_zone", [make.ZONE, "Mars/Olympus"])
+def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phone, effect, rule, level, time_zone):
+    answer = phone.push(make.record("side_effects", {"items": {effect: 1}}, time_zone=time_zone)).json()
 
-    assert answer["guidance"]["crisis"] == world.clinic.crisis_text
+    assert answer["guidance"]["crisis_text"] == world.clinic.crisis_text
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         assert list(Alert.objects.values_list("rule", "level", "answer_kept")) == [
-            (rule, level, zone == make.ZONE)
+            (rule, level, time_zone == make.ZONE)
         ]
 
 

@@ -43,7 +43,7 @@ def test_of_two_edits_of_one_field_the_later_arrival_wins_and_the_other_is_kept_
 
     versions = phone.get(f"records/{plan['id']}/history").json()["versions"]
     assert [version["data"]["minutes"] for version in versions] == [45, 20, 10]
-    assert [version.get("lost") for version in versions] == [{"minutes": 20}, None, None]
+    assert [version.get("overwritten") for version in versions] == [{"minutes": 20}, None, None]
 
 
 def test_a_merged_edit_that_arrives_again_undoes_nothing(phone, plan):
@@ -97,7 +97,7 @@ def test_several_stale_edits_in_one_batch_are_merged_one_after_the_other(phone, 
 
 
 @pytest.mark.parametrize(
-    ("base", "ours", "theirs", "merged", "lost"),
+    ("base", "ours", "theirs", "merged", "overwritten"),
     [
         ({"a": 1}, {"a": 1}, {"a": 2}, {"a": 2}, {}),
         ({"a": 1}, {"a": 2}, {"a": 1}, {"a": 2}, {}),
@@ -110,5 +110,5 @@ def test_several_stale_edits_in_one_batch_are_merged_one_after_the_other(phone, 
         ({}, {"a": 2}, {"b": 3}, {"a": 2, "b": 3}, {}),
     ],
 )  # fmt: skip
-def test_the_rule_of_merging(base, ours, theirs, merged, lost):
-    assert merge.fields(base, ours, theirs) == (merged, lost)
+def test_the_rule_of_merging(base, ours, theirs, merged, overwritten):
+    assert merge.fields(base, ours, theirs) == (merged, overwritten)

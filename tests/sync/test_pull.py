@@ -37,7 +37,7 @@ def test_a_phone_that_was_away_for_long_catches_up_in_bounded_pages(phone):
     assert [len(page["records"]) for page in got] == [120, 120, 120, 120, 20]
     ids = [record["id"] for page in got for record in page["records"]]
     assert sorted(ids) == sorted(record["id"] for record in sent)
-    changes = [record["change"] for page in got for record in page["records"]]
+    changes = [record["sequence"] for page in got for record in page["records"]]
     assert changes == sorted(set(changes))
 
 

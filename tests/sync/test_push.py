@@ -34,7 +34,7 @@ def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
     assert statuses(answer) == ["stored"]
     with inside(world):
         entry = PainEntry.objects.get()
-        assert (entry.intensity, entry.zone, entry.local_on.isoformat()) == (6, make.ZONE, "2026-03-02")
+        assert (entry.intensity, entry.time_zone, entry.local_date.isoformat()) == (6, make.ZONE, "2026-03-02")
         assert Observation.objects.get().value == 6
         assert Current.objects.get().last == 6
 
@@ -61,7 +61,7 @@ def test_the_same_key_with_other_records_is_refused(phone):
     phone.push(make.pain(6), key="one-key-for-two")
     answer = phone.push(make.pain(7), key="one-key-for-two")
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "key_reused")
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
 
 
 def test_one_bad_record_never_blocks_another(world, phone):
@@ -70,7 +70,7 @@ def test_one_bad_record_never_blocks_another(world, phone):
 
     assert statuses(answer) == ["rejected", "stored", "rejected", "rejected", "rejected"]
     first = answer.json()["results"][0]
-    assert (first["code"], first["field"], first["id"]) == ("out_of_range", "data.intensity", bad["id"])
+    assert (first["code"], first["pointer"], first["id"]) == ("out_of_range", "/data/intensity", bad["id"])
 
 
 def test_an_amendment_keeps_the_former_version(world, phone):
@@ -140,7 +140,7 @@ def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, p
 def test_item_nine_at_one_raises_an_alert_and_its_messages_with_the_answer(world, phone):
     answer = phone.push(make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
 
-    assert answer.json()["guidance"]["crisis"] == world.clinic.crisis_text
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     with inside(world):
         alert = Alert.objects.get()
         assert (alert.rule, alert.level, alert.patient_id) == ("phq9_item9", "URGENT", world.ada.pk)
@@ -169,16 +169,16 @@ def test_replaying_a_worrying_answer_raises_no_second_alert(world, phone):
 
 
 def test_the_daily_safety_question_alerts(world, phone):
-    phone.push(make.daily(mood=2, safe_today=True))
+    phone.push(make.daily(mood=2, self_harm_thoughts=True))
 
     with inside(world):
-        assert Alert.objects.get().rule == "daily_safe"
+        assert Alert.objects.get().rule == "daily_self_harm_thoughts"
 
 
 def test_answers_that_cannot_be_used_are_refused_by_item(phone):
     result = phone.push(make.phq9([4, 0, 0, 0, 0, 0, 0, 0, 0])).json()["results"][0]
 
-    assert (result["status"], result["field"]) == ("rejected", "data.answers./44250-9")
+    assert (result["status"], result["pointer"]) == ("rejected", "/data/answers/~144250-9")
 
 
 def test_an_unknown_instrument_is_refused(phone):
@@ -209,7 +209,7 @@ def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
     phone.push(make.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
 
     with inside(world):
-        assert PainEntry.objects.get().clock == "AHEAD"
+        assert PainEntry.objects.get().clock_skew == "AHEAD"
 
 
 def test_a_single_entry_costs_eight_statements(phone, django_assert_max_num_queries):

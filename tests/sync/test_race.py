@@ -111,7 +111,7 @@ def interleave(
 def test_a_hundred_interleavings_of_late_commits_hide_nothing_from_a_reader(live):
     for sent, seen in interleave(live, random.Random(make.SEED), INTERLEAVINGS):
         assert sorted(record["id"] for record in seen) == sorted(sent)
-        changes = [record["change"] for record in seen]
+        changes = [record["sequence"] for record in seen]
         assert changes == sorted(set(changes))
 
 

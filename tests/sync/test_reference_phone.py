@@ -84,12 +84,12 @@ def test_an_edit_made_while_its_entry_is_on_its_way_becomes_the_next_version(ada
     line.broken = ["after"] * 8
     with pytest.raises(LineLostError):
         phone.sync()
-    phone.amend(record_id, {"intensity": 3}, because="typo")
+    phone.amend(record_id, {"intensity": 3}, amendment_reason="typo")
 
     phone.sync()
 
     held = line.signed.get(f"records/{record_id}").json()
-    assert (held["revision"], held["data"], held["because"]) == (2, {"intensity": 3}, "typo")
+    assert (held["revision"], held["data"], held["amendment_reason"]) == (2, {"intensity": 3}, "typo")
 
 
 def test_of_two_devices_the_slower_one_keeps_its_copy_and_shows_what_is_held(ada, tablet):
@@ -144,7 +144,7 @@ def test_a_clock_that_is_wrong_costs_no_entry(ada):
     phone.add("pain", {"intensity": 5})
     phone.sync()
 
-    assert line.signed.get("records").json()["records"][0]["clock"] == "ahead"
+    assert line.signed.get("records").json()["records"][0]["clock_skew"] == "ahead"
 
 
 def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world, tmp_path):

@@ -17,7 +17,7 @@ from tracker.keys import data_keys
 from tracker.lib import encryption, rls
 
 
-def find_patient(*, principal: Principal, name: str, born_on: date) -> UUID:
+def find_patient(*, principal: Principal, name: str, birth_date: date) -> UUID:
     """
     Return the one patient of the principal's clinic with this name and day of birth, for ``start``.
 
@@ -27,7 +27,7 @@ def find_patient(*, principal: Principal, name: str, born_on: date) -> UUID:
     with rls.as_clinic(principal.clinic_id):
         found = list(
             Patient.objects.filter(
-                clinic_id=principal.clinic_id, name__iexact=name.strip(), born_on=born_on
+                clinic_id=principal.clinic_id, name__iexact=name.strip(), birth_date=birth_date
             ).values_list("pk", flat=True)[:2]
         )
     if len(found) != 1:

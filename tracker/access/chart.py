@@ -16,13 +16,14 @@ def open_chart(
     principal: Principal,
     patient_id: UUID,
     *,
-    why: str,
+    purpose: str,
     at: datetime,
     action: Action = Action.OPEN_CHART,
     categories: Collection[Category] = (),
 ) -> Patient:
     """
-    Return the patient if the principal may do ``action`` with them, and leave a trace. ``why`` names the page or route.
+    Return the patient if the principal may do ``action`` with them, and leave a trace. ``purpose`` names the page or
+    route.
 
     ``categories`` are what the chart is opened for: at least one of them must be shared. Without any it is opened
     for what does not depend on consent: who the patient is, and their alerts.
@@ -42,7 +43,7 @@ def open_chart(
     audit.note(
         actor=principal.actor,
         action="chart.open",
-        subject=why,
+        subject=purpose,
         clinic_id=principal.clinic_id,
         patient_id=patient_id,
         at=at,

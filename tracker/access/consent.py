@@ -33,18 +33,18 @@ def expands(principal: Principal, wanted: Mapping[UUID, Collection[Category]]) -
 
 
 def set_consent(
-    *, principal: Principal, wanted: Mapping[UUID, Collection[Category]], text: int, at: datetime
+    *, principal: Principal, wanted: Mapping[UUID, Collection[Category]], text_version: int, at: datetime
 ) -> int:
     """
     Let each team of ``wanted`` see exactly these categories from its next look on; return how many changed.
 
-    Teams that are not named keep what they have. ``text`` is the version of the words that the patient read.
+    Teams that are not named keep what they have. ``text_version`` is the version of the words that the patient read.
 
     :raises OutdatedConsentText: if there are newer words, or none of this version.
     :raises NotFoundOrHidden: for a team that is not of the patient's clinic, and for anybody but a patient.
     """
     patient_id = principal.own_patient_id
-    if text != ConsentText.objects.order_by("-version").values_list("version", flat=True).first():
+    if text_version != ConsentText.objects.order_by("-version").values_list("version", flat=True).first():
         raise OutdatedConsentText
     if CareTeam.objects.filter(clinic_id=principal.clinic_id, pk__in=wanted).count() != len(wanted):
         raise NotFoundOrHidden
@@ -56,7 +56,7 @@ def set_consent(
     changes = [
         ConsentChange(
             clinic_id=principal.clinic_id, patient_id=patient_id, team_id=team, category=category,
-            given=category in categories, text_id=text, by_id=principal.user_id, at=at,
+            given=category in categories, text_id=text_version, by_id=principal.user_id, at=at,
         )
         for team, categories in wanted.items()
         for category in sorted(held.get(team, frozenset()).symmetric_difference(categories))

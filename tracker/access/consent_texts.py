@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tracker.lib import codes
+
 REDISCLOSURE = (
     "What you share about medication is specially protected. Your care team may use it to treat you. They may not "
     "pass it on to anybody else unless you agree to that in writing, or the law demands it."
@@ -26,28 +28,28 @@ TEXTS: dict[int, dict[str, Any]] = {
             "hour, and has to say why. You are told each time. Journal pages that you have not shared stay closed."
         ),
         "categories": {
-            "PAIN": {"label": "Pain", "says": "Pain entries and questionnaires about pain."},
-            "MOOD": {
+            "pain": {"label": "Pain", "says": "Pain entries and questionnaires about pain."},
+            "mood": {
                 "label": "Mood and daily life",
                 "says": (
                     "The daily log with its pain, mood and sleep of the day, practices, sleep, and questionnaires "
                     "about mood, anxiety, daily life and wellbeing."
                 ),
             },
-            "MEDICATION": {
+            "medication": {
                 "label": "Medication",
                 "says": "What you took or left out, your doses, and side effects.",
                 "redisclosure": REDISCLOSURE,
             },
-            "JOURNAL": {
+            "journal": {
                 "label": "Journal",
                 "says": "Only the pages that you share one by one. A page that you do not share stays yours alone.",
             },
-            "VISITS": {
+            "visits": {
                 "label": "Visits",
                 "says": "Check-ins that are planned with you, and those that have been.",
             },
-            "TREATMENT": {
+            "treatment": {
                 "label": "Treatment",
                 "says": "Treatment sessions, how they were given, and what was measured during them.",
             },
@@ -58,5 +60,5 @@ TEXTS: dict[int, dict[str, Any]] = {
 
 def label(category: str) -> str:
     """Return what the newest text calls a category."""
-    words: str = TEXTS[max(TEXTS)]["categories"][category]["label"]
+    words: str = TEXTS[max(TEXTS)]["categories"][codes.to_wire(category)]["label"]
     return words

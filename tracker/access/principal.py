@@ -42,7 +42,7 @@ class Principal:
     name: str
     staff_id: UUID | None
     patient_id: UUID | None
-    zone: str
+    time_zone: str
     # Whom this person has to do with, and what each of them shares: a bit for each of ``Category``, in its order.
     visibility: Mapping[UUID, int]
     password_hash: str
@@ -124,7 +124,7 @@ def load_principal(user_id: UUID, at: datetime) -> Principal:
         row = cursor.fetchone()
     if row is None or row[0] is None:
         raise InactiveUser
-    clinic_id, role, name, staff_id, patient_id, zone, patients, visibility, opened, until, password_hash = (
+    clinic_id, role, name, staff_id, patient_id, time_zone, patients, visibility, opened, until, password_hash = (
         row
     )
     return Principal(
@@ -134,7 +134,7 @@ def load_principal(user_id: UUID, at: datetime) -> Principal:
         name=name,
         staff_id=staff_id,
         patient_id=patient_id,
-        zone=zone,
+        time_zone=time_zone,
         visibility=dict(zip(patients or (), visibility or (), strict=True)),
         password_hash=password_hash,
         break_glass=OpenBreakGlass(opened, until) if opened else None,

@@ -89,7 +89,7 @@ def _event(
         "action": step or "account",
         "subject": f"user/{about}" if about else name,
         "kind": name,
-        "why": f"{request.method} /{match.route}" if match else "",
+        "purpose": f"{request.method} /{match.route}" if match else "",
         "at": at,
         "result": Result.REFUSED if not step and _is_refused(request, response) else Result.DONE,
         "detail": {"status": response.status_code},

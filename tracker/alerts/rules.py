@@ -13,7 +13,7 @@ LABELS = {
     "phq9_item9": "PHQ-9 item 9: thoughts of death or self-harm",
     "scl90r_item15": "SCL-90-R item 15: suicidal thoughts",
     "unreadable_safety_answer": "A safety question was answered in a form that cannot be read",
-    "daily_safe": "Daily log: thoughts of self-harm",
+    "daily_self_harm_thoughts": "Daily log: thoughts of self-harm",
     "cssrs_high": "C-SSRS: high risk",
     "cssrs_moderate": "C-SSRS: moderate risk",
     "cssrs_low": "C-SSRS: low risk",

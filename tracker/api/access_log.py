@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.lib import codes
 from tracker.access import access_log
 from tracker.access.policy import Action
 from tracker.api import shapes
@@ -28,7 +29,7 @@ def _before(request: Request) -> int | None:
     try:
         return int(signing.loads(cursor, salt=_SALT))
     except (signing.BadSignature, ValueError, TypeError):
-        raise Refused(400, "bad_cursor", "This cursor is not one of ours.") from None
+        raise Refused(400, "invalid_cursor", "This cursor is not one of ours.") from None
 
 
 def _page(request: Request, **asked: Any) -> Response:
@@ -43,13 +44,13 @@ def _shown(look: access_log.AccessLogEntry) -> dict[str, Any]:
     event = look.event
     return {
         "at": event.at,
-        "who": {"name": look.name, "role": look.role},
+        "who": {"name": look.name, "role": codes.to_wire(look.role)},
         "action": event.action,
         "kind": event.kind,
-        "why": event.why or event.subject,
-        "result": event.result.lower(),
+        "purpose": event.purpose or event.subject,
+        "result": codes.to_wire(event.result),
         "broken_glass": look.broken_glass,
-        "categories": event.detail.get("categories", []),
+        "categories": codes.all_to_wire(event.detail.get("categories", [])),
         "rows": event.detail.get("count", 0),
     }
 
@@ -68,7 +69,7 @@ class OwnAccessLog(Door):
         only(request, "own", "cursor", "limit")
         own = request.query_params.get("own", "no")
         if own not in {"yes", "no"}:
-            raise Refused(400, "invalid", "own is yes or no.", [{"pointer": "own", "code": "invalid"}])
+            raise Refused(400, "invalid", "own is yes or no.", [{"parameter": "own", "code": "invalid"}])
         return _page(request, patient_id=viewer_of(request).own_patient_id, own=own == "yes")
 
 

@@ -41,7 +41,7 @@ def _guarded(view: View) -> View:
     @wraps(view)
     def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if _has_more_to_show(request.headers.get("X-Session-Token", "")):
-            return errors.page(403, "second_factor_needed", "Show your second factor first.")
+            return errors.page(403, "second_factor_required", "Show your second factor first.")
         return view(request, *args, **kwargs)
 
     return door

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.lib import codes
 from tracker.access.policy import Action
 from tracker.alerts import actions, rules
 from tracker.alerts.models import Alert
@@ -25,7 +26,7 @@ def _shown(row: Alert, by_name: str | None) -> dict[str, Any]:
         "patient": row.patient_id,
         "rule": row.rule,
         "label": rules.label(row.rule),
-        "level": row.level,
+        "level": codes.to_wire(row.level),
         "historical": row.historical,
         "answered_at": row.answered_at,
         "raised_at": row.raised_at,

@@ -34,7 +34,7 @@ class SessionToken(BaseAuthentication):
             raise AuthenticationFailed
         principal = _enter(held, held.user_id, at)
         if not (principal.is_patient or held.has_second_factor):
-            raise Refused(403, "second_factor_needed", "Staff sign in with a second factor.")
+            raise Refused(403, "second_factor_required", "Staff sign in with a second factor.")
         device = _device(request, held, principal, at)
         sessions.touch(held, at)
         return with_session(principal, authenticated_at=held.authenticated_at, device_id=device), held

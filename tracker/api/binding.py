@@ -15,8 +15,8 @@ from tracker.api.wire import Refused
 from tracker.audit import actions as audit
 from tracker.outbox import actions as outbox
 
-_NAME_IT = (403, "name_the_device", "This sign-in belongs to a phone: send the phone's id in X-Device.")
-_STOLEN = (401, "signed_out", "This sign-in belongs to another device and has been ended.")
+_NAME_IT = (403, "device_header_required", "This sign-in belongs to a phone: send the phone's id in X-Device.")
+_STOLEN = (401, "session_ended", "This sign-in belongs to another device and has been ended.")
 
 
 class AnotherDeviceError(Exception):

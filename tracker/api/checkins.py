@@ -22,15 +22,15 @@ from tracker.reminders.models import CheckIn
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
 
-def shown(row: CheckIn, zone: str) -> dict[str, Any]:
+def shown(row: CheckIn, time_zone: str) -> dict[str, Any]:
     """Return a check-in; ``local_time`` is the patient's own wall clock, in the zone they live in now."""
     return {
         "id": row.pk,
         "starts_at": row.starts_at,
-        "local_time": days.local(row.starts_at, zone).strftime("%Y-%m-%d %H:%M"),
-        "zone": zone,
+        "local_time": days.local(row.starts_at, time_zone).strftime("%Y-%m-%d %H:%M"),
+        "time_zone": time_zone,
         "minutes": row.minutes,
-        "with": row.staff_member.name,
+        "clinician": row.staff_member.name,
         "patient": row.patient_id,
         "cancelled": row.cancelled_at is not None,
     }
@@ -40,7 +40,7 @@ def upcoming(principal: Principal, at: datetime) -> list[dict[str, Any]]:
     """Return the patient's own check-ins that are still to come."""
     rows = CheckIn.objects.upcoming(at).filter(patient_id=principal.own_patient_id)
     rows = rows.select_related("staff_member").order_by("starts_at", "id")[:20]
-    return [shown(row, principal.zone) for row in rows]
+    return [shown(row, principal.time_zone) for row in rows]
 
 
 class CheckIns(Door):
@@ -49,19 +49,19 @@ class CheckIns(Door):
     actions = {"GET": Action.SEE_CHECK_INS, "POST": Action.PLAN_CHECK_IN}
 
     @extend_schema(
-        operation_id="checkins_list",
+        operation_id="check_ins_list",
         parameters=[OpenApiParameter("patient", UUID, description="for staff: whose check-ins")],
         responses={200: shapes.CheckInList, **_PROBLEMS},
     )
     def get(self, request: Request) -> Response:
         only(request, "patient")
-        patient = chart(request, "api/checkins", {Category.VISITS})
+        patient = chart(request, "api/check-ins", {Category.VISITS})
         rows = CheckIn.objects.filter(patient_id=patient.pk).select_related("staff_member")
         rows = rows.order_by("-starts_at", "id")[:200]
-        return Response({"check_ins": [shown(row, patient.zone) for row in reversed(rows)]})
+        return Response({"check_ins": [shown(row, patient.time_zone) for row in reversed(rows)]})
 
     @extend_schema(
-        operation_id="checkins_plan",
+        operation_id="check_ins_plan",
         request=shapes.CheckInIn,
         responses={201: shapes.CheckInOut, 409: shapes.Problem, **_PROBLEMS},
     )
@@ -71,7 +71,7 @@ class CheckIns(Door):
         patient = open_chart(
             principal,
             given.patient,
-            why="api/checkins",
+            purpose="api/check-ins",
             at=at,
             action=Action.PLAN_CHECK_IN,
             categories={Category.VISITS},
@@ -85,7 +85,7 @@ class CheckIns(Door):
             raise Refused(400, "in_the_past", "A check-in starts in the future.", errors) from None
         except actions.AlreadyPlannedError:
             raise Refused(409, "already_planned", "There is a check-in at that time already.") from None
-        return Response(shown(check_in, patient.zone), 201)
+        return Response(shown(check_in, patient.time_zone), 201)
 
 
 class OneCheckIn(Door):
@@ -93,7 +93,7 @@ class OneCheckIn(Door):
 
     actions = {"DELETE": Action.PLAN_CHECK_IN}
 
-    @extend_schema(operation_id="checkins_cancel", responses={204: None, **_PROBLEMS})
+    @extend_schema(operation_id="check_ins_cancel", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
         actions.cancel_check_in(principal=viewer_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

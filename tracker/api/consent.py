@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.lib import codes
 from tracker.access import caregivers, consent
 from tracker.access.consent import ConsentOverview
 from tracker.access.models import Caregiver
@@ -20,8 +21,7 @@ from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import Refused, checked
 from tracker.records.shapes import Id, Instant, Shape
 
-# On the wire a category is its name.
-Named = Annotated[Category, Field(strict=False)]
+Named = Annotated[Category, codes.LowerCase()]
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
 
@@ -34,12 +34,12 @@ class TeamConsentIn(Shape):
 
 class ConsentsIn(Shape):
     """
-    What these teams may see from now on. ``text`` is the version of the words that the person has read.
+    What these teams may see from now on. ``text_version`` is the version of the words that the person has read.
 
     Showing more needs a sign-in of the last five minutes; showing less never does.
     """
 
-    text: int
+    text_version: int
     teams: Annotated[list[TeamConsentIn], Field(min_length=1, max_length=20)]
 
 
@@ -64,13 +64,13 @@ class TeamConsent(BaseModel):
     name: str
     care_team: bool
     people: list[TeamPerson]
-    categories: list[Category]
+    categories: list[Named]
 
 
 class CaregiverOut(BaseModel):
     id: UUID
     name: str
-    categories: list[Category]
+    categories: list[Named]
     starts_at: datetime
     ends_at: datetime | None
 
@@ -86,16 +86,16 @@ class BrokenGlassOut(BaseModel):
 
 class ConsentChangeOut(BaseModel):
     team: UUID
-    category: Category
+    category: Named
     given: bool
-    text: int
+    text_version: int
     at: datetime
 
 
 class Consents(BaseModel):
     """Who sees what of me now, how it came to be, and the words in which I was asked."""
 
-    version: int
+    text_version: int
     text: dict[str, Any]
     teams: list[TeamConsent]
     caregivers: list[CaregiverOut]
@@ -125,9 +125,9 @@ class MyConsents(Door):
         if consent.expands(principal, wanted):
             reauthentication.require_recent(principal.authenticated_at, at)
         try:
-            consent.set_consent(principal=principal, wanted=wanted, text=given.text, at=at)
+            consent.set_consent(principal=principal, wanted=wanted, text_version=given.text_version, at=at)
         except consent.OutdatedConsentText:
-            raise Refused(409, "old_text", "There are newer words: read them first.") from None
+            raise Refused(409, "consent_text_outdated", "There are newer words: read them first.") from None
         return Response(_shown(consent.overview(principal, at)))
 
 
@@ -171,7 +171,7 @@ class OneCaregiver(Door):
 
 def _shown(found: ConsentOverview) -> dict[str, Any]:
     return {
-        "version": found.version,
+        "text_version": found.version,
         "text": found.text,
         "teams": [
             {
@@ -179,7 +179,7 @@ def _shown(found: ConsentOverview) -> dict[str, Any]:
                 "name": team.name,
                 "care_team": team.is_care_team,
                 "people": [{"name": name, "role": role} for name, role in team.people],
-                "categories": sorted(team.categories),
+                "categories": codes.all_to_wire(sorted(team.categories)),
             }
             for team in found.teams
         ],
@@ -191,9 +191,9 @@ def _shown(found: ConsentOverview) -> dict[str, Any]:
         "history": [
             {
                 "team": row.team_id,
-                "category": row.category,
+                "category": codes.to_wire(row.category),
                 "given": row.given,
-                "text": row.text_id,
+                "text_version": row.text_id,
                 "at": row.at,
             }
             for row in found.changes
@@ -205,7 +205,7 @@ def _caregiver(row: Caregiver) -> dict[str, Any]:
     return {
         "id": row.pk,
         "name": row.name,
-        "categories": sorted(row.categories),
+        "categories": codes.all_to_wire(sorted(row.categories)),
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
     }

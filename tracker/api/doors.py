@@ -40,7 +40,7 @@ class Policy(BasePermission):
             return True
         allowed = policy.role_may(principal.role, wanted)
         if allowed and principal.is_patient and principal.device_id is None and view.needs_device:
-            raise Refused(403, "pair_a_device", "Pair this phone (POST /api/v1/devices) and send X-Device.")
+            raise Refused(403, "device_not_paired", "Pair this phone (POST /api/v1/devices) and send X-Device.")
         return allowed
 
 
@@ -122,7 +122,7 @@ def uuid_or_refuse(text: str, name: str) -> UUID:
             return UUID(text)
     except ValueError:
         pass
-    raise Refused(400, "invalid", "A parameter cannot be taken.", [{"pointer": name, "code": "not_a_uuid"}])
+    raise Refused(400, "invalid", "A parameter cannot be taken.", [{"parameter": name, "code": "not_a_uuid"}])
 
 
 def action_of(request: Request) -> policy.Action:
@@ -132,7 +132,7 @@ def action_of(request: Request) -> policy.Action:
     return wanted
 
 
-def chart(request: Request, why: str, categories: Collection[policy.Category]) -> Patient:
+def chart(request: Request, purpose: str, categories: Collection[policy.Category]) -> Patient:
     """
     Return the patient a request is about: the caller, or for others the one named by ``?patient=``.
 
@@ -146,11 +146,11 @@ def chart(request: Request, why: str, categories: Collection[policy.Category]) -
             raise NotFoundOrHidden
         return Patient.objects.get(pk=principal.patient_id)
     if not named:
-        raise Refused(400, "invalid", "Name a patient.", [{"pointer": "patient", "code": "missing_field"}])
+        raise Refused(400, "invalid", "Name a patient.", [{"parameter": "patient", "code": "missing_field"}])
     return open_chart(
         principal,
         uuid_or_refuse(named, "patient"),
-        why=why,
+        purpose=purpose,
         at=timezone.now(),
         action=action_of(request),
         categories=categories,
@@ -163,7 +163,7 @@ def limit_of(request: Request, *, most: int = 200, usual: int = 50) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= most:
         return int(text)
     raise Refused(
-        400, "invalid", f"limit must be from 1 to {most}.", [{"pointer": "limit", "code": "out_of_range"}]
+        400, "invalid", f"limit must be from 1 to {most}.", [{"parameter": "limit", "code": "out_of_range"}]
     )
 
 
@@ -171,7 +171,7 @@ def only(request: Request, *names: str) -> None:
     """Refuse query parameters that this route does not know, by name."""
     unknown = sorted(set(request.query_params) - set(names))
     if unknown:
-        errors = [{"pointer": name[:80], "code": "unknown_field"} for name in unknown[:20]]
+        errors = [{"parameter": name[:80], "code": "unknown_field"} for name in unknown[:20]]
         raise Refused(400, "invalid", "Some parameters are not known here.", errors)
 
 

@@ -34,7 +34,7 @@ class BreakGlassIn(Shape):
     """Whose record, by name and day of birth as the clinic knows them, and why it cannot wait."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    born_on: Annotated[date, BeforeValidator(_day)]
+    birth_date: Annotated[date, BeforeValidator(_day)]
     reason: Annotated[str, Field(min_length=10, max_length=500)]
 
 
@@ -92,7 +92,7 @@ class BreakGlassDoor(Door):
     def post(self, request: Request) -> Response:
         given = checked(BreakGlassIn, request.data)
         principal, at = viewer_of(request), timezone.now()
-        patient_id = break_glass.find_patient(principal=principal, name=given.name, born_on=given.born_on)
+        patient_id = break_glass.find_patient(principal=principal, name=given.name, birth_date=given.birth_date)
         made = start_and_notify(principal=principal, patient_id=patient_id, reason=given.reason, at=at)
         transaction.on_commit(ring)
         shown = {"id": made.pk, "patient": patient_id, "begun_at": made.begun_at, "ends_at": made.ends_at}

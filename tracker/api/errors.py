@@ -56,7 +56,7 @@ def page(status: int, code: str, detail: str) -> HttpResponse:
 _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     Http404: (404, "not_found", "There is nothing here for you."),
     NotFoundOrHidden: (404, "not_found", "There is nothing here for you."),
-    ReauthenticationRequired: (403, "sign_in_again", "Prove who you are again, then repeat the request."),
+    ReauthenticationRequired: (403, "reauthentication_required", "Prove who you are again, then repeat the request."),
     PermissionDenied: (403, "not_allowed", "Your role may not use this route."),
     exceptions.NotAuthenticated: (401, "not_signed_in", "Sign in and send X-Session-Token."),
     exceptions.AuthenticationFailed: (401, "not_signed_in", "Sign in and send X-Session-Token."),
@@ -64,8 +64,8 @@ _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.MethodNotAllowed: (405, "method_not_allowed", "This route does not take this method."),
     exceptions.NotAcceptable: (406, "not_acceptable", "This route answers in JSON."),
     exceptions.UnsupportedMediaType: (415, "not_json", "Send application/json."),
-    OperationalError: (503, "try_again", "The database is away. Nothing was stored; try again."),
-    InterfaceError: (503, "try_again", "The database is away. Nothing was stored; try again."),
+    OperationalError: (503, "service_unavailable", "The database is away. Nothing was stored; try again."),
+    InterfaceError: (503, "service_unavailable", "The database is away. Nothing was stored; try again."),
 }
 
 

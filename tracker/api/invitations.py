@@ -45,7 +45,7 @@ class AcceptInvitation(APIView):
         try:
             invitations.accept(
                 code=given.code,
-                born_on=given.born_on,
+                birth_date=given.birth_date,
                 email=given.email,
                 password=given.password,
                 at=timezone.now(),

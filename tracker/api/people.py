@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.lib import codes
 from tracker.access.policy import Action
 from tracker.api import shapes
 from tracker.api.checkins import upcoming
@@ -37,12 +38,12 @@ class Me(Door):
         return Response(
             {
                 "id": principal.user_id,
-                "role": principal.role,
+                "role": codes.to_wire(principal.role),
                 "name": principal.name,
                 "patient": principal.patient_id,
-                "zone": principal.zone,
-                "clinic": {"name": clinic.name, "zone": clinic.zone},
-                "crisis": {"crisis": clinic.crisis_text, "note": NOT_WATCHED},
+                "time_zone": principal.time_zone,
+                "clinic": {"name": clinic.name, "time_zone": clinic.time_zone},
+                "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": NOT_WATCHED},
                 "unread_messages": unread,
                 "check_ins": upcoming(principal, timezone.now()) if principal.is_patient else [],
             }

@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.lib import codes
 from tracker.access.chart import open_chart
 from tracker.access.policy import EVERYTHING, Action
 from tracker.access.principal import Principal
@@ -37,7 +38,7 @@ def day_of(request: Request, name: str) -> date | None:
     try:
         return None if text is None else days.parse_date(text)
     except ValueError:
-        errors = [{"pointer": name, "code": "not_a_day"}]
+        errors = [{"parameter": name, "code": "not_a_day"}]
         raise Refused(400, "invalid", f"{name} must be YYYY-MM-DD.", errors) from None
 
 
@@ -47,7 +48,7 @@ def measure_of(request: Request) -> Any:
         return measures.get(request.query_params.get("measure", ""))
     except measures.UnknownMeasureError:
         raise Refused(
-            400, "unknown_measure", "Name a measure.", [{"pointer": "measure", "code": "unknown"}]
+            400, "unknown_measure", "Name a measure.", [{"parameter": "measure", "code": "unknown"}]
         ) from None
 
 
@@ -75,20 +76,20 @@ class Observations(Door):
         limit = limit_of(request, most=1000, usual=200)
         rows = Observation.objects.filter(patient_id=patient.pk, measure=measure.code)
         first, last = day_of(request, "from"), day_of(request, "to")
-        rows = rows.filter(local_on__gte=first) if first else rows
-        rows = rows.filter(local_on__lte=last) if last else rows
-        page = list(self._after(request, rows).order_by("local_on", "at", "source_id")[: limit + 1])
+        rows = rows.filter(local_date__gte=first) if first else rows
+        rows = rows.filter(local_date__lte=last) if last else rows
+        page = list(self._after(request, rows).order_by("local_date", "at", "source_id")[: limit + 1])
         following = None
         if len(page) > limit:
             end = page[limit - 1]
-            place = [end.local_on.isoformat(), end.at.isoformat(), str(end.source_id)]
+            place = [end.local_date.isoformat(), end.at.isoformat(), str(end.source_id)]
             following = signing.dumps(place, salt=_SALT)
         return Response(
             {
                 "measure": _measure_out(measure),
                 "current": self._current(patient.pk, measure.code),
                 "observations": [
-                    {"at": row.at, "local_on": row.local_on, "value": row.value, "band": row.band,
+                    {"at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
                      "source": row.source_id}
                     for row in page[:limit]
                 ],
@@ -104,16 +105,17 @@ class Observations(Door):
         try:
             on, at, source = signing.loads(cursor, salt=_SALT)
         except (signing.BadSignature, ValueError, TypeError):
-            raise Refused(400, "bad_cursor", "This cursor is not one of ours.") from None
+            raise Refused(400, "invalid_cursor", "This cursor is not one of ours.") from None
         place = (date.fromisoformat(on), datetime.fromisoformat(at), UUID(source))
-        return rows.filter(TupleGreaterThan(Tuple("local_on", "at", "source_id"), place))
+        return rows.filter(TupleGreaterThan(Tuple("local_date", "at", "source_id"), place))
 
     def _current(self, patient_id: UUID, code: str) -> dict[str, Any] | None:
         row = Current.objects.filter(patient_id=patient_id, measure=code).first()
         if row is None:
             return None
         names = shapes.CurrentOut.model_fields
-        return {name: getattr(row, name) for name in names}
+        current = {name: getattr(row, name) for name in names}
+        return current | {"baseline_basis": codes.to_wire(row.baseline_basis)}
 
 
 class DailyObservations(Door):
@@ -135,10 +137,10 @@ class DailyObservations(Door):
         only(request, "patient", "measure", "from", "to")
         measure = measure_of(request)
         patient = chart(request, "api/observations/daily", {categories.of_measure(measure.code)})
-        last = day_of(request, "to") or days.local_day(timezone.now(), patient.zone)
+        last = day_of(request, "to") or days.local_day(timezone.now(), patient.time_zone)
         first = day_of(request, "from") or last - timedelta(days=27)
         if not timedelta(0) <= last - first <= timedelta(days=365):
-            errors = [{"pointer": "from", "code": "out_of_range"}]
+            errors = [{"parameter": "from", "code": "out_of_range"}]
             raise Refused(400, "invalid", "From 1 to 366 days.", errors)
         found = by_day.values(patient.pk, measure.code, first, last)
         return Response({"measure": _measure_out(measure), "days": found})
@@ -153,7 +155,7 @@ def _measure_out(measure: Any) -> dict[str, Any]:
 
 def _summary_out(row: Summary) -> dict[str, Any]:
     return {
-        "id": row.pk, "patient": row.patient_id, "week_on": row.week_on, "revision": row.revision,
+        "id": row.pk, "patient": row.patient_id, "week_start": row.week_start, "revision": row.revision,
         "built_at": row.built_at, "algorithm": row.algorithm, "digest": row.digest,
         "figures": json.loads(row.figures),
     }  # fmt: skip
@@ -188,8 +190,8 @@ class Summaries(Door):
         rows = Summary.objects.filter(patient_id=patient.pk)
         day = day_of(request, "week")
         if day:
-            rows = rows.filter(week_on__lte=day, week_on__gt=day - timedelta(days=7))
-        page = rows.order_by("-week_on")[: limit_of(request, usual=20)]
+            rows = rows.filter(week_start__lte=day, week_start__gt=day - timedelta(days=7))
+        page = rows.order_by("-week_start")[: limit_of(request, usual=20)]
         return Response({"summaries": [_summary_out(row) for row in page]})
 
 
@@ -210,7 +212,7 @@ class OneSummary(Door):
             open_chart(
                 principal,
                 row.patient_id,
-                why="api/summary",
+                purpose="api/summary",
                 at=timezone.now(),
                 action=Action.READ_SUMMARIES,
                 categories=EVERYTHING,

@@ -58,7 +58,7 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
             one_by_one=is_second_try(request),
         )
     except receipts.KeyReusedError:
-        reused = Refused(409, "key_reused", "This key was used before, with another record.")
+        reused = Refused(409, "idempotency_key_reused", "This key was used before, with another record.")
         raise heeded(principal, [item], reused) from None
     result = receipt.results[0]
     if receipt.worried:
@@ -84,7 +84,7 @@ def _sent(request: Request) -> Sent | None:
     if key is None:
         return None
     if not _KEY.match(key):
-        errors = [{"pointer": "Idempotency-Key", "code": "bad_format"}]
+        errors = [{"parameter": "Idempotency-Key", "code": "bad_format"}]
         raise Refused(400, "invalid", "Idempotency-Key: 8 to 80 letters, digits, . _ or -.", errors)
     return Sent(_NO_DEVICE, key)
 
@@ -100,7 +100,7 @@ def _revision_wanted(request: Request) -> int | None:
         return None
     found = _TAG.match(given.strip())
     if found is None:
-        errors = [{"pointer": "If-Match", "code": "bad_format"}]
+        errors = [{"parameter": "If-Match", "code": "bad_format"}]
         raise Refused(400, "invalid", 'If-Match: the ETag of the record, such as "3".', errors)
     return int(found[1])
 
@@ -165,7 +165,7 @@ class Records(SecondTry):
         try:
             rows, following = listing.newest(patient.pk, limit=limit_of(request), own=own, **asked)
         except listing.BadFilterError as problem:
-            errors = [{"pointer": problem.name, "code": "invalid"}]
+            errors = [{"parameter": problem.name, "code": "invalid"}]
             raise Refused(400, "invalid", "A parameter cannot be taken.", errors) from None
         shown = held.as_wire(patient.pk, rows, own=own)
         return Response({"records": shown, "next": following})
@@ -254,7 +254,7 @@ class OneRecord(SecondTry):
             "id": str(record_id),
             "revision": record["revision"] + 1,
             "recorded_at": record["recorded_at"].isoformat(),
-            "zone": record["zone"],
+            "time_zone": record["time_zone"],
             "removed": True,
         }
         return _take(request, tombstone, created=200)

@@ -73,14 +73,14 @@ class HeldRecord(BaseModel):
     id: UUID
     revision: int
     recorded_at: datetime
-    zone: str
-    local_on: date
+    time_zone: str
+    local_date: date
     received_at: datetime
-    late: bool
-    clock: Literal["steady", "ahead", "behind"]
-    change: int
+    entered_late: bool
+    clock_skew: Literal["none", "ahead", "behind"]
+    sequence: int
     removed: bool
-    because: str | None = None
+    amendment_reason: str | None = None
     data: (
         Pain
         | Daily
@@ -103,12 +103,12 @@ class Author(BaseModel):
 
 
 class RecordVersion(HeldRecord):
-    """One version. ``lost`` holds what a merge of two edits of a plan replaced."""
+    """One version. ``overwritten`` holds what a merge of two edits of a plan replaced."""
 
     author: Author
     device: UUID | None
     replaced_at: datetime | None
-    lost: dict[str, Any] | None = None
+    overwritten: dict[str, Any] | None = None
 
 
 class RecordHistory(BaseModel):
@@ -122,7 +122,7 @@ class PushResult(BaseModel):
     status: Literal["stored", "replayed", "conflict", "rejected", "retry"]
     revision: int | None = None
     code: str | None = None
-    field: str | None = None
+    pointer: str | None = None
     detail: str | None = None
     server: HeldRecord | None = None
 
@@ -130,8 +130,8 @@ class PushResult(BaseModel):
 class Guidance(BaseModel):
     """What to show at once when an answer worries us. It never says that somebody is watching."""
 
-    crisis: str
-    note: str
+    crisis_text: str
+    disclaimer: str
 
 
 class PushReceipt(BaseModel):
@@ -145,13 +145,13 @@ class PushReceipt(BaseModel):
 
 class PullPage(BaseModel):
     """
-    What changed since the cursor, in order. ``gone`` and ``gone_categories`` are what the reader may no longer see:
-    their copies of it have to go.
+    What changed since the cursor, in order. ``revoked_ids`` and ``revoked_categories`` are what the
+    reader may no longer see: their copies of it have to go.
     """
 
     records: list[HeldRecord]
-    gone: list[UUID]
-    gone_categories: list[str]
+    revoked_ids: list[UUID]
+    revoked_categories: list[str]
     cursor: str
     more: bool
 
@@ -173,16 +173,16 @@ class RecordReply(BaseModel):
 
 class ClinicOut(BaseModel):
     name: str
-    zone: str
+    time_zone: str
 
 
 class CheckInOut(BaseModel):
     id: UUID
     starts_at: datetime
     local_time: str
-    zone: str
+    time_zone: str
     minutes: int
-    with_: str = Field(alias="with")
+    clinician: str
     patient: UUID
     cancelled: bool
 
@@ -203,10 +203,10 @@ class Me(BaseModel):
     """Who is signed in, and what a phone shows first. ``crisis`` is for offline use too."""
 
     id: UUID
-    role: Literal["PATIENT", "CLINICIAN", "COORDINATOR", "ADMINISTRATOR"]
+    role: Literal["patient", "clinician", "coordinator", "administrator"]
     name: str
     patient: UUID | None
-    zone: str
+    time_zone: str
     clinic: ClinicOut
     crisis: Guidance
     unread_messages: int
@@ -233,7 +233,7 @@ class InvitationIn(Shape):
     """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
 
     code: Annotated[str, Field(min_length=8, max_length=40)]
-    born_on: Annotated[date, BeforeValidator(_day)]
+    birth_date: Annotated[date, BeforeValidator(_day)]
     email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -280,7 +280,7 @@ class MessageList(BaseModel):
 
 class ObservationOut(BaseModel):
     at: datetime
-    local_on: date
+    local_date: date
     value: float
     band: str
     source: UUID
@@ -319,7 +319,7 @@ class ObservationPage(BaseModel):
 class DailyObservation(BaseModel):
     """One local day. ``sum`` is there for doses and minutes of practice only."""
 
-    local_on: date
+    local_date: date
     n: int
     mean: float
     min: float
@@ -338,7 +338,7 @@ class SummaryOut(BaseModel):
 
     id: UUID
     patient: UUID
-    week_on: date
+    week_start: date
     revision: int
     built_at: datetime
     algorithm: str
@@ -366,7 +366,7 @@ class AlertOut(BaseModel):
     patient: UUID
     rule: str
     label: str
-    level: Literal["EMERGENCY", "URGENT", "HIGH", "REVIEW"]
+    level: Literal["emergency", "urgent", "high", "review"]
     historical: bool
     answered_at: datetime
     raised_at: datetime
@@ -388,7 +388,7 @@ class AccessLogEvent(BaseModel):
     who: Who
     action: str
     kind: str
-    why: str
+    purpose: str
     result: str
     broken_glass: bool
     categories: list[str]

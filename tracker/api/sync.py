@@ -29,7 +29,7 @@ NOT_WATCHED = (
 def guidance(principal: Principal) -> dict[str, str]:
     """Return what to show when an answer worries us, in the clinic's words."""
     crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=principal.clinic_id)
-    return {"crisis": crisis, "note": NOT_WATCHED}
+    return {"crisis_text": crisis, "disclaimer": NOT_WATCHED}
 
 
 def heeded(principal: Principal, items: list[Any], refused: Refused) -> Refused:
@@ -94,7 +94,7 @@ class Push(SecondTry):
                 one_by_one=is_second_try(request),
             )
         except receipts.KeyReusedError:
-            raise Refused(409, "key_reused", "This key was used before, with other records.") from None
+            raise Refused(409, "idempotency_key_reused", "This key was used before, with other records.") from None
         except (changes.BadCursorError, changes.EpochChangedError) as problem:
             raise _bad_cursor(problem) from None
         return batch, known, receipt
@@ -107,7 +107,7 @@ def _bad_cursor(problem: Exception) -> Refused:
             "epoch_changed",
             "The server was restored from a backup: pull again without a cursor, and push what you sent lately.",
         )
-    return Refused(400, "bad_cursor", "This cursor is not one of ours: start again without.")
+    return Refused(400, "invalid_cursor", "This cursor is not one of ours: start again without.")
 
 
 class Pull(Door):
@@ -146,8 +146,8 @@ class Pull(Door):
         return Response(
             {
                 "records": page.records,
-                "gone": page.gone,
-                "gone_categories": page.gone_categories,
+                "revoked_ids": page.revoked_ids,
+                "revoked_categories": page.revoked_categories,
                 "cursor": page.cursor,
                 "more": page.more,
             }

@@ -32,7 +32,7 @@ def of_answer(trail: Trail, view: APIView, response: Any) -> None:
         event = trail.events[0]
         event["device"] = event["device"] or trail.device
         event["kind"] = event["kind"] or _kind(view)
-        event["why"] = event["why"] or _why(view)
+        event["purpose"] = event["purpose"] or _purpose(view)
         event["detail"] = audit.bounded(seen.ids or _ids(view)) | event["detail"]
     audit.write(trail)
 
@@ -44,7 +44,7 @@ def of_refusal(view: APIView, response: Any) -> None:
         return
     detail = {"status": response.status_code}
     if isinstance(principal, Principal):
-        audit.note_apart(**_plain(view, principal), kind=_kind(view), ids=_ids(view), why=_why(view),
+        audit.note_apart(**_plain(view, principal), kind=_kind(view), ids=_ids(view), purpose=_purpose(view),
                          result=Result.REFUSED, detail=detail)  # fmt: skip
         return
     # A token that no longer holds: an account that was switched off, a password that has changed.
@@ -52,7 +52,7 @@ def of_refusal(view: APIView, response: Any) -> None:
     if known:
         audit.note_apart(
             actor=f"user/{known}", action="refuse", subject=_kind(view), at=timezone.now(), kind=_kind(view),
-            why=_why(view), result=Result.REFUSED, detail=detail,
+            purpose=_purpose(view), result=Result.REFUSED, detail=detail,
         )  # fmt: skip
 
 
@@ -130,6 +130,6 @@ def _kind(view: APIView) -> str:
     return str(match.url_name) if match else ""
 
 
-def _why(view: APIView) -> str:
+def _purpose(view: APIView) -> str:
     match = view.request.resolver_match
     return f"{view.request.method} /{match.route}" if match else ""

@@ -83,8 +83,8 @@ urlpatterns = [
     path(V1 + "summaries/<uuid:summary_id>", reading.OneSummary.as_view(), name="summary"),
     path(V1 + "alerts", alerts.Alerts.as_view(), name="alerts"),
     path(V1 + "alerts/<uuid:alert_id>/acknowledge", alerts.Acknowledge.as_view(), name="acknowledge-alert"),
-    path(V1 + "checkins", checkins.CheckIns.as_view(), name="checkins"),
-    path(V1 + "checkins/<uuid:check_in_id>", checkins.OneCheckIn.as_view(), name="checkin"),
+    path(V1 + "check-ins", checkins.CheckIns.as_view(), name="check_ins"),
+    path(V1 + "check-ins/<uuid:check_in_id>", checkins.OneCheckIn.as_view(), name="check_in"),
     path(
         V1 + "schema",
         SpectacularAPIView.as_view(**OPEN),

@@ -18,7 +18,7 @@ from tracker.lib.logs import request_id
 # An event names this many ids, and how many there were in all.
 MOST_IDS = 50
 _COLUMNS = (
-    "at", "clinic_id", "actor", "on_behalf_of", "action", "kind", "subject", "patient", "patients", "why",
+    "at", "clinic_id", "actor", "on_behalf_of", "action", "kind", "subject", "patient", "patients", "purpose",
     "device", "request", "result", "detail",
 )  # fmt: skip
 _ROW = "(" + ", ".join("%s::jsonb" if name == "detail" else "%s" for name in _COLUMNS) + ")"
@@ -60,7 +60,7 @@ def note(
     patients: Iterable[UUID] = (),
     kind: str = "",
     ids: Iterable[object] = (),
-    why: str = "",
+    purpose: str = "",
     device: object = "",
     on_behalf_of: str = "",
     result: str = Result.DONE,
@@ -76,7 +76,7 @@ def note(
     event = {
         "at": at, "clinic_id": clinic_id, "actor": actor, "on_behalf_of": on_behalf_of, "action": action,
         "kind": kind, "subject": subject[:120], "patient": patient_id, "patients": sorted(set(patients)) or None,
-        "why": why[:120], "device": str(device or (opened.device if opened else "")),
+        "purpose": purpose[:120], "device": str(device or (opened.device if opened else "")),
         "request": request_id.get(), "result": result, "detail": bounded(ids) | dict(detail or {}),
     }  # fmt: skip
     if opened is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 START = bytes(32)
 # The parts of an event's bytes, after the number in the chain, each as text.
 PARTS = (
-    "id", "at", "actor", "on_behalf_of", "action", "kind", "subject", "patient", "patients", "why", "device",
+    "id", "at", "actor", "on_behalf_of", "action", "kind", "subject", "patient", "patients", "purpose", "device",
     "request", "result", "detail",
 )  # fmt: skip
 

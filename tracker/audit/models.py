@@ -36,7 +36,7 @@ class Event(models.Model):
     subject = models.CharField(max_length=120)
     patient = models.UUIDField(null=True)
     patients = ArrayField(models.UUIDField(), null=True)
-    why = models.CharField(max_length=120, default="")
+    purpose = models.CharField(max_length=120, default="")
     device = models.CharField(max_length=40, default="")
     request = models.CharField(max_length=64, default="")
     result = models.CharField(max_length=8, choices=Result.choices, default=Result.DONE)

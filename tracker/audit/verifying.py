@@ -17,7 +17,7 @@ from tracker.lib import rls
 _EVENTS = """
 SELECT link.seq, link.hash, link.event_id, event.id::text,
        (extract(epoch FROM event.at) * 1000000)::bigint::text, event.actor, event.on_behalf_of, event.action,
-       event.kind, event.subject, event.patient::text, array_to_string(event.patients, ','), event.why,
+       event.kind, event.subject, event.patient::text, array_to_string(event.patients, ','), event.purpose,
        event.device, event.request, event.result, event.detail::text
 FROM audit_link AS link LEFT JOIN audit_event AS event
   ON event.id = link.event_id AND event.clinic_id = link.clinic_id

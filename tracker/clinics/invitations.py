@@ -54,7 +54,7 @@ def teams_of(principal: Actor, at: datetime) -> list[CareTeam]:
 
 @transaction.atomic
 def enrol(
-    *, principal: Actor, name: str, born_on: date, zone: str, team_id: UUID, at: datetime
+    *, principal: Actor, name: str, birth_date: date, time_zone: str, team_id: UUID, at: datetime
 ) -> tuple[UUID, str]:
     """
     Enrol a patient and ask them in; return the patient's id and the code.
@@ -68,9 +68,9 @@ def enrol(
             clinic_id=principal.clinic_id,
             care_team_id=team_id,
             name=name,
-            born_on=born_on,
-            zone=zone,
-            enrolled_on=days.local_day(at, zone),
+            birth_date=birth_date,
+            time_zone=time_zone,
+            enrolled_on=days.local_day(at, time_zone),
         )
         code = _create_for_patient(principal, patient, at)
     return patient.pk, code
@@ -96,7 +96,7 @@ def pending_patients(principal: Actor, at: datetime) -> list[Patient]:
     """Return the patients in the principal's teams who have not come in yet."""
     teams = [team.pk for team in teams_of(principal, at)]
     with rls.as_clinic(principal.clinic_id):
-        found = Patient.objects.filter(user__isnull=True, care_team__in=teams, left_on__isnull=True)
+        found = Patient.objects.filter(user__isnull=True, care_team__in=teams, discharged_on__isnull=True)
         return list(found.order_by("name", "id"))
 
 
@@ -119,7 +119,7 @@ def invite_staff(
 
 
 def accept(
-    *, code: str, born_on: date | None, email: str, password: str, at: datetime, for_patient: bool
+    *, code: str, birth_date: date | None, email: str, password: str, at: datetime, for_patient: bool
 ) -> User:
     """
     Take an invitation: make the account and tie the patient (or else the member of staff) to it.
@@ -127,14 +127,14 @@ def accept(
     :raises RefusedError: if it is not to be had; a patient's wrong date of birth is counted.
     """
     with transaction.atomic():
-        user = _accept(code_hash(code), for_patient, born_on, email.strip().lower(), password, at)
+        user = _accept(code_hash(code), for_patient, birth_date, email.strip().lower(), password, at)
     if user is None:
         raise InvitationRejected
     return user
 
 
 def _accept(
-    mark: bytes, for_patient: bool, born_on: date | None, email: str, password: str, at: datetime
+    mark: bytes, for_patient: bool, birth_date: date | None, email: str, password: str, at: datetime
 ) -> User | None:
     """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
     with connection.cursor() as cursor:
@@ -146,17 +146,17 @@ def _accept(
     with rls.as_clinic(found.clinic_id):
         # The lock lets the second of two at once find it used.
         invitation = Invitation.objects.select_for_update().open(at).filter(pk=found.pk).first()
-        if invitation is None or not _is_meant(invitation, born_on):
+        if invitation is None or not _is_meant(invitation, birth_date):
             make_password(password)
             return None
         return _create_account(invitation, email, password, at)
 
 
-def _is_meant(invitation: Invitation, born_on: date | None) -> bool:
+def _is_meant(invitation: Invitation, birth_date: date | None) -> bool:
     """Whether who holds the code knows the patient's date of birth; a miss is counted."""
     if invitation.patient_id is None:
         return True
-    free = Patient.objects.filter(pk=invitation.patient_id, user__isnull=True, born_on=born_on).exists()
+    free = Patient.objects.filter(pk=invitation.patient_id, user__isnull=True, birth_date=birth_date).exists()
     if not free:
         Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
     return free

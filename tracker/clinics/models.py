@@ -42,7 +42,7 @@ class Clinic(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
-    zone = models.CharField(max_length=64, help_text="IANA name")
+    time_zone = models.CharField(max_length=64, help_text="IANA name")
     patients_see_summaries = models.BooleanField(default=False)
     crisis_text = models.TextField(help_text="shown to a patient with every answer that worries us")
     fallback_contact = models.ForeignKey(
@@ -148,7 +148,7 @@ class DutyPeriod(ClinicOwned):
 
 class Patient(ClinicOwned):
     """
-    Somebody in care. ``zone`` is where they live now; every record keeps the zone it was made in.
+    Somebody in care. ``time_zone`` is where they live now; every record keeps the zone it was made in.
 
     ``user`` is empty until they have accepted their invitation: the clinic enrols, the person signs in.
     """
@@ -158,10 +158,10 @@ class Patient(ClinicOwned):
     care_team = models.ForeignKey(CareTeam, models.PROTECT, related_name="patients")
     primary_clinician = models.ForeignKey(StaffMember, models.PROTECT, null=True, related_name="+")
     name = models.CharField(max_length=120)
-    born_on = models.DateField(null=True)
-    zone = models.CharField(max_length=64)
+    birth_date = models.DateField(null=True)
+    time_zone = models.CharField(max_length=64)
     enrolled_on = models.DateField()
-    left_on = models.DateField(null=True)
+    discharged_on = models.DateField(null=True)
     alert_opened_to_clinic_at = models.DateTimeField(
         null=True, help_text="since when everybody clinical is asked about an alert that nobody has taken on"
     )
@@ -169,7 +169,7 @@ class Patient(ClinicOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
-            ordered("enrolled_on", "left_on", name="patient_enrols_before_leaving"),
+            ordered("enrolled_on", "discharged_on", name="patient_enrols_before_leaving"),
         ]
         indexes = [
             models.Index(fields=["care_team"], name="patient_by_team"),

@@ -94,7 +94,7 @@ def _answer(
         if not trail.events:
             audit.note(**_plain(principal, action, request, at))
         first = trail.events[0]
-        first["kind"], first["why"] = first["kind"] or _name(request), first["why"] or _why(request)
+        first["kind"], first["purpose"] = first["kind"] or _name(request), first["purpose"] or _purpose(request)
         audit.write(trail)
         return principal, response
     return principal, None
@@ -105,7 +105,7 @@ def _note_refusal(
 ) -> None:
     """What was begun is undone; that it was refused stands."""
     audit.note_apart(
-        **_plain(principal, action, request, at), kind=_name(request), why=_why(request),
+        **_plain(principal, action, request, at), kind=_name(request), purpose=_purpose(request),
         result=Result.REFUSED, detail={"status": status},
     )  # fmt: skip
 
@@ -183,5 +183,5 @@ def _name(request: HttpRequest) -> str:
     return request.resolver_match.url_name or "" if request.resolver_match else ""
 
 
-def _why(request: HttpRequest) -> str:
+def _purpose(request: HttpRequest) -> str:
     return f"{request.method} /{request.resolver_match.route}" if request.resolver_match else ""

@@ -46,7 +46,7 @@ def _open(principal: Principal, form: EmergencyForm, at: datetime) -> bool:
     try:
         if "name" in given:
             form.patient_id = break_glass.find_patient(
-                principal=principal, name=given["name"], born_on=given["born_on"]
+                principal=principal, name=given["name"], birth_date=given["birth_date"]
             )
         start_and_notify(principal=principal, patient_id=form.patient_id, reason=given["reason"], at=at)
     except NotFoundOrHidden:
@@ -76,4 +76,4 @@ def log(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespons
 
 
 def _moment(instant: datetime, principal: Principal) -> str:
-    return words.moment(days.local(instant, principal.zone))
+    return words.moment(days.local(instant, principal.time_zone))

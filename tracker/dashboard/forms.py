@@ -36,35 +36,35 @@ class CheckInForm(forms.Form):
             raise forms.ValidationError("That is too far ahead: at most a year.")
         return on
 
-    def starts_at(self, zone: str) -> datetime:
+    def starts_at(self, time_zone: str) -> datetime:
         """Return the instant that was meant, in the patient's zone."""
-        return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], zone)
+        return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], time_zone)
 
 
 class EnrolForm(forms.Form):
     """A patient to be: who, born when, living in which zone, looked after by whom."""
 
     name = forms.CharField(label="Name", max_length=120)
-    born_on = forms.DateField(label="Date of birth", widget=forms.DateInput(attrs={"type": "date"}))
-    zone = forms.ChoiceField(label="Lives in")
+    birth_date = forms.DateField(label="Date of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    time_zone = forms.ChoiceField(label="Lives in")
     team = forms.TypedChoiceField(label="Care team", coerce=UUID)
 
     def __init__(
-        self, *args: Any, teams: Iterable[tuple[UUID, str]], zone: str, today: date, **kwargs: Any
+        self, *args: Any, teams: Iterable[tuple[UUID, str]], time_zone: str, today: date, **kwargs: Any
     ) -> None:
-        """``teams`` are those that the principal may enrol into; ``zone`` is the clinic's."""
+        """``teams`` are those that the principal may enrol into; ``time_zone`` is the clinic's."""
         super().__init__(*args, **kwargs)
         self.today = today
         self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
-        self.fields["zone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
-        self.fields["zone"].initial = zone
+        self.fields["time_zone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+        self.fields["time_zone"].initial = time_zone
 
-    def clean_born_on(self) -> date:
+    def clean_birth_date(self) -> date:
         """Refuse a date that can only be a slip."""
-        born_on: date = self.cleaned_data["born_on"]
-        if not date(1900, 1, 1) <= born_on <= self.today:
+        birth_date: date = self.cleaned_data["birth_date"]
+        if not date(1900, 1, 1) <= birth_date <= self.today:
             raise forms.ValidationError("That is no date of birth.")
-        return born_on
+        return birth_date
 
 
 class StaffForm(forms.Form):
@@ -98,7 +98,7 @@ class EmergencyForm(forms.Form):
     """Whose record is to be opened in an emergency, and why."""
 
     name = forms.CharField(label="Name of the patient", max_length=120)
-    born_on = forms.DateField(label="Day of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    birth_date = forms.DateField(label="Day of birth", widget=forms.DateInput(attrs={"type": "date"}))
     reason = forms.CharField(
         label="Why it cannot wait",
         min_length=10,
@@ -112,4 +112,4 @@ class EmergencyForm(forms.Form):
     def about(self, patient_id: UUID) -> None:
         """Ask for the reason alone: who came from an alert need not know the name and the day of birth."""
         self.patient_id = patient_id
-        del self.fields["name"], self.fields["born_on"]
+        del self.fields["name"], self.fields["birth_date"]

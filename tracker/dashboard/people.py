@@ -27,21 +27,21 @@ from tracker.lib import days, rls
 def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Enrol a patient and show the code, once; and who has been asked in and not come yet."""
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
-    today = days.local_day(at, principal.zone)
-    form = EnrolForm(request.POST or None, teams=teams, zone=principal.zone, today=today)
+    today = days.local_day(at, principal.time_zone)
+    form = EnrolForm(request.POST or None, teams=teams, time_zone=principal.time_zone, today=today)
     given = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         _, code = invitations.enrol(
             principal=principal,
             name=asked["name"],
-            born_on=asked["born_on"],
-            zone=asked["zone"],
+            birth_date=asked["birth_date"],
+            time_zone=asked["time_zone"],
             team_id=asked["team"],
             at=at,
         )
         given = {"name": asked["name"], "code": code}
-        form = EnrolForm(teams=teams, zone=principal.zone, today=today)
+        form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=today)
     return _patients(request, principal, at, form, given)
 
 
@@ -51,7 +51,7 @@ def invite_again(request: HttpRequest, principal: Principal, at: datetime, patie
     """Give a patient who has not come in yet another code; the former one ends."""
     code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
-    form = EnrolForm(teams=teams, zone=principal.zone, today=days.local_day(at, principal.zone))
+    form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=days.local_day(at, principal.time_zone))
     name = next(
         (each.name for each in invitations.pending_patients(principal, at) if each.pk == patient_id), ""
     )
@@ -132,7 +132,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         asked: dict[str, Any] = form.cleaned_data
         try:
             invitations.accept(
-                code=asked["code"], born_on=None, email=asked["email"], password=asked["password"],
+                code=asked["code"], birth_date=None, email=asked["email"], password=asked["password"],
                 at=timezone.now(), for_patient=False,
             )  # fmt: skip
         except invitations.InvitationRejected:

@@ -27,8 +27,8 @@ def own_sessions(request: HttpRequest, principal: Principal, at: datetime) -> Ht
         {
             "reference": each.reference,
             "client": words.browser(sessions.client_of(each)),
-            "began": words.moment(days.local(each.began_at, principal.zone)),
-            "seen": words.moment(days.local(each.seen_at, principal.zone)),
+            "began": words.moment(days.local(each.began_at, principal.time_zone)),
+            "seen": words.moment(days.local(each.seen_at, principal.time_zone)),
             "here": each.pk == here,
         }
         for each in sessions.list_for_user(principal.user_id, at)

@@ -70,7 +70,7 @@ def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_
     try:
         alerts.acknowledge(alert_id=alert_id, principal=principal, at=at)
     except alerts.AlreadyAcknowledgedError as first:
-        when = words.moment(days.local(first.at, principal.zone))
+        when = words.moment(days.local(first.at, principal.time_zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
     else:
         messages.success(request, "Acknowledged. The alert is in your name now.")
@@ -111,7 +111,7 @@ def cancel_check_in(
 def _plan(
     request: HttpRequest, principal: Principal, patient: Patient, form: CheckInForm, at: datetime
 ) -> bool:
-    starts_at = form.starts_at(patient.zone)
+    starts_at = form.starts_at(patient.time_zone)
     try:
         reminders.plan_check_in(
             principal=principal,
@@ -126,8 +126,8 @@ def _plan(
         form.add_error("time", "There is a check-in at that time already.")
     else:
         # The clock of the night that clocks change may differ from what was typed: say what was planned.
-        when = words.moment(days.local(starts_at, patient.zone))
-        messages.success(request, f"Check-in planned for {when} ({patient.zone}).")
+        when = words.moment(days.local(starts_at, patient.time_zone))
+        messages.success(request, f"Check-in planned for {when} ({patient.time_zone}).")
     return not form.errors
 
 
@@ -155,14 +155,14 @@ def _patient_page(
 
 
 def _open(
-    principal: Principal, patient_id: UUID, why: str, at: datetime, action: Action = Action.OPEN_CHART
+    principal: Principal, patient_id: UUID, purpose: str, at: datetime, action: Action = Action.OPEN_CHART
 ) -> Patient:
     visits = {Category.VISITS} if action == Action.PLAN_CHECK_IN else ()
-    return open_chart(principal, patient_id, why=f"dashboard/{why}", at=at, action=action, categories=visits)
+    return open_chart(principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=action, categories=visits)
 
 
 def _today(patient: Patient, at: datetime) -> date:
-    return days.local_day(at, patient.zone)
+    return days.local_day(at, patient.time_zone)
 
 
 def _note(principal: Principal, action: str, patients: Collection[UUID], at: datetime) -> None:

@@ -55,24 +55,24 @@ def _given(text: str) -> bool:
     return text not in {"", "NA"}
 
 
-def _instant(row: Row, column: str, zone: str) -> str:
+def _instant(row: Row, column: str, time_zone: str) -> str:
     text = row[column] if _given(row[column]) else row["beeptime"]
-    return days.instant(_day(row), time.fromisoformat(text), zone).isoformat()
+    return days.instant(_day(row), time.fromisoformat(text), time_zone).isoformat()
 
 
-def _record(kind: str, name: str, at: str, zone: str, data: dict[str, Any]) -> dict[str, Any]:
+def _record(kind: str, name: str, at: str, time_zone: str, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": kind,
         "id": str(uuid.uuid5(SPACE, name)),
         "revision": 1,
         "recorded_at": at,
-        "zone": zone,
+        "time_zone": time_zone,
         "data": data,
     }
 
 
 def _response(
-    part: Mapping[str, Any], name: str, at: str, zone: str, answers: dict[str, Any]
+    part: Mapping[str, Any], name: str, at: str, time_zone: str, answers: dict[str, Any]
 ) -> dict[str, Any]:
     data = {
         "instrument": part["instrument"],
@@ -80,7 +80,7 @@ def _response(
         "answers": answers,
         "status": "complete",
     }
-    return _record("response", name, at, zone, data)
+    return _record("response", name, at, time_zone, data)
 
 
 def _answers(row: Row, part: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,14 +95,14 @@ def _answers(row: Row, part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _moment(row: Row, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    zone, part = mapping["zone"], mapping["moment"]
+    time_zone, part = mapping["time_zone"], mapping["moment"]
     name = f"moment/{row['date']}/{row['beepno']}"
-    return _response(part, name, _instant(row, "resptime_s", zone), zone, _answers(row, part))
+    return _response(part, name, _instant(row, "resptime_s", time_zone), time_zone, _answers(row, part))
 
 
 def _of_day(moments: list[Row], mapping: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The day's own forms: morning, evening, weekly. A form of which nothing was asked gives no record."""
-    zone = mapping["zone"]
+    time_zone = mapping["time_zone"]
     for name in ("morning", "evening", "weekly"):
         part = mapping[name]
         row, column = (
@@ -110,7 +110,7 @@ def _of_day(moments: list[Row], mapping: Mapping[str, Any]) -> Iterator[dict[str
         )
         answers = _answers(row, part)
         if answers:
-            record = _response(part, f"{name}/{row['date']}", _instant(row, column, zone), zone, answers)
+            record = _response(part, f"{name}/{row['date']}", _instant(row, column, time_zone), time_zone, answers)
             if "reported_total" in part and _given(row[part["reported_total"]]):
                 record["data"]["reported_total"] = float(row[part["reported_total"]])
             yield record
@@ -119,7 +119,7 @@ def _of_day(moments: list[Row], mapping: Mapping[str, Any]) -> Iterator[dict[str
 def _medication(
     on: date, moments: list[Row], following: tuple[date, list[Row]] | None, mapping: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    part, zone, last = mapping["medication"], mapping["zone"], moments[-1]
+    part, time_zone, last = mapping["medication"], mapping["time_zone"], moments[-1]
     said = last[part["today"]]
     if not _given(said) and following and following[0] == on + timedelta(days=1):
         said = following[1][0][part["yesterday"]]
@@ -135,5 +135,5 @@ def _medication(
     if said == "1":
         data |= {"dose_value": float(last[part["dose_mg"]]), "dose_unit": "mg"}
     yield _record(
-        "medication_use", f"medication/{last['date']}", _instant(last, "resptime_e", zone), zone, data
+        "medication_use", f"medication/{last['date']}", _instant(last, "resptime_e", time_zone), time_zone, data
     )

@@ -115,11 +115,11 @@ def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
     """Record the treatment sessions, first ones first."""
     at = simulate.sent_at(who, enrolled_on, 0)
     principal = _enter(_clinician_of(who), at)
-    patient = open_chart(principal, _patient_id(who, principal), why="demo", at=at)
-    held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_on", flat=True))
+    patient = open_chart(principal, _patient_id(who, principal), purpose="demo", at=at)
+    held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_date", flat=True))
     for on in simulate.session_days(who, enrolled_on):
         if on not in held:
-            starts_at = days.instant(on, time(10), patient.zone)
+            starts_at = days.instant(on, time(10), patient.time_zone)
             records.record_session(
                 principal=principal, patient=patient, starts_at=starts_at, route="IV_INFUSION", dose_mg=Decimal(35),
                 at=starts_at,
@@ -147,10 +147,10 @@ def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
     if who.number % 3:
         return
     principal = _enter(_clinician_of(who), now)
-    patient = open_chart(principal, _patient_id(who, principal), why="demo", at=now)
+    patient = open_chart(principal, _patient_id(who, principal), purpose="demo", at=now)
     if not CheckIn.objects.upcoming(now).filter(patient=patient).exists():
-        on = days.local_day(now, patient.zone) + timedelta(days=1 + who.number % 5)
-        starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.zone)
+        on = days.local_day(now, patient.time_zone) + timedelta(days=1 + who.number % 5)
+        starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.time_zone)
         reminders.plan_check_in(principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now)
 
 

@@ -96,7 +96,7 @@ def _share_everything() -> None:
         for user_id, team_id, enrolled_on in rows:
             at = datetime.combine(enrolled_on, time(9), UTC)
             principal = load_principal(user_id, at)
-            consent.set_consent(principal=principal, wanted={team_id: EVERYTHING}, text=TEXT, at=at)
+            consent.set_consent(principal=principal, wanted={team_id: EVERYTHING}, text_version=TEXT, at=at)
     rls.reset()
 
 
@@ -133,7 +133,7 @@ def _user(
 def _clinic_row(name: str) -> Clinic:
     clinic, _ = Clinic.objects.get_or_create(
         name=name,
-        defaults={"zone": simulate.HOME, "crisis_text": CRISIS, "patients_see_summaries": True},
+        defaults={"time_zone": simulate.HOME, "crisis_text": CRISIS, "patients_see_summaries": True},
     )
     return clinic
 
@@ -188,14 +188,14 @@ def _authenticator(user: User) -> str:
 
 def _patient(
     clinic: Clinic, known: dict[str, str], email: str, name: str, team: CareTeam, enrolled_on: date, note: str,
-    *, born_on: date | None = None, may_sign_in: bool = True,
+    *, birth_date: date | None = None, may_sign_in: bool = True,
 ) -> SignIn:  # fmt: skip
     user, password = _user(email, AccountKind.PATIENT, known, may_sign_in=may_sign_in)
     Patient.objects.get_or_create(
         user=user,
         defaults={
-            "clinic_id": clinic.pk, "care_team": team, "name": name, "zone": simulate.HOME,
-            "enrolled_on": enrolled_on, "born_on": born_on,
+            "clinic_id": clinic.pk, "care_team": team, "name": name, "time_zone": simulate.HOME,
+            "enrolled_on": enrolled_on, "birth_date": birth_date,
         },
     )  # fmt: skip
     return SignIn("patient", name, email, password, note)
@@ -209,7 +209,7 @@ def _simulated(
     team = teams["North" if who.number < 20 else "South"]
     return _patient(
         clinic, known, who.email, who.name, team, enrolled_on, f"simulated: {who.trajectory.says}",
-        born_on=date(1950 + who.number, 1 + who.number % 12, 1 + who.number % 28), may_sign_in=who.number in SHOWN,
+        birth_date=date(1950 + who.number, 1 + who.number % 12, 1 + who.number % 28), may_sign_in=who.number in SHOWN,
     )  # fmt: skip
 
 

@@ -153,13 +153,13 @@ def _zone(who: Simulated, day: int) -> str:
 def _record(
     who: Simulated, kind: str, enrolled_on: date, day: int, wall: time, data: dict[str, Any], *name: object
 ) -> dict[str, Any]:
-    zone = _zone(who, day)
+    time_zone = _zone(who, day)
     return {
         "kind": kind,
         "id": who.id(kind, day, *name),
         "revision": 1,
-        "recorded_at": days.instant(enrolled_on + timedelta(days=day), wall, zone).isoformat(),
-        "zone": zone,
+        "recorded_at": days.instant(enrolled_on + timedelta(days=day), wall, time_zone).isoformat(),
+        "time_zone": time_zone,
         "data": data,
     }
 

@@ -26,54 +26,54 @@ SELECT patient.id FROM clinics_patient AS patient
 JOIN records_timeline AS timeline ON timeline.patient_id = patient.id
 LEFT JOIN progress_progress AS done ON done.patient_id = patient.id
 WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
-  AND (done.patient_id IS NULL OR done.through_change < timeline.head
+  AND (done.patient_id IS NULL OR done.through_sequence < timeline.head
        OR done.through_on < %(earliest_today)s OR done.algorithm <> %(algorithm)s)
-ORDER BY done.through_change NULLS FIRST, patient.id
+ORDER BY done.through_sequence NULLS FIRST, patient.id
 LIMIT %(at_once)s
 """
 
 # As in ``records.current``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
-_BELIEVED = "local_on BETWEEN %(earliest)s AND %(latest)s"
+_BELIEVED = "local_date BETWEEN %(earliest)s AND %(latest)s"
 # A summary is the team's: a page of the journal that is not shared is not even counted.
 _SHOWN = {"journal": " AND share = 'ENTRY'"}
 
 _ENTRIES = """
-SELECT local_on, kind, count(*), sum(late) FROM (
+SELECT local_date, kind, count(*), sum(entered_late) FROM (
 {parts}
-) AS entry GROUP BY local_on, kind ORDER BY local_on, kind
+) AS entry GROUP BY local_date, kind ORDER BY local_date, kind
 """
 # A plan is no entry: nothing has happened yet.
 _TABLES = {kind.name: kind.table for kind in KINDS.values() if not kind.merges}
 _ENTRIES_SQL = _ENTRIES.format(
     parts=" UNION ALL ".join(
-        f"SELECT local_on, '{kind}' AS kind, late::int AS late FROM {table}"
+        f"SELECT local_date, '{kind}' AS kind, entered_late::int AS entered_late FROM {table}"
         f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}{_SHOWN.get(kind, '')}"
         for kind, table in _TABLES.items()
     )
 )
 _VALUES = f"""
-SELECT measure, local_on, count(*), avg(value ORDER BY at, source_id),
+SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
        )))[1]
 FROM records_observation WHERE patient_id = %(patient)s AND {_BELIEVED}
-GROUP BY measure, local_on ORDER BY measure, local_on
+GROUP BY measure, local_date ORDER BY measure, local_date
 """
 _USES = f"""
-SELECT local_on, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
+SELECT local_date, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
        count(*) FILTER (WHERE outcome = 'SKIPPED'), count(*) FILTER (WHERE outcome = 'PRN')
 FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}
-GROUP BY local_on, medication ORDER BY local_on, medication
+GROUP BY local_date, medication ORDER BY local_date, medication
 """
 _SESSIONS = """
-SELECT local_on, route, dose_mg::float FROM records_treatmentsession
+SELECT local_date, route, dose_mg::float FROM records_treatmentsession
 WHERE patient_id = %(patient)s ORDER BY starts_at, id
 """
 _ALERTS = "SELECT answered_on, count(*) FROM alerts_alert WHERE patient_id = %(patient)s GROUP BY answered_on"
 
 _COLUMNS = (
-    "clinic_id", "patient", "id", "week_on", "figures", "digest", "algorithm", "through_change", "built_at",
+    "clinic_id", "patient", "id", "week_start", "figures", "digest", "algorithm", "through_sequence", "built_at",
     "revision",
 )  # fmt: skip
 
@@ -108,7 +108,7 @@ def _stale(clinic_id: UUID, at: datetime) -> list[UUID]:
             _STALE,
             {
                 "clinic": clinic_id,
-                "earliest_today": min(days.local_day(at, zone) for zone in zones),
+                "earliest_today": min(days.local_day(at, time_zone) for time_zone in zones),
                 "algorithm": trends.ALGORITHM,
                 "at_once": AT_ONCE,
             },
@@ -121,7 +121,7 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     """
     Make a patient's summaries again; rewrite those whose bytes differ. Return whether it was our turn.
 
-    The lock on the timeline keeps writers out while the numbers are read, so ``through_change`` is exact; a
+    The lock on the timeline keeps writers out while the numbers are read, so ``through_sequence`` is exact; a
     second worker does not wait for it.
     """
     with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
@@ -132,7 +132,7 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
         if row is None:
             return False
         patient = Patient.objects.get(pk=patient_id)
-        today = days.local_day(at, patient.zone)
+        today = days.local_day(at, patient.time_zone)
         _write(patient, row[0], load(patient, today), today, at)
     return True
 
@@ -145,17 +145,17 @@ def load(patient: Patient, today: date) -> trends.Facts:
         "latest": today + timedelta(days=1),
     }
     entries: dict[date, dict[str, int]] = defaultdict(dict)
-    late: dict[date, int] = defaultdict(int)
+    entered_late: dict[date, int] = defaultdict(int)
     for on, kind, count, tardy in _rows(_ENTRIES_SQL, window):
         entries[on][kind] = count
-        late[on] += tardy
+        entered_late[on] += tardy
     values: dict[str, list[trends.DayValue]] = defaultdict(list)
     for measure, *numbers in _rows(_VALUES, window):
         values[measure].append(trends.DayValue(*numbers))
     return trends.Facts(
-        zone=patient.zone,
+        time_zone=patient.time_zone,
         entries=entries,
-        late=late,
+        entered_late=entered_late,
         values=values,
         uses=[trends.Use(*row) for row in _rows(_USES, window)],
         sessions=[tuple(row) for row in _rows(_SESSIONS, window)],
@@ -171,32 +171,32 @@ def _rows(statement: str, window: dict[str, Any]) -> list[Any]:
 
 
 def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: datetime) -> None:
-    held = dict(Summary.objects.filter(patient=patient).values_list("week_on", "digest"))
-    revisions = dict(Summary.objects.filter(patient=patient).values_list("week_on", "revision"))
+    held = dict(Summary.objects.filter(patient=patient).values_list("week_start", "digest"))
+    revisions = dict(Summary.objects.filter(patient=patient).values_list("week_start", "revision"))
     rows = []
-    for week_on in trends.weeks(facts, today):
-        content = trends.as_bytes(trends.figures(facts, week_on, today))
+    for week_start in trends.weeks(facts, today):
+        content = trends.as_bytes(trends.figures(facts, week_start, today))
         digest = hashlib.sha256(content).hexdigest()
-        if held.get(week_on) != digest:
-            revision = revisions.get(week_on, 0) + 1
+        if held.get(week_start) != digest:
+            revision = revisions.get(week_start, 0) + 1
             rows.append(
                 (
-                    patient.clinic_id, patient.pk, uuid4(), week_on, content.decode(), digest,
+                    patient.clinic_id, patient.pk, uuid4(), week_start, content.decode(), digest,
                     trends.ALGORITHM, head, at, revision,
                 )
             )  # fmt: skip
-    changed = ("figures", "digest", "algorithm", "through_change", "built_at", "revision")
-    bulk.insert(Summary, _COLUMNS, rows, key=("patient", "week_on"), update=changed)
+    changed = ("figures", "digest", "algorithm", "through_sequence", "built_at", "revision")
+    bulk.insert(Summary, _COLUMNS, rows, key=("patient", "week_start"), update=changed)
     _forget_others(patient, trends.weeks(facts, today))
     bulk.insert(
         Progress,
-        ("clinic_id", "patient", "through_change", "through_on", "algorithm"),
+        ("clinic_id", "patient", "through_sequence", "through_on", "algorithm"),
         [(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
         key=("patient", "clinic_id"),
-        update=("through_change", "through_on", "algorithm"),
+        update=("through_sequence", "through_on", "algorithm"),
     )
 
 
 def _forget_others(patient: Patient, kept: Iterable[date]) -> None:
     """A week whose entries were all moved or removed has no summary any more."""
-    Summary.objects.filter(patient=patient).exclude(week_on__in=list(kept)).delete()
+    Summary.objects.filter(patient=patient).exclude(week_start__in=list(kept)).delete()

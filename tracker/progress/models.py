@@ -8,10 +8,10 @@ from tracker.clinics.models import PatientOwned
 
 
 class Progress(PatientOwned):
-    """How far a patient's summaries have come: stale when the timeline's head is beyond ``through_change``."""
+    """How far a patient's summaries have come: stale when the timeline's head is beyond ``through_sequence``."""
 
     pk = models.CompositePrimaryKey("patient_id", "clinic_id")
-    through_change = models.BigIntegerField()
+    through_sequence = models.BigIntegerField()
     through_on = models.DateField(help_text="the patient's local day of the last run")
     algorithm = models.CharField(max_length=32)
 
@@ -24,19 +24,19 @@ class Summary(PatientOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    week_on = models.DateField(help_text="the Monday it starts on")
+    week_start = models.DateField(help_text="the Monday it starts on")
     figures = models.TextField()
     digest = models.CharField(max_length=64)
     algorithm = models.CharField(max_length=32)
-    through_change = models.BigIntegerField()
+    through_sequence = models.BigIntegerField()
     built_at = models.DateTimeField()
     revision = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["patient", "week_on"], name="summary_once_per_week"),
+            models.UniqueConstraint(fields=["patient", "week_start"], name="summary_once_per_week"),
             models.CheckConstraint(
-                condition=models.Q(week_on__iso_week_day=1), name="summary_starts_on_monday"
+                condition=models.Q(week_start__iso_week_day=1), name="summary_starts_on_monday"
             ),
         ]
 

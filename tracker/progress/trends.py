@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
+from tracker.lib import codes
 from tracker.instruments import measures
 from tracker.instruments.measures import Measure
 from tracker.lib import days
@@ -57,9 +58,9 @@ class Use:
 class Facts:
     """All that a patient's summaries are made of. Everything is sorted by day, then name."""
 
-    zone: str
+    time_zone: str
     entries: Mapping[date, Mapping[str, int]]
-    late: Mapping[date, int]
+    entered_late: Mapping[date, int]
     values: Mapping[str, Sequence[DayValue]]
     uses: Sequence[Use] = ()
     sessions: Sequence[tuple[date, str, float]] = ()
@@ -76,28 +77,28 @@ def weeks(facts: Facts, today: date) -> list[date]:
     return sorted(monday for monday in told if monday <= today)
 
 
-def figures(facts: Facts, week_on: date, today: date) -> dict[str, Any]:
-    """Return the figures of the week that starts on the Monday ``week_on``, as known on ``today``."""
-    ends_on = week_on + WEEK
+def figures(facts: Facts, week_start: date, today: date) -> dict[str, Any]:
+    """Return the figures of the week that starts on the Monday ``week_start``, as known on ``today``."""
+    ends_on = week_start + WEEK
     through = min(ends_on, today)
     return {
         "algorithm": ALGORITHM,
         "week": {
-            "starts_on": week_on,
+            "starts_on": week_start,
             "ends_on": ends_on,
             "through_on": through,
-            "zone": facts.zone,
+            "time_zone": facts.time_zone,
             "ended": today > ends_on,
         },
-        "logged": _logged(facts, week_on, through, today),
-        "measures": [_measure(facts, name, week_on, through) for name in _known(facts, through)],
-        "medication": _medication(facts, week_on, through),
+        "logged": _logged(facts, week_start, through, today),
+        "measures": [_measure(facts, name, week_start, through) for name in _known(facts, through)],
+        "medication": _medication(facts, week_start, through),
         "sessions": [
-            {"local_on": on, "route": route, "dose_mg": dose}
+            {"local_date": on, "route": codes.to_wire(route), "dose_mg": dose}
             for on, route, dose in facts.sessions
-            if week_on <= on <= through
+            if week_start <= on <= through
         ],
-        "alerts": {"raised": sum(n for on, n in facts.alerts.items() if week_on <= on <= through)},
+        "alerts": {"raised": sum(n for on, n in facts.alerts.items() if week_start <= on <= through)},
     }
 
 
@@ -132,7 +133,7 @@ def _logged(facts: Facts, first: date, last: date, today: date) -> dict[str, Any
         "days_logged": len(expected) - len(missed),
         "days_missed": missed,
         "entries": kinds,
-        "late": sum(facts.late.get(on, 0) for on in expected),
+        "entered_late": sum(facts.entered_late.get(on, 0) for on in expected),
     }
 
 
@@ -175,9 +176,9 @@ def _mean(values: Sequence[DayValue]) -> float:
 def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
     """The mean of the daily means in the 14 days before the first session, or of the first 14 days."""
     if facts.sessions:
-        start, basis = facts.sessions[0][0] - timedelta(days=BASELINE_DAYS), "BEFORE_TREATMENT"
+        start, basis = facts.sessions[0][0] - timedelta(days=BASELINE_DAYS), "before_treatment"
     else:
-        start, basis = values[0].on, "FIRST_DAYS"
+        start, basis = values[0].on, "first_days"
     end = start + timedelta(days=BASELINE_DAYS - 1)
     inside = _window(values, start, end)
     if not inside:
@@ -195,11 +196,11 @@ def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] |
     A form of the session's own day counts only if it was filled in before the dosing.
     """
     if facts.sessions:
-        day, basis = facts.sessions[0][0], "BEFORE_TREATMENT"
+        day, basis = facts.sessions[0][0], "before_treatment"
         inside = _window(values, day - timedelta(days=BASELINE_DAYS), day)
         found = [(value.on, value.before_dosing) for value in inside if value.before_dosing is not None]
     else:
-        basis, found = "FIRST_DAYS", [(values[0].on, values[0].first)]
+        basis, found = "first_days", [(values[0].on, values[0].first)]
     if not found:
         return None
     on, value = found[-1]

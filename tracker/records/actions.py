@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from tracker.lib import codes
 from tracker.access.principal import Principal
 from tracker.audit import actions as audit
 from tracker.clinics.models import Patient
@@ -28,8 +29,8 @@ AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=30)
 
 _ENVELOPE = (
-    "clinic_id", "patient", "id", "revision", "recorded_at", "zone", "local_on", "received_at",
-    "device_id", "author", "change", "late", "clock", "because", "fingerprint", "removed_at",
+    "clinic_id", "patient", "id", "revision", "recorded_at", "time_zone", "local_date", "received_at",
+    "device_id", "author", "sequence", "entered_late", "clock_skew", "amendment_reason", "fingerprint", "removed_at",
 )  # fmt: skip
 _KEY = ("patient", "id")
 _OBSERVATION = (
@@ -39,7 +40,7 @@ _OBSERVATION = (
     "source_kind",
     "measure",
     "category",
-    "local_on",
+    "local_date",
     "at",
     "value",
     "band",
@@ -66,7 +67,7 @@ class Accepted:
     """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
 
     record: Record
-    change: int
+    sequence: int
     fingerprint: bytes
     result: scoring.Result | None
     replaces: bool
@@ -108,7 +109,7 @@ def clock_of(recorded_at: datetime, received_at: datetime) -> str:
         return Clock.AHEAD
     if recorded_at < received_at - BEHIND:
         return Clock.BEHIND
-    return Clock.STEADY
+    return Clock.NONE
 
 
 def store(source: Source, accepted: Sequence[Accepted]) -> None:
@@ -144,11 +145,11 @@ def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
     bulk.update(
         kind.model,
         _KEY,
-        ("revision", "change", "fingerprint", "received_at", "removed_at", "because", "author", "device_id"),
+        ("revision", "sequence", "fingerprint", "received_at", "removed_at", "amendment_reason", "author", "device_id"),
         [
             (
-                source.patient_id, item.record.id, item.record.revision, item.change,
-                item.fingerprint, source.received_at, source.received_at, _because(item.record),
+                source.patient_id, item.record.id, item.record.revision, item.sequence,
+                item.fingerprint, source.received_at, source.received_at, _amendment_reason(item.record),
                 source.author_id, source.device_id,
             )
             for item in items
@@ -159,7 +160,7 @@ def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
 def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
     record = item.record
     data = KINDS[record.kind].to_row(record.data)
-    local_on = days.local_day(record.recorded_at, record.zone)
+    local_date = days.local_day(record.recorded_at, record.time_zone)
     if item.result is not None:
         data = (*data[:2], item.status, *data[3:])
     return (
@@ -168,23 +169,23 @@ def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
         record.id,
         record.revision,
         record.recorded_at,
-        record.zone,
-        local_on,
+        record.time_zone,
+        local_date,
         source.received_at,
         source.device_id,
         source.author_id,
-        item.change,
-        days.local_day(source.received_at, record.zone) > local_on,
+        item.sequence,
+        days.local_day(source.received_at, record.time_zone) > local_date,
         clock_of(record.recorded_at, source.received_at),
-        _because(record),
+        _amendment_reason(record),
         item.fingerprint,
         None,
         *data,
     )
 
 
-def _because(record: Record) -> str | None:
-    return record.because and record.because.upper()
+def _amendment_reason(record: Record) -> str | None:
+    return record.amendment_reason and codes.to_stored(record.amendment_reason)
 
 
 def stored_row(source: Source, item: Accepted) -> tuple[Kind, Recorded]:
@@ -276,7 +277,7 @@ def observe(source: Source, accepted: Sequence[Accepted]) -> None:
     rows = []
     for item in accepted:
         record = item.record
-        day = days.local_day(record.recorded_at, record.zone)
+        day = days.local_day(record.recorded_at, record.time_zone)
         rows += [
             (
                 source.clinic_id, source.patient_id, record.id, record.kind, measure,
@@ -303,15 +304,15 @@ def record_session(
     The session is written with the rights of ``principal``. What follows from it is worked out from the whole
     record, whatever of it they may see.
     """
-    local_on: date = days.local_day(starts_at, patient.zone)
+    local_date: date = days.local_day(starts_at, patient.time_zone)
     with rls.as_patient(patient.clinic_id, patient.pk):
         timeline.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,
         starts_at=starts_at,
-        zone=patient.zone,
-        local_on=local_on,
+        time_zone=patient.time_zone,
+        local_date=local_date,
         route=route,
         dose_mg=dose_mg,
         recorded_by_id=principal.user_id,

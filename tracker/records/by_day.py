@@ -9,13 +9,13 @@ from django.db import connection
 from tracker.instruments import measures
 
 _BY_DAY = """
-SELECT local_on, count(*) AS n, avg(value) AS mean, min(value) AS min, max(value) AS max,
+SELECT local_date, count(*) AS n, avg(value) AS mean, min(value) AS min, max(value) AS max,
        (array_agg(value ORDER BY at DESC, source_id DESC))[1] AS last, sum(value) AS sum
 FROM records_observation
-WHERE patient_id = %s AND measure = %s AND local_on BETWEEN %s AND %s
-GROUP BY local_on ORDER BY local_on
+WHERE patient_id = %s AND measure = %s AND local_date BETWEEN %s AND %s
+GROUP BY local_date ORDER BY local_date
 """
-_NAMES = ("local_on", "n", "mean", "min", "max", "last")
+_NAMES = ("local_date", "n", "mean", "min", "max", "last")
 
 
 def values(patient_id: UUID, measure: str, first: date, last: date) -> list[dict[str, Any]]:

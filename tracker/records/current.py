@@ -23,7 +23,7 @@ BELIEVED_BEFORE_ENROLMENT = timedelta(days=90)
 
 _REFRESH = """
 WITH anchor AS (
-    SELECT (array_agg(local_on ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
+    SELECT (array_agg(local_date ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
     FROM records_treatmentsession WHERE patient_id = %(patient)s
 ), believed AS (
     SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
@@ -34,47 +34,47 @@ INSERT INTO records_current AS held (clinic_id, patient_id, measure, category, b
 SELECT %(clinic)s, %(patient)s, wanted.measure, wanted.category, baseline.value, coalesce(baseline.n, 0),
     baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
-    last.value, last.at, last.local_on, week.mean, week.n
+    last.value, last.at, last.local_date, week.mean, week.n
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(categories)s::text[])
     AS wanted (measure, is_form, adds_up, category)
 CROSS JOIN anchor
 CROSS JOIN believed
 CROSS JOIN LATERAL (
-    SELECT o.value, o.at, o.local_on FROM records_observation o
+    SELECT o.value, o.at, o.local_date FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_on BETWEEN believed.earliest AND believed.latest
-    ORDER BY o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1
+      AND o.local_date BETWEEN believed.earliest AND believed.latest
+    ORDER BY o.local_date DESC, o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
     SELECT avg(day.mean) AS mean, count(*) AS n FROM (
         SELECT {of_day} AS mean FROM records_observation o
         WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-          AND o.local_on > last.local_on - 7 AND o.local_on <= last.local_on
-        GROUP BY o.local_on
+          AND o.local_date > last.local_date - 7 AND o.local_date <= last.local_date
+        GROUP BY o.local_date
     ) AS day
 ) AS week
 CROSS JOIN LATERAL (
-    SELECT min(o.local_on) AS first_on FROM records_observation o
+    SELECT min(o.local_date) AS first_on FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_on BETWEEN believed.earliest AND believed.latest
+      AND o.local_date BETWEEN believed.earliest AND believed.latest
 ) AS record
 LEFT JOIN LATERAL (
-    SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_on) AS until FROM (
-        SELECT o.local_on, {of_day} AS mean FROM records_observation o
+    SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_date) AS until FROM (
+        SELECT o.local_date, {of_day} AS mean FROM records_observation o
         WHERE NOT wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
-          AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
-          AND o.local_on < coalesce(anchor.first_session, record.first_on + 14)
-        GROUP BY o.local_on
+          AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
+          AND o.local_date < coalesce(anchor.first_session, record.first_on + 14)
+        GROUP BY o.local_date
     ) AS day
     HAVING count(*) > 0
     UNION ALL
-    (SELECT o.value, 1, o.local_on FROM records_observation o
+    (SELECT o.value, 1, o.local_date FROM records_observation o
      WHERE wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
-       AND o.local_on >= coalesce(anchor.first_session - 14, record.first_on)
-       AND o.local_on <= coalesce(anchor.first_session, record.first_on)
+       AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
+       AND o.local_date <= coalesce(anchor.first_session, record.first_on)
        AND (anchor.dosed_at IS NULL OR o.at < anchor.dosed_at)
      ORDER BY CASE WHEN anchor.dosed_at IS NULL THEN o.at END, CASE WHEN anchor.dosed_at IS NULL THEN o.source_id END,
-              o.local_on DESC, o.at DESC, o.source_id DESC LIMIT 1)
+              o.local_date DESC, o.at DESC, o.source_id DESC LIMIT 1)
 ) AS baseline ON true
 ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
     baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,
@@ -91,7 +91,7 @@ DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = A
 AND NOT EXISTS (
     SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
-      AND o.local_on BETWEEN p.enrolled_on - %(before)s AND (now() AT TIME ZONE 'UTC')::date + 1
+      AND o.local_date BETWEEN p.enrolled_on - %(before)s AND (now() AT TIME ZONE 'UTC')::date + 1
 )
 """
 

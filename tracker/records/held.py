@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from tracker.lib import codes
 from tracker.keys import data_keys
 from tracker.records import categories
 from tracker.records.kinds import KINDS, Kind
@@ -15,11 +16,11 @@ from tracker.records.models.diary import Share
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
-    "id", "revision", "recorded_at", "zone", "local_on", "received_at", "late", "clock", "change", "removed_at",
-    "because",
+    "id", "revision", "recorded_at", "time_zone", "local_date", "received_at", "entered_late", "clock_skew",
+    "sequence", "removed_at", "amendment_reason",
 )  # fmt: skip
 # What a reader may no longer see, in the order of changes.
-GONE = "gone"
+GONE = "revoked"
 _HELD = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.name == 'response' else 'NULL'}"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
@@ -83,18 +84,18 @@ def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str
     """Return a record as the wire shows it. A tombstone has no data."""
     return {
         "kind": kind.name,
-        "category": categories.of_record(kind.name, getattr(row, "instrument", None)),
+        "category": codes.to_wire(categories.of_record(kind.name, getattr(row, "instrument", None))),
         "id": row.id,
         "revision": row.revision,
         "recorded_at": row.recorded_at,
-        "zone": row.zone,
-        "local_on": row.local_on,
+        "time_zone": row.time_zone,
+        "local_date": row.local_date,
         "received_at": row.received_at,
-        "late": row.late,
-        "clock": row.clock.lower(),
-        "change": row.change,
+        "entered_late": row.entered_late,
+        "clock_skew": codes.to_wire(row.clock_skew),
+        "sequence": row.sequence,
         "removed": row.removed_at is not None,
-        **({} if row.because is None else {"because": row.because.lower()}),
+        **({} if row.amendment_reason is None else {"amendment_reason": codes.to_wire(row.amendment_reason)}),
         **({} if data is None else {"data": data}),
     }
 
@@ -136,12 +137,12 @@ def by_ids(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[K
 
 
 # Change numbers commit in order and one statement sees one moment: nothing it lists can have a gap before it.
-_CHANGED = "SELECT kind, id, change, bytes FROM ({}) AS changed ORDER BY change LIMIT %(limit)s"
+_CHANGED = "SELECT kind, id, sequence, bytes FROM ({}) AS changed ORDER BY sequence LIMIT %(limit)s"
 _CHANGED_OF = """
-(SELECT '{kind}' AS kind, {id} AS id, change, {bytes} AS bytes FROM {table} AS record
- WHERE patient_id = %(patient)s AND change > %(change)s ORDER BY change LIMIT %(limit)s)
+(SELECT '{kind}' AS kind, {id} AS id, sequence, {bytes} AS bytes FROM {table} AS record
+ WHERE patient_id = %(patient)s AND sequence > %(sequence)s ORDER BY sequence LIMIT %(limit)s)
 """
-_LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND change > %(change)s"
+_LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND sequence > %(sequence)s"
 _FREE_BYTES = {
     "response": "octet_length(answers::text)",
     "journal": """
@@ -158,7 +159,7 @@ class Changed:
 
     kind: str
     id: UUID
-    change: int
+    sequence: int
     bytes: int
 
 
@@ -176,16 +177,16 @@ def changed_between(
         for name in kinds
         # Plain tuples with names: to build 500 models takes longer than all the rest.
         for row in KINDS[name]
-        .model._default_manager.filter(patient_id=patient_id, change__gt=after, change__lte=through)
+        .model._default_manager.filter(patient_id=patient_id, sequence__gt=after, sequence__lte=through)
         .values_list(*_SHOWN, *KINDS[name].columns, named=True)
     ]
-    rows.sort(key=lambda pair: pair[1].change)
+    rows.sort(key=lambda pair: pair[1].sequence)
     return rows
 
 
-def since(patient_id: UUID, change: int, limit: int, *, own: bool) -> list[Changed]:
+def since(patient_id: UUID, sequence: int, limit: int, *, own: bool) -> list[Changed]:
     """
-    Return up to ``limit`` records changed after ``change``, in the order of their changes.
+    Return up to ``limit`` records changed after ``sequence``, in the order of their changes.
 
     Without ``own`` the reader is somebody whom the walls show less, and what was shown once and is no more comes as
     of the kind ``GONE``.
@@ -197,18 +198,18 @@ def since(patient_id: UUID, change: int, limit: int, *, own: bool) -> list[Chang
     if not own:
         gone = _CHANGED_OF.format(kind=GONE, id="record_id", table="records_unshared", bytes="0")
         branches.append(gone)
-    values: dict[str, Any] = {"patient": patient_id, "change": change, "limit": limit}
+    values: dict[str, Any] = {"patient": patient_id, "sequence": sequence, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_CHANGED.format(" UNION ALL ".join(branches)), values)
         return [Changed(*row) for row in cursor.fetchall()]
 
 
-def count_since(patient_id: UUID, change: int) -> int:
-    """Return how many records changed after ``change``, as far as the walls show them."""
+def count_since(patient_id: UUID, sequence: int) -> int:
+    """Return how many records changed after ``sequence``, as far as the walls show them."""
     branches = [_LEFT_OF.format(table=kind.table) for kind in KINDS.values()]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sum(n) FROM ({' UNION ALL '.join(branches)}) AS counted",
-            {"patient": patient_id, "change": change},
+            {"patient": patient_id, "sequence": sequence},
         )
         return int(cursor.fetchone()[0])

@@ -14,7 +14,8 @@ def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, own: bool) -
     Return all versions of a record as the wire shows them, the newest first; none if there is no such record.
 
     Each says who wrote it (``author``), from which device, when it was replaced, and in a plan that was merged the
-    values that the merge replaced (``lost``). Without ``own`` a version of a journal that was not shared is left out.
+    values that the merge replaced (``overwritten``). Without ``own`` a version of a journal that was not shared is left
+    out.
     """
     head = held.heads(patient_id, [record_id]).get(record_id)
     if head is None:
@@ -24,7 +25,7 @@ def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, own: bool) -
     for note, row in held.former(patient_id, record_id):
         rows.append((KINDS[note.kind], row))
         replaced[note.revision] = note.replaced_at
-    lost = {edit.merged_revision: edit.lost for edit in plans.lost_values(patient_id, record_id) if edit.lost}
+    overwritten = {edit.merged_revision: edit.overwritten for edit in plans.lost_values(patient_id, record_id) if edit.overwritten}
     authors = _names({row.author_id for _, row in rows}, patient_id)
     devices = {row.revision: row.device_id for _, row in rows}
     writers = {row.revision: row.author_id for _, row in rows}
@@ -34,8 +35,8 @@ def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, own: bool) -
         version["author"] = {"id": writers[revision], "name": authors.get(writers[revision], "")}
         version["device"] = devices[revision]
         version["replaced_at"] = replaced.get(revision)
-        if revision in lost:
-            version["lost"] = lost[revision]
+        if revision in overwritten:
+            version["overwritten"] = overwritten[revision]
     return shown
 
 

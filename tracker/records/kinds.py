@@ -113,11 +113,11 @@ def _vitals_data(row: Vitals) -> dict[str, Any]:
 
 
 def _effects_row(data: Any) -> tuple[Any, ...]:
-    return _json(data.items), _json(data.lasted_minutes)
+    return _json(data.items), _json(data.duration_minutes)
 
 
 def _effects_data(row: SideEffects) -> dict[str, Any]:
-    return _present({"items": _loaded(row.items), "lasted_minutes": _loaded(row.lasted_minutes)})
+    return _present({"items": _loaded(row.items), "duration_minutes": _loaded(row.duration_minutes)})
 
 
 def _plan_data(row: Plan) -> dict[str, Any]:
@@ -215,7 +215,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("practice", PracticeEntry, _PRACTICE, *_plain(*_PRACTICE)),
         Kind("sleep", SleepEntry, SLEEP_ITEMS, _plain(*SLEEP_ITEMS)[0], _sleep_data),
-        Kind("side_effects", SideEffects, ("items", "lasted_minutes"), _effects_row, _effects_data),
+        Kind("side_effects", SideEffects, ("items", "duration_minutes"), _effects_row, _effects_data),
         Kind("vitals", Vitals, (*VITALS, "self_measured"), _plain(*VITALS, "self_measured")[0], _vitals_data),
         Kind("plan", Plan, _PLAN, _plain(*_PLAN)[0], _plan_data, merges=True),
     )

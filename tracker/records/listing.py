@@ -44,12 +44,12 @@ def _after(patient_id: UUID, cursor: str | None) -> int | None:
     if cursor is None:
         return None
     try:
-        owner, change = signing.loads(cursor, salt=_SALT)
+        owner, sequence = signing.loads(cursor, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadFilterError("cursor") from None
     if owner != str(patient_id):
         raise BadFilterError("cursor")
-    return int(change)
+    return int(sequence)
 
 
 def newest(
@@ -76,16 +76,16 @@ def newest(
         raise BadFilterError("measure")
     first, last, before = _day("since", since), _day("until", until), _after(patient_id, cursor)
     filters: dict[str, Any] = {"patient_id": patient_id, "removed_at__isnull": True}
-    filters |= {"local_on__gte": first} if first else {}
-    filters |= {"local_on__lte": last} if last else {}
-    filters |= {"change__lt": before} if before is not None else {}
+    filters |= {"local_date__gte": first} if first else {}
+    filters |= {"local_date__lte": last} if last else {}
+    filters |= {"sequence__lt": before} if before is not None else {}
     if measure is not None:
         telling = Observation.objects.filter(patient_id=patient_id, measure=measure)
         filters |= {"id__in": telling.values("source_id")}
     kinds = [each for each in KINDS.values() if kind in (None, each.name)]
     branches = [_listed(each, filters, own=own)[: limit + 1] for each in kinds]
     union = branches[0].union(*branches[1:], all=True) if branches[1:] else branches[0]
-    listed = list(union.order_by("-change")[: limit + 1]) if branches[1:] else list(union)
+    listed = list(union.order_by("-sequence")[: limit + 1]) if branches[1:] else list(union)
     page = listed[:limit]
     rows = held.by_ids(patient_id, [(name, record_id) for name, record_id, _ in page])
     place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
@@ -97,6 +97,6 @@ def newest(
 def _listed(kind: Kind, filters: dict[str, Any], *, own: bool) -> QuerySet[Any, Any]:
     hidden = {} if own or kind.name != "journal" else {"share": Share.ENTRY}
     rows: QuerySet[Any, Any] = kind.model._default_manager.filter(**filters, **hidden)
-    named = rows.annotate(kind=Value(kind.name, CharField())).values_list("kind", "id", "change")
-    listed: QuerySet[Any, Any] = named.order_by("-change")
+    named = rows.annotate(kind=Value(kind.name, CharField())).values_list("kind", "id", "sequence")
+    listed: QuerySet[Any, Any] = named.order_by("-sequence")
     return listed

@@ -43,7 +43,7 @@ def note_merge(
     sent_revision: int,
     fingerprint: bytes,
     merged_revision: int,
-    lost: Mapping[str, Any],
+    overwritten: Mapping[str, Any],
 ) -> None:
     """Keep that an edit was merged, and the values that it replaced."""
     MergedEdit.objects.bulk_create(
@@ -55,7 +55,7 @@ def note_merge(
                 sent_revision=sent_revision,
                 fingerprint=fingerprint,
                 merged_revision=merged_revision,
-                lost=dict(lost),
+                overwritten=dict(overwritten),
                 merged_at=source.received_at,
             )
         ]

@@ -55,7 +55,7 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> No
     before = len(report.differences)
     wanted = dict(_wanted(patient_id, report))
     held = {
-        (row.source_id, row.measure): (row.category, row.local_on, row.at, row.value, row.band)
+        (row.source_id, row.measure): (row.category, row.local_date, row.at, row.value, row.band)
         for row in Observation.objects.filter(patient_id=patient_id)
     }
     report.observations += len(held)
@@ -80,7 +80,7 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
                 continue
             for measure, value, band in actions.numbers_of(item):
                 category = str(categories.of_measure(measure))
-                yield (row.id, measure), (category, row.local_on, row.recorded_at, value, band)
+                yield (row.id, measure), (category, row.local_date, row.recorded_at, value, band)
 
 
 def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
@@ -98,12 +98,12 @@ def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
             "id": row.id,
             "revision": row.revision,
             "recorded_at": row.recorded_at,
-            "zone": row.zone,
+            "time_zone": row.time_zone,
             "data": data,
         }
     )
     result = actions.score(record.data) if kind.name == "response" else None
-    return actions.Accepted(record, row.change, bytes(row.fingerprint), result, replaces=True)
+    return actions.Accepted(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
 
 
 def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]]) -> None:
@@ -113,9 +113,9 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
         [
             Observation(
                 clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
-                measure=measure, category=category, local_on=local_on, at=at, value=value, band=band,
+                measure=measure, category=category, local_date=local_date, at=at, value=value, band=band,
             )
-            for (source_id, measure), (category, local_on, at, value, band) in wanted.items()
+            for (source_id, measure), (category, local_date, at, value, band) in wanted.items()
         ],
         batch_size=1000,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def _zone(value: str) -> str:
         days.zone(value)
     except days.UnknownZoneError:
         raise PydanticCustomError(
-            "unknown_zone", "must be an IANA time zone, such as Europe/Amsterdam"
+            "unknown_time_zone", "must be an IANA time zone, such as Europe/Amsterdam"
         ) from None
     return value
 
@@ -141,7 +141,7 @@ class Region(Shape):
     @model_validator(mode="after")
     def _has_this_side(self) -> "Region":
         if self.sided not in anatomy.SIDED:
-            raise PydanticCustomError("no_such_side", "this region has no such side")
+            raise PydanticCustomError("invalid_side", "this region has no such side")
         return self
 
     @property
@@ -168,7 +168,7 @@ class Pain(Shape):
     def _says_nothing_twice(self) -> "Pain":
         marked = [region.sided for region in self.regions or ()]
         if len(set(marked)) < len(marked) or len(set(self.qualities or ())) < len(self.qualities or ()):
-            raise PydanticCustomError("said_twice", "a region and a quality are named once")
+            raise PydanticCustomError("duplicate", "a region and a quality are named once")
         return self
 
     @model_validator(mode="after")
@@ -179,7 +179,7 @@ class Pain(Shape):
 
 
 class Daily(Shape):
-    """A day's answers: any subset, at least one. Sleep in hours; ``safe_today`` true means 'yes, I had thoughts'."""
+    """A day's answers: any subset, at least one. Sleep in hours."""
 
     pain_avg: Scale | None = None
     pain_worst: Scale | None = None
@@ -188,12 +188,14 @@ class Daily(Shape):
     function: Scale | None = None
     sleep_hours: Annotated[float, Field(ge=0, le=24), AfterValidator(_quarter_hours)] | None = None
     sleep_quality: Scale | None = None
-    safe_today: bool | None = None
+    self_harm_thoughts: bool | None = Field(
+        default=None, description="Thoughts of harming oneself or of being better off dead since the last entry: true means yes."
+    )
 
     @model_validator(mode="after")
     def _has_an_answer(self) -> "Daily":
         if all(value is None for value in self.__dict__.values()):
-            raise PydanticCustomError("nothing_answered", "must hold at least one answer")
+            raise PydanticCustomError("empty", "must hold at least one answer")
         return self
 
 
@@ -260,9 +262,9 @@ class Sleep(Shape):
     @model_validator(mode="after")
     def _is_a_night(self) -> "Sleep":
         if all(value is None for value in self.__dict__.values()):
-            raise PydanticCustomError("nothing_answered", "must hold at least one answer")
+            raise PydanticCustomError("empty", "must hold at least one answer")
         if self.bed_at and self.up_at and not timedelta(0) < self.up_at - self.bed_at <= timedelta(hours=24):
-            raise PydanticCustomError("not_a_night", "getting up must be within 24 hours after lights out")
+            raise PydanticCustomError("invalid_sleep_interval", "getting up must be within 24 hours after lights out")
         return self
 
 
@@ -273,14 +275,14 @@ class SideEffects(Shape):
     """Severity by effect: 0 none, 1 mild, 2 moderate, 3 severe. What is left out was not asked."""
 
     items: Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=3)]], Field(min_length=1)]  # type: ignore[valid-type]
-    lasted_minutes: (
+    duration_minutes: (
         Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=43_200)]], Field(min_length=1)] | None  # type: ignore[valid-type]
     ) = None
 
     @model_validator(mode="after")
     def _lasted_what_was_there(self) -> "SideEffects":
-        if set(self.lasted_minutes or ()) - set(self.items):
-            raise PydanticCustomError("lasted_without_effect", "only an effect that is named can have lasted")
+        if set(self.duration_minutes or ()) - set(self.items):
+            raise PydanticCustomError("duration_without_effect", "only an effect that is named can have lasted")
         return self
 
 
@@ -302,11 +304,11 @@ class Vitals(Shape):
     @model_validator(mode="after")
     def _can_be(self) -> "Vitals":
         if all(value is None for name, value in self.__dict__.items() if name != "self_measured"):
-            raise PydanticCustomError("nothing_answered", "must hold at least one value")
+            raise PydanticCustomError("empty", "must hold at least one value")
         if (self.systolic is None) != (self.diastolic is None):
-            raise PydanticCustomError("half_a_pressure", "a blood pressure has both values")
+            raise PydanticCustomError("incomplete_blood_pressure", "a blood pressure has both values")
         if self.systolic is not None and self.diastolic is not None and self.systolic <= self.diastolic:
-            raise PydanticCustomError("pressure_upside_down", "systolic must be above diastolic")
+            raise PydanticCustomError("systolic_not_above_diastolic", "systolic must be above diastolic")
         return self
 
 
@@ -324,9 +326,9 @@ class _Envelope(Shape):
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
     recorded_at: Instant
-    zone: Zone
+    time_zone: Zone
     removed: bool = False
-    because: (
+    amendment_reason: (
         Literal["typo", "remembered", "added", "wrong_day", "twice", "not_mine", "asked", "other"] | None
     ) = None
 

@@ -15,7 +15,7 @@ RETURNING head, stored_bytes
 class Head:
     """Where a timeline stands: its last change number, and the bytes that its records hold."""
 
-    change: int
+    sequence: int
     stored_bytes: int
 
 

@@ -45,7 +45,7 @@ def plan_check_in(
                 patient=patient,
                 staff_member_id=principal.staff_id,
                 starts_at=starts_at,
-                zone=patient.zone,
+                time_zone=patient.time_zone,
                 minutes=minutes,
                 planned_at=at,
             )
@@ -54,7 +54,7 @@ def plan_check_in(
             raise
         raise AlreadyPlannedError from None
     _tell(check_in, patient, words="check-in-planned", due_at=at)
-    _note(principal, check_in, "check-in.plan", at)
+    _note(principal, check_in, "check_in.plan", at)
     return check_in
 
 
@@ -76,7 +76,7 @@ def cancel_check_in(
         patient = Patient.objects.get(pk=check_in.patient_id)
         outbox.withdraw(clinic_id=check_in.clinic_id, subject=str(check_in), at=at)
         _tell(check_in, patient, words="check-in-cancelled", due_at=at)
-        _note(principal, check_in, "check-in.cancel", at)
+        _note(principal, check_in, "check_in.cancel", at)
 
 
 def plan_reminders(*, at: datetime) -> int:
@@ -98,7 +98,7 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
         # being cancelled, or is in a colleague's hands, is looked at again at the next beat.
         locked = coming.select_for_update(skip_locked=True, of=("self",))
         for check_in in locked.select_related("patient").order_by("starts_at", "id"):
-            due = timing.remind_at(check_in.starts_at, check_in.patient.zone, check_in.planned_at)
+            due = timing.remind_at(check_in.starts_at, check_in.patient.time_zone, check_in.planned_at)
             if due is not None and timing.is_due(due, at):
                 planned += _tell(
                     check_in, check_in.patient, words="check-in", due_at=due, expires_at=due + timing.LATEST

@@ -23,13 +23,13 @@ class CheckIn(PatientOwned):
     """
     A telehealth contact that staff planned with a patient.
 
-    ``starts_at`` is an instant; ``zone`` is the zone it was planned in, the patient's at that time.
+    ``starts_at`` is an instant; ``time_zone`` is the zone it was planned in, the patient's at that time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
     starts_at = models.DateTimeField()
-    zone = models.CharField(max_length=64)
+    time_zone = models.CharField(max_length=64)
     minutes = models.SmallIntegerField(default=20)
     planned_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
@@ -48,4 +48,4 @@ class CheckIn(PatientOwned):
         indexes = [models.Index(fields=["clinic_id", "starts_at"], name="check_in_by_time")]
 
     def __str__(self) -> str:
-        return f"check-in/{self.pk}"
+        return f"check_in/{self.pk}"

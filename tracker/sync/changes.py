@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core import signing
 
+from tracker.lib import codes
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.records import held, timeline
@@ -38,12 +39,13 @@ class Page:
     """
     Records in the order of their changes, and where to go on.
 
-    ``gone`` are ids that the reader may no longer see, ``gone_categories`` what is no longer shared as a whole.
+    ``revoked_ids`` are ids that the reader may no longer see,
+    ``revoked_categories`` what is no longer shared as a whole.
     """
 
     records: list[dict[str, Any]]
-    gone: list[UUID]
-    gone_categories: list[str]
+    revoked_ids: list[UUID]
+    revoked_categories: list[str]
     cursor: str
     more: bool
 
@@ -52,14 +54,14 @@ class Page:
 class _Place:
     """Where a reader stands: after this change, having been shown these categories."""
 
-    change: int
+    sequence: int
     shared: frozenset[Category]
 
 
-def cursor_at(principal: Principal, patient_id: UUID, change: int) -> str:
-    """Return the cursor that stands after ``change``."""
+def cursor_at(principal: Principal, patient_id: UUID, sequence: int) -> str:
+    """Return the cursor that stands after ``sequence``."""
     shared = sorted(principal.visible_categories(patient_id))
-    return _SIGNER.sign_object([str(principal.user_id), str(patient_id), timeline.epoch(), change, shared])
+    return _SIGNER.sign_object([str(principal.user_id), str(patient_id), timeline.epoch(), sequence, shared])
 
 
 def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
@@ -69,21 +71,21 @@ def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> i
     :raises BadCursorError: if it is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
-    return _read(principal, patient_id, cursor).change
+    return _read(principal, patient_id, cursor).sequence
 
 
 def _read(principal: Principal, patient_id: UUID, cursor: str | None) -> _Place:
     if not cursor:
         return _Place(START, principal.visible_categories(patient_id))
     try:
-        person, patient, epoch, change, shared = _SIGNER.unsign_object(cursor)
+        person, patient, epoch, sequence, shared = _SIGNER.unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadCursorError from None
     if (person, patient) != (str(principal.user_id), str(patient_id)):
         raise BadCursorError
     if epoch != timeline.epoch():
         raise EpochChangedError
-    return _Place(int(change), frozenset(Category(name) for name in shared))
+    return _Place(int(sequence), frozenset(Category(name) for name in shared))
 
 
 def since(principal: Principal, patient_id: UUID, cursor: str | None, limit: int) -> Page:
@@ -102,15 +104,15 @@ def since(principal: Principal, patient_id: UUID, cursor: str | None, limit: int
         principal.visible_categories(patient_id),
         principal.is_patient,
     )
-    start = START if shared - place.shared else place.change
+    start = START if shared - place.shared else place.sequence
     # Who starts anew has no copy that would have to go.
     listed = held.since(patient_id, start, limit + 1, own=own or not cursor)
     page = _that_fits(listed[:limit])
-    end = page[-1].change if page else start
+    end = page[-1].sequence if page else start
     return Page(
         records=_shown(principal, patient_id, start, page),
-        gone=[changed.id for changed in page if changed.kind == held.GONE],
-        gone_categories=sorted(place.shared - shared),
+        revoked_ids=[changed.id for changed in page if changed.kind == held.GONE],
+        revoked_categories=codes.all_to_wire(sorted(place.shared - shared)),
         cursor=cursor_at(principal, patient_id, end),
         more=len(listed) > len(page),
     )
@@ -134,5 +136,5 @@ def _shown(
     principal: Principal, patient_id: UUID, after: int, page: Sequence[held.Changed]
 ) -> list[dict[str, Any]]:
     kinds = {changed.kind for changed in page} - {held.GONE}
-    rows = held.changed_between(patient_id, after, page[-1].change, kinds) if page else []
+    rows = held.changed_between(patient_id, after, page[-1].sequence, kinds) if page else []
     return held.as_wire(patient_id, rows, own=principal.is_patient)

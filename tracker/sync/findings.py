@@ -22,12 +22,12 @@ def of(work: Work) -> Iterator[alerts.Finding]:
 def _in_stored(work: Work) -> Iterator[alerts.Finding]:
     for item in work.stored:
         record = item.record
-        local_on = days.local_day(record.recorded_at, record.zone)
-        when = (record.kind, record.id, record.recorded_at, local_on)
+        local_date = days.local_day(record.recorded_at, record.time_zone)
+        when = (record.kind, record.id, record.recorded_at, local_date)
         for finding in _of_answers(item):
             yield alerts.Finding(finding.rule, finding.level.upper(), *when, finding.value)
-        if record.kind == "daily" and record.data is not None and record.data.safe_today:
-            yield alerts.Finding("daily_safe", "URGENT", *when)
+        if record.kind == "daily" and record.data is not None and record.data.self_harm_thoughts:
+            yield alerts.Finding("daily_self_harm_thoughts", "URGENT", *when)
 
 
 def _of_answers(item: records.Accepted) -> tuple[scoring.SafetyFinding, ...]:

@@ -51,7 +51,7 @@ def receive(
     sizes = [len(text) for text in plain]
     work = Work(principal, source, sent, items, sizes, [reading.read(item) for item in items])
     head = timeline.advance(source.clinic_id, source.patient_id, len(items), sum(sizes))
-    work.head, work.has_room = head.change, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
+    work.head, work.has_room = head.sequence, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     if sent is not None:
         work.fingerprint = reading.batch_fingerprint(settings.LOOKUP_KEY, plain)
         try:

@@ -61,13 +61,13 @@ def decide(held: Held | None, incoming: Incoming) -> Decision:
     if held is None:
         if incoming.revision == 1:
             return Decision(Verdict.STORED)
-        return Decision(Verdict.RETRY, "base_missing")
+        return Decision(Verdict.RETRY, "missing_base_revision")
     if held.kind != incoming.kind:
-        return Decision(Verdict.REJECTED, "id_of_another_kind")
+        return Decision(Verdict.REJECTED, "kind_mismatch")
     if incoming.revision == held.revision + 1:
         return Decision(Verdict.STORED)
     if incoming.revision > held.revision:
-        return Decision(Verdict.RETRY, "base_missing")
+        return Decision(Verdict.RETRY, "missing_base_revision")
     known = held.fingerprint if incoming.revision == held.revision else held.former.get(incoming.revision)
     if known == incoming.fingerprint:
         return Decision(Verdict.REPLAYED)
@@ -85,17 +85,17 @@ def fields(
     base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """
-    Merge two edits of ``base``: what is held (``ours``) and what arrives (``theirs``). Return (merged, lost).
+    Merge two edits of ``base``: what is held (``ours``) and what arrives (``theirs``). Return (merged, overwritten).
 
     A field that only one side changed has that side's value. Where both changed it, the later arrival wins, and
-    ``lost`` holds the value that it replaced. A field that is not there is not set.
+    ``overwritten`` holds the value that it replaced. A field that is not there is not set.
     """
-    merged, lost = dict(ours), {}
+    merged, overwritten = dict(ours), {}
     for name in base.keys() | ours.keys() | theirs.keys():
         before, held, sent = base.get(name), ours.get(name), theirs.get(name)
         if sent in (before, held):
             continue
         merged[name] = sent
         if held != before:
-            lost[name] = held
-    return {name: value for name, value in merged.items() if value is not None}, lost
+            overwritten[name] = held
+    return {name: value for name, value in merged.items() if value is not None}, overwritten

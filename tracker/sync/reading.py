@@ -19,7 +19,7 @@ class Unreadable:
 
     id: str | None
     code: str
-    field: str
+    pointer: str
     detail: str
 
 

@@ -28,7 +28,7 @@ class _UnusableError(Exception):
     """The answers to a questionnaire cannot be used."""
 
     code: str
-    field: str
+    pointer: str
     detail: str = ""
 
 
@@ -52,7 +52,7 @@ def load_held(work: Work) -> None:
 def waves(work: Work) -> list[Wave]:
     """Put the readable records in waves; what cannot be read is refused here."""
     work.outcomes = [
-        Outcome(item.id, Verdict.REJECTED, code=item.code, field=item.field, detail=item.detail)
+        Outcome(item.id, Verdict.REJECTED, code=item.code, pointer=item.pointer, detail=item.detail)
         if isinstance(item, reading.Unreadable)
         else Outcome(str(item.id), Verdict.RETRY)
         for item in work.items
@@ -99,7 +99,7 @@ def _decided(work: Work, n: int, record: Record) -> records.Accepted | None:
         result = _scored(record)
     except _UnusableError as refused:
         outcome.status, outcome.code = Verdict.REJECTED, refused.code
-        outcome.field, outcome.detail = refused.field, refused.detail
+        outcome.pointer, outcome.detail = refused.pointer, refused.detail
         return None
     amends = before is not None and before.is_finished
     item = records.Accepted(
@@ -112,7 +112,7 @@ def _decided(work: Work, n: int, record: Record) -> records.Accepted | None:
 
 def _may_be_stored(work: Work, record: Record, before: Held | None, outcome: Outcome) -> bool:
     if record.removed and before is None:
-        outcome.status, outcome.code = Verdict.REJECTED, "nothing_to_remove"
+        outcome.status, outcome.code = Verdict.REJECTED, "not_found"
     elif not record.removed and not work.has_room:
         outcome.status, outcome.code = Verdict.REJECTED, "storage_full"
         outcome.detail = "The storage of this account is full: keep the entry and tell the clinic."
@@ -134,11 +134,11 @@ def _merged(
     found = plans.versions(patient_id, record.id, record.revision - 1)
     if found is None or record.removed or record.data is None:
         return None
-    data, lost = merge.fields(found.base, found.held, record.data.model_dump(exclude_none=True))
+    data, overwritten = merge.fields(found.base, found.held, record.data.model_dump(exclude_none=True))
     merged = record.model_copy(
         update={"revision": before.revision + 1, "data": type(record.data).model_validate(data)}
     )
-    plans.note_merge(work.source, record.id, record.revision, incoming.fingerprint, before.revision + 1, lost)
+    plans.note_merge(work.source, record.id, record.revision, incoming.fingerprint, before.revision + 1, overwritten)
     outcome.status, outcome.code, outcome.revision = Verdict.STORED, "merged", before.revision + 1
     key = reading.fingerprint(settings.LOOKUP_KEY, merged)
     return merged, Incoming(merged.kind, merged.id, merged.revision, key)
@@ -156,7 +156,7 @@ def _scored(record: Record) -> scoring.Result | None:
     try:
         result = records.score(record.data)
     except catalogue.UnknownInstrumentError:
-        raise _UnusableError("unknown_instrument", "data.instrument") from None
+        raise _UnusableError("unknown_instrument", "/data/instrument") from None
     if result.errors and not result.positive_safety:
         problem = result.errors[0]
         raise _UnusableError(problem.code, f"data.answers.{problem.item}"[:120], problem.detail)

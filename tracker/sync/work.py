@@ -30,7 +30,7 @@ class Outcome:
     status: str
     revision: int | None = None
     code: str = ""
-    field: str = ""
+    pointer: str = ""
     detail: str = ""
     server: dict[str, Any] | None = None
 
@@ -42,7 +42,7 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         shown = {"id": self.id, "status": self.status}
         rest = {
-            "revision": self.revision, "code": self.code, "field": self.field,
+            "revision": self.revision, "code": self.code, "pointer": self.pointer,
             "detail": self.detail, "server": self.server,
         }  # fmt: skip
         return shown | {name: value for name, value in rest.items() if value}

@@ -37,8 +37,8 @@ def of(item: Any) -> Iterator[tuple[str, str, float | None]]:
 
 
 def _in_data(kind: Any, data: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
-    if data.get("safe_today") is True:
-        yield "daily_safe", "URGENT", None
+    if data.get("self_harm_thoughts") is True:
+        yield "daily_self_harm_thoughts", "URGENT", None
     form, answers = _form(data), data.get("answers")
     if kind == "side_effects":
         form, answers = catalogue.latest("side-effects"), data.get("items")
@@ -93,6 +93,6 @@ def answered(item: Any, received_at: datetime) -> tuple[datetime, date]:
     except (TypeError, KeyError, ValueError):
         at = received_at
     try:
-        return at, days.local_day(at, item["zone"])
+        return at, days.local_day(at, item["time_zone"])
     except (TypeError, KeyError, ValueError):
         return at, at.astimezone(UTC).date()

@@ -8,7 +8,7 @@
 -- Written as pg_get_functiondef prints it: a test compares the two. Parameters are always named in full, since a bare
 -- name that is also a column means the column.
 CREATE OR REPLACE FUNCTION public.access_set_context(user_id uuid, at timestamp with time zone)
- RETURNS TABLE(clinic uuid, role text, name text, staff uuid, patient uuid, zone text, patients uuid[], visibility integer[], break_glass_patient uuid, break_glass_until timestamp with time zone, password_hash text)
+ RETURNS TABLE(clinic uuid, role text, name text, staff uuid, patient uuid, time_zone text, patients uuid[], visibility integer[], break_glass_patient uuid, break_glass_until timestamp with time zone, password_hash text)
  LANGUAGE plpgsql
 AS $function$
 #variable_conflict use_column
@@ -37,7 +37,7 @@ BEGIN
     IF password_hash IS NULL THEN RETURN; END IF;
 
     -- A patient: their own record, all of it.
-    SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.zone, ARRAY[p.id], ARRAY[63]
+    SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.time_zone, ARRAY[p.id], ARRAY[63]
         INTO clinic, role, name, patient, zone, patients, visibility
         FROM clinics_patient p WHERE p.user_id = access_set_context.user_id;
     IF FOUND THEN
@@ -56,7 +56,7 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT s.clinic_id, s.role, s.name, s.id, c.zone INTO clinic, role, name, staff, zone
+    SELECT s.clinic_id, s.role, s.name, s.id, c.time_zone INTO clinic, role, name, staff, time_zone
         FROM clinics_staffmember s JOIN clinics_clinic c ON c.id = s.clinic_id
         WHERE s.user_id = access_set_context.user_id;
     IF FOUND THEN
@@ -152,7 +152,7 @@ BEGIN
         set_config('app.treatment', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 32 > 0), ''), true)
         FROM unnest(patients, visibility) AS seen (id, bits);
     IF role = 'CAREGIVER' THEN
-        SELECT p.zone INTO zone FROM clinics_patient p WHERE p.id = ANY (patients);
+        SELECT p.time_zone INTO time_zone FROM clinics_patient p WHERE p.id = ANY (patients);
     END IF;
     RETURN NEXT;
 END $function$

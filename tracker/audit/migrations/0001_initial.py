@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                         base_field=models.UUIDField(), null=True, size=None
                     ),
                 ),
-                ("why", models.CharField(default="", max_length=120)),
+                ("purpose", models.CharField(default="", max_length=120)),
                 ("device", models.CharField(default="", max_length=40)),
                 ("request", models.CharField(default="", max_length=64)),
                 (

@@ -20,7 +20,7 @@ DECLARE
     parts text[] := ARRAY[
         event.clinic_id::text, seq::text, event.id::text, (extract(epoch FROM event.at) * 1000000)::bigint::text,
         event.actor, event.on_behalf_of, event.action, event.kind, event.subject, event.patient::text,
-        array_to_string(event.patients, ','), event.why, event.device, event.request, event.result,
+        array_to_string(event.patients, ','), event.purpose, event.device, event.request, event.result,
         event.detail::text];
 BEGIN
     -- Each part is preceded by its length, and -1 stands for none: no two events have the same bytes.

@@ -67,10 +67,10 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(max_length=120)),
-                ("born_on", models.DateField(null=True)),
-                ("zone", models.CharField(max_length=64)),
+                ("birth_date", models.DateField(null=True)),
+                ("time_zone", models.CharField(max_length=64)),
                 ("enrolled_on", models.DateField()),
-                ("left_on", models.DateField(null=True)),
+                ("discharged_on", models.DateField(null=True)),
                 (
                     "alert_opened_to_clinic_at",
                     models.DateTimeField(
@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("name", models.CharField(max_length=120)),
-                ("zone", models.CharField(help_text="IANA name", max_length=64)),
+                ("time_zone", models.CharField(help_text="IANA name", max_length=64)),
                 ("patients_see_summaries", models.BooleanField(default=False)),
                 (
                     "crisis_text",
@@ -328,9 +328,9 @@ class Migration(migrations.Migration):
             model_name="patient",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("enrolled_on__lte", models.F("left_on")),
+                    ("enrolled_on__lte", models.F("discharged_on")),
                     ("enrolled_on__isnull", True),
-                    ("left_on__isnull", True),
+                    ("discharged_on__isnull", True),
                     _connector="OR",
                 ),
                 name="patient_enrols_before_leaving",

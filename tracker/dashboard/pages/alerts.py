@@ -57,7 +57,7 @@ def alert_box(principal: Principal, at: datetime, patient_id: UUID | None = None
         alerts = alerts.filter(patient=patient_id)
     rows = alerts.values(
         "id", "rule", "level", "answer_kept", "historical", "answered_at", "raised_at", "patient_id",
-        name=F("patient__name"), zone=F("patient__zone"),
+        name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
     found = [_shown(row, principal, at) for row in rows]
     return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.historical)))
@@ -73,9 +73,9 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         patient_id=row["patient_id"],
         patient=row["name"],
         age=words.age(at - answered_at),
-        answered=words.moment(days.local(answered_at, row["zone"])),
+        answered=words.moment(days.local(answered_at, row["time_zone"])),
         answered_at=answered_at,
-        arrived=words.moment(days.local(raised_at, principal.zone)),
+        arrived=words.moment(days.local(raised_at, principal.time_zone)),
         arrived_at=raised_at,
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
         historical=row["historical"],

@@ -111,22 +111,22 @@ def _patients(principal: Principal, at: datetime) -> QuerySet[Patient, Any]:
     tomorrow = at.astimezone(UTC).date() + timedelta(days=1)
     newest = [
         Subquery(
-            kind.objects.filter(patient=OuterRef("pk"), removed_at=None, local_on__lte=tomorrow)
-            .order_by("-local_on")
-            .values("local_on")[:1]
+            kind.objects.filter(patient=OuterRef("pk"), removed_at=None, local_date__lte=tomorrow)
+            .order_by("-local_date")
+            .values("local_date")[:1]
         )
         for kind in _KINDS
     ]
     upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
     return (
-        Patient.objects.filter(pk__in=principal.caseload, left_on=None)
+        Patient.objects.filter(pk__in=principal.caseload, discharged_on=None)
         .annotate(
             team=F("care_team__name"),
             last_on=Greatest(*newest),
             next_at=Subquery(upcoming.values("starts_at")[:1]),
-            next_zone=Subquery(upcoming.values("zone")[:1]),
+            next_zone=Subquery(upcoming.values("time_zone")[:1]),
         )
-        .values("id", "name", "zone", "enrolled_on", "team", "last_on", "next_at", "next_zone")
+        .values("id", "name", "time_zone", "enrolled_on", "team", "last_on", "next_at", "next_zone")
     )
 
 
@@ -151,7 +151,7 @@ def _row(
     principal: Principal,
     at: datetime,
 ) -> Row:
-    today = days.local_day(at, patient["zone"])
+    today = days.local_day(at, patient["time_zone"])
     pain = need.pick(families.get("pain", ()), today, _FIRST["pain"])
     mood = need.pick(families.get("mood", ()), today, _FIRST["mood"])
     last_on = patient["last_on"]
@@ -175,7 +175,7 @@ def _row(
         last_ago=words.days_ago((today - last_on).days) if last_on else "none yet",
         next_at=patient["next_at"],
         next=words.soon(days.local(patient["next_at"], patient["next_zone"])) if patient["next_at"] else "",
-        next_zone=patient["next_zone"] if patient["next_zone"] != principal.zone else "",
+        next_zone=patient["next_zone"] if patient["next_zone"] != principal.time_zone else "",
         rank=standing.rank(),
         # The daily log, which is of mood and daily life, tells of pain too.
         shares_pain=bool(seen & {Category.PAIN, Category.MOOD}),

@@ -46,7 +46,7 @@ _STATUS = {
 }
 _PAIN = ("intensity", "worst", "least", "interference", "regions")
 _PRACTICE = ("practice", "minutes", "helpful")
-_COLUMNS = ("kind", "at", "zone", "local_on", "received", "what")
+_COLUMNS = ("kind", "at", "time_zone", "local_date", "received", "what")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def happenings(patient_id: UUID, today: date) -> Happenings:
     marks = sorted((row for row in rows if row["kind"] == "session"), key=lambda row: row["at"])
     return Happenings(
         [_entry(row) for row in entries[:RECENT]],
-        [Mark(row["local_on"], session_label(row["what"])) for row in marks],
-        max((row["local_on"] for row in entries), default=None),
+        [Mark(row["local_date"], session_label(row["what"])) for row in marks],
+        max((row["local_date"] for row in entries), default=None),
     )
 
 
@@ -111,8 +111,8 @@ def _recent(
 ) -> QuerySet[Any, dict[str, Any]]:
     shown = {"share": Share.ENTRY} if model is JournalEntry else {}
     held: QuerySet[Any] = (
-        model.objects.filter(patient=patient_id, removed_at=None, local_on__lte=latest, **shown)
-        .order_by("-local_on", "-recorded_at")
+        model.objects.filter(patient=patient_id, removed_at=None, local_date__lte=latest, **shown)
+        .order_by("-local_date", "-recorded_at")
         .annotate(
             kind=Value(kind, CharField()),
             at=F("recorded_at"),
@@ -167,7 +167,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     return Entry(
         kind=row["kind"],
         what=_SAID[row["kind"]](row["what"]),
-        when=words.moment(days.local(row["at"], row["zone"])),
+        when=words.moment(days.local(row["at"], row["time_zone"])),
         at=row["at"],
         late=f"arrived {words.age(late)} later" if late >= LATE else "",
     )
@@ -225,9 +225,9 @@ def _daily(what: Mapping[str, Any]) -> str:
     numbers = [
         f"{measures.get(f'daily.{name}').label.lower()} {words.number(float(what[name]))}"
         for name in DAILY_ITEMS
-        if name != "safe_today" and what[name] is not None
+        if name != "self_harm_thoughts" and what[name] is not None
     ]
-    if what["safe_today"]:
+    if what["self_harm_thoughts"]:
         numbers.insert(0, "thoughts of self-harm: yes")
     return ", ".join(numbers)
 

@@ -41,7 +41,7 @@ class PlannedCheckIn:
     when: str
     at: datetime
     minutes: int
-    zone: str
+    time_zone: str
     by: str
 
 
@@ -65,7 +65,7 @@ class PatientPage:
     id: UUID
     name: str
     team: str
-    zone: str
+    time_zone: str
     local_time: str
     age: str
     enrolled: str
@@ -92,7 +92,7 @@ def patient_page(
 ) -> PatientPage:
     """Build the page with the timeline over ``chosen`` (one of ``RANGES``) and the summary of ``week``."""
     chosen = chosen if chosen in RANGES else DEFAULT_RANGE
-    today = days.local_day(at, patient.zone)
+    today = days.local_day(at, patient.time_zone)
     alerts = alerts_page.alert_box(principal, at, patient.pk)
     happened = happenings_page.happenings(patient.pk, today)
     tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
@@ -106,9 +106,9 @@ def patient_page(
         id=patient.pk,
         name=patient.name,
         team=patient.care_team.name,
-        zone=patient.zone,
-        local_time=f"{days.local(at, patient.zone):%a %H:%M}",
-        age=_age(patient.born_on, today),
+        time_zone=patient.time_zone,
+        local_time=f"{days.local(at, patient.time_zone):%a %H:%M}",
+        age=_age(patient.birth_date, today),
         enrolled=words.day(patient.enrolled_on),
         last=words.day(last_on) if last_on else "none yet",
         last_ago=words.days_ago((today - last_on).days) if last_on else "",
@@ -157,11 +157,11 @@ def _tallies(
     )
     if range_days:
         # Six days more than are drawn, so that the first seven-day means have their days.
-        rows = rows.filter(local_on__gt=_end(last_on, today) - timedelta(days=range_days + 6))
-    found = rows.values_list("measure", "local_on").annotate(
+        rows = rows.filter(local_date__gt=_end(last_on, today) - timedelta(days=range_days + 6))
+    found = rows.values_list("measure", "local_date").annotate(
         Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
     )
-    return [timeline.Tally._make(row) for row in found.order_by("measure", "local_on")], last_on
+    return [timeline.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
 
 
 def _end(last_on: date, today: date) -> date:
@@ -202,13 +202,13 @@ def _timeline(
 def _summaries(patient_id: UUID, week: date | None) -> tuple[list[date], str, date | None]:
     """Return the weeks that have a summary, newest first, and the figures of the one to show. One query."""
     own = Summary.objects.filter(patient=patient_id)
-    wanted: Any = week or Subquery(own.order_by("-week_on").values("week_on")[:1])
+    wanted: Any = week or Subquery(own.order_by("-week_start").values("week_start")[:1])
     rows = list(
         own.annotate(
-            shown=Case(When(week_on=wanted, then=F("figures")), default=Value(""), output_field=TextField())
+            shown=Case(When(week_start=wanted, then=F("figures")), default=Value(""), output_field=TextField())
         )
-        .order_by("-week_on")
-        .values_list("week_on", "shown")
+        .order_by("-week_start")
+        .values_list("week_start", "shown")
     )
     shown = next(((on, figures) for on, figures in rows if figures), (None, ""))
     return [on for on, _ in rows], shown[1], shown[0]
@@ -219,18 +219,18 @@ def _check_ins(patient_id: UUID, at: datetime) -> list[PlannedCheckIn]:
     return [
         PlannedCheckIn(
             id=row.pk,
-            when=words.moment(days.local(row.starts_at, row.zone)),
+            when=words.moment(days.local(row.starts_at, row.time_zone)),
             at=row.starts_at,
             minutes=row.minutes,
-            zone=row.zone,
+            time_zone=row.time_zone,
             by=row.staff_member.name,
         )
         for row in rows.select_related("staff_member")
     ]
 
 
-def _age(born_on: date | None, today: date) -> str:
-    if born_on is None:
+def _age(birth_date: date | None, today: date) -> str:
+    if birth_date is None:
         return ""
-    had_birthday = (today.month, today.day) >= (born_on.month, born_on.day)
-    return words.count(today.year - born_on.year - (not had_birthday), "year")
+    had_birthday = (today.month, today.day) >= (birth_date.month, birth_date.day)
+    return words.count(today.year - birth_date.year - (not had_birthday), "year")

@@ -17,8 +17,8 @@ _KINDS = {
     "journal": "journal entry",
 }
 _BASIS = {
-    "BEFORE_TREATMENT": "the 14 days before the first session",
-    "FIRST_DAYS": "the first 14 days of the measure",
+    "before_treatment": "the 14 days before the first session",
+    "first_days": "the first 14 days of the measure",
 }
 
 
@@ -54,14 +54,14 @@ class MedicationRow:
 class SummaryView:
     """A week in words."""
 
-    week_on: date
+    week_start: date
     heading: str
     is_running: bool
     through: str
     logged: str
     missed: str
     entries: str
-    late: int
+    entered_late: int
     changes: Sequence[ChangeRow]
     basis: str
     medication: Sequence[MedicationRow]
@@ -76,7 +76,7 @@ def read(figures: str) -> SummaryView:
     week, logged = facts["week"], facts["logged"]
     starts_on, ends_on = date.fromisoformat(week["starts_on"]), date.fromisoformat(week["ends_on"])
     return SummaryView(
-        week_on=starts_on,
+        week_start=starts_on,
         heading=f"{words.short_day(starts_on)} to {words.day(ends_on)}",
         is_running=not week["ended"],
         through=words.day(date.fromisoformat(week["through_on"])),
@@ -85,7 +85,7 @@ def read(figures: str) -> SummaryView:
         entries=", ".join(
             words.count(n, _KINDS.get(kind, kind)) for kind, n in sorted(logged["entries"].items()) if n
         ),
-        late=logged["late"],
+        entered_late=logged["entered_late"],
         changes=[_change(measure) for measure in facts["measures"]],
         basis=_bases(facts["measures"]),
         medication=[_medication(item, logged["days_expected"]) for item in facts["medication"]],
@@ -163,4 +163,5 @@ def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:
 
 def _session(session: Mapping[str, Any]) -> str:
     route = str(session["route"]).replace("_", " ").lower().replace("iv ", "IV ")
-    return f"{words.short_day(date.fromisoformat(session['local_on']))}: {route}, {words.number(session['dose_mg'])} mg"
+    on = date.fromisoformat(session["local_date"])
+    return f"{words.short_day(on)}: {route}, {words.number(session['dose_mg'])} mg"

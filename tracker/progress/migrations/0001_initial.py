@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
-                ("through_change", models.BigIntegerField()),
+                ("through_sequence", models.BigIntegerField()),
                 ("through_on", models.DateField(help_text="the patient's local day of the last run")),
                 ("algorithm", models.CharField(max_length=32)),
                 (
@@ -52,11 +52,11 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
-                ("week_on", models.DateField(help_text="the Monday it starts on")),
+                ("week_start", models.DateField(help_text="the Monday it starts on")),
                 ("figures", models.TextField()),
                 ("digest", models.CharField(max_length=64)),
                 ("algorithm", models.CharField(max_length=32)),
-                ("through_change", models.BigIntegerField()),
+                ("through_sequence", models.BigIntegerField()),
                 ("built_at", models.DateTimeField()),
                 ("revision", models.PositiveIntegerField(default=1)),
                 (
@@ -72,9 +72,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("patient", "week_on"), name="summary_once_per_week"),
+                    models.UniqueConstraint(fields=("patient", "week_start"), name="summary_once_per_week"),
                     models.CheckConstraint(
-                        condition=models.Q(("week_on__iso_week_day", 1)), name="summary_starts_on_monday"
+                        condition=models.Q(("week_start__iso_week_day", 1)), name="summary_starts_on_monday"
                     ),
                 ],
             },

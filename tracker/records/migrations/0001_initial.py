@@ -127,26 +127,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
                 ("function", models.SmallIntegerField(null=True)),
                 ("sleep_hours", models.DecimalField(decimal_places=2, max_digits=4, null=True)),
                 ("sleep_quality", models.SmallIntegerField(null=True)),
-                ("safe_today", models.BooleanField(null=True)),
+                ("self_harm_thoughts", models.BooleanField(null=True)),
                 (
                     "author",
                     models.ForeignKey(
@@ -194,20 +194,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="dailylog_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="dailylog_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="dailylog_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="dailylog_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="dailylog_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -221,9 +221,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="dailylog_because_is_known",
+                        name="dailylog_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="dailylog_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="dailylog_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("pain_avg__isnull", False),
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
                             ("function__isnull", False),
                             ("sleep_hours__isnull", False),
                             ("sleep_quality__isnull", False),
-                            ("safe_today__isnull", False),
+                            ("self_harm_thoughts__isnull", False),
                             _connector="OR",
                         ),
                         name="daily_log_has_an_answer",
@@ -347,26 +347,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -415,20 +415,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="journalentry_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="journalentry_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="journalentry_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="journalentry_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="journalentry_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -442,9 +442,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="journalentry_because_is_known",
+                        name="journalentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="journalentry_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="journalentry_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("mood__gte", 0), ("mood__lte", 10)),
@@ -518,26 +518,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -616,20 +616,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="medicationuse_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="medicationuse_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="medicationuse_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="medicationuse_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="medicationuse_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -643,9 +643,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="medicationuse_because_is_known",
+                        name="medicationuse_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="medicationuse_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="medicationuse_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(("outcome__in", ["TAKEN", "SKIPPED", "PRN"])),
                         name="medication_outcome_is_known",
@@ -709,7 +709,7 @@ class Migration(migrations.Migration):
                 ("sent_revision", models.PositiveIntegerField()),
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("merged_revision", models.PositiveIntegerField()),
-                ("lost", models.JSONField()),
+                ("overwritten", models.JSONField()),
                 ("merged_at", models.DateTimeField()),
                 (
                     "patient",
@@ -751,7 +751,7 @@ class Migration(migrations.Migration):
                 ("source_kind", models.CharField(max_length=32)),
                 ("measure", models.CharField(max_length=80)),
                 ("category", models.CharField(max_length=12)),
-                ("local_on", models.DateField()),
+                ("local_date", models.DateField()),
                 ("at", models.DateTimeField()),
                 ("value", models.FloatField()),
                 ("band", models.CharField(blank=True, max_length=80)),
@@ -769,7 +769,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        fields=["patient", "measure", "local_on", "at"],
+                        fields=["patient", "measure", "local_date", "at"],
                         include=("value",),
                         name="observation_by_day",
                     )
@@ -797,26 +797,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -864,20 +864,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="painentry_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="painentry_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="painentry_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="painentry_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="painentry_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -891,9 +891,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="painentry_because_is_known",
+                        name="painentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="painentry_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="painentry_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("intensity__gte", 0), ("intensity__lte", 10)),
@@ -1015,26 +1015,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1079,20 +1079,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="plan_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="plan_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="plan_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="plan_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="plan_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -1106,9 +1106,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="plan_because_is_known",
+                        name="plan_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="plan_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="plan_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("practice__isnull", True),
@@ -1169,26 +1169,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1231,20 +1231,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="practiceentry_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="practiceentry_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="practiceentry_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="practiceentry_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="practiceentry_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -1258,9 +1258,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="practiceentry_because_is_known",
+                        name="practiceentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="practiceentry_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="practiceentry_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("practice__isnull", True),
@@ -1321,26 +1321,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1402,20 +1402,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="response_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="response_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="response_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="response_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="response_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -1429,9 +1429,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="response_because_is_known",
+                        name="response_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="response_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="response_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED"])),
                         name="response_status_is_known",
@@ -1508,26 +1508,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1546,7 +1546,7 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.BinaryField(max_length=32)),
                 ("removed_at", models.DateTimeField(null=True)),
                 ("items", models.JSONField()),
-                ("lasted_minutes", models.JSONField(null=True)),
+                ("duration_minutes", models.JSONField(null=True)),
                 (
                     "author",
                     models.ForeignKey(
@@ -1569,20 +1569,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="sideeffects_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="sideeffects_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="sideeffects_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="sideeffects_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="sideeffects_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -1596,9 +1596,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="sideeffects_because_is_known",
+                        name="sideeffects_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="sideeffects_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="sideeffects_sequence_once"),
                     models.CheckConstraint(
                         condition=django.db.models.expressions.RawSQL(
                             "items IS NULL OR (jsonb_typeof(items) = 'object' AND items <> '{}'::jsonb AND items - ARRAY['dissociation', 'dizziness', 'nausea', 'sedation_or_sleepiness', 'spinning_vertigo', 'numbness', 'anxiety', 'lethargy', 'raised_blood_pressure', 'vomiting', 'feeling_drunk', 'headache', 'blurred_vision', 'unpleasant_or_frightening_experience', 'hallucination', 'palpitations', 'chest_pain', 'shortness_of_breath', 'confusion', 'urinary_urgency_or_pain', 'blood_in_urine', 'abdominal_pain', 'craving_or_wish_to_use_more', 'low_mood_rebound', 'suicidal_thoughts'] = '{}'::jsonb AND NOT jsonb_path_exists(items, '$.* ? ((@.type() != \"number\" || @ < 0 || @ > 3 || @.floor() != @))'))",
@@ -1609,7 +1609,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=django.db.models.expressions.RawSQL(
-                            "lasted_minutes IS NULL OR (jsonb_typeof(lasted_minutes) = 'object' AND lasted_minutes <> '{}'::jsonb AND lasted_minutes - ARRAY['dissociation', 'dizziness', 'nausea', 'sedation_or_sleepiness', 'spinning_vertigo', 'numbness', 'anxiety', 'lethargy', 'raised_blood_pressure', 'vomiting', 'feeling_drunk', 'headache', 'blurred_vision', 'unpleasant_or_frightening_experience', 'hallucination', 'palpitations', 'chest_pain', 'shortness_of_breath', 'confusion', 'urinary_urgency_or_pain', 'blood_in_urine', 'abdominal_pain', 'craving_or_wish_to_use_more', 'low_mood_rebound', 'suicidal_thoughts'] = '{}'::jsonb AND NOT jsonb_path_exists(lasted_minutes, '$.* ? ((@.type() != \"number\" || @ < 0 || @ > 43200 || @.floor() != @))'))",
+                            "duration_minutes IS NULL OR (jsonb_typeof(duration_minutes) = 'object' AND duration_minutes <> '{}'::jsonb AND duration_minutes - ARRAY['dissociation', 'dizziness', 'nausea', 'sedation_or_sleepiness', 'spinning_vertigo', 'numbness', 'anxiety', 'lethargy', 'raised_blood_pressure', 'vomiting', 'feeling_drunk', 'headache', 'blurred_vision', 'unpleasant_or_frightening_experience', 'hallucination', 'palpitations', 'chest_pain', 'shortness_of_breath', 'confusion', 'urinary_urgency_or_pain', 'blood_in_urine', 'abdominal_pain', 'craving_or_wish_to_use_more', 'low_mood_rebound', 'suicidal_thoughts'] = '{}'::jsonb AND NOT jsonb_path_exists(duration_minutes, '$.* ? ((@.type() != \"number\" || @ < 0 || @ > 43200 || @.floor() != @))'))",
                             (),
                             output_field=models.BooleanField(),
                         ),
@@ -1631,26 +1631,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1697,20 +1697,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="sleepentry_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="sleepentry_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="sleepentry_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="sleepentry_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="sleepentry_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -1724,9 +1724,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="sleepentry_because_is_known",
+                        name="sleepentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="sleepentry_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="sleepentry_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("bed_at__isnull", False),
@@ -1806,8 +1806,8 @@ class Migration(migrations.Migration):
                 ("clinic_id", models.UUIDField(editable=False)),
                 ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
                 ("starts_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 (
                     "route",
                     models.CharField(
@@ -1845,7 +1845,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["patient", "local_on"], name="session_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="session_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1882,7 +1882,7 @@ class Migration(migrations.Migration):
                 ("clinic_id", models.UUIDField(editable=False)),
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("record_id", models.UUIDField()),
-                ("change", models.BigIntegerField()),
+                ("sequence", models.BigIntegerField()),
                 (
                     "patient",
                     models.ForeignKey(
@@ -1895,7 +1895,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["patient", "change"], name="unshared_by_change")],
+                "indexes": [models.Index(fields=["patient", "sequence"], name="unshared_by_sequence")],
             },
         ),
         migrations.CreateModel(
@@ -1911,26 +1911,26 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
-                ("local_on", models.DateField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
-                ("change", models.BigIntegerField()),
-                ("late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                ("sequence", models.BigIntegerField()),
+                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
                 (
-                    "clock",
+                    "clock_skew",
                     models.CharField(
                         choices=[
-                            ("STEADY", "plausible"),
+                            ("NONE", "plausible"),
                             ("AHEAD", "more than 10 minutes ahead of receipt"),
                             ("BEHIND", "more than 30 days behind receipt"),
                         ],
-                        default="STEADY",
+                        default="NONE",
                         max_length=8,
                     ),
                 ),
                 (
-                    "because",
+                    "amendment_reason",
                     models.CharField(
                         choices=[
                             ("TYPO", "a slip of the finger"),
@@ -1978,20 +1978,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
-                "indexes": [models.Index(fields=["patient", "local_on"], name="vitals_by_day")],
+                "indexes": [models.Index(fields=["patient", "local_date"], name="vitals_by_day")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("revision__gte", 1)), name="vitals_revision_from_one"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("clock__in", ["STEADY", "AHEAD", "BEHIND"])),
-                        name="vitals_clock_is_known",
+                        condition=models.Q(("clock_skew__in", ["NONE", "AHEAD", "BEHIND"])),
+                        name="vitals_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("because__isnull", True),
+                            ("amendment_reason__isnull", True),
                             (
-                                "because__in",
+                                "amendment_reason__in",
                                 [
                                     "TYPO",
                                     "REMEMBERED",
@@ -2005,9 +2005,9 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="vitals_because_is_known",
+                        name="vitals_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "change"), name="vitals_change_once"),
+                    models.UniqueConstraint(fields=("patient", "sequence"), name="vitals_sequence_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("systolic__isnull", False),

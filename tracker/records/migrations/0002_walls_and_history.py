@@ -63,8 +63,8 @@ END $$;
 -- Who has a copy of a page is told when it is shared no more.
 CREATE FUNCTION records_note_unshared() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO records_unshared (clinic_id, patient_id, record_id, change)
-        VALUES (NEW.clinic_id, NEW.patient_id, NEW.id, NEW.change);
+    INSERT INTO records_unshared (clinic_id, patient_id, record_id, sequence)
+        VALUES (NEW.clinic_id, NEW.patient_id, NEW.id, NEW.sequence);
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_unshared AFTER UPDATE ON records_journalentry

@@ -12,7 +12,7 @@ from tracker.lib.constraints import one_of, one_of_or_null
 class Clock(models.TextChoices):
     """What we think of the phone's clock: a record is flagged, never refused, for it."""
 
-    STEADY = "STEADY", "plausible"
+    NONE = "NONE", "plausible"
     AHEAD = "AHEAD", "more than 10 minutes ahead of receipt"
     BEHIND = "BEHIND", "more than 30 days behind receipt"
 
@@ -34,9 +34,9 @@ class Recorded(PatientOwned):
     """
     A record: keyed by patient and by an id made on the phone.
 
-    ``recorded_at`` and ``zone`` are the patient's, ``local_on`` the day they give; ``received_at`` is ours.
-    ``change`` numbers the patient's changes, given under the timeline's lock, so it commits in order.
-    ``because`` says why this revision replaced the one before.
+    ``recorded_at`` and ``time_zone`` are the patient's, ``local_date`` the day they give; ``received_at`` is ours.
+    ``sequence`` numbers the patient's changes, given under the timeline's lock, so it commits in order.
+    ``amendment_reason`` says why this revision replaced the one before.
     ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
     a tombstone, which keeps its place in the order of changes.
     """
@@ -45,15 +45,15 @@ class Recorded(PatientOwned):
     id = models.UUIDField()
     revision = models.PositiveIntegerField()
     recorded_at = models.DateTimeField()
-    zone = models.CharField(max_length=64)
-    local_on = models.DateField()
+    time_zone = models.CharField(max_length=64)
+    local_date = models.DateField()
     received_at = models.DateTimeField()
     device_id = models.UUIDField(null=True)
     author = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
-    change = models.BigIntegerField()
-    late = models.BooleanField(help_text="received on a later local day than it tells of")
-    clock = models.CharField(max_length=8, choices=Clock.choices, default=Clock.STEADY)
-    because = models.CharField(max_length=12, choices=Because.choices, null=True)  # noqa: DJ001 - NULL: none given
+    sequence = models.BigIntegerField()
+    entered_late = models.BooleanField(help_text="received on a later local day than it tells of")
+    clock_skew = models.CharField(max_length=8, choices=Clock.choices, default=Clock.NONE)
+    amendment_reason = models.CharField(max_length=12, choices=Because.choices, null=True)  # noqa: DJ001 - NULL: none given
     fingerprint = models.BinaryField(max_length=32)
     removed_at = models.DateTimeField(null=True)
 
@@ -61,11 +61,11 @@ class Recorded(PatientOwned):
         abstract = True
         constraints = [
             models.CheckConstraint(condition=Q(revision__gte=1), name="%(class)s_revision_from_one"),
-            one_of("clock", Clock, name="%(class)s_clock_is_known"),
-            one_of_or_null("because", Because, name="%(class)s_because_is_known"),
-            models.UniqueConstraint(fields=["patient", "change"], name="%(class)s_change_once"),
+            one_of("clock_skew", Clock, name="%(class)s_clock_skew_is_known"),
+            one_of_or_null("amendment_reason", Because, name="%(class)s_amendment_reason_is_known"),
+            models.UniqueConstraint(fields=["patient", "sequence"], name="%(class)s_sequence_once"),
         ]
-        indexes = [models.Index(fields=["patient", "local_on"], name="%(class)s_by_day")]
+        indexes = [models.Index(fields=["patient", "local_date"], name="%(class)s_by_day")]
 
     def __str__(self) -> str:
         return f"{self._meta.model_name}/{self.id}"

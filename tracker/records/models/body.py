@@ -23,18 +23,18 @@ class SideEffects(Recorded):
     The side-effect checklist (``side-effects`` in the catalogue), as far as it was tapped.
 
     ``items`` maps an effect to its severity: 0 none, 1 mild, 2 moderate, 3 severe. An effect that is not there
-    was not asked, which is not "none". ``lasted_minutes`` says of some of them how long they lasted.
+    was not asked, which is not "none". ``duration_minutes`` says of some of them how long they lasted.
     """
 
     items = models.JSONField()
-    lasted_minutes = models.JSONField(null=True)
+    duration_minutes = models.JSONField(null=True)
 
     class Meta(Recorded.Meta):
         constraints = [
             *Recorded.Meta.constraints,
             sql_check(numbers_by_code("items", words.EFFECTS, 0, 3), name="side_effects_are_known"),
             sql_check(
-                numbers_by_code("lasted_minutes", words.EFFECTS, 0, 43_200),
+                numbers_by_code("duration_minutes", words.EFFECTS, 0, 43_200),
                 name="side_effects_last_up_to_30_days",
             ),
         ]

@@ -30,7 +30,7 @@ DAILY_ITEMS = (
     "function",
     "sleep_hours",
     "sleep_quality",
-    "safe_today",
+    "self_harm_thoughts",
 )
 SLEEP_ITEMS = ("bed_at", "up_at", "hours", "latency_minutes", "awakenings", "awake_minutes", "quality")
 
@@ -74,7 +74,7 @@ class DailyLog(Recorded):
     A day's answers; any subset, at least one.
 
     Scales are 0 to 10 (pain and anxiety: 10 is worst; mood, function, sleep quality: 10 is best). Sleep is in
-    hours. ``safe_today`` is the daily safety question as asked ("have you had thoughts of harming
+    hours. ``self_harm_thoughts`` is the daily safety question as asked ("have you had thoughts of harming
     yourself ..."): true means yes, and raises an alert.
     """
 
@@ -85,7 +85,7 @@ class DailyLog(Recorded):
     function = models.SmallIntegerField(null=True)
     sleep_hours = models.DecimalField(max_digits=4, decimal_places=2, null=True)
     sleep_quality = models.SmallIntegerField(null=True)
-    safe_today = models.BooleanField(null=True)
+    self_harm_thoughts = models.BooleanField(null=True)
 
     class Meta(Recorded.Meta):
         constraints = [
@@ -189,17 +189,17 @@ class JournalText(EncryptedText):
 
 class Unshared(PatientOwned):
     """
-    A page of the journal that was shared and no longer is, at this ``change``. A trigger writes it.
+    A page of the journal that was shared and no longer is, at this ``sequence``. A trigger writes it.
 
     Who could read the page may read this: their copy has to go.
     """
 
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
-    change = models.BigIntegerField()
+    sequence = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["patient", "change"], name="unshared_by_change")]
+        indexes = [models.Index(fields=["patient", "sequence"], name="unshared_by_sequence")]
 
     def __str__(self) -> str:
         return f"unshared/{self.pk}"

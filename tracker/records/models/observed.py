@@ -20,7 +20,7 @@ class Observation(PatientOwned):
     source_kind = models.CharField(max_length=32)
     measure = models.CharField(max_length=80)
     category = models.CharField(max_length=12)
-    local_on = models.DateField()
+    local_date = models.DateField()
     at = models.DateTimeField()
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
@@ -29,7 +29,7 @@ class Observation(PatientOwned):
         constraints = [one_of("category", Category, name="observation_category_is_known")]
         indexes = [
             models.Index(
-                fields=["patient", "measure", "local_on", "at"], include=["value"], name="observation_by_day"
+                fields=["patient", "measure", "local_date", "at"], include=["value"], name="observation_by_day"
             )
         ]
 

@@ -34,8 +34,8 @@ class MergedEdit(PatientOwned):
     """
     An edit of a plan that was made without knowing of ours, and merged into it.
 
-    ``sent_revision`` and ``fingerprint`` tell when it arrives again, which changes nothing. ``lost`` holds the values
-    that another edit of the same field had and that this one replaced: the copy that its author is shown.
+    ``sent_revision`` and ``fingerprint`` tell when it arrives again, which changes nothing. ``overwritten`` holds the
+    values that another edit of the same field had and that this one replaced: the copy that its author is shown.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -43,7 +43,7 @@ class MergedEdit(PatientOwned):
     sent_revision = models.PositiveIntegerField()
     fingerprint = models.BinaryField(max_length=32)
     merged_revision = models.PositiveIntegerField()
-    lost = models.JSONField()
+    overwritten = models.JSONField()
     merged_at = models.DateTimeField()
 
     class Meta:

@@ -29,8 +29,8 @@ class TreatmentSession(PatientOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     starts_at = models.DateTimeField()
-    zone = models.CharField(max_length=64)
-    local_on = models.DateField()
+    time_zone = models.CharField(max_length=64)
+    local_date = models.DateField()
     route = models.CharField(max_length=20, choices=Route.choices)
     dose_mg = models.DecimalField(max_digits=7, decimal_places=2)
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
@@ -40,7 +40,7 @@ class TreatmentSession(PatientOwned):
             one_of("route", Route, name="session_route_is_known"),
             within("dose_mg", 0, 2000, name="session_dose_up_to_2000_mg"),
         ]
-        indexes = [models.Index(fields=["patient", "local_on"], name="session_by_day")]
+        indexes = [models.Index(fields=["patient", "local_date"], name="session_by_day")]
 
     def __str__(self) -> str:
         return f"treatment-session/{self.pk}"

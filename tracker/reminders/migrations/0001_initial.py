@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("starts_at", models.DateTimeField()),
-                ("zone", models.CharField(max_length=64)),
+                ("time_zone", models.CharField(max_length=64)),
                 ("minutes", models.SmallIntegerField(default=20)),
                 ("planned_at", models.DateTimeField()),
                 ("cancelled_at", models.DateTimeField(null=True)),

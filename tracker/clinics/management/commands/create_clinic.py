@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="the clinic's name")
-        parser.add_argument("--zone", required=True, help="where it is, e.g. Europe/Amsterdam")
+        parser.add_argument("--time-zone", required=True, help="where it is, e.g. Europe/Amsterdam")
         parser.add_argument(
             "--crisis-text", required=True, help="what a patient in danger is shown: whom to call"
         )
@@ -29,13 +29,13 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **given: Any) -> None:
-        if given["zone"] not in available_timezones():
-            raise CommandError(f"There is no zone {given['zone']}; it looks like Europe/Amsterdam.")
+        if given["time_zone"] not in available_timezones():
+            raise CommandError(f"There is no zone {given['time_zone']}; it looks like Europe/Amsterdam.")
         if not all(given[name].strip() for name in ("name", "crisis_text", "administrator", "team")):
             raise CommandError("Name, crisis text, administrator and team cannot be empty.")
         clinic = Clinic.objects.create(
             name=given["name"],
-            zone=given["zone"],
+            time_zone=given["time_zone"],
             crisis_text=given["crisis_text"],
             patients_see_summaries=True,
         )
