@@ -30,7 +30,7 @@ class Bare(APIView):
     actions = {"POST": Action.WRITE_RECORDS}
 
     def post(self, request: Request, clinic: uuid.UUID, patient: uuid.UUID, user: uuid.UUID) -> Response:
-        from tracker.audit.models import Event
+        from tracker.audit.models import AuditEvent
         from tracker.records.models import PainEntry
 
         entry = Entry(data=request.data)
@@ -43,7 +43,7 @@ class Bare(APIView):
                 sequence=uuid.uuid4().int % 2**62, entered_late=False, fingerprint=b"x" * 32,
                 intensity=entry.validated_data["intensity"],
             )  # fmt: skip
-            Event.objects.create(
+            AuditEvent.objects.create(
                 at=timezone.now(), clinic_id=clinic, actor="bench", action="bench", subject="bench"
             )
         return Response({"status": "stored"}, 201)

@@ -48,7 +48,7 @@ FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row 
 ON CONFLICT (patient_id, id) DO NOTHING
 """
 _TRAIL = """
-INSERT INTO audit_event
+INSERT INTO audit_auditevent
     (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 """

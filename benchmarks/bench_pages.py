@@ -37,7 +37,7 @@ MOST_STATEMENTS = {"caseload": 8, "patient": 12}
 
 _READY_CASELOAD = """
 SELECT p.id, p.name, c.measure, c.baseline, c.last, c.last_on, c.week_mean, c.week_n
-FROM clinics_patient p JOIN records_current c ON c.patient_id = p.id
+FROM clinics_patient p JOIN records_measurestate c ON c.patient_id = p.id
 WHERE c.measure = ANY (%s)
 """
 _READY_PATIENT = """

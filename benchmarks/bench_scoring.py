@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tracker.instruments import catalogue, scoring
-from tracker.instruments.form import Form
+from tracker.instruments.definition import InstrumentDefinition
 
 RESPONSES = 10_000
 LIMIT = 10
 RUNS = 20
 
 
-def responses(form: Form, seed: int) -> list[dict[str, Any]]:
+def responses(form: InstrumentDefinition, seed: int) -> list[dict[str, Any]]:
     """Complete forms with random answers; item 9 is positive in three of four, which is the dearer case."""
     chance = random.Random(seed)
     return [{name: chance.randrange(4) for name in form.scored} for _ in range(RESPONSES)]

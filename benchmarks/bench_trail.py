@@ -32,7 +32,7 @@ THREADS, SECONDS = 16, 4
 WORDS = "Slept badly, the back is worse in the morning; walked a little and felt lighter after that. " * 5
 _CONTEXT = "SELECT set_config('app.clinic', %s, true)"
 _EVENT = """
-INSERT INTO audit_event
+INSERT INTO audit_auditevent
     (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 """
@@ -145,7 +145,7 @@ def bare_copy() -> dict[str, str]:
         for (table,) in owner.execute("SELECT relname FROM pg_class WHERE relrowsecurity").fetchall():
             off = "ALTER TABLE {} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY"
             owner.execute(sql.SQL(off).format(sql.Identifier(table)))
-        owner.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
+        owner.execute("ALTER TABLE audit_auditevent DISABLE TRIGGER USER")
         for table in ("records_journaltext", "access_devicelabel"):
             owner.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_key_of_patient")
     return addresses

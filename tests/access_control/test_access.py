@@ -16,7 +16,7 @@ from tracker.access.policy import EVERYTHING, Action
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts.models import User
 from tracker.audit import actions as audit
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics import responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
@@ -110,7 +110,7 @@ def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        event = Event.objects.get(action="chart.open")
+        event = AuditEvent.objects.get(action="chart.open")
     assert chart == world.ada
     assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
         f"user/{world.ben.user_id}", "dashboard/patient", world.ada.pk, NOW, {"categories": []},
@@ -127,7 +127,7 @@ def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(wo
             raised.append(str(caught.value))
         assert raised[0] == raised[1]
     with rls.as_clinic(world.clinic.pk):
-        assert not Event.objects.filter(action="chart.open").exists()
+        assert not AuditEvent.objects.filter(action="chart.open").exists()
 
 
 def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
@@ -143,14 +143,14 @@ def test_a_trace_of_another_clinic_cannot_be_written(world):
     enter(world.ben)
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
-        audit.note(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
+        audit.record_event(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
 
 
 def test_without_a_context_no_trace_can_be_left(world):
     rls.reset()
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
-        audit.note(actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=NOW)
+        audit.record_event(actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=NOW)
 
 
 def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):

@@ -15,7 +15,7 @@ from tests.phone import Phone
 from tracker.access import devices
 from tracker.access.models import DeviceLabel
 from tracker.accounts.models import Session
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.lib import rls
 from tracker.outbox.models import Message
 
@@ -105,7 +105,7 @@ def test_a_token_on_another_phone_ends_at_the_account_too(world, method, route):
     assert code(phone.get("me")) == (401, "not_signed_in")
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
         assert Message.objects.filter(recipient=world.ada.user, words="sign-in-ended").exists()
-        assert Event.objects.filter(action="session.end_stolen").count() == 1
+        assert AuditEvent.objects.filter(action="session.end_stolen").count() == 1
 
 
 def test_whoever_has_nothing_but_the_token_may_sign_out(world):
@@ -142,7 +142,7 @@ def test_a_token_on_another_phone_ends_the_sign_in_and_the_person_is_told(world,
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
         told = Message.objects.filter(recipient=world.ada.user, words="sign-in-ended")
         assert {message.channel for message in told} == {"INBOX", "EMAIL"}
-        event = Event.objects.get(action="session.end_stolen")
+        event = AuditEvent.objects.get(action="session.end_stolen")
     assert (event.actor, event.patient) == (f"user/{world.ada.user_id}", world.ada.pk)
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests import factor, make
 from tests.phone import token_of
-from tracker.audit.models import SYSTEM, Event
+from tracker.audit.models import SYSTEM, AuditEvent
 from tracker.lib import rls
 
 LOGIN = "/_allauth/app/v1/auth/login"
@@ -17,10 +17,10 @@ LOGIN_PAGE, CODE_PAGE = "/accounts/login/", "/accounts/2fa/authenticate/"
 SESSION = "/_allauth/app/v1/auth/session"
 
 
-def event_of(clinic_id, name: str) -> Event:
+def event_of(clinic_id, name: str) -> AuditEvent:
     rls.reset()
     with rls.as_clinic(clinic_id):
-        event = Event.objects.get(request=name)
+        event = AuditEvent.objects.get(request=name)
     rls.reset()
     return event
 
@@ -77,7 +77,7 @@ def test_a_sign_in_and_a_refused_one_in_the_browser_do_the_same(world, client):
         assert (event.actor, event.result) == (actor, result)
 
 
-def in_browser(client: Client, page: str, clinic_id, **form: str) -> Event:
+def in_browser(client: Client, page: str, clinic_id, **form: str) -> AuditEvent:
     name = uuid.uuid4().hex
     client.post(page, form, headers={"X-Request-ID": name})
     return event_of(clinic_id, name)
@@ -147,4 +147,4 @@ def test_to_look_at_the_sign_in_page_leaves_nothing(world, client):
     client.get("/accounts/login/", headers={"X-Request-ID": name})
 
     with rls.as_clinic(SYSTEM):
-        assert not Event.objects.filter(request=name).exists()
+        assert not AuditEvent.objects.filter(request=name).exists()

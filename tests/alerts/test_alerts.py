@@ -18,7 +18,7 @@ from tracker.accounts.models import User
 from tracker.alerts import actions
 from tracker.alerts.models import Alert
 from tracker.alerts.rules import Finding
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import StaffMember, TeamMembership
 from tracker.lib import rls
@@ -203,7 +203,7 @@ def test_acknowledging_names_the_person_and_leaves_a_trace(world):
 
     with inside(world):
         alert.refresh_from_db()
-        event = Event.objects.get(action="alert.acknowledge")
+        event = AuditEvent.objects.get(action="alert.acknowledge")
     assert (alert.acknowledged_by_id, alert.acknowledged_at) == (world.ben.user_id, RAISED + MINUTE)
     assert (event.actor, event.subject, event.patient) == (
         f"user/{world.ben.user_id}", str(alert), world.ada.pk,
@@ -220,7 +220,7 @@ def test_the_second_clinician_learns_who_was_first_and_when(world):
     assert (caught.value.by_name, caught.value.at) == (world.ben.name, RAISED + MINUTE)
     with inside(world):
         alert.refresh_from_db()
-        assert Event.objects.filter(action="alert.acknowledge").count() == 1
+        assert AuditEvent.objects.filter(action="alert.acknowledge").count() == 1
     assert alert.acknowledged_by_id == world.ben.user_id
 
 

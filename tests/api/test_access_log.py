@@ -10,7 +10,7 @@ from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.audit import actions as audit
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Role
 from tracker.lib import rls
 
@@ -63,7 +63,7 @@ def test_an_attempt_that_was_refused_is_in_it_too(world):
 
 def test_a_look_through_broken_glass_says_so(world):
     principal = load_principal(world.ben.user_id, make.MONDAY)
-    audit.note(
+    audit.record_event(
         actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
         patient_id=world.ada.pk, at=make.MONDAY, detail={"glass": True},
     )  # fmt: skip
@@ -154,7 +154,7 @@ def test_the_wall_alone_lets_each_read_only_what_is_theirs(world, officer):
     def visible(person) -> set[str]:
         rls.reset()
         load_principal(person.user_id, make.MONDAY)
-        return set(Event.objects.exclude(action="consent.change").values_list("actor", flat=True))
+        return set(AuditEvent.objects.exclude(action="consent.change").values_list("actor", flat=True))
 
     assert visible(world.ada) == {f"user/{world.ben.user_id}"}
     assert visible(world.bea) == {f"user/{world.cleo.user_id}"}

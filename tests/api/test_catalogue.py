@@ -9,7 +9,7 @@ from tests import make
 from tests.api.test_walls import bare
 from tests.instruments import r4
 from tests.phone import Phone
-from tracker.instruments import actions, catalogue, questionnaire, scoring
+from tracker.instruments import actions, catalogue, fhir_questionnaire, scoring
 from tracker.instruments.models import Permission
 from tracker.instruments.wording import Wording
 from tracker.lib import rls
@@ -129,7 +129,7 @@ def test_other_systems_get_a_questionnaire_of_r4(phone):
     answer = phone.get("instruments/phq-9/1999/fhir", Accept=f"{FHIR}; fhirVersion=4.0")
 
     assert (answer.status_code, answer["Content-Type"]) == (200, FHIR)
-    assert answer.json() == questionnaire.to_r4(catalogue.get("phq-9", "1999"))
+    assert answer.json() == fhir_questionnaire.to_r4(catalogue.get("phq-9", "1999"))
     assert answer["Cache-Control"] == "private, no-cache"
 
 
@@ -216,14 +216,14 @@ def test_every_questionnaire_is_valid_r4(phone, form):
     resource = r4.check(answer.json())
 
     assert resource.copyright
-    assert len(resource.item or ()) >= len([item for item in form.items if not item.elsewhere])
+    assert len(resource.item or ()) >= len([item for item in form.items if not item.recorded_as])
 
 
 @pytest.mark.parametrize("form", [f for f in catalogue.all() if not f.terms.wording_may_ship], ids=str)
 def test_a_questionnaire_with_a_clinics_wording_is_valid_r4(form):
-    given = {"items": {item.link_id: {"text": {"en": "Words"}} for item in form.items if not item.elsewhere}}
+    given = {"items": {item.link_id: {"text": {"en": "Words"}} for item in form.items if not item.recorded_as}}
 
-    r4.check(questionnaire.to_r4(form, given))
+    r4.check(fhir_questionnaire.to_r4(form, given))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_questionnaire_with_a_clinics_wording_is_valid_r4(form):
     ],
 )
 def test_the_validator_refuses_what_is_not_r4(spoil):
-    resource = questionnaire.to_r4(catalogue.latest("phq-9")) | spoil
+    resource = fhir_questionnaire.to_r4(catalogue.latest("phq-9")) | spoil
 
     with pytest.raises(r4.NotR4Error):
         r4.check(resource)
@@ -252,6 +252,6 @@ def test_a_filled_questionnaire_scores_as_the_server_does(phone):
         "item": [{"linkId": a, "answer": [{"valueCoding": b}]} for a, b in zip(link_ids, coding, strict=True)]
     }
 
-    answers, _ = questionnaire.answers_of(form, filled)
+    answers = r4.answers(resource, filled)
 
     assert scoring.score(form, answers).scores[0].value == 14

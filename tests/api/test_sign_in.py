@@ -18,7 +18,7 @@ from tracker.access.principal import load_principal
 from tracker.accounts import adapter
 from tracker.accounts.models import Session
 from tracker.accounts.sessions import SessionStore
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics import invitations
 from tracker.lib import rls
 
@@ -70,7 +70,7 @@ def test_a_sign_in_leaves_a_trace(world, client):
     sign_in(client, world.ada.user.email)
 
     with rls.as_clinic(world.clinic.pk):
-        assert Event.objects.get(action="sign_in").actor == f"user/{world.ada.user_id}"
+        assert AuditEvent.objects.get(action="sign_in").actor == f"user/{world.ada.user_id}"
 
 
 @pytest.mark.parametrize("known", [True, False])

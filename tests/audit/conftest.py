@@ -12,7 +12,7 @@ from django.db import transaction
 
 from tests import make
 from tracker.audit import actions as audit
-from tracker.audit import anchoring, verifying
+from tracker.audit import anchoring, verification
 from tracker.audit.models import SYSTEM
 from tracker.lib import rls
 
@@ -33,7 +33,7 @@ def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
     """Commit ``n`` events of a clinic, each in a transaction of its own."""
     for number in range(n):
         with transaction.atomic(), rls.as_clinic(clinic_id):
-            audit.note(
+            audit.record_event(
                 **{"actor": "user/1", "action": "try", "subject": f"x/{number}", "clinic_id": clinic_id,
                    "at": make.MONDAY} | more
             )  # fmt: skip
@@ -56,12 +56,12 @@ def owner(live) -> Callable[..., Any]:
 
     def run(sql: str, *values: Any) -> Any:
         with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as connection:
-            for table in ("audit_event", "audit_link", "audit_head"):
+            for table in ("audit_auditevent", "audit_chainlink", "audit_chainhead"):
                 connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
                 connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
             cursor = connection.execute(sql, values)
             rows = cursor.fetchall() if cursor.description else []
-            for table in ("audit_event", "audit_link", "audit_head"):
+            for table in ("audit_auditevent", "audit_chainlink", "audit_chainhead"):
                 connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
                 connection.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
             return rows
@@ -69,5 +69,5 @@ def owner(live) -> Callable[..., Any]:
     return run
 
 
-def verdict(live, at: datetime = make.MONDAY) -> verifying.Verdict:
-    return verifying.verify([live.world.clinic.pk, live.world.other_clinic.pk], at=at)
+def report(live, at: datetime = make.MONDAY) -> verification.Report:
+    return verification.verify([live.world.clinic.pk, live.world.other_clinic.pk], at=at)

@@ -6,9 +6,9 @@ import pytest
 from django.conf import settings
 
 from tests import make
-from tests.audit.conftest import leave_trace, verdict
+from tests.audit.conftest import leave_trace, report
 from tracker.audit import anchoring, anchors
-from tracker.audit.anchors import Anchor, BadLine
+from tracker.audit.anchors import Anchor, InvalidLine
 from tracker.audit.models import SYSTEM
 
 SEED = b"s" * 32
@@ -22,8 +22,8 @@ def write(folder, count: int, at: datetime = make.MONDAY) -> None:
 
 
 def counts(folder) -> list[int | str]:
-    lines = anchors.read(folder, [anchors.public_of(SEED)])
-    return [line.why if isinstance(line, BadLine) else line.count for line in lines]
+    lines = anchors.read(folder, [anchors.public_key(SEED)])
+    return [line.why if isinstance(line, InvalidLine) else line.count for line in lines]
 
 
 def test_a_clock_that_is_behind_at_the_end_of_a_month_raises_no_alarm(tmp_path):
@@ -86,16 +86,16 @@ def test_a_bad_line_is_told_and_the_anchors_after_it_still_stand(tmp_path):
 def test_a_trail_without_any_anchor_is_a_finding(live):
     leave_trace(live.world.clinic.pk, 2)
 
-    (found,) = verdict(live).findings
+    (found,) = report(live).problems
     assert found.clinic_id == str(live.world.clinic.pk)
     assert "no anchor tells of its 2 events" in found.why
 
 
-def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_finding(trail):
+def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_problem(trail):
     at = make.MONDAY + 10 * MINUTE
-    assert verdict(trail, at).findings == []
+    assert report(trail, at).problems == []
 
-    found = verdict(trail, at + INSTANT).findings
+    found = report(trail, at + INSTANT).problems
     assert {one.clinic_id for one in found} == {
         str(one) for one in (trail.world.clinic.pk, trail.world.other_clinic.pk, SYSTEM)
     }
@@ -104,14 +104,14 @@ def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_finding(tr
     }
 
     anchoring.anchor_all(at=at)
-    assert verdict(trail, at + timedelta(days=1)).findings == []
+    assert report(trail, at + timedelta(days=1)).problems == []
 
 
-def test_a_chain_that_the_anchors_leave_out_is_a_finding_though_others_are_anchored(trail):
+def test_a_chain_that_the_anchors_leave_out_is_a_problem_though_others_are_anchored(trail):
     leave_trace(trail.world.clinic.pk)
     late = make.MONDAY + timedelta(hours=1)
-    told = [one for one in anchoring.heads(None, late) if one.clinic != str(trail.world.clinic.pk)]
+    told = [one for one in anchoring.chain_heads(None, late) if one.clinic != str(trail.world.clinic.pk)]
     anchors.append(anchoring.folder(), told, settings.ANCHOR_KEY, late)
 
-    (found,) = verdict(trail, late).findings
+    (found,) = report(trail, late).problems
     assert found.clinic_id == str(trail.world.clinic.pk)

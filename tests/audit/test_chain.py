@@ -10,17 +10,17 @@ from django.db import DatabaseError, connection, transaction
 from django.db.utils import IntegrityError
 
 from tests import make
-from tests.audit.conftest import leave_trace, verdict
+from tests.audit.conftest import leave_trace, report
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, chain
-from tracker.audit.models import SYSTEM, Event, Head, Link
+from tracker.audit.models import SYSTEM, AuditEvent, ChainHead, ChainLink
 from tracker.clinics.models import Patient
 from tracker.lib import rls
 
 
 def links(clinic_id) -> list[int]:
     with transaction.atomic(), rls.as_clinic(clinic_id):
-        return list(Link.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True))
+        return list(ChainLink.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True))
 
 
 def test_each_clinic_counts_its_own_events_without_a_gap(trail):
@@ -32,26 +32,26 @@ def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
     with transaction.atomic(), rls.as_clinic(here):
-        audit.note(actor="user/1", action="try", subject="x", clinic_id=here, at=make.MONDAY)
+        audit.record_event(actor="user/1", action="try", subject="x", clinic_id=here, at=make.MONDAY)
         transaction.set_rollback(True)
     leave_trace(here)
 
     assert links(here) == [1, 2, 3]
     anchoring.anchor_all(at=make.MONDAY)
-    assert verdict(live).findings == []
+    assert report(live).problems == []
 
 
 def test_an_act_whose_event_cannot_be_linked_does_not_happen(live):
     here = live.world.clinic.pk
-    as_owner(live, "ALTER TABLE audit_link RENAME TO audit_link_away")
+    as_owner(live, "ALTER TABLE audit_chainlink RENAME TO audit_chainlink_away")
     try:
         with pytest.raises(DatabaseError):
             rename_and_note(live)
     finally:
-        as_owner(live, "ALTER TABLE audit_link_away RENAME TO audit_link")
+        as_owner(live, "ALTER TABLE audit_chainlink_away RENAME TO audit_chainlink")
 
     with transaction.atomic(), rls.as_clinic(here):
-        assert not Event.objects.exists()
+        assert not AuditEvent.objects.exists()
         assert Patient.objects.get(pk=live.world.ada.pk).name == "Ada"
 
 
@@ -68,19 +68,20 @@ def as_owner(live, sql: str) -> None:
 
 
 FORGERIES = [
-    ("UPDATE audit_head SET hash = decode(repeat('11', 32), 'hex')", "event_linked_once"),
-    ("UPDATE audit_head SET seq = 0", "event_linked_once"),
-    ("UPDATE audit_head SET event_id = 0", "moves on to an event of its clinic"),
-    ("DELETE FROM audit_head", "permission denied"),
-    ("TRUNCATE audit_head", "permission denied"),
-    ("UPDATE audit_link SET hash = ''", "permission denied"),
-    ("DELETE FROM audit_link", "permission denied"),
-    ("TRUNCATE audit_link", "permission denied"),
-    ("INSERT INTO audit_link SELECT clinic_id, seq + 1, event_id + 1000, hash FROM audit_head", "made by its head"),
-    ("INSERT INTO audit_link SELECT clinic_id, seq, event_id, hash FROM audit_head", "duplicate key"),
-    ("UPDATE audit_event SET actor = 'x'", "permission denied"),
-    ("DELETE FROM audit_event", "permission denied"),
-    ("TRUNCATE audit_event", "permission denied"),
+    ("UPDATE audit_chainhead SET hash = decode(repeat('11', 32), 'hex')", "event_linked_once"),
+    ("UPDATE audit_chainhead SET seq = 0", "event_linked_once"),
+    ("UPDATE audit_chainhead SET event_id = 0", "moves on to an event of its clinic"),
+    ("DELETE FROM audit_chainhead", "permission denied"),
+    ("TRUNCATE audit_chainhead", "permission denied"),
+    ("UPDATE audit_chainlink SET hash = ''", "permission denied"),
+    ("DELETE FROM audit_chainlink", "permission denied"),
+    ("TRUNCATE audit_chainlink", "permission denied"),
+    ("INSERT INTO audit_chainlink SELECT clinic_id, seq + 1, event_id + 1000, hash FROM audit_chainhead",
+     "made by its head"),
+    ("INSERT INTO audit_chainlink SELECT clinic_id, seq, event_id, hash FROM audit_chainhead", "duplicate key"),
+    ("UPDATE audit_auditevent SET actor = 'x'", "permission denied"),
+    ("DELETE FROM audit_auditevent", "permission denied"),
+    ("TRUNCATE audit_auditevent", "permission denied"),
 ]  # fmt: skip
 
 
@@ -93,25 +94,25 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
         connection.cursor().execute(sql)
 
     anchoring.anchor_all(at=make.MONDAY)
-    assert verdict(live).findings == []
+    assert report(live).problems == []
     assert links(here) == [1, 2, 3]
 
 
 def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
     here = live.world.clinic.pk
     with transaction.atomic(), rls.as_clinic(here):
-        Head.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=make.MONDAY)
+        ChainHead.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=make.MONDAY)
     leave_trace(here)
 
     assert links(here) == [1]
     anchoring.anchor_all(at=make.MONDAY)
-    assert verdict(live).findings == []
+    assert report(live).problems == []
 
 
 def test_even_the_owner_meets_the_trigger(live):
     leave_trace(live.world.clinic.pk)
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as held:
-        for table in ("audit_event", "audit_link", "audit_head"):
+        for table in ("audit_auditevent", "audit_chainlink", "audit_chainhead"):
             held.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
             for change in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
                 with pytest.raises(psycopg.Error, match="append-only"), held.transaction():
@@ -124,18 +125,18 @@ def test_an_event_is_linked_once(live):
 
     with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), rls.as_clinic(here):
         connection.cursor().execute(
-            "UPDATE audit_head SET event_id = (SELECT min(id) FROM audit_event WHERE clinic_id = %s)", [here]
+            "UPDATE audit_chainhead SET event_id = (SELECT min(id) FROM audit_auditevent WHERE clinic_id = %s)", [here]
         )
 
 
 def test_an_event_was_done_or_refused_and_nothing_else(world):
     with rls.as_clinic(world.clinic.pk):
         for result in ("DONE", "REFUSED"):
-            audit.note(
+            audit.record_event(
                 actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result=result
             )
         with pytest.raises(IntegrityError, match="event_result_is_known"), transaction.atomic():
-            audit.note(
+            audit.record_event(
                 actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result="ELSE"
             )
 
@@ -145,25 +146,25 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
     with transaction.atomic():
         for clinic_id in (here, there, here):
             with rls.as_clinic(clinic_id):
-                audit.note(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
+                audit.record_event(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
 
     assert (links(here), links(there)) == ([1, 2], [1])
     anchoring.anchor_all(at=make.MONDAY)
-    assert verdict(live).findings == []
+    assert report(live).problems == []
 
 
 def test_a_clinic_reads_no_chain_of_another(live):
     leave_trace(live.world.other_clinic.pk, 2)
 
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
-        assert not Link.objects.exists()
-        assert not Head.objects.exists()
+        assert not ChainLink.objects.exists()
+        assert not ChainHead.objects.exists()
 
 
 def test_no_two_events_have_the_same_bytes():
-    assert chain.part(None) != chain.part("")
-    assert chain.part("ab") + chain.part("c") != chain.part("a") + chain.part("bc")
-    assert chain.part("ä")[:4] == (2).to_bytes(4, "big")
+    assert chain.length_prefixed(None) != chain.length_prefixed("")
+    assert chain.length_prefixed("ab") + chain.length_prefixed("c") != chain.length_prefixed("a") + chain.length_prefixed("bc")
+    assert chain.length_prefixed("ä")[:4] == (2).to_bytes(4, "big")
 
 
 def write_together(live, writers: int, each: int) -> None:
@@ -176,7 +177,7 @@ def write_together(live, writers: int, each: int) -> None:
             for n in range(each):
                 clinic_id = chains[(number + n) % 3]
                 with transaction.atomic(), rls.as_clinic(clinic_id):
-                    audit.note(
+                    audit.record_event(
                         actor=f"user/{number}",
                         action="try",
                         subject=str(n),
@@ -198,7 +199,7 @@ def write_together(live, writers: int, each: int) -> None:
         # While they write: anchors and verification at every moment, and never a false alarm.
         round_ += 1
         anchoring.anchor_all(at=make.MONDAY + timedelta(seconds=round_))
-        assert verdict(live).findings == []
+        assert report(live).problems == []
     for thread in threads:
         thread.join()
     assert failures == []
@@ -207,8 +208,8 @@ def write_together(live, writers: int, each: int) -> None:
 def check_together(live, writers: int, each: int) -> None:
     write_together(live, writers, each)
 
-    found = verdict(live)
-    assert (found.findings, found.events) == ([], writers * (each - each // 10))
+    found = report(live)
+    assert (found.problems, found.events) == ([], writers * (each - each // 10))
     counts = Counter(
         {str(c): len(links(c)) for c in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM)}
     )

@@ -12,7 +12,7 @@ from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
 from tracker.accounts.sessions import SessionStore
 from tracker.api import urls as api
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.dashboard import urls as dashboard
 from tracker.lib import rls
 
@@ -38,14 +38,14 @@ def methods_of(pattern: Any) -> list[str]:
     return sorted(pattern.callback.cls.actions)
 
 
-def event_of(world: make.World, name: str) -> Event:
+def event_of(world: make.World, name: str) -> AuditEvent:
     """The one event of a request; more than one, or none, is a failure."""
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        return Event.objects.get(request=name)
+        return AuditEvent.objects.get(request=name)
 
 
-def ask(world: make.World, who: Any, method: str, path: str) -> tuple[int, Event]:
+def ask(world: make.World, who: Any, method: str, path: str) -> tuple[int, AuditEvent]:
     """Ask as somebody of the cast; return the answer's status and the one event that it left."""
     name = uuid.uuid4().hex
     phone = Phone(who.user)
@@ -112,7 +112,7 @@ def test_a_push_names_the_records_and_the_device(world):
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        event = Event.objects.get(action="records.receive")
+        event = AuditEvent.objects.get(action="records.receive")
     assert event.detail["ids"] == [record["id"] for record in sent[:50]]
     assert (event.detail["count"], event.detail["stored"], event.device) == (
         60,
@@ -161,7 +161,7 @@ def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
     assert phone.get("me", **{"X-Request-ID": name}).status_code == 401
 
     with rls.as_clinic(uuid.UUID(int=0)):
-        event = Event.objects.get(request=name)
+        event = AuditEvent.objects.get(request=name)
     assert (event.actor, event.result) == (f"user/{world.ada.user_id}", "REFUSED")
 
 
@@ -169,7 +169,7 @@ def test_a_token_that_never_was_leaves_none(world, client: Client):
     client.get("/api/v1/me", headers={"X-Session-Token": SessionStore()._get_new_session_key()})  # type: ignore[attr-defined]
 
     with rls.as_clinic(uuid.UUID(int=0)):
-        assert not Event.objects.exists()
+        assert not AuditEvent.objects.exists()
 
 
 def test_a_request_whose_event_cannot_be_written_fails(world, monkeypatch):

@@ -13,11 +13,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests import make
-from tests.audit.conftest import verdict
+from tests.audit.conftest import report
 from tracker.audit import anchoring, anchors, chain
 from tracker.audit.models import SYSTEM
 
-EVENT_AT = "SELECT event_id FROM audit_link WHERE clinic_id = %s AND seq = %s"
+EVENT_AT = "SELECT event_id FROM audit_chainlink WHERE clinic_id = %s AND seq = %s"
 COLUMNS = (
     "id::text, (extract(epoch FROM at) * 1000000)::bigint::text, actor, on_behalf_of, action, kind, subject,"
     " patient::text, array_to_string(patients, ','), purpose, device, request, result, detail::text"
@@ -45,17 +45,18 @@ class Culprit:
     def hash_again_from(self, first: int) -> None:
         """Make every hash from ``first`` on fit what stands there now: links and head, as the product would."""
         before = chain.START if first == 1 else bytes(self.sql(
-            "SELECT hash FROM audit_link WHERE clinic_id = %s AND seq = %s", self.clinic, first - 1)[0][0])  # fmt: skip
+            "SELECT hash FROM audit_chainlink WHERE clinic_id = %s AND seq = %s", self.clinic, first - 1,
+        )[0][0])  # fmt: skip
         for seq, event_id in self.sql(
-            "SELECT seq, event_id FROM audit_link WHERE clinic_id = %s AND seq >= %s ORDER BY seq",
+            "SELECT seq, event_id FROM audit_chainlink WHERE clinic_id = %s AND seq >= %s ORDER BY seq",
             self.clinic, first,
         ):  # fmt: skip
-            parts = self.sql(f"SELECT {COLUMNS} FROM audit_event WHERE id = %s", event_id)[0]
-            before = chain.following(before, str(self.clinic), seq, parts)
+            parts = self.sql(f"SELECT {COLUMNS} FROM audit_auditevent WHERE id = %s", event_id)[0]
+            before = chain.next_hash(before, str(self.clinic), seq, parts)
             self.sql(
-                "UPDATE audit_link SET hash = %s WHERE clinic_id = %s AND seq = %s", before, self.clinic, seq
+                "UPDATE audit_chainlink SET hash = %s WHERE clinic_id = %s AND seq = %s", before, self.clinic, seq
             )
-        self.sql("UPDATE audit_head SET hash = %s WHERE clinic_id = %s", before, self.clinic)
+        self.sql("UPDATE audit_chainhead SET hash = %s WHERE clinic_id = %s", before, self.clinic)
 
 
 @pytest.fixture
@@ -64,36 +65,36 @@ def culprit(trail, owner, anchors_folder) -> Culprit:
 
 
 def change_a_field(it: Culprit) -> None:
-    it.sql("UPDATE audit_event SET actor = 'user/2' WHERE id = %s", it.event_at(5))
+    it.sql("UPDATE audit_auditevent SET actor = 'user/2' WHERE id = %s", it.event_at(5))
 
 
 def change_a_detail(it: Culprit) -> None:
-    it.sql("UPDATE audit_event SET detail = '{}' WHERE id = %s", it.event_at(5))
+    it.sql("UPDATE audit_auditevent SET detail = '{}' WHERE id = %s", it.event_at(5))
 
 
 def change_the_time(it: Culprit) -> None:
-    it.sql("UPDATE audit_event SET at = at + interval '1 microsecond' WHERE id = %s", it.event_at(5))
+    it.sql("UPDATE audit_auditevent SET at = at + interval '1 microsecond' WHERE id = %s", it.event_at(5))
 
 
 def remove_an_event(it: Culprit) -> None:
-    it.sql("DELETE FROM audit_event WHERE id = %s", it.event_at(5))
+    it.sql("DELETE FROM audit_auditevent WHERE id = %s", it.event_at(5))
 
 
 def remove_an_event_and_its_link(it: Culprit) -> None:
     remove_an_event(it)
-    it.sql("DELETE FROM audit_link WHERE clinic_id = %s AND seq = 5", it.clinic)
+    it.sql("DELETE FROM audit_chainlink WHERE clinic_id = %s AND seq = 5", it.clinic)
 
 
 def remove_a_link(it: Culprit) -> None:
-    it.sql("DELETE FROM audit_link WHERE clinic_id = %s AND seq = 5", it.clinic)
+    it.sql("DELETE FROM audit_chainlink WHERE clinic_id = %s AND seq = 5", it.clinic)
 
 
 def cut_off_the_end(it: Culprit) -> None:
     """Events, links and head, down to the fifth: in the database all fits."""
-    it.sql("DELETE FROM audit_event WHERE clinic_id = %s AND id >= %s", it.clinic, it.event_at(5))
-    it.sql("DELETE FROM audit_link WHERE clinic_id = %s AND seq >= 5", it.clinic)
+    it.sql("DELETE FROM audit_auditevent WHERE clinic_id = %s AND id >= %s", it.clinic, it.event_at(5))
+    it.sql("DELETE FROM audit_chainlink WHERE clinic_id = %s AND seq >= 5", it.clinic)
     it.sql(
-        "UPDATE audit_head SET (seq, event_id, hash) = (SELECT seq, event_id, hash FROM audit_link"
+        "UPDATE audit_chainhead SET (seq, event_id, hash) = (SELECT seq, event_id, hash FROM audit_chainlink"
         " WHERE clinic_id = %s AND seq = 4) WHERE clinic_id = %s",
         it.clinic, it.clinic,
     )  # fmt: skip
@@ -101,7 +102,7 @@ def cut_off_the_end(it: Culprit) -> None:
 
 def put_an_event_beside(it: Culprit) -> None:
     it.sql(
-        "INSERT INTO audit_event (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device,"
+        "INSERT INTO audit_auditevent (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device,"
         " request, result, detail) VALUES (now(), %s, 'user/9', '', 'x', '', 'x', '', '', '', 'DONE', '{}')",
         it.clinic,
     )
@@ -111,7 +112,7 @@ def swap_two_events(it: Culprit) -> None:
     fifth, sixth = it.event_at(5), it.event_at(6)
     for seq, event_id in ((5, -1), (6, fifth), (5, sixth)):
         it.sql(
-            "UPDATE audit_link SET event_id = %s WHERE clinic_id = %s AND seq = %s", event_id, it.clinic, seq
+            "UPDATE audit_chainlink SET event_id = %s WHERE clinic_id = %s AND seq = %s", event_id, it.clinic, seq
         )
 
 
@@ -122,19 +123,19 @@ def hash_again_from_the_middle(it: Culprit) -> None:
 
 
 def roll_back_the_head(it: Culprit) -> None:
-    it.sql("UPDATE audit_head SET seq = seq - 1 WHERE clinic_id = %s", it.clinic)
+    it.sql("UPDATE audit_chainhead SET seq = seq - 1 WHERE clinic_id = %s", it.clinic)
 
 
 def remove_the_head(it: Culprit) -> None:
-    it.sql("DELETE FROM audit_head WHERE clinic_id = %s", it.clinic)
+    it.sql("DELETE FROM audit_chainhead WHERE clinic_id = %s", it.clinic)
 
 
 def empty_everything(it: Culprit) -> None:
-    it.sql("TRUNCATE audit_event, audit_link, audit_head")
+    it.sql("TRUNCATE audit_auditevent, audit_chainlink, audit_chainhead")
 
 
 def move_to_another_clinic(it: Culprit) -> None:
-    it.sql("UPDATE audit_event SET clinic_id = %s WHERE id = %s", it.other, it.event_at(5))
+    it.sql("UPDATE audit_auditevent SET clinic_id = %s WHERE id = %s", it.other, it.event_at(5))
 
 
 def change_an_anchor(it: Culprit) -> None:
@@ -153,7 +154,7 @@ def sign_with_another_key(it: Culprit) -> None:
     hash_again_from_the_middle(it)
     for path in anchors.files(it.folder):
         path.unlink()
-    anchors.append(it.folder, anchoring.heads(None, make.MONDAY), os.urandom(32), make.MONDAY)
+    anchors.append(it.folder, anchoring.chain_heads(None, make.MONDAY), os.urandom(32), make.MONDAY)
 
 
 IN_THE_CHAIN: list[tuple[Callable[[Culprit], None], int, str]] = [
@@ -179,9 +180,9 @@ IN_THE_ANCHORS = [
 
 
 def test_a_trail_that_nobody_touched_is_as_it_was_written(trail):
-    found = verdict(trail)
+    found = report(trail)
 
-    assert (found.events, found.chains, found.anchors, found.findings) == (36, 3, 3, [])
+    assert (found.events, found.chains, found.anchors, found.problems) == (36, 3, 3, [])
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_what_was_done_to_the_chain_is_found_at_its_first_event(trail, culprit, 
 
     tamper(culprit)
 
-    found = [one for one in verdict(trail).findings if one.clinic_id == str(culprit.clinic)]
+    found = [one for one in report(trail).problems if one.clinic_id == str(culprit.clinic)]
     assert len(found) == 1
     assert why in found[0].why
     assert found[0].seq == seq
@@ -203,8 +204,8 @@ def test_what_was_done_to_the_chain_is_found_at_its_first_event(trail, culprit, 
 def test_an_event_that_was_put_in_beside_the_chain_is_found(trail, culprit):
     put_an_event_beside(culprit)
 
-    (found,) = verdict(trail).findings
-    assert found.event_id == culprit.sql("SELECT max(id) FROM audit_event")[0][0]
+    (found,) = report(trail).problems
+    assert found.event_id == culprit.sql("SELECT max(id) FROM audit_auditevent")[0][0]
     assert "beside the chain" in found.why
 
 
@@ -212,7 +213,7 @@ def test_an_event_that_was_put_in_beside_the_chain_is_found(trail, culprit):
 def test_what_was_done_to_the_anchors_is_found_at_its_line(trail, culprit, tamper, why):
     tamper(culprit)
 
-    assert why in "\n".join(str(finding) for finding in verdict(trail).findings)
+    assert why in "\n".join(str(problem) for problem in report(trail).problems)
 
 
 def test_an_anchor_of_another_database_is_no_anchor_of_this_one(trail, culprit):
@@ -220,7 +221,7 @@ def test_an_anchor_of_another_database_is_no_anchor_of_this_one(trail, culprit):
     foreign = anchors.Anchor(str(culprit.clinic), 12, "00" * 32, make.MONDAY.isoformat())
     anchors.append(culprit.folder, [foreign], _seed(), make.MONDAY)
 
-    (found,) = verdict(trail).findings
+    (found,) = report(trail).problems
     assert (found.seq, found.why) == (12, "the event is not the one that was anchored")
 
 
@@ -247,7 +248,7 @@ def test_the_command_writes_an_anchor_of_every_chain(trail, anchors_folder, caps
     call_command("audit", "anchor")
 
     assert "3 anchors" in capsys.readouterr().out
-    told = anchors.read(anchors_folder, [anchors.public_of(_seed())])
+    told = anchors.read(anchors_folder, [anchors.public_key(_seed())])
     counts = [anchor.count for anchor in told if isinstance(anchor, anchors.Anchor)]
     assert counts == [10, 10, 10, 12, 12, 12]
     assert str(SYSTEM) in anchors_folder.joinpath(anchors.files(anchors_folder)[-1]).read_text()

@@ -13,7 +13,7 @@ from tests import make
 from tests.house.test_walls import rows
 from tracker.access.principal import Principal, load_principal
 from tracker.accounts.models import AccountKind, User
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics import invitations
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected
@@ -72,7 +72,7 @@ def test_a_patients_code_has_forty_bits_and_stands_nowhere(world, code):
     assert not set("01IO") & set(invitations.ALPHABET)
     with rls.as_clinic(world.clinic.pk):
         assert plain not in str(rows("SELECT clinics_invitation::text FROM clinics_invitation"))
-        assert plain not in str(rows("SELECT audit_event::text FROM audit_event"))
+        assert plain not in str(rows("SELECT audit_auditevent::text FROM audit_auditevent"))
 
 
 def test_a_code_works_once(world, code):
@@ -226,7 +226,7 @@ def test_who_asks_in_and_who_comes_stands_in_the_trail(world):
     user = accept(code)
 
     with rls.as_clinic(world.clinic.pk):
-        told = {(event.action, event.actor, event.patient) for event in Event.objects.all()}
+        told = {(event.action, event.actor, event.patient) for event in AuditEvent.objects.all()}
     assert {
         ("patient.invite", f"user/{world.ben.user_id}", patient_id),
         ("invitation.accept", f"user/{user.pk}", patient_id),

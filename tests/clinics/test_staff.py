@@ -8,7 +8,7 @@ from tests.phone import Phone
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import second_factor
 from tracker.accounts.models import Session, User
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics import invitations, responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembership
@@ -49,7 +49,7 @@ def test_switching_off_ends_all_that_the_account_held(world):
     with rls.as_clinic(world.clinic.pk):
         assert not Invitation.objects.open(NOW).exists()
         assert not TeamMembership.objects.active(NOW).filter(staff_member=world.ben).exists()
-        assert Event.objects.filter(action="account.disable", subject=f"user/{user.pk}").count() == 1
+        assert AuditEvent.objects.filter(action="account.disable", subject=f"user/{user.pk}").count() == 1
 
 
 def test_who_is_on_duty_is_reckoned_without_them_from_then_on(world):

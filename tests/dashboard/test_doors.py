@@ -11,7 +11,7 @@ from tests import make
 from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.access import policy
 from tracker.access.principal import load_principal
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.models import TeamMembership
 from tracker.dashboard import urls
 from tracker.lib import rls
@@ -97,7 +97,7 @@ def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
     cleo.get(f"/patients/{world.ada.pk}/")
 
     with rls.as_clinic(world.clinic.pk):
-        event = Event.objects.get(result="REFUSED")
+        event = AuditEvent.objects.get(result="REFUSED")
     assert (event.actor, event.patient, event.purpose, event.detail["status"]) == (
         f"user/{world.cleo.user_id}",
         world.ada.pk,
@@ -110,7 +110,7 @@ def test_opening_a_chart_leaves_a_trace(world, ben):
     ben.get(f"/patients/{world.ada.pk}/")
 
     with rls.as_clinic(world.clinic.pk):
-        event = Event.objects.get(action="chart.open")
+        event = AuditEvent.objects.get(action="chart.open")
     assert (event.actor, event.patient) == (f"user/{world.ben.user_id}", world.ada.pk)
 
 

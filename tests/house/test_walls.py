@@ -10,7 +10,7 @@ from django.db.models import Model
 from tests import make
 from tracker.access.principal import InactiveUser, load_principal
 from tracker.audit import actions as audit
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.models import CareTeam, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
@@ -312,16 +312,16 @@ def test_who_is_on_no_team_takes_no_message_back(world):
 def test_everybody_leaves_a_trace_and_nobody_changes_the_trail_or_reads_what_is_not_about_them(world, who):
     person = getattr(world, who)
     load_principal(person.user_id, make.MONDAY)
-    audit.note(actor="user/1", action="try", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY)
+    audit.record_event(actor="user/1", action="try", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY)
 
-    assert not Event.objects.exclude(patient=world.ada.pk).exists()
-    assert who == "ada" or not Event.objects.exists()
+    assert not AuditEvent.objects.exclude(patient=world.ada.pk).exists()
+    assert who == "ada" or not AuditEvent.objects.exists()
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-        Event.objects.update(actor="user/2")
+        AuditEvent.objects.update(actor="user/2")
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-        removed(Event)
+        removed(AuditEvent)
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
-        audit.note(actor="user/1", action="try", subject="x", clinic_id=world.other_clinic.pk, at=make.MONDAY)
+        audit.record_event(actor="user/1", action="try", subject="x", clinic_id=world.other_clinic.pk, at=make.MONDAY)
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert Event.objects.filter(action="try", actor="user/1").count() == 1
+        assert AuditEvent.objects.filter(action="try", actor="user/1").count() == 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracker.instruments import catalogue, scoring
-from tracker.instruments.form import Form
+from tracker.instruments.definition import InstrumentDefinition
 from tracker.instruments.scoring import Result, Score
 
 SUMMED = (
@@ -13,7 +13,7 @@ SUMMED = (
 )  # fmt: skip
 
 
-def ends(form: Form, link_id: str) -> tuple[float, float]:
+def ends(form: InstrumentDefinition, link_id: str) -> tuple[float, float]:
     item = form.item[link_id]
     options = form.options_of(item)
     if options:
@@ -22,7 +22,7 @@ def ends(form: Form, link_id: str) -> tuple[float, float]:
     return item.range
 
 
-def all_at(form: Form, end: int) -> dict[str, int]:
+def all_at(form: InstrumentDefinition, end: int) -> dict[str, int]:
     """Every item that counts at its lowest (0) or highest (1) answer."""
     return {name: int(ends(form, name)[end]) for name in form.scored}
 

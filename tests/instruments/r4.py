@@ -1,6 +1,6 @@
 """Is this a valid R4 Questionnaire? Asked of a library that others wrote, which leaves the codes to us."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fhir.resources.R4B.questionnaire import Questionnaire
@@ -47,3 +47,26 @@ def _wrong_codes(part: BaseModel) -> Iterator[str]:
 def _codes(extra: Any) -> set[str]:
     codes = set((extra or {}).get("enum_values") or ())
     return ITEM_TYPES if "+" in codes and "display" in codes else codes
+
+
+def answers(resource: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of a QuestionnaireResponse, by linkId: the ordinal values of the options chosen."""
+    values = {
+        (item["linkId"], option["valueCoding"]["code"]): option["valueCoding"]["extension"][0]["valueDecimal"]
+        for item in resource["item"]
+        for option in item.get("answerOption", ())
+    }
+    return {
+        item["linkId"]: values[item["linkId"], answer["valueCoding"]["code"]]
+        for item in _nested(response["item"])
+        for answer in item.get("answer", ())
+    }
+
+
+def _nested(items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The items, and those inside an item or an answer: a renderer may put a question below another."""
+    for item in items:
+        yield item
+        yield from _nested(item.get("item", ()))
+        for answer in item.get("answer", ()):
+            yield from _nested(answer.get("item", ()))

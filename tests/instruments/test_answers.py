@@ -124,27 +124,27 @@ def test_a_positive_item_9_is_seen_whatever_else_is_wrong(value):
         result = scored("phq-9", answers)
 
         assert result.status == status
-        assert [(f.rule, f.level, f.item, f.value) for f in result.positive_safety] == [
+        assert [(f.rule, f.level, f.item, f.value) for f in result.safety_findings] == [
             ("phq9_item9", "urgent", item9, value)
         ]
 
 
 def test_item_9_at_zero_raises_nothing():
-    assert scored("phq-9", adding_up_to("phq-9", 24)).positive_safety == ()
+    assert scored("phq-9", adding_up_to("phq-9", 24)).safety_findings == ()
 
 
 @pytest.mark.parametrize(("total", "raised"), [(19, []), (20, ["phq9_severe"]), (27, ["phq9_severe"])])
 def test_a_severe_total_is_found(total, raised):
     result = scored("phq-9", adding_up_to("phq-9", total))
 
-    assert [finding.rule for finding in result.over_threshold] == raised
+    assert [finding.rule for finding in result.score_findings] == raised
 
 
 @pytest.mark.parametrize("given", [True, "3", 4, -1, None])
 def test_an_item_9_that_cannot_be_read_is_flagged(given):
     result = scored("phq-9", adding_up_to("phq-9", 0) | {"/44260-8": given})
 
-    assert result.positive_safety == ()
+    assert result.safety_findings == ()
     assert ("safety_item_unreadable" in result.flags) == (given is not None)
 
 
@@ -157,7 +157,7 @@ SAFETY_RULES = [
 def test_every_safety_item_is_seen_from_its_threshold_on_and_not_below(form, rule):
     low, high = ends(form, rule.when.item)
     found = {
-        value: [finding.rule for finding in scoring.score(form, {rule.when.item: value}).positive_safety]
+        value: [finding.rule for finding in scoring.score(form, {rule.when.item: value}).safety_findings]
         for value in range(int(low), int(high) + 1)
     }
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tracker.instruments import catalogue, measures, reading, scoring
-from tracker.instruments.form import Form
+from tracker.instruments import catalogue, measures, parsing, scoring
+from tracker.instruments.definition import InstrumentDefinition
 
 FORMS = list(catalogue.all())
 CODES = {
@@ -29,7 +29,7 @@ def test_the_catalogue_holds_what_the_product_promises():
 def test_wording_ships_only_where_the_terms_allow_it():
     assert {form.code for form in FORMS if not form.terms.wording_may_ship} == NOT_SHIPPED
     for form in FORMS:
-        has_text = {bool(item.text) for item in form.items if not item.elsewhere}
+        has_text = {bool(item.text) for item in form.items if not item.recorded_as}
         assert has_text == {form.terms.wording_may_ship}
         assert form.terms.wording_may_ship or form.stem is None
 
@@ -38,7 +38,7 @@ def test_wording_ships_only_where_the_terms_allow_it():
 def test_a_file_is_named_after_what_it_holds(form):
     paths = [path for path in catalogue.files() if path.name.startswith(f"{form.code}.")]
 
-    assert reading.read(paths[0].read_text(encoding="utf-8")).code == form.code
+    assert parsing.read(paths[0].read_text(encoding="utf-8")).code == form.code
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
@@ -202,7 +202,7 @@ def test_a_measure_is_named_once_with_its_scale(code, facts):
     measure = measures.get(code)
 
     assert (
-        measure.unit, measure.low, measure.high, measure.direction, measure.family, measure.form
+        measure.unit, measure.low, measure.high, measure.direction, measure.family, measure.is_questionnaire
     ) == facts  # fmt: skip
 
 
@@ -217,9 +217,9 @@ def test_a_percentage_of_change_is_never_taken_of_a_t_score_or_an_arbitrary_zero
     """True zeros only: pain ratings, PEG, PHQ-9, GAD-7, PCL-5, doses."""
     for code, measure in measures.all().items():
         if measure.unit == "T" or code.startswith(("esm.", "who-5", "scl-90-r", "pgic")):
-            assert not measure.percent_ok
+            assert not measure.has_true_zero
     assert all(
-        measures.get(code).percent_ok
+        measures.get(code).has_true_zero
         for code in ("phq-9", "gad-7", "pcl-5", "peg", "pain.intensity", "dose.x")
     )
 
@@ -250,6 +250,7 @@ def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, 
 def test_an_unknown_measure_is_refused(code):
     with pytest.raises(measures.UnknownMeasureError):
         measures.get(code)
+    assert measures.find(code) is None
 
 
 def test_a_measure_knows_the_band_of_a_number():
@@ -260,7 +261,7 @@ def test_a_measure_knows_the_band_of_a_number():
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
-def test_every_number_that_a_form_yields_is_a_registered_measure(form: Form):
+def test_every_number_that_a_form_yields_is_a_registered_measure(form: InstrumentDefinition):
     names = {rule.name for rule in form.scoring.scores if rule.range} | {
         item.measure.code for item in form.items if item.measure
     }
@@ -285,8 +286,8 @@ def test_the_guide_lists_every_version_with_its_terms(form):
 
 
 def test_the_guides_own_questionnaire_is_a_good_one():
-    form = reading.read(GUIDE.split("```yaml\n")[1].split("```")[0])
+    form = parsing.read(GUIDE.split("```yaml\n")[1].split("```")[0])
 
     result = scoring.score(form, {"tense": 2, "calm": 0, "harm": 1})
     assert (result.scores[0].value, result.scores[0].band) == (4, "tense")
-    assert [finding.rule for finding in result.positive_safety] == ["calm_check_harm"]
+    assert [finding.rule for finding in result.safety_findings] == ["calm_check_harm"]

@@ -60,5 +60,5 @@ def test_the_item_on_suicidal_thoughts_is_seen_where_the_diary_has_it(rows):
 
     for row in positive:
         result = scoring.score(form, {"scl15": row["SCL.90.R.15"]})
-        assert [finding.rule for finding in result.positive_safety] == ["scl90r_item15"]
+        assert [finding.rule for finding in result.safety_findings] == ["scl90r_item15"]
     assert len(positive) == 69

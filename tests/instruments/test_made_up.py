@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tracker.instruments import catalogue, reading, scoring
-from tracker.instruments.form import Form
-from tracker.instruments.rules import Bands
-from tracker.instruments.score_rules import Band
+from tracker.instruments import catalogue, parsing, scoring
+from tracker.instruments.definition import InstrumentDefinition
+from tracker.instruments.score_calculators import Bands
+from tracker.instruments.score_schema import Band
 
 FORM = """\
 schema: 1
@@ -45,11 +45,11 @@ UNSCORED = "range: [0, 3], scored: false"
 
 
 def own(a: str = PLAIN, b: str = PLAIN, c: str = UNSCORED, *, range: str = "[0, 6]", scoring: str = "",
-        safety: str = "  []") -> Form:  # fmt: skip
-    return reading.read(FORM.format(a=a, b=b, c=c, range=range, scoring=scoring, safety=safety))
+        safety: str = "  []") -> InstrumentDefinition:  # fmt: skip
+    return parsing.read(FORM.format(a=a, b=b, c=c, range=range, scoring=scoring, safety=safety))
 
 
-def value(form: Form, **answers: Any) -> float | None:
+def value(form: InstrumentDefinition, **answers: Any) -> float | None:
     result = scoring.score(form, answers)
     assert result.status == "complete"
     return result.scores[0].value
@@ -116,7 +116,7 @@ def test_steps_other_than_one_are_kept():
 
 
 def test_decimals_that_are_kept_are_counted_and_flagged():
-    form = own(a="range: [0, 3], off_step: kept", b="range: [0, 3], off_step: kept")
+    form = own(a="range: [0, 3], allow_off_step: true", b="range: [0, 3], allow_off_step: true")
 
     assert scoring.score(form, {"a": 0.5, "b": 2}).flags == ("off_step",)
     assert value(form, a=0.5, b=2) == 2.5
@@ -135,24 +135,24 @@ def test_an_item_that_is_not_asked_is_not_missing_but_leaves_no_sum():
 def test_a_safety_item_that_does_not_count_is_seen():
     form = own(c="range: [0, 3], scored: false, safety: true", safety=harm("c"))
 
-    assert scoring.score(form, {"a": 3, "b": 3}).positive_safety == ()
-    assert scoring.score(form, {"a": 3, "b": 3, "c": 0}).positive_safety == ()
-    assert [f.item for f in scoring.score(form, {"a": 0, "b": 0, "c": 1}).positive_safety] == ["c"]
+    assert scoring.score(form, {"a": 3, "b": 3}).safety_findings == ()
+    assert scoring.score(form, {"a": 3, "b": 3, "c": 0}).safety_findings == ()
+    assert [f.item for f in scoring.score(form, {"a": 0, "b": 0, "c": 1}).safety_findings] == ["c"]
 
 
 def test_a_safety_item_is_seen_from_its_own_threshold():
     form = own(b="range: [0, 3], safety: true", safety=harm("b", at_least=2))
 
-    assert scoring.score(form, {"a": 3, "b": 1}).positive_safety == ()
-    assert [f.value for f in scoring.score(form, {"a": 0, "b": 2}).positive_safety] == [2]
+    assert scoring.score(form, {"a": 3, "b": 1}).safety_findings == ()
+    assert [f.value for f in scoring.score(form, {"a": 0, "b": 2}).safety_findings] == [2]
 
 
 def test_two_safety_items_are_both_seen():
     safe = "range: [0, 3], safety: true"
     form = own(a=safe, b=safe, safety=harm("a") + harm("b"))
 
-    assert [f.item for f in scoring.score(form, {"a": 1, "b": 1}).positive_safety] == ["a", "b"]
-    assert [f.item for f in scoring.score(form, {"a": 0, "b": 1}).positive_safety] == ["b"]
+    assert [f.item for f in scoring.score(form, {"a": 1, "b": 1}).safety_findings] == ["a", "b"]
+    assert [f.item for f in scoring.score(form, {"a": 0, "b": 1}).safety_findings] == ["b"]
 
 
 def test_answers_out_of_order_are_flagged_in_a_summed_form_too():
@@ -197,7 +197,7 @@ def test_a_mean_may_be_stretched_to_a_percentage():
     text = FORM.replace("rule: sum", "rule: mean\n      times: 20").format(
         a=PLAIN, b=PLAIN, c=UNSCORED, range="[0, 60]", scoring="", safety="  []"
     )
-    form = reading.read(text)
+    form = parsing.read(text)
 
     assert [value(form, a=a, b=b) for a, b in ((0, 0), (1, 2), (3, 3))] == [0, 30, 60]
 
@@ -211,7 +211,7 @@ def test_steps_are_counted_from_the_lower_end():
 
 
 def test_one_decimal_among_whole_answers_is_flagged():
-    form = own(a="range: [0, 3], off_step: kept")
+    form = own(a="range: [0, 3], allow_off_step: true")
 
     assert scoring.score(form, {"a": 0.5, "b": 2}).flags == ("off_step",)
 
@@ -253,7 +253,7 @@ OPTIONS = 'options: [{value: 0, label: {en: "No"}}, {value: 1, label: {en: "Yes"
     ],
 )
 def test_a_problem_is_told_in_words(answers, code, told):
-    form = own(b=OPTIONS, c="elsewhere: journal, scored: false", range="[0, 4]")
+    form = own(b=OPTIONS, c="recorded_as: journal, scored: false", range="[0, 4]")
 
     assert [(problem.code, problem.detail) for problem in scoring.score(form, answers).errors] == [
         (code, told)

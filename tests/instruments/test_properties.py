@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from tests import make
 from tracker.instruments import catalogue, measures, scoring
-from tracker.instruments.form import Form, Item
+from tracker.instruments.definition import InstrumentDefinition, Item
 
 FORMS = list(catalogue.all())
 SCORED = [form for form in FORMS if any(rule.rule in ("sum", "mean") for rule in form.scoring.scores)]
 
 
-def valid(form: Form, item: Item) -> st.SearchStrategy[float]:
+def valid(form: InstrumentDefinition, item: Item) -> st.SearchStrategy[float]:
     options = form.options_of(item)
     if options:
         return st.sampled_from([option.value for option in options])
@@ -25,17 +25,17 @@ def valid(form: Form, item: Item) -> st.SearchStrategy[float]:
     return st.integers(0, steps).map(lambda n: low + n * item.step)
 
 
-def whole(form: Form) -> st.SearchStrategy[dict[str, Any]]:
+def whole(form: InstrumentDefinition) -> st.SearchStrategy[dict[str, Any]]:
     """Every item answered."""
     return st.fixed_dictionaries(
-        {item.link_id: valid(form, item) for item in form.items if not item.elsewhere}
+        {item.link_id: valid(form, item) for item in form.items if not item.recorded_as}
     )
 
 
-def partial(form: Form) -> st.SearchStrategy[dict[str, Any]]:
+def partial(form: InstrumentDefinition) -> st.SearchStrategy[dict[str, Any]]:
     """Any of the items answered."""
     return st.fixed_dictionaries(
-        {}, optional={item.link_id: valid(form, item) for item in form.items if not item.elsewhere}
+        {}, optional={item.link_id: valid(form, item) for item in form.items if not item.recorded_as}
     )
 
 
@@ -57,7 +57,7 @@ def test_the_order_of_answers_never_changes_a_score(form):
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_the_order_of_items_in_a_file_never_changes_a_score(form):
-    turned = Form.model_validate({**form.document, "items": list(reversed(form.document["items"]))})
+    turned = InstrumentDefinition.model_validate({**form.document, "items": list(reversed(form.document["items"]))})
 
     @settings(max_examples=25, deadline=None)
     @given(partial(form))
@@ -100,12 +100,12 @@ def test_no_part_of_the_answers_scores_outside_the_stated_range(form):
     holds()
 
 
-def numbers(form: Form, answers: dict[str, Any]) -> dict[str, float]:
+def numbers(form: InstrumentDefinition, answers: dict[str, Any]) -> dict[str, float]:
     scores = scoring.score(form, answers).scores
     return {score.name: score.measured for score in scores if score.measured is not None}
 
 
-def points(form: Form, link_id: str) -> int:
+def points(form: InstrumentDefinition, link_id: str) -> int:
     """1 if a higher answer adds to the score, -1 if it takes away."""
     item = form.item[link_id]
     return -1 if item.reverse or item.recode else 1
@@ -150,8 +150,8 @@ def test_one_thing_worse_never_makes_a_checklist_better(form):
                 assert tiers.index(str(new.band)) >= tiers.index(str(old.band))
             else:
                 assert (new.value or 0) >= old.value
-        assert {f.rule for f in after.positive_safety if f.item} >= {
-            f.rule for f in before.positive_safety if f.item
+        assert {f.rule for f in after.safety_findings if f.item} >= {
+            f.rule for f in before.safety_findings if f.item
         }
 
     holds()

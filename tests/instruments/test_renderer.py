@@ -22,9 +22,10 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests import make
+from tests.instruments import r4
 from tests.phone import Phone
 from tests.servers import ROOT
-from tracker.instruments import catalogue, questionnaire
+from tracker.instruments import catalogue
 from tracker.lib import rls
 from tracker.records.models import Score
 
@@ -128,13 +129,13 @@ def test_phq_9_is_shown_filled_in_and_scored(world, renderer):
     chosen = dict(zip(form.scored, [1, 2, 3, 0, 1, 2, 3, 0, 1], strict=True))
     labels = {link_id: often[value] for link_id, value in chosen.items()} | {"/69722-7": "Very difficult"}
 
-    response = filled_in(renderer, phone.get("instruments/phq-9/1999/fhir").json(), labels)
-    answers, stated = questionnaire.answers_of(form, response)
+    resource = phone.get("instruments/phq-9/1999/fhir").json()
+    answers = r4.answers(resource, filled_in(renderer, resource, labels))
     sent = make.phq9()
     sent["data"]["answers"] = answers
     reply = phone.push(sent).json()
 
-    assert (answers, stated) == (chosen | {"/69722-7": 2}, None)
+    assert answers == chosen | {"/69722-7": 2}
     assert (reply["results"][0]["status"], bool(reply["guidance"])) == ("stored", True)
     with rls.as_patient(world.clinic.pk, world.ada.pk):
         score = Score.objects.get()

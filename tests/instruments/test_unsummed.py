@@ -70,7 +70,7 @@ def test_the_c_ssrs_screener_gives_the_highest_tier_reached(answers, tier, rule)
     result = scored("c-ssrs-screener", cssrs(**answers))
 
     assert (result.status, main(result).band, main(result).value) == ("complete", tier, None)
-    assert [finding.rule for finding in result.positive_safety] == ([rule] if rule else [])
+    assert [finding.rule for finding in result.safety_findings] == ([rule] if rule else [])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.access.principal import load_principal
 from tracker.accounts import second_factor
-from tracker.audit.models import SYSTEM, Event
+from tracker.audit.models import SYSTEM, AuditEvent
 from tracker.keys import data_keys, rotation
 from tracker.keys.models import DataKey, MasterKey
 from tracker.lib import encryption, rls
@@ -204,14 +204,14 @@ def test_the_use_of_keys_stands_in_the_trail(world, written, settings):
     rotation.retire([world.clinic.pk], "m1")
 
     with rls.as_clinic(world.clinic.pk):
-        told = Counter(Event.objects.filter(kind="key").values_list("action", "subject"))
+        told = Counter(AuditEvent.objects.filter(kind="key").values_list("action", "subject"))
     assert told == {
         ("keys.rotate", "rewrap_batch"): 1, ("keys.rotate", "replace_one_key"): 2,
         ("keys.rotate", "reencrypt_batch"): 1,
         ("keys.retire", "data keys"): 1,
     }  # fmt: skip
     with rls.as_clinic(SYSTEM):
-        assert Event.objects.get(action="keys.retire").detail == {"master_key": "m1"}
+        assert AuditEvent.objects.get(action="keys.retire").detail == {"master_key": "m1"}
 
 
 def test_the_commands_tell_what_they_do_and_refuse_with_1(world, written, settings, capsys):

@@ -220,7 +220,7 @@ def counted(environment: Mapping[str, str], clinic: str) -> tuple[int, int, int]
             for table in TABLES
         )
         former, heads = connection.execute(
-            "SELECT (SELECT count(*) FROM records_formerversion), (SELECT sum(head) FROM records_timeline)"
+            "SELECT (SELECT count(*) FROM records_formerversion), (SELECT sum(head) FROM records_changecounter)"
         ).fetchone()  # type: ignore[misc]
         return records, former, heads
 

@@ -17,7 +17,7 @@ from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.progress import actions, trends
 from tracker.progress.models import Progress, Summary
-from tracker.records.models import Observation, Timeline
+from tracker.records.models import Observation, ChangeCounter
 
 WEEK = date(2026, 3, 2)
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -277,7 +277,7 @@ def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
     clinic = live.world.clinic.pk
 
     with transaction.atomic(), rls.as_clinic(clinic):
-        Timeline.objects.select_for_update().get(patient=ada)
+        ChangeCounter.objects.select_for_update().get(patient=ada)
         (busy,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
     (free,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
 

@@ -163,7 +163,7 @@ def test_a_percentage_is_given_where_the_scale_has_a_true_zero_and_never_from_ze
 
 
 def test_a_form_without_a_true_zero_gives_no_percentage():
-    assert not measures.get(MOOD).percent_ok
+    assert not measures.get(MOOD).has_true_zero
     values = series(dict.fromkeys(range(14), 4) | dict.fromkeys(range(14, 21), 8))
 
     assert measured(facts({MOOD: values}), MOOD, 2)["change"]["percent"] is None

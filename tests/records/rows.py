@@ -25,7 +25,7 @@ from tracker.keys.models import DataKey, MasterKey
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records.models import (
-    Current,
+    MeasureState,
     DailyLog,
     FormerVersion,
     JournalEntry,
@@ -40,7 +40,7 @@ from tracker.records.models import (
     SideEffects,
     SleepEntry,
     TreatmentSession,
-    Unshared,
+    AccessRevocation,
     Vitals,
 )
 from tracker.reminders.models import CheckIn
@@ -125,7 +125,7 @@ def of_score(world: make.World) -> Values:
     }  # fmt: skip
 
 
-def of_current(world: make.World) -> Values:
+def of_measure_state(world: make.World) -> Values:
     return owned(world) | {
         "measure": "pain.intensity", "category": "PAIN", "baseline_basis": "FIRST_DAYS", "last": 3,
         "last_at": make.MONDAY, "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
@@ -249,10 +249,10 @@ MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
     Vitals: lambda world: record(world, systolic=120, diastolic=80),
     Plan: lambda world: record(world, practice="stretching"),
     MergedEdit: of_merged_edit,
-    Unshared: lambda world: owned(world) | {"record_id": uuid.uuid4(), "sequence": 1},
+    AccessRevocation: lambda world: owned(world) | {"record_id": uuid.uuid4(), "sequence": 1},
     Response: of_response,
     Score: of_score,
-    Current: of_current,
+    MeasureState: of_measure_state,
     TreatmentSession: of_session,
     Summary: of_summary,
     CheckIn: of_check_in,

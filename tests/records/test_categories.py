@@ -28,7 +28,7 @@ TABLES = {
     "records_response": "category",
     "records_score": "category",
     "records_observation": "category",
-    "records_current": "category",
+    "records_measurestate": "category",
     "records_formerversion": "category",
 }
 

@@ -34,7 +34,7 @@ from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records import kinds
 from tracker.records.models import (
-    Current,
+    MeasureState,
     DailyLog,
     FormerVersion,
     JournalEntry,
@@ -133,7 +133,7 @@ CHECKS: dict[str, Case] = (
         "response_category_is_known": codes(Response, "category", tuple(Category)),
         "score_category_is_known": codes(Score, "category", tuple(Category)),
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
-        "current_category_is_known": codes(Current, "category", tuple(Category)),
+        "measure_state_category_is_known": codes(MeasureState, "category", tuple(Category)),
         "patient_enrols_before_leaving": Case(
             Patient, ({"discharged_on": date(2026, 3, 2)},), ({"discharged_on": date(2026, 3, 1)},)
         ),
@@ -181,7 +181,7 @@ CHECKS: dict[str, Case] = (
         "journal_share_is_known": codes(JournalEntry, "share", ("NONE", "ENTRY")),
         "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED")),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
-        "current_basis_is_known": codes(Current, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")),
+        "measure_state_basis_is_known": codes(MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")),
         "session_route_is_known": codes(
             TreatmentSession,
             "route",

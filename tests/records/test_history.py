@@ -15,7 +15,7 @@ from tests.phone import Phone
 from tracker.lib import rls
 from tracker.records.models import FormerVersion, JournalEntry, JournalText, PainEntry
 
-APPEND_ONLY = ("audit_event", "records_formerversion", "records_journaltext")
+APPEND_ONLY = ("audit_auditevent", "records_formerversion", "records_journaltext")
 
 
 @contextmanager
@@ -62,9 +62,9 @@ def test_the_application_cannot_change_what_was_said(said, table, statement):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE audit_event SET actor = 'nobody'",
-        "DELETE FROM audit_event",
-        "TRUNCATE audit_event",
+        "UPDATE audit_auditevent SET actor = 'nobody'",
+        "DELETE FROM audit_auditevent",
+        "TRUNCATE audit_auditevent",
         "UPDATE records_formerversion SET revision = 9",
         "DELETE FROM records_formerversion",
         "UPDATE records_journaltext SET revision = 9",

@@ -18,12 +18,12 @@ from django.db import transaction
 from tests import make
 from tests.phone import Phone
 from tests.servers import ROOT, wait_until
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue, measures
 from tracker.lib import rls
 from tracker.progress import actions as progress
-from tracker.records.models import Current, Observation, Score
+from tracker.records.models import MeasureState, Observation, Score
 
 PHQ9 = catalogue.FOLDER / "phq-9.1999.yaml"
 # Item 9 is the last of the nine; turned round it counts 3 for 0, so that every total moves.
@@ -88,7 +88,7 @@ def on_timeline(patient: Patient) -> list[tuple[float, str]]:
 
 def last(patient: Patient) -> float:
     with transaction.atomic(), rls.as_patient(patient.clinic_id, patient.pk):
-        return Current.objects.get(measure="phq-9").last
+        return MeasureState.objects.get(measure="phq-9").last
 
 
 def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
@@ -132,7 +132,7 @@ def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(w
     with rls.as_patient(world.clinic.pk, world.ada.pk):
         assert Observation.objects.get(measure="pain.intensity").value == 6
     with rls.as_clinic(world.clinic.pk):
-        event = Event.objects.get(action="scores.recompute")
+        event = AuditEvent.objects.get(action="scores.recompute")
         assert (event.patient, event.detail) == (world.ada.pk, {"responses": 2, "scores": 2})
     assert rescore("--apply").startswith("Nothing to do")
 
@@ -264,7 +264,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(live, tmp_path):
 
     # Its last step is in our hands: the scores are written by then, the current values are not.
     with transaction.atomic(), rls.as_patient(patients[1].clinic_id, patients[1].pk):
-        list(Current.objects.select_for_update())
+        list(MeasureState.objects.select_for_update())
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
         ) as process:

@@ -10,7 +10,7 @@ from tracker.access.principal import load_principal
 from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records import actions
-from tracker.records.models import Current
+from tracker.records.models import MeasureState
 
 
 def test_a_first_session_makes_baselines_and_summaries_anew(world):
@@ -28,7 +28,7 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
     ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
     actions.record_session(principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
 
-    current = Current.objects.get(measure="pain.intensity")
+    current = MeasureState.objects.get(measure="pain.intensity")
     assert (current.baseline, current.baseline_n, current.baseline_basis) == (6, 10, "BEFORE_TREATMENT")
     rls.reset()
     assert progress.refresh_stale(at=make.MONDAY + timedelta(days=30)) == 1

@@ -12,7 +12,7 @@ from tests import make
 from tests.outbox.together import together
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
 from tracker.lib import rls
@@ -70,7 +70,7 @@ def test_planning_tells_the_patient_and_leaves_a_trace(world):
         (world.ada.user_id, channel) for channel in Channel.values
     }
     with inside(world):
-        event = Event.objects.get(action="check_in.plan")
+        event = AuditEvent.objects.get(action="check_in.plan")
     assert (event.actor, event.subject) == (f"user/{world.ben.user_id}", str(check_in))
     assert (check_in.time_zone, check_in.staff_member_id) == (make.ZONE, world.ben.pk)
 
@@ -209,7 +209,7 @@ def test_cancelling_twice_tells_once(world):
     assert len(messages(world, "check-in-cancelled")) == len(Channel)
     with inside(world):
         assert CheckIn.objects.get().cancelled_at == PLANNED
-        assert Event.objects.filter(action="check_in.cancel").count() == 1
+        assert AuditEvent.objects.filter(action="check_in.cancel").count() == 1
 
 
 def test_a_reminder_that_was_sent_is_not_unsaid(world):

@@ -10,7 +10,7 @@ import pytest
 from tests import make
 from tests.phone import Phone
 from tracker.lib import rls
-from tracker.records.models import Timeline
+from tracker.records.models import ChangeCounter
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_what_was_not_stored_takes_no_room(world, phone):
     def used() -> int:
         rls.reset()
         with rls.as_clinic(world.clinic.pk):
-            return Timeline.objects.get().stored_bytes
+            return ChangeCounter.objects.get().stored_bytes
 
     record = make.pain(3)
     batch = phone.batch(record)

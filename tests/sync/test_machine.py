@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests import make
 from tests.sync import machine
-from tracker.records import held, rederiving
+from tracker.records import queries, rebuild
 from tracker.sync import changes, intake, merge
 from tracker.sync.merge import Decision, Verdict
 
@@ -27,14 +27,14 @@ def walk(live: Any, runs: int, steps: int) -> None:
 def test_what_was_acknowledged_stays_on_a_few_walks(live):
     walk(live, 6, 25)
 
-    assert rederiving.survey().differences == []
+    assert rebuild.check().differences == []
 
 
 @pytest.mark.full
 def test_what_was_acknowledged_stays_on_two_hundred_walks(live):
     walk(live, 200, 40)
 
-    assert rederiving.survey().differences == []
+    assert rebuild.check().differences == []
 
 
 def _last_is_skipped(monkeypatch: Any) -> None:
@@ -69,12 +69,12 @@ def _conflict_without_a_copy(monkeypatch: Any) -> None:
 
 
 def _what_is_gone_is_not_told(monkeypatch: Any) -> None:
-    since = held.since
+    since = queries.changed_since
 
     def planted(*given: Any, **more: Any) -> Any:
-        return [changed for changed in since(*given, **more) if changed.kind != held.GONE]
+        return [changed for changed in since(*given, **more) if changed.kind != queries.REVOKED]
 
-    monkeypatch.setattr(held, "since", planted)
+    monkeypatch.setattr(queries, "changed_since", planted)
 
 
 @pytest.mark.full

@@ -9,7 +9,7 @@ from tests.phone import Phone
 from tracker.alerts.models import Alert
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import Current, JournalText, Observation, PainEntry, Response, Score
+from tracker.records.models import MeasureState, JournalText, Observation, PainEntry, Response, Score
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
         entry = PainEntry.objects.get()
         assert (entry.intensity, entry.time_zone, entry.local_date.isoformat()) == (6, make.ZONE, "2026-03-02")
         assert Observation.objects.get().value == 6
-        assert Current.objects.get().last == 6
+        assert MeasureState.objects.get().last == 6
 
 
 def test_sending_the_same_batch_twice_changes_nothing(world, phone):
@@ -85,7 +85,7 @@ def test_an_amendment_keeps_the_former_version(world, phone):
 
         assert FormerVersion.objects.get().row["intensity"] == 6
         assert Observation.objects.get().value == 3
-        assert Current.objects.get().last == 3
+        assert MeasureState.objects.get().last == 3
 
 
 def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_copy(phone):
@@ -110,7 +110,7 @@ def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
     with inside(world):
         assert PainEntry.objects.get().removed_at is not None
         assert not Observation.objects.exists()
-        assert not Current.objects.exists()
+        assert not MeasureState.objects.exists()
 
 
 def test_an_amendment_that_arrives_before_its_base_is_asked_for_again(phone):

@@ -19,8 +19,8 @@ from tests.outbox.together import together
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.lib import rls
-from tracker.records import rederiving, timeline
-from tracker.records.models import Current, Observation, PainEntry, Timeline
+from tracker.records import rebuild, change_counter
+from tracker.records.models import MeasureState, Observation, PainEntry, ChangeCounter
 from tracker.sync import intake
 from tracker.sync.models import Batch
 from tracker.sync.work import Sent
@@ -46,9 +46,9 @@ def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receip
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert PainEntry.objects.count() == 20
         assert Observation.objects.filter(measure="pain.intensity").count() == 20
-        assert Current.objects.filter(measure="pain.intensity").count() == Batch.objects.count() == 1
-        assert Timeline.objects.get(patient_id=live.world.ada.pk).head == len(sent)
-    assert rederiving.survey().differences == []
+        assert MeasureState.objects.filter(measure="pain.intensity").count() == Batch.objects.count() == 1
+        assert ChangeCounter.objects.get(patient_id=live.world.ada.pk).head == len(sent)
+    assert rebuild.check().differences == []
 
 
 @contextmanager
@@ -118,18 +118,18 @@ def test_a_hundred_interleavings_of_late_commits_hide_nothing_from_a_reader(live
 def test_numbers_that_are_given_without_the_lock_are_found_out(live, monkeypatch):
     """The test of the test: a bare counter, as a sequence is, gives a lower number to a later commit."""
 
-    def unlocked(clinic_id: Any, patient_id: Any, by: int, stored_bytes: int = 0) -> timeline.Head:
+    def unlocked(clinic_id: Any, patient_id: Any, by: int, stored_bytes: int = 0) -> change_counter.Position:
         with psycopg.connect(live.environment["DATABASE_URL"]) as apart:
             apart.execute(
                 "SELECT set_config('app.clinic', %s, true), set_config('app.scope', 'clinic', true)",
                 [str(clinic_id)],
             )
-            row = apart.execute(timeline._ADVANCE, [by, stored_bytes, patient_id]).fetchone()
+            row = apart.execute(change_counter._ADVANCE, [by, stored_bytes, patient_id]).fetchone()
         assert row
-        return timeline.Head(*row)
+        return change_counter.Position(*row)
 
     Phone(live.world.ada.user).push(make.pain())
-    monkeypatch.setattr("tracker.records.timeline.advance", unlocked)
+    monkeypatch.setattr("tracker.records.change_counter.advance", unlocked)
 
     with closing(interleave(live, random.Random(make.SEED), INTERLEAVINGS)) as rounds:
         assert any(set(sent) - {record["id"] for record in seen} for sent, seen in rounds)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from tracker.access.models import Caregiver
 from tracker.access.principal import Principal
-from tracker.audit.models import Event
+from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Role, StaffMember
 
 
@@ -16,7 +16,7 @@ from tracker.clinics.models import Role, StaffMember
 class AccessLogEntry:
     """One event as the patient, or the privacy officer, reads it."""
 
-    event: Event
+    event: AuditEvent
     name: str
     role: str
     broken_glass: bool
@@ -31,7 +31,7 @@ def entries(
     Without ``own`` what the patient did is left out. Row security lets a patient read only events about
     herself, whatever is asked for here.
     """
-    events = Event.objects.filter(clinic_id=principal.clinic_id)
+    events = AuditEvent.objects.filter(clinic_id=principal.clinic_id)
     if patient_id is not None:
         events = events.filter(Q(patient=patient_id) | Q(patients__contains=[patient_id]))
     if not own:
@@ -43,7 +43,7 @@ def entries(
     return [_entry(event, *known.get(event.actor, (event.actor, "SYSTEM"))) for event in page]
 
 
-def _entry(event: Event, name: str, role: str) -> AccessLogEntry:
+def _entry(event: AuditEvent, name: str, role: str) -> AccessLogEntry:
     return AccessLogEntry(event, name, role, bool(event.detail.get("glass")))
 
 

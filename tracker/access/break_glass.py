@@ -135,7 +135,7 @@ def _encrypt_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:
 
 
 def _note(principal: Principal, made: BreakGlassAccess, action: str, at: datetime) -> None:
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action=action,
         subject=str(made),

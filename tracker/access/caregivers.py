@@ -70,7 +70,7 @@ def _standing(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
 
 
 def _note(principal: Principal, made: Caregiver, action: str, at: datetime) -> None:
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action=action,
         subject=str(made),

@@ -40,7 +40,7 @@ def open_chart(
     patient = Patient.objects.filter(pk=patient_id).select_related("care_team").first()
     if patient is None:
         raise NotFoundOrHidden
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action="chart.open",
         subject=purpose,

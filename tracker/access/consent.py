@@ -68,7 +68,7 @@ def set_consent(
 
 
 def _note_consent(principal: Principal, changes: Collection[ConsentChange], at: datetime) -> None:
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action="consent.change",
         subject=f"consent-text/{next(iter(changes)).text_id}",

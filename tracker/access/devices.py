@@ -106,7 +106,7 @@ def _bind(principal: Principal, session_key: str, device_id: UUID) -> None:
 
 
 def _note(principal: Principal, action: str, device_id: UUID, at: datetime) -> None:
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action=action,
         subject=f"device/{device_id}",

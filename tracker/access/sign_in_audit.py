@@ -46,14 +46,14 @@ class SignInAuditMiddleware:
             at = timezone.now()
             if person is not None or request.method in _UNSAFE:
                 clinic_id = _clinic_of(person or began, at)
-                audit.note_apart(clinic_id=clinic_id, **_event(person, began, request, response, at))
+                audit.record_event_in_own_transaction(clinic_id=clinic_id, **_event(person, began, request, response, at))
         return response
 
 
 def record_throttled(request: HttpRequest, response: HttpResponse, at: datetime) -> None:
     """A try that was one too many, where the middleware does not see it: on a route of our own API."""
     if not request.path.startswith(_SIGN_IN):
-        audit.note_apart(**_event(None, None, request, response, at))
+        audit.record_event_in_own_transaction(**_event(None, None, request, response, at))
 
 
 def _before(request: HttpRequest) -> tuple[UUID | None, UUID | None]:

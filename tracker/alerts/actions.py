@@ -152,7 +152,7 @@ def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
     if not Alert.objects.open().filter(patient_id=alert.patient_id).exists():
         responders.close_to_team(alert.clinic_id, alert.patient_id)
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action="alert.acknowledge",
         subject=str(alert),

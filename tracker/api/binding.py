@@ -44,7 +44,7 @@ def ended(held: sessions.SessionData, principal: Principal, at: datetime) -> Ref
     """End a session whose token came from another device, tell the person, and return the answer."""
     sessions.delete(held.key)
     subject = f"device/{held.device_id}"
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action="session.end_stolen",
         subject=subject,

@@ -14,7 +14,7 @@ from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import JSONRenderer, Refused
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.instruments import catalogue, questionnaire, wording
+from tracker.instruments import catalogue, fhir_questionnaire, wording
 from tracker.instruments.models import Permission, Version
 
 _PROBLEMS = {401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
@@ -135,4 +135,4 @@ class OneQuestionnaire(Door):
             form = catalogue.get(row.instrument_id, row.version)
         except catalogue.UnknownInstrumentError:
             raise NotFoundOrHidden from None
-        return cacheable(request, questionnaire.to_r4(form, held))
+        return cacheable(request, fhir_questionnaire.to_r4(form, held))

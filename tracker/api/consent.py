@@ -19,20 +19,20 @@ from tracker.accounts import reauthentication
 from tracker.api import shapes
 from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import Refused, checked
-from tracker.records.shapes import Id, Instant, Shape
+from tracker.records.shapes import Id, Instant, StrictModel
 
 Named = Annotated[Category, codes.LowerCase()]
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
 
-class TeamConsentIn(Shape):
+class TeamConsentIn(StrictModel):
     """What one team may see from now on; what is not named it may not."""
 
     team: Id
     categories: Annotated[list[Named], Field(max_length=len(Category))]
 
 
-class ConsentsIn(Shape):
+class ConsentsIn(StrictModel):
     """
     What these teams may see from now on. ``text_version`` is the version of the words that the person has read.
 
@@ -43,7 +43,7 @@ class ConsentsIn(Shape):
     teams: Annotated[list[TeamConsentIn], Field(min_length=1, max_length=20)]
 
 
-class CaregiverIn(Shape):
+class CaregiverIn(StrictModel):
     """Somebody close who may read these categories, until ``ends_at`` if it is given."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)]

@@ -63,7 +63,7 @@ class Door(APIView):
             raise TypeError(f"{cls.__name__} must name one action for each of its methods")
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        with audit.trail() as trail:
+        with audit.collecting() as trail:
             with transaction.atomic():
                 response = super().dispatch(request, *args, **kwargs)
                 stands = response.status_code < 400 or getattr(response, "commits", False)

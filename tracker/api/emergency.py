@@ -19,7 +19,7 @@ from tracker.api.doors import Door, only, viewer_of
 from tracker.api.wire import checked
 from tracker.lib import days
 from tracker.outbox.tasks import ring
-from tracker.records.shapes import Shape
+from tracker.records.shapes import StrictModel
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 
@@ -30,7 +30,7 @@ def _day(given: object) -> date:
     return days.parse_date(given)
 
 
-class BreakGlassIn(Shape):
+class BreakGlassIn(StrictModel):
     """Whose record, by name and day of birth as the clinic knows them, and why it cannot wait."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)]

@@ -52,7 +52,7 @@ class AcceptInvitation(APIView):
                 for_patient=True,
             )
         except invitations.InvitationRejected:
-            audit.note_apart(
+            audit.record_event_in_own_transaction(
                 actor="nobody",
                 action="invitation.refuse",
                 subject="accept-invitation",

@@ -25,8 +25,8 @@ from tracker.clinics.models import Clinic
 from tracker.instruments import measures
 from tracker.lib import days
 from tracker.progress.models import Summary
-from tracker.records import by_day, categories
-from tracker.records.models import Current, Observation
+from tracker.records import daily_statistics, categories
+from tracker.records.models import MeasureState, Observation
 
 _PROBLEMS = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem}
 _PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose")
@@ -44,12 +44,12 @@ def day_of(request: Request, name: str) -> date | None:
 
 def measure_of(request: Request) -> Any:
     """Return the measure that ``?measure=`` names."""
-    try:
-        return measures.get(request.query_params.get("measure", ""))
-    except measures.UnknownMeasureError:
+    measure = measures.find(request.query_params.get("measure", ""))
+    if measure is None:
         raise Refused(
             400, "unknown_measure", "Name a measure.", [{"parameter": "measure", "code": "unknown"}]
-        ) from None
+        )
+    return measure
 
 
 class Observations(Door):
@@ -110,7 +110,7 @@ class Observations(Door):
         return rows.filter(TupleGreaterThan(Tuple("local_date", "at", "source_id"), place))
 
     def _current(self, patient_id: UUID, code: str) -> dict[str, Any] | None:
-        row = Current.objects.filter(patient_id=patient_id, measure=code).first()
+        row = MeasureState.objects.filter(patient_id=patient_id, measure=code).first()
         if row is None:
             return None
         names = shapes.CurrentOut.model_fields
@@ -142,7 +142,7 @@ class DailyObservations(Door):
         if not timedelta(0) <= last - first <= timedelta(days=365):
             errors = [{"parameter": "from", "code": "out_of_range"}]
             raise Refused(400, "invalid", "From 1 to 366 days.", errors)
-        found = by_day.values(patient.pk, measure.code, first, last)
+        found = daily_statistics.of_measure(patient.pk, measure.code, first, last)
         return Response({"measure": _measure_out(measure), "days": found})
 
 

@@ -19,7 +19,7 @@ from tracker.api.sync import guidance, heeded
 from tracker.api.wire import Refused
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.outbox.tasks import ring
-from tracker.records import categories, held, history, listing
+from tracker.records import categories, queries, history, pages
 from tracker.records.kinds import KINDS
 from tracker.sync import intake, receipts
 from tracker.sync.work import Sent
@@ -67,7 +67,7 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
         raise _refusal(principal, result, receipt.worried)
     rows = receipt.stored()
     record = (
-        held.as_wire(principal.own_patient_id, rows, own=True)[0]
+        queries.serialize(principal.own_patient_id, rows, as_patient=True)[0]
         if rows
         else _one(principal, principal.own_patient_id, UUID(result["id"]))
     )
@@ -129,11 +129,11 @@ def _refusal(principal: Principal, result: dict[str, Any], worried: bool) -> Ref
 
 
 def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
-    heads = held.heads(patient_id, [record_id])
+    heads = queries.current_versions(patient_id, [record_id])
     if record_id not in heads:
         raise NotFoundOrHidden
-    rows = held.by_ids(patient_id, [(heads[record_id].kind, record_id)])
-    shown = held.as_wire(patient_id, rows, own=principal.is_patient)
+    rows = queries.get_many(patient_id, [(heads[record_id].kind, record_id)])
+    shown = queries.serialize(patient_id, rows, as_patient=principal.is_patient)
     if not shown:
         raise NotFoundOrHidden
     return shown[0]
@@ -160,14 +160,14 @@ class Records(SecondTry):
     def get(self, request: Request) -> Response:
         only(request, "patient", "kind", "measure", "since", "until", "limit", "cursor")
         patient = chart(request, "api/records", _asked(request.query_params.get("kind")))
-        own = viewer_of(request).is_patient
+        as_patient = viewer_of(request).is_patient
         asked = {name: request.query_params.get(name) for name in _FILTERS}
         try:
-            rows, following = listing.newest(patient.pk, limit=limit_of(request), own=own, **asked)
-        except listing.BadFilterError as problem:
+            rows, following = pages.newest(patient.pk, limit=limit_of(request), as_patient=as_patient, **asked)
+        except pages.BadFilterError as problem:
             errors = [{"parameter": problem.name, "code": "invalid"}]
             raise Refused(400, "invalid", "A parameter cannot be taken.", errors) from None
-        shown = held.as_wire(patient.pk, rows, own=own)
+        shown = queries.serialize(patient.pk, rows, as_patient=as_patient)
         return Response({"records": shown, "next": following})
 
     @extend_schema(
@@ -273,8 +273,8 @@ class History(Door):
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
         patient = chart(request, "api/history", EVERYTHING)
-        own = viewer_of(request).is_patient
-        found = history.versions(patient.clinic_id, patient.pk, record_id, own=own)
+        as_patient = viewer_of(request).is_patient
+        found = history.versions(patient.clinic_id, patient.pk, record_id, as_patient=as_patient)
         if not found:
             raise NotFoundOrHidden
         return Response({"versions": found})

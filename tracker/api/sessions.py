@@ -54,7 +54,7 @@ class OneSession(Door):
         principal = viewer_of(request)
         if not sessions.revoke(principal.user_id, reference):
             raise NotFoundOrHidden
-        audit.note(
+        audit.record_event(
             actor=principal.actor,
             action="session.end",
             subject=f"session/{reference}",

@@ -19,7 +19,7 @@ from tracker.records.shapes import (
     Practice,
     Record,
     Response,
-    Shape,
+    StrictModel,
     SideEffects,
     Sleep,
     Vitals,
@@ -38,7 +38,7 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] = []
 
 
-class Push(Shape):
+class Push(StrictModel):
     """
     A batch of up to 500 records. The same ``key`` again gets the same receipt.
 
@@ -187,7 +187,7 @@ class CheckInOut(BaseModel):
     cancelled: bool
 
 
-class CheckInIn(Shape):
+class CheckInIn(StrictModel):
     """A check-in to plan: the patient, when it starts, and for how long (5 to 240 minutes)."""
 
     patient: Id
@@ -213,7 +213,7 @@ class Me(BaseModel):
     check_ins: list[CheckInOut]
 
 
-class DeviceIn(Shape):
+class DeviceIn(StrictModel):
     """A phone that is paired: its own id, and a label to tell it by."""
 
     id: Id
@@ -229,7 +229,7 @@ def _day(value: Any) -> Any:
         raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31") from None
 
 
-class InvitationIn(Shape):
+class InvitationIn(StrictModel):
     """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
 
     code: Annotated[str, Field(min_length=8, max_length=40)]

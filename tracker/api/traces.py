@@ -10,11 +10,11 @@ from rest_framework.views import APIView
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
 from tracker.audit import actions as audit
-from tracker.audit.actions import Trail
+from tracker.audit.actions import EventBuffer
 from tracker.audit.models import Result
 
 
-def of_answer(trail: Trail, view: APIView, response: Any) -> None:
+def of_answer(trail: EventBuffer, view: APIView, response: Any) -> None:
     """
     Write what the request did, in its transaction.
 
@@ -26,15 +26,15 @@ def of_answer(trail: Trail, view: APIView, response: Any) -> None:
         trail.device = str(principal.device_id or "")
         seen = _seen(response.data)
         if not trail.events:
-            audit.note(
+            audit.record_event(
                 **_plain(view, principal), result=_result(response), patients=seen.patients - own(principal)
             )
         event = trail.events[0]
         event["device"] = event["device"] or trail.device
         event["kind"] = event["kind"] or _kind(view)
         event["purpose"] = event["purpose"] or _purpose(view)
-        event["detail"] = audit.bounded(seen.ids or _ids(view)) | event["detail"]
-    audit.write(trail)
+        event["detail"] = audit.bounded_ids(seen.ids or _ids(view)) | event["detail"]
+    audit.flush(trail)
 
 
 def of_refusal(view: APIView, response: Any) -> None:
@@ -44,13 +44,13 @@ def of_refusal(view: APIView, response: Any) -> None:
         return
     detail = {"status": response.status_code}
     if isinstance(principal, Principal):
-        audit.note_apart(**_plain(view, principal), kind=_kind(view), ids=_ids(view), purpose=_purpose(view),
+        audit.record_event_in_own_transaction(**_plain(view, principal), kind=_kind(view), ids=_ids(view), purpose=_purpose(view),
                          result=Result.REFUSED, detail=detail)  # fmt: skip
         return
     # A token that no longer holds: an account that was switched off, a password that has changed.
     known = sessions.user_of_token(view.request.headers.get("X-Session-Token", ""), timezone.now())
     if known:
-        audit.note_apart(
+        audit.record_event_in_own_transaction(
             actor=f"user/{known}", action="refuse", subject=_kind(view), at=timezone.now(), kind=_kind(view),
             purpose=_purpose(view), result=Result.REFUSED, detail=detail,
         )  # fmt: skip

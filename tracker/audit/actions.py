@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from tracker.audit.models import SYSTEM, Event, Result
+from tracker.audit.models import SYSTEM, AuditEvent, Result
 from tracker.lib import rls
 from tracker.lib.logs import request_id
 
@@ -22,26 +22,26 @@ _COLUMNS = (
     "device", "request", "result", "detail",
 )  # fmt: skip
 _ROW = "(" + ", ".join("%s::jsonb" if name == "detail" else "%s" for name in _COLUMNS) + ")"
-_INSERT = f'INSERT INTO "{Event._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES '
+_INSERT = f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES '
 
 
 @dataclass(slots=True)
-class Trail:
+class EventBuffer:
     """What is noted during one request, written together before its transaction ends."""
 
     device: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
-_open: ContextVar[Trail | None] = ContextVar("trail", default=None)
+_open: ContextVar[EventBuffer | None] = ContextVar("event_buffer", default=None)
 
 
 @contextmanager
-def trail() -> Iterator[Trail]:
+def collecting() -> Iterator[EventBuffer]:
     """
-    Collect what is noted in this block. Whoever opens it writes it, with ``write``, in the same transaction.
+    Collect what is noted in this block. Whoever opens it writes it, with ``flush``, in the same transaction.
     """
-    opened = Trail()
+    opened = EventBuffer()
     token = _open.set(opened)
     try:
         yield opened
@@ -49,7 +49,7 @@ def trail() -> Iterator[Trail]:
         _open.reset(token)
 
 
-def note(
+def record_event(
     *,
     actor: str,
     action: str,
@@ -77,7 +77,7 @@ def note(
         "at": at, "clinic_id": clinic_id, "actor": actor, "on_behalf_of": on_behalf_of, "action": action,
         "kind": kind, "subject": subject[:120], "patient": patient_id, "patients": sorted(set(patients)) or None,
         "purpose": purpose[:120], "device": str(device or (opened.device if opened else "")),
-        "request": request_id.get(), "result": result, "detail": bounded(ids) | dict(detail or {}),
+        "request": request_id.get(), "result": result, "detail": bounded_ids(ids) | dict(detail or {}),
     }  # fmt: skip
     if opened is None:
         _write([event])
@@ -85,29 +85,29 @@ def note(
         opened.events.append(event)
 
 
-def bounded(ids: Iterable[object]) -> dict[str, Any]:
+def bounded_ids(ids: Iterable[object]) -> dict[str, Any]:
     """Return the ids as they stand in ``detail``: the first ones, and how many there are in all."""
     named = [str(one) for one in ids]
     return {"ids": named[:MOST_IDS], "count": len(named)} if named else {}
 
 
-def write(opened: Trail) -> None:
-    """Write what the block of ``trail`` has collected."""
+def flush(opened: EventBuffer) -> None:
+    """Write what the block of ``collecting`` has collected."""
     if opened.events:
         _write(opened.events)
         opened.events = []
 
 
-def note_apart(*, clinic_id: UUID | None = None, **event: Any) -> None:
+def record_event_in_own_transaction(*, clinic_id: UUID | None = None, **event: Any) -> None:
     """
     Note one event in a transaction of its own: the act itself was refused, and its transaction is undone.
 
     Without a clinic it stands in the chain of the system.
     """
     clinic_id = clinic_id or SYSTEM
-    with trail() as opened, transaction.atomic(), rls.as_clinic(clinic_id):
-        note(clinic_id=clinic_id, **event)
-        write(opened)
+    with collecting() as opened, transaction.atomic(), rls.as_clinic(clinic_id):
+        record_event(clinic_id=clinic_id, **event)
+        flush(opened)
 
 
 def _write(events: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tracker.audit import anchors
 from tracker.audit.anchors import Anchor
-from tracker.audit.models import SYSTEM, Head
+from tracker.audit.models import SYSTEM, ChainHead
 from tracker.lib import rls
 
 # Safety asks for five minutes at most.
@@ -31,27 +31,27 @@ def anchor_due(*, at: datetime) -> int:
     recent too. One from long after ``at`` tells of a clock that was set back, and stops nothing.
     """
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with anchors.locked(folder()):
+    with anchors.folder_lock(folder()):
         last = _last_at()
         if last is not None and -OVERLAP <= at - last < EVERY:
             return 0
         since = min(last, at) - OVERLAP if last else None
-        return anchors.append_locked(folder(), heads(since, at), settings.ANCHOR_KEY, at)
+        return anchors.append_locked(folder(), chain_heads(since, at), settings.ANCHOR_KEY, at)
 
 
 def anchor_all(*, at: datetime) -> int:
     """Write an anchor for every chain, now."""
-    return anchors.append(folder(), heads(None, at), settings.ANCHOR_KEY, at)
+    return anchors.append(folder(), chain_heads(None, at), settings.ANCHOR_KEY, at)
 
 
-def heads(since: datetime | None, at: datetime) -> list[Anchor]:
+def chain_heads(since: datetime | None, at: datetime) -> list[Anchor]:
     """
     Return the ends of the chains that moved after ``since``.
 
     The system's chain is always among them, so that a line a minute shows that anchoring is alive.
     """
     with transaction.atomic(), rls.as_audit_reader():
-        rows = {row.clinic_id: row for row in Head.objects.all() if since is None or row.moved_at > since}
+        rows = {row.clinic_id: row for row in ChainHead.objects.all() if since is None or row.moved_at > since}
     told = {clinic_id: (row.seq, bytes(row.hash).hex()) for clinic_id, row in rows.items()}
     if SYSTEM not in told:
         told[SYSTEM] = _system()
@@ -63,7 +63,7 @@ def heads(since: datetime | None, at: datetime) -> list[Anchor]:
 
 def _system() -> tuple[int, str]:
     with transaction.atomic(), rls.as_audit_reader():
-        row = Head.objects.filter(clinic_id=SYSTEM).first()
+        row = ChainHead.objects.filter(clinic_id=SYSTEM).first()
     return (row.seq, bytes(row.hash).hex()) if row else (0, bytes(32).hex())
 
 

@@ -23,7 +23,7 @@ _TAIL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class BadLine:
+class InvalidLine:
     """A line was changed, or signed by somebody else, or the one before it was removed: ``why`` says which."""
 
     why: str
@@ -39,7 +39,7 @@ class Anchor:
     at: str
 
 
-def public_of(seed: bytes) -> bytes:
+def public_key(seed: bytes) -> bytes:
     """Return the public key of a 32-byte secret one."""
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
@@ -72,21 +72,21 @@ def last_line(folder: Path) -> bytes:
 def append(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: datetime) -> int:
     """Append a signed line for each anchor, safely beside others who do the same; return how many."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with locked(folder):
+    with folder_lock(folder):
         return append_locked(folder, anchors, seed, at)
 
 
 def append_locked(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: datetime) -> int:
     """The same, for who holds the lock."""
     key = Ed25519PrivateKey.from_private_bytes(seed)
-    mend_end(folder)
+    truncate_partial_line(folder)
     before, count = last_line(folder), 0
     # Never into a file before the newest: a writer whose clock is behind would put its line in the middle.
     with max([*files(folder), folder / f"anchors-{at:%Y-%m}.jsonl"]).open("ab") as file:
         for anchor in anchors:
             line: dict[str, Any] = {
                 "at": anchor.at, "clinic": anchor.clinic, "count": anchor.count, "hash": anchor.hash,
-                "key": _key_id(public_of(seed)), "before": hashlib.sha256(before).hexdigest(),
+                "key": _key_id(public_key(seed)), "before": hashlib.sha256(before).hexdigest(),
             }  # fmt: skip
             line["signature"] = base64.b64encode(key.sign(_bytes(line))).decode()
             before, count = json.dumps(line).encode(), count + 1
@@ -96,7 +96,7 @@ def append_locked(folder: Path, anchors: Iterable[Anchor], seed: bytes, at: date
     return count
 
 
-def mend_end(folder: Path) -> None:
+def truncate_partial_line(folder: Path) -> None:
     """Cut off a line of which only a part was written, and end one that lacks only its end."""
     path = next(iter(reversed(files(folder))), None)
     if path is None or not (rest := _unended(path)):
@@ -116,7 +116,7 @@ def _unended(path: Path) -> bytes:
     return path.read_bytes().rpartition(b"\n")[2]
 
 
-class locked:
+class folder_lock:
     """Hold the folder's lock for the block: two writers never mix their lines."""
 
     def __init__(self, folder: Path) -> None:
@@ -130,7 +130,7 @@ class locked:
         self.file.close()
 
 
-def read(folder: Path, public_keys: Iterable[bytes]) -> Iterator[Anchor | BadLine]:
+def read(folder: Path, public_keys: Iterable[bytes]) -> Iterator[Anchor | InvalidLine]:
     """
     Yield the anchors that one of ``public_keys`` signed, in the order they were written, and each line that is bad.
 
@@ -146,7 +146,7 @@ def read(folder: Path, public_keys: Iterable[bytes]) -> Iterator[Anchor | BadLin
 
 def _checked(
     raw: bytes, before: bytes, known: dict[str, Ed25519PublicKey], place: str
-) -> Iterator[Anchor | BadLine]:
+) -> Iterator[Anchor | InvalidLine]:
     """An anchor that follows on another line than it should is told as one: its signature still stands for it."""
     try:
         line = json.loads(raw)
@@ -154,16 +154,16 @@ def _checked(
         anchor = Anchor(line["clinic"], line["count"], line["hash"], line["at"])
         key, previous, signed = known.get(line["key"]), line["before"], _bytes(line)
     except (ValueError, KeyError, TypeError):
-        yield BadLine(f"{place}: this is no anchor")
+        yield InvalidLine(f"{place}: this is no anchor")
         return
     if key is None:
-        yield BadLine(f"{place}: signed with a key that is not ours")
+        yield InvalidLine(f"{place}: signed with a key that is not ours")
         return
     try:
         key.verify(signature, signed)
     except InvalidSignature:
-        yield BadLine(f"{place}: the signature is broken")
+        yield InvalidLine(f"{place}: the signature is broken")
         return
     if previous != hashlib.sha256(before).hexdigest():
-        yield BadLine(f"{place}: the line before it was removed or changed")
+        yield InvalidLine(f"{place}: the line before it was removed or changed")
     yield anchor

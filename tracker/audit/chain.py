@@ -16,7 +16,7 @@ PARTS = (
 )  # fmt: skip
 
 
-def part(text: str | None) -> bytes:
+def length_prefixed(text: str | None) -> bytes:
     """Return ``text`` preceded by its length in bytes; -1 stands for none."""
     if text is None:
         return (-1).to_bytes(4, "big", signed=True)
@@ -24,6 +24,6 @@ def part(text: str | None) -> bytes:
     return len(encoded).to_bytes(4, "big") + encoded
 
 
-def following(before: bytes, clinic_id: str, seq: int, parts: Sequence[str | None]) -> bytes:
+def next_hash(before: bytes, clinic_id: str, seq: int, parts: Sequence[str | None]) -> bytes:
     """Return the hash of the event at ``seq``, whose ``parts`` stand in the order of ``PARTS``."""
-    return hashlib.sha256(before + b"".join(part(text) for text in (clinic_id, str(seq), *parts))).digest()
+    return hashlib.sha256(before + b"".join(length_prefixed(text) for text in (clinic_id, str(seq), *parts))).digest()

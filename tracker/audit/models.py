@@ -18,7 +18,7 @@ class Result(models.TextChoices):
     REFUSED = "REFUSED", "refused"
 
 
-class Event(models.Model):
+class AuditEvent(models.Model):
     """
     One thing that somebody did, or was refused. Append-only: a trigger refuses change and removal.
 
@@ -55,7 +55,7 @@ class Event(models.Model):
         return f"event/{self.pk}"
 
 
-class Link(models.Model):
+class ChainLink(models.Model):
     """
     The place of an event in its clinic's chain: numbers without a gap, each hash made from the one before.
 
@@ -72,7 +72,7 @@ class Link(models.Model):
         constraints = [models.UniqueConstraint(fields=["event_id"], name="event_linked_once")]
 
 
-class Head(models.Model):
+class ChainHead(models.Model):
     """The end of a clinic's chain. Its lock, taken as the transaction ends, puts the clinic's events in line."""
 
     clinic_id = models.UUIDField(primary_key=True)

@@ -37,7 +37,7 @@ def disable_account(*, by: Actor, member_id: UUID, at: datetime) -> None:
         _switch_off(member.user_id, at)
         for held in (TeamMembership, DutyPeriod):
             held.objects.active(at).filter(staff_member=member).update(ends_at=at)
-        audit.note(
+        audit.record_event(
             actor=by.actor,
             action="account.disable",
             subject=f"user/{member.user_id}",
@@ -73,7 +73,7 @@ def reset_second_factor(*, by: Actor, member_id: UUID, at: datetime) -> None:
             raise NotFoundOrHidden
         Authenticator.objects.filter(user_id=member.user_id).delete()
         sessions.delete_all(member.user_id)
-        audit.note(
+        audit.record_event(
             actor=by.actor,
             action="account.forget_second_factor",
             subject=f"user/{member.user_id}",

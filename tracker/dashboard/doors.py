@@ -86,16 +86,16 @@ def _answer(
     No answer: they may not, or it is not theirs; nothing that was begun stands.
     """
     principal = None
-    with suppress(NotFoundOrHidden), audit.trail() as trail, transaction.atomic():
+    with suppress(NotFoundOrHidden), audit.collecting() as trail, transaction.atomic():
         principal = _viewer(request, at, by_itself)
         if principal is None or not policy.role_may(principal.role, action):
             return principal, None
         response = view(request, principal, at, *args, **kwargs)
         if not trail.events:
-            audit.note(**_plain(principal, action, request, at))
+            audit.record_event(**_plain(principal, action, request, at))
         first = trail.events[0]
         first["kind"], first["purpose"] = first["kind"] or _name(request), first["purpose"] or _purpose(request)
-        audit.write(trail)
+        audit.flush(trail)
         return principal, response
     return principal, None
 
@@ -104,7 +104,7 @@ def _note_refusal(
     principal: Principal, action: policy.Action, request: HttpRequest, status: int, at: datetime
 ) -> None:
     """What was begun is undone; that it was refused stands."""
-    audit.note_apart(
+    audit.record_event_in_own_transaction(
         **_plain(principal, action, request, at), kind=_name(request), purpose=_purpose(request),
         result=Result.REFUSED, detail={"status": status},
     )  # fmt: skip

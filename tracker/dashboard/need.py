@@ -33,16 +33,16 @@ class Held:
 
     @property
     def now(self) -> float:
-        return self.last if self.measure.form else self.week_mean
+        return self.last if self.measure.is_questionnaire else self.week_mean
 
     @property
     def n(self) -> int:
-        return 1 if self.measure.form else self.week_n
+        return 1 if self.measure.is_questionnaire else self.week_n
 
     def is_current(self, today: date) -> bool:
         """Whether the value may stand for now. A questionnaire may, for one and a half times its rhythm."""
         rhythm = self.measure.cadence_days or DEFAULT_RHYTHM_DAYS
-        allowed = 1.5 * rhythm if self.measure.form else DAILY_CURRENT_DAYS
+        allowed = 1.5 * rhythm if self.measure.is_questionnaire else DAILY_CURRENT_DAYS
         return (today - self.last_on).days <= allowed
 
 
@@ -66,7 +66,7 @@ def change(held: Held, today: date) -> Change | None:
         return None
     if held.baseline_to and held.last_on <= held.baseline_to:
         return None  # the baseline itself is still being made
-    if not held.measure.form and held.week_n < trends.LEAST_DAYS_NOW:
+    if not held.measure.is_questionnaire and held.week_n < trends.LEAST_DAYS_NOW:
         return None
     absolute = held.now - held.baseline
     return Change(absolute, trends.word(held.measure, absolute))

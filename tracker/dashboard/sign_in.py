@@ -42,7 +42,7 @@ def end_session(request: HttpRequest, principal: Principal, at: datetime, refere
     """End one of the principal's sign-ins."""
     if not sessions.revoke(principal.user_id, reference):
         raise NotFoundOrHidden
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action="session.end",
         subject=f"session/{reference}",

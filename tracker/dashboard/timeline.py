@@ -42,11 +42,12 @@ def panels(tallies: Iterable[Tally], baselines: Mapping[str, Baseline]) -> list[
     by_measure: dict[str, list[Tally]] = {}
     for tally in tallies:
         by_measure.setdefault(tally.measure, []).append(tally)
-    known = [_known(code) for code in by_measure]
+    # A measure that has left the registry keeps its numbers, but is not drawn.
+    known = [measures.find(code) for code in by_measure]
     found = [measure for measure in known if measure is not None]
-    daily = [m for family in _DAILY_FAMILIES for m in found if m.family == family and not m.form]
-    last = [m for family in _LAST_FAMILIES for m in found if m.family == family and not m.form]
-    forms = [m for family in _FORM_FAMILIES for m in found if m.family == family and m.form]
+    daily = [m for family in _DAILY_FAMILIES for m in found if m.family == family and not m.is_questionnaire]
+    last = [m for family in _LAST_FAMILIES for m in found if m.family == family and not m.is_questionnaire]
+    forms = [m for family in _FORM_FAMILIES for m in found if m.family == family and m.is_questionnaire]
     doses = [m for m in found if m.family == "medication"]
     drawn = _daily_panels(daily, by_measure, baselines)
     drawn += [_dose_panel(m, by_measure[m.code]) for m in doses]
@@ -71,15 +72,7 @@ def fit(found: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
 def drawable(codes: Iterable[str]) -> list[str]:
     """Return those of a patient's measures that a timeline may show."""
     families = {*_DAILY_FAMILIES, *_LAST_FAMILIES, *_FORM_FAMILIES, "medication"}
-    return [code for code in codes if (measure := _known(code)) and measure.family in families]
-
-
-def _known(code: str) -> Measure | None:
-    """A measure that has left the registry keeps its numbers, but is not drawn."""
-    try:
-        return measures.get(code)
-    except LookupError:
-        return None
+    return [code for code in codes if (measure := measures.find(code)) and measure.family in families]
 
 
 def _daily_panels(

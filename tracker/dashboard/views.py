@@ -167,7 +167,7 @@ def _today(patient: Patient, at: datetime) -> date:
 
 def _note(principal: Principal, action: str, patients: Collection[UUID], at: datetime) -> None:
     """Note a look at several patients at once: each of them can find it."""
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action=action,
         subject="dashboard",

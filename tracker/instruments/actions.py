@@ -1,4 +1,4 @@
-"""What a clinic does with the catalogue: load wording that it may use, offer an instrument, withdraw it."""
+"""What a clinic does with the catalogue: load wording that it may use, offer an instrument."""
 
 from datetime import datetime
 from uuid import UUID
@@ -28,10 +28,6 @@ class NotLicensedError(Exception):
         )
 
 
-class NotOfferedError(Exception):
-    """The clinic does not offer this instrument."""
-
-
 @transaction.atomic
 def load_wording(*, clinic_id: UUID, given: Wording, actor: str, at: datetime) -> Permission:
     """
@@ -56,7 +52,7 @@ def load_wording(*, clinic_id: UUID, given: Wording, actor: str, at: datetime) -
         },
     )
     subject = f"version/{form.code}@{form.version}"
-    audit.note(actor=actor, action="wording.load", subject=subject, clinic_id=clinic_id, at=at)
+    audit.record_event(actor=actor, action="wording.load", subject=subject, clinic_id=clinic_id, at=at)
     return permission
 
 
@@ -76,21 +72,5 @@ def offer(*, clinic_id: UUID, code: str, version: str, actor: str, at: datetime)
     )
     if is_new:
         subject = f"version/{code}@{version}"
-        audit.note(actor=actor, action="instrument.offer", subject=subject, clinic_id=clinic_id, at=at)
+        audit.record_event(actor=actor, action="instrument.offer", subject=subject, clinic_id=clinic_id, at=at)
     return made
-
-
-@transaction.atomic
-def withdraw_offer(*, clinic_id: UUID, code: str, version: str, actor: str, at: datetime) -> None:
-    """
-    Stop offering an instrument; its answers stay.
-
-    :raises NotOfferedError: if it is not offered.
-    """
-    gone, _ = Offer.objects.filter(
-        clinic_id=clinic_id, version__instrument=code, version__version=version
-    ).delete()
-    if not gone:
-        raise NotOfferedError(f"{code}@{version}")
-    subject = f"version/{code}@{version}"
-    audit.note(actor=actor, action="instrument.withdraw", subject=subject, clinic_id=clinic_id, at=at)

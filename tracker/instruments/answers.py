@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from tracker.instruments.form import Form, Item
+from tracker.instruments.definition import InstrumentDefinition, Item
 
 Answers = Mapping[str, int | float]
 
@@ -39,7 +39,7 @@ class Reading(NamedTuple):
 class _Check:
     """What one item takes."""
 
-    def __init__(self, form: Form, item: Item) -> None:
+    def __init__(self, form: InstrumentDefinition, item: Item) -> None:
         self.item = item
         self.link_id = item.link_id
         options = form.options_of(item)
@@ -68,7 +68,7 @@ class _Check:
             return number if number in self.offered else self.problem("not_offered", f"offers {self.takes}")
         if not self.low <= number <= self.high:
             return self.problem("out_of_range", f"takes {self.takes}")
-        if self.item.off_step == "refused" and self.is_off_step(number):
+        if not self.item.allow_off_step and self.is_off_step(number):
             return self.problem("off_step", f"takes {self.takes} in steps of {self.item.step:g}")
         return number
 
@@ -84,7 +84,7 @@ def _kind(given: Any) -> str:
 
 
 @cache
-def _checks(form: Form) -> Mapping[str, _Check]:
+def _checks(form: InstrumentDefinition) -> Mapping[str, _Check]:
     """Every name of every item, to what the item takes."""
     names: dict[str, _Check] = {}
     for item in form.items:
@@ -95,7 +95,7 @@ def _checks(form: Form) -> Mapping[str, _Check]:
     return names
 
 
-def read(form: Form, answers: Mapping[str, object]) -> Reading:
+def read(form: InstrumentDefinition, answers: Mapping[str, object]) -> Reading:
     """Sort ``answers`` into those that count and what is wrong with the rest."""
     names = _checks(form)
     values: dict[str, int | float] = {}
@@ -111,10 +111,10 @@ def read(form: Form, answers: Mapping[str, object]) -> Reading:
         seen.add(check.link_id)
         if given is None:
             continue
-        if check.item.elsewhere:
+        if check.item.recorded_as:
             problems.append(
                 check.problem(
-                    "answered_elsewhere", f"is kept as a record of its own ({check.item.elsewhere})"
+                    "answered_elsewhere", f"is kept as a record of its own ({check.item.recorded_as})"
                 )
             )
             continue
@@ -127,7 +127,7 @@ def read(form: Form, answers: Mapping[str, object]) -> Reading:
     return Reading(values, tuple(problems), _flags(form, values, problems))
 
 
-def _flags(form: Form, values: Answers, problems: list[Problem]) -> tuple[str, ...]:
+def _flags(form: InstrumentDefinition, values: Answers, problems: list[Problem]) -> tuple[str, ...]:
     names = _checks(form)
     flags = []
     if any(names[name].is_off_step(value) for name, value in values.items()):

@@ -9,12 +9,13 @@ rescaled between measures.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from typing import Literal
 
 from tracker.instruments import catalogue
-from tracker.instruments.form import Form, Item
-from tracker.instruments.parts import Direction, Family
-from tracker.instruments.rules import Bands
-from tracker.instruments.score_rules import Band, Change, Points, ScoreRule
+from tracker.instruments.definition import InstrumentDefinition, Item
+from tracker.instruments.base import Direction, Family
+from tracker.instruments.score_calculators import Bands
+from tracker.instruments.score_schema import Band, Change, Points, ScoreRule
 
 DOSE = "dose."
 EFFECT = "side_effect."
@@ -29,11 +30,11 @@ class Measure:
     """
     What a number is.
 
-    ``form`` tells a questionnaire score from a daily value. ``percent_ok``: a percentage of change means
+    ``is_questionnaire`` tells a questionnaire score from a daily value. ``has_true_zero``: a percentage of change means
     something (the scale has a true zero). ``mcid`` and ``reliable_change`` are in points of the scale, None
     where none is established. For a score with a T-table, range, bands and ``mcid`` are those of the T-score.
-    ``cadence_days`` is how often a value is expected; None where none is. ``adds_up``: a day's value is the sum of
-    its values (doses, minutes of practice), not their mean.
+    ``cadence_days`` is how often a value is expected; None where none is. ``aggregation``: a day's value is
+    the mean of its values, or their sum (doses, minutes of practice).
     """
 
     code: str
@@ -43,16 +44,16 @@ class Measure:
     high: float
     direction: Direction
     family: Family
-    form: bool
+    is_questionnaire: bool
     step: float = 1
-    percent_ok: bool = False
+    has_true_zero: bool = False
     bands: tuple[Band, ...] = ()
     mcid: float | None = None
     mcid_percent: float | None = None
     reliable_change: float | None = None
     cadence_days: int | None = 1
     instrument: str | None = None
-    adds_up: bool = False
+    aggregation: Literal["mean", "sum"] = "mean"
 
     def band(self, value: float) -> str | None:
         """The name of the stretch that ``value`` lies in, if the measure has bands."""
@@ -69,7 +70,7 @@ def _pain(code: str, label: str) -> Measure:
     return replace(get_from(catalogue.latest("pain-nrs"), "avg24"), code=code, label=label, instrument=None)
 
 
-def get_from(form: Form, link_id: str) -> Measure:
+def get_from(form: InstrumentDefinition, link_id: str) -> Measure:
     """The measure that one answer of ``form`` is."""
     return _of_item(form, form.item[link_id])
 
@@ -90,7 +91,7 @@ def _diary() -> list[Measure]:
             "higher_worse",
             "function",
             False,
-            percent_ok=True,
+            has_true_zero=True,
         ),
         Measure(
             "journal.mood",
@@ -148,11 +149,11 @@ def _told(
         False,
         step=step,
         cadence_days=None,
-        adds_up=code == "practice.minutes",
+        aggregation="sum" if code == "practice.minutes" else "mean",
     )
 
 
-def _of_item(form: Form, item: Item) -> Measure:
+def _of_item(form: InstrumentDefinition, item: Item) -> Measure:
     measure = item.measure
     assert measure is not None
     options = form.options_of(item)
@@ -170,9 +171,9 @@ def _of_item(form: Form, item: Item) -> Measure:
         high=high,
         direction=measure.direction,
         family=measure.family,
-        form=not measure.daily,
+        is_questionnaire=not measure.daily,
         step=item.step,
-        percent_ok=measure.percent_ok,
+        has_true_zero=measure.has_true_zero,
         bands=measure.bands,
         mcid=_points(change.mcid),
         mcid_percent=_points(change.mcid_percent),
@@ -186,7 +187,7 @@ def _points(points: Points | None) -> float | None:
     return points.points if points else None
 
 
-def _of_rule(form: Form, rule: ScoreRule) -> Measure | None:
+def _of_rule(form: InstrumentDefinition, rule: ScoreRule) -> Measure | None:
     if rule.range is None:
         return None
     low, high = (min(rule.table.t), max(rule.table.t)) if rule.table else rule.range
@@ -199,9 +200,9 @@ def _of_rule(form: Form, rule: ScoreRule) -> Measure | None:
         high=high,
         direction=rule.direction,
         family=rule.family,
-        form=True,
+        is_questionnaire=True,
         step=0.1 if rule.table else _step(form, rule),
-        percent_ok=rule.percent_ok,
+        has_true_zero=rule.has_true_zero,
         bands=rule.bands,
         mcid=_points(change.mcid),
         mcid_percent=_points(change.mcid_percent),
@@ -211,11 +212,11 @@ def _of_rule(form: Form, rule: ScoreRule) -> Measure | None:
     )
 
 
-def _step(form: Form, rule: ScoreRule) -> float:
+def _step(form: InstrumentDefinition, rule: ScoreRule) -> float:
     return rule.times / len(form.items_of(rule)) if rule.rule == "mean" else rule.times
 
 
-def _of_form(form: Form) -> list[Measure]:
+def _of_form(form: InstrumentDefinition) -> list[Measure]:
     scores = [measure for rule in form.scoring.scores if (measure := _of_rule(form, rule))]
     return [*scores, *(_of_item(form, item) for item in form.items if item.measure)]
 
@@ -237,20 +238,26 @@ def all() -> Mapping[str, Measure]:
     return found
 
 
+def find(code: str) -> Measure | None:
+    """Return the measure of this code, if any; ``dose.<medication>`` and ``side_effect.<effect>`` by their prefix."""
+    measure = all().get(code)
+    if measure is None and code.startswith(DOSE) and len(code) > len(DOSE):
+        return _dose(code)
+    if measure is None and code.startswith(EFFECT):
+        return _effect(code)
+    return measure
+
+
 def get(code: str) -> Measure:
     """
-    Return the measure of this code; ``dose.<medication>`` and ``side_effect.<effect>`` are resolved by their prefix.
+    Return the measure of this code, as ``find`` does.
 
     :raises UnknownMeasureError: if there is none.
     """
-    measure = all().get(code)
-    if measure:
-        return measure
-    if code.startswith(DOSE) and len(code) > len(DOSE):
-        return _dose(code)
-    if code.startswith(EFFECT):
-        return _effect(code)
-    raise UnknownMeasureError(code)
+    measure = find(code)
+    if measure is None:
+        raise UnknownMeasureError(code)
+    return measure
 
 
 @lru_cache(maxsize=1024)
@@ -266,15 +273,15 @@ def _dose(code: str) -> Measure:
         "medication",
         False,
         step=0.001,
-        percent_ok=True,
-        adds_up=True,
+        has_true_zero=True,
+        aggregation="sum",
     )
 
 
 @lru_cache(maxsize=256)
-def _effect(code: str) -> Measure:
+def _effect(code: str) -> Measure | None:
     """The severity of one side effect, in the words of the checklist's newest version."""
     item = catalogue.latest("side-effects").item.get(code.removeprefix(EFFECT))
     if item is None or item.text is None:
-        raise UnknownMeasureError(code)
+        return None
     return Measure(code, item.text["en"], "", 0, 3, "higher_worse", "other", False, cadence_days=None)

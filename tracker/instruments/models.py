@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from tracker.lib.constraints import one_of
 
 
-class Terms(models.TextChoices):
+class LicenseStatus(models.TextChoices):
     """What the rights holder allows."""
 
     FREE = "free", "free"
@@ -35,9 +35,6 @@ class VersionQuerySet(models.QuerySet["Version"]):
         held = Permission.objects.filter(clinic_id=clinic_id, version=OuterRef("pk"))
         return self.annotate(available=Q(wording_ships=True) | Q(Exists(held)))
 
-    def available_to(self, clinic_id: UUID) -> Self:
-        return self.for_clinic(clinic_id).filter(available=True)
-
 
 class Version(models.Model):
     """
@@ -52,7 +49,7 @@ class Version(models.Model):
     title = models.CharField(max_length=200)
     content = models.JSONField()
     content_hash = models.CharField(max_length=64)
-    terms = models.CharField(max_length=20, choices=Terms.choices)
+    terms = models.CharField(max_length=20, choices=LicenseStatus.choices)
     wording_ships = models.BooleanField()
     copyright = models.TextField(blank=True)
     published_at = models.DateTimeField()
@@ -65,7 +62,7 @@ class Version(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["instrument", "version"], name="version_of_instrument_once"),
-            one_of("terms", Terms, name="version_terms_are_known"),
+            one_of("terms", LicenseStatus, name="version_terms_are_known"),
             models.CheckConstraint(
                 condition=Q(content_hash__regex=r"^[0-9a-f]{64}$"), name="version_has_a_content_hash"
             ),

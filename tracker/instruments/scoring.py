@@ -1,8 +1,8 @@
 """
 Answers to scores: pure, versioned, and never with a missing answer taken for a zero.
 
-The rules come from the form (``form.Form``), each with its source there. A positive answer to a safety item
-is reported whatever else is wrong with the answers.
+The rules come from the form (``definition.InstrumentDefinition``), each with its source there. A positive
+answer to a safety item is reported whatever else is wrong with the answers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,13 +11,12 @@ from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from tracker.instruments import answers as answers_
-from tracker.instruments import rules
+from tracker.instruments import score_calculators
 from tracker.instruments.answers import Answers, Problem
-from tracker.instruments.form import Form, SafetyRule
-from tracker.instruments.rules import Score, Summed
-from tracker.instruments.score_rules import Enough
+from tracker.instruments.definition import InstrumentDefinition, SafetyRule
+from tracker.instruments.score_calculators import Score, SumOrMean
 
-__all__ = ["Problem", "Result", "SafetyFinding", "Score", "score", "screens"]
+__all__ = ["Problem", "Result", "SafetyFinding", "Score", "score"]
 
 Status = Literal["complete", "incomplete", "invalid"]
 
@@ -43,7 +42,7 @@ class Result(NamedTuple):
     ``status``: ``complete``; ``incomplete`` (an asked item is unanswered: ``missing`` names it, and there is
     no total unless the instrument allows one); ``invalid`` (an answer does not fit: ``errors`` names it, and
     there are no scores at all).
-    ``positive_safety`` holds what must not wait (answers and tiers), whatever the status; ``over_threshold``
+    ``safety_findings`` holds what must not wait (answers and tiers), whatever the status; ``score_findings``
     what a finished score raises. ``answered`` counts the answers to items that count. ``stated_total`` is a
     total that came with the answers: kept as reported, compared, never used.
     """
@@ -52,14 +51,14 @@ class Result(NamedTuple):
     scores: tuple[Score, ...]
     errors: tuple[Problem, ...] = ()
     flags: tuple[str, ...] = ()
-    positive_safety: tuple[SafetyFinding, ...] = ()
-    over_threshold: tuple[SafetyFinding, ...] = ()
+    safety_findings: tuple[SafetyFinding, ...] = ()
+    score_findings: tuple[SafetyFinding, ...] = ()
     answered: int = 0
     stated_total: object = None
     missing: tuple[Problem, ...] = ()
 
 
-class _Lane:
+class _FastPath:
     """
     The short way for plain forms: every answer is there, from one set of whole numbers; only the sum counts.
 
@@ -98,10 +97,10 @@ _WHOLE = {int}
 class _Scorer:
     """A form made ready for scoring."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: InstrumentDefinition) -> None:
         self.form = form
-        self.rules = rules.prepared(form)
-        self.has_tiers = any(isinstance(rule, rules.Tiers) for rule in self.rules)
+        self.rules = score_calculators.prepared(form)
+        self.has_tiers = any(isinstance(rule, score_calculators.HighestTier) for rule in self.rules)
         self.item_rules: list[tuple[str, int | float, SafetyRule]] = []
         self.score_rules: list[tuple[str, int | float, SafetyRule]] = []
         self.tier_rules: dict[str, SafetyRule] = {}
@@ -113,24 +112,24 @@ class _Scorer:
                 self.score_rules.append((when.score, when.at_least, rule))
             elif when.tier:
                 self.tier_rules[when.tier] = rule
-        self.lanes = self._lanes()
+        self.fast_paths = self._fast_paths()
 
-    def _lanes(self) -> dict[int, _Lane]:
+    def _fast_paths(self) -> dict[int, _FastPath]:
         """By the number of answers: those of the items that count, and those of the whole form."""
-        form, lanes = self.form, {}
-        every = tuple(item.link_id for item in form.items if not item.elsewhere)
+        form, fast_paths = self.form, {}
+        every = tuple(item.link_id for item in form.items if not item.recorded_as)
         plain = (
             len(form.scored) > 1
             and len(self.item_rules) <= 1
             and form.scoring.complete_when == "scored"
             and not form.scoring.in_order
-            and all(isinstance(rule, Summed) and rule.items == form.scored for rule in self.rules)
+            and all(isinstance(rule, SumOrMean) and rule.items == form.scored for rule in self.rules)
         )
         for names in (form.scored, form.scored + tuple(name for name in every if name not in form.scored)):
             allowed = self._same_whole_numbers(names) if plain else None
             if allowed:
-                lanes[len(names)] = _Lane(self, names, allowed)
-        return lanes
+                fast_paths[len(names)] = _FastPath(self, names, allowed)
+        return fast_paths
 
     def _same_whole_numbers(self, names: Iterable[str]) -> frozenset[int] | None:
         sets = {self._whole_numbers(name) for name in names}
@@ -139,7 +138,7 @@ class _Scorer:
     def _whole_numbers(self, name: str) -> frozenset[int] | None:
         item = self.form.item[name]
         options = self.form.options_of(item)
-        if item.asked_when or item.reverse or item.recode or item.off_step == "kept" or item.step != 1:
+        if item.asked_when or item.reverse or item.recode or item.allow_off_step or item.step != 1:
             return None
         values = [option.value for option in options] if options else list(item.range or ())
         if any(type(value) is not int for value in values):
@@ -150,10 +149,10 @@ class _Scorer:
     def of_sum(self, total: int, watched: Answers) -> Result:
         """The result of a complete form, from the sum of its answers and the answer to its safety item."""
         count = len(self.form.scored)
-        scores = tuple(rule.of_sum(total, count) for rule in self.rules if isinstance(rule, Summed))
-        return Result("complete", scores, (), (), self.positive(watched), self.over_threshold(scores), count)
+        scores = tuple(rule.of_sum(total, count) for rule in self.rules if isinstance(rule, SumOrMean))
+        return Result("complete", scores, (), (), self.safety_findings(watched), self.score_findings(scores), count)
 
-    def over_threshold(self, scores: Iterable[Score]) -> tuple[SafetyFinding, ...]:
+    def score_findings(self, scores: Iterable[Score]) -> tuple[SafetyFinding, ...]:
         """What scores raise. A prorated total is a guess, but a guess that high is worth a look."""
         held = {score.name: score.value for score in scores}
         return tuple(
@@ -162,7 +161,7 @@ class _Scorer:
             if (value := held.get(name)) is not None and value >= least
         )
 
-    def positive(self, values: Answers) -> tuple[SafetyFinding, ...]:
+    def safety_findings(self, values: Answers) -> tuple[SafetyFinding, ...]:
         """What must not wait: safety items from their threshold on, and tiers already reached."""
         found = [
             SafetyFinding(rule.id, rule.level, name, values[name])
@@ -170,7 +169,7 @@ class _Scorer:
             if name in values and values[name] >= least
         ]
         for rule in self.rules if self.has_tiers else ():
-            reached = rule.score(values, prorate=False) if isinstance(rule, rules.Tiers) else None
+            reached = rule.score(values, prorate=False) if isinstance(rule, score_calculators.HighestTier) else None
             if reached and reached.band in self.tier_rules:
                 met = self.tier_rules[reached.band]
                 found.append(SafetyFinding(met.id, met.level, None, None))
@@ -193,7 +192,7 @@ class _Scorer:
     def result(self, answers: Mapping[str, object], stated_total: object, prorate: bool) -> Result:
         reading = answers_.read(self.form, answers)
         values = reading.values
-        positive = self.positive(values)
+        positive = self.safety_findings(values)
         answered = sum(name in values for name in self.form.scored)
         if reading.problems:
             return Result(
@@ -210,7 +209,7 @@ class _Scorer:
             (),
             tuple(flags),
             positive,
-            self.over_threshold(scores),
+            self.score_findings(scores),
             answered,
             stated_total,
             missing,
@@ -239,12 +238,12 @@ class _Scorer:
 
 
 @cache
-def _scorer(form: Form) -> _Scorer:
+def _scorer(form: InstrumentDefinition) -> _Scorer:
     return _Scorer(form)
 
 
 def score(
-    form: Form, answers: Mapping[str, object], stated_total: object = None, *, prorate: bool = False
+    form: InstrumentDefinition, answers: Mapping[str, object], stated_total: object = None, *, prorate: bool = False
 ) -> Result:
     """
     Score one set of answers.
@@ -255,25 +254,9 @@ def score(
     """
     scorer = _scorer(form)
     if stated_total is None:
-        lane = scorer.lanes.get(len(answers))
-        if lane is not None:
-            result = lane.result(answers)
+        fast_path = scorer.fast_paths.get(len(answers))
+        if fast_path is not None:
+            result = fast_path.result(answers)
             if result is not None:
                 return result
     return scorer.result(answers, stated_total, prorate)
-
-
-def screens(form: Form, answers: Mapping[str, object]) -> tuple[str, ...]:
-    """The ids of the form's screens that these answers meet; a screen is a pattern, never a diagnosis."""
-    values = answers_.read(form, answers).values
-    return tuple(
-        screen.id for screen in form.scoring.screens if all(_enough(part, values) for part in screen.all)
-    )
-
-
-def _enough(part: Enough, values: Answers) -> bool:
-    """Whether so many of the items are endorsed; with one unanswered the pattern is not met."""
-    if any(name not in values for name in part.items):
-        return False
-    count = sum(values[name] >= part.lower_for.get(name, part.value) for name in part.items)
-    return part.at_least <= count and (part.at_most is None or count <= part.at_most)

@@ -11,18 +11,18 @@ from typing import Any
 
 from pydantic import Field
 
-from tracker.instruments.form import Form
-from tracker.instruments.parts import Code, Language, Part, Text, Version, Words
+from tracker.instruments.definition import InstrumentDefinition
+from tracker.instruments.base import Code, Language, CatalogueModel, Text, Version, LocalizedText
 
 
-class ItemWording(Part):
+class ItemWording(CatalogueModel):
     """An item's text, and the labels of its options by their value."""
 
-    text: Words
-    options: dict[int, Words] = {}
+    text: LocalizedText
+    options: dict[int, LocalizedText] = {}
 
 
-class Wording(Part):
+class Wording(CatalogueModel):
     """What a clinic's private file holds."""
 
     instrument: Code
@@ -30,7 +30,7 @@ class Wording(Part):
     granted_by: Text
     granted_on: date
     reference: Text | None = None
-    stem: Words | None = None
+    stem: LocalizedText | None = None
     items: dict[Text, ItemWording] = Field(min_length=1)
 
     @property
@@ -39,9 +39,9 @@ class Wording(Part):
         return set.intersection(*(set(item.text) for item in self.items.values()))
 
 
-def faults(form: Form, wording: Wording) -> list[str]:
+def faults(form: InstrumentDefinition, wording: Wording) -> list[str]:
     """What does not fit between a form and the wording given for it."""
-    asked = {item.link_id for item in form.items if not item.elsewhere}
+    asked = {item.link_id for item in form.items if not item.recorded_as}
     found = [f"there is no item {name!r} in {form.code}" for name in wording.items if name not in asked]
     found += [f"item {name!r} has no wording" for name in asked if name not in wording.items]
     if form.terms.wording_may_ship:

@@ -85,7 +85,7 @@ def _step(step: Step, clinic_id: UUID) -> int:
     with rls.as_clinic(clinic_id):
         count = step(clinic_id, at)
         if count:
-            audit.note(
+            audit.record_event(
                 actor="operator", action="keys.rotate", subject=step.__name__, clinic_id=clinic_id, at=at,
                 kind="key", detail={"count": count, "master_key": settings.MASTER_KEY_ID},
             )  # fmt: skip
@@ -176,7 +176,7 @@ def _remove_replaced(clinic_id: UUID) -> int:
                 rows._raw_delete(rows.db)
         except IntegrityError:
             raise KeyInUse("Texts are still sealed with keys that were replaced: rotate first.") from None
-        audit.note(
+        audit.record_event(
             actor="operator", action="keys.retire", subject="data keys", clinic_id=clinic_id, at=at, kind="key",
             ids=ids,
         )  # fmt: skip
@@ -189,7 +189,7 @@ def _close(master_key_id: str) -> None:
     try:
         with transaction.atomic(), rls.as_clinic(SYSTEM):
             MasterKey.objects.filter(pk=master_key_id).update(is_open=False)
-            audit.note(
+            audit.record_event(
                 actor="operator", action="keys.retire", subject="master key", clinic_id=SYSTEM,
                 at=timezone.now(), kind="key", detail={"master_key": master_key_id},
             )  # fmt: skip

@@ -13,7 +13,7 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
 from tracker.progress import trends
 from tracker.progress.models import Progress, Summary
-from tracker.records.current import BELIEVED_BEFORE_ENROLMENT
+from tracker.records.measure_state import PLAUSIBLE_BEFORE_ENROLMENT
 from tracker.records.kinds import KINDS
 
 log = logs.get(__name__)
@@ -23,7 +23,7 @@ AT_ONCE = 100
 # running week stale too, and so does a new version of the algorithm.
 _STALE = """
 SELECT patient.id FROM clinics_patient AS patient
-JOIN records_timeline AS timeline ON timeline.patient_id = patient.id
+JOIN records_changecounter AS timeline ON timeline.patient_id = patient.id
 LEFT JOIN progress_progress AS done ON done.patient_id = patient.id
 WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
   AND (done.patient_id IS NULL OR done.through_sequence < timeline.head
@@ -32,8 +32,8 @@ ORDER BY done.through_sequence NULLS FIRST, patient.id
 LIMIT %(at_once)s
 """
 
-# As in ``records.current``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
-_BELIEVED = "local_date BETWEEN %(earliest)s AND %(latest)s"
+# As in ``records.measure_state``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
+_PLAUSIBLE = "local_date BETWEEN %(earliest)s AND %(latest)s"
 # A summary is the team's: a page of the journal that is not shared is not even counted.
 _SHOWN = {"journal": " AND share = 'ENTRY'"}
 
@@ -47,7 +47,7 @@ _TABLES = {kind.name: kind.table for kind in KINDS.values() if not kind.merges}
 _ENTRIES_SQL = _ENTRIES.format(
     parts=" UNION ALL ".join(
         f"SELECT local_date, '{kind}' AS kind, entered_late::int AS entered_late FROM {table}"
-        f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}{_SHOWN.get(kind, '')}"
+        f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}{_SHOWN.get(kind, '')}"
         for kind, table in _TABLES.items()
     )
 )
@@ -57,13 +57,13 @@ SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
        )))[1]
-FROM records_observation WHERE patient_id = %(patient)s AND {_BELIEVED}
+FROM records_observation WHERE patient_id = %(patient)s AND {_PLAUSIBLE}
 GROUP BY measure, local_date ORDER BY measure, local_date
 """
 _USES = f"""
 SELECT local_date, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
        count(*) FILTER (WHERE outcome = 'SKIPPED'), count(*) FILTER (WHERE outcome = 'PRN')
-FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_BELIEVED}
+FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}
 GROUP BY local_date, medication ORDER BY local_date, medication
 """
 _SESSIONS = """
@@ -126,7 +126,7 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     """
     with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT head FROM records_timeline WHERE patient_id = %s FOR UPDATE SKIP LOCKED", [patient_id]
+            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE SKIP LOCKED", [patient_id]
         )
         row = cursor.fetchone()
         if row is None:
@@ -141,7 +141,7 @@ def load(patient: Patient, today: date) -> trends.Facts:
     """Read all that a patient's summaries are made of, in five statements."""
     window = {
         "patient": patient.pk,
-        "earliest": patient.enrolled_on - BELIEVED_BEFORE_ENROLMENT,
+        "earliest": patient.enrolled_on - PLAUSIBLE_BEFORE_ENROLMENT,
         "latest": today + timedelta(days=1),
     }
     entries: dict[date, dict[str, int]] = defaultdict(dict)

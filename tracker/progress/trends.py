@@ -146,10 +146,10 @@ def _known(facts: Facts, through: date) -> list[str]:
 def _measure(facts: Facts, name: str, first: date, last: date) -> dict[str, Any]:
     measure = measures.get(name)
     values = facts.values[name]
-    if measure.adds_up:
+    if measure.aggregation == "sum":
         values = [replace(value, mean=value.mean * value.n) for value in values]
-    baseline = _form_baseline(facts, values) if measure.form else _daily_baseline(facts, values)
-    now = _form_now(measure, values, last) if measure.form else _daily_now(values, first, last)
+    baseline = _form_baseline(facts, values) if measure.is_questionnaire else _daily_baseline(facts, values)
+    now = _form_now(measure, values, last) if measure.is_questionnaire else _daily_now(values, first, last)
     # A baseline that is still to come, or is being made, is not compared with.
     if baseline is not None and baseline["from"] > last:
         baseline = None
@@ -238,7 +238,7 @@ def _change(
         return None
     absolute = now["value"] - baseline["value"]
     percent = None
-    if measure.percent_ok and baseline["value"] > 0:
+    if measure.has_true_zero and baseline["value"] > 0:
         percent = 100 * absolute / baseline["value"]
     return {"absolute": absolute, "percent": percent, "word": word(measure, absolute)}
 
@@ -251,7 +251,7 @@ def word(measure: Measure, absolute: float) -> str:
     twentieth of the scale, it is 'about the same'.
     """
     twentieth = 0.05 * (measure.high - measure.low)
-    small = (measure.mcid if measure.form else None) or twentieth
+    small = (measure.mcid if measure.is_questionnaire else None) or twentieth
     if abs(absolute) < small or absolute == 0:
         return "about the same"
     if measure.direction == "neutral":

@@ -13,13 +13,13 @@ from tracker.access.principal import Principal
 from tracker.audit import actions as audit
 from tracker.clinics.models import Patient
 from tracker.instruments import catalogue, scoring
-from tracker.instruments.form import Form
+from tracker.instruments.definition import InstrumentDefinition
 from tracker.keys import data_keys
 from tracker.lib import bulk, days, encryption, rls
-from tracker.records import categories, current, observing, timeline
+from tracker.records import categories, measure_state, observing, change_counter
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import JournalText, Observation, Recorded, Score, TreatmentSession
-from tracker.records.models.base import Clock
+from tracker.records.models import JournalText, Observation, PatientRecord, Score, TreatmentSession
+from tracker.records.models.base import ClockSkew
 from tracker.records.models.responses import Status
 from tracker.records.shapes import Record
 
@@ -52,7 +52,7 @@ _SCORE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Provenance:
     """Whose records these are, who sends them, from which device, and when we received them."""
 
     clinic_id: UUID
@@ -63,7 +63,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedRecord:
     """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
 
     record: Record
@@ -98,49 +98,49 @@ def score(data: Any) -> scoring.Result:
     return scoring.score(form, data.answers, data.reported_total)
 
 
-def score_effects(items: Mapping[str, int]) -> scoring.Result:
+def score_side_effects(items: Mapping[str, int]) -> scoring.Result:
     """Score the side-effect checklist as far as it was tapped, by its newest version."""
     return scoring.score(catalogue.latest("side-effects"), items)
 
 
-def clock_of(recorded_at: datetime, received_at: datetime) -> str:
+def clock_skew(recorded_at: datetime, received_at: datetime) -> str:
     """Return what we think of the phone's clock. A health entry is never refused for it."""
     if recorded_at > received_at + AHEAD:
-        return Clock.AHEAD
+        return ClockSkew.AHEAD
     if recorded_at < received_at - BEHIND:
-        return Clock.BEHIND
-    return Clock.NONE
+        return ClockSkew.BEHIND
+    return ClockSkew.NONE
 
 
-def store(source: Source, accepted: Sequence[Accepted]) -> None:
+def store(provenance: Provenance, accepted: Sequence[AcceptedRecord]) -> None:
     """
     Write the accepted records and all that is derived from them.
 
     The number of statements depends on the kinds among them, not on how many there are.
     """
-    groups: dict[str, list[Accepted]] = {}
+    groups: dict[str, list[AcceptedRecord]] = {}
     for item in accepted:
         groups.setdefault(item.record.kind, []).append(item)
     for name, items in groups.items():
-        _store_kind(source, name, items)
+        _store_kind(provenance, name, items)
     if "journal" in groups:
-        _seal_texts(source, groups["journal"])
+        _seal_texts(provenance, groups["journal"])
     if "response" in groups:
-        _store_scores(source, groups["response"])
-    observe(source, accepted)
+        _store_scores(provenance, groups["response"])
+    store_observations(provenance, accepted)
 
 
-def _store_kind(source: Source, name: str, items: Sequence[Accepted]) -> None:
+def _store_kind(provenance: Provenance, name: str, items: Sequence[AcceptedRecord]) -> None:
     kind = KINDS[name]
     columns = _ENVELOPE + kind.columns
     live = [item for item in items if not item.record.removed]
-    rows = [_row(source, item) for item in live]
+    rows = [_row(provenance, item) for item in live]
     changed = [column for column in columns if column not in {"clinic_id", *_KEY}]
     bulk.insert(kind.model, columns, rows, key=_KEY, update=changed)
-    _remove(source, kind, [item for item in items if item.record.removed])
+    _remove(provenance, kind, [item for item in items if item.record.removed])
 
 
-def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
+def _remove(provenance: Provenance, kind: Kind, items: Sequence[AcceptedRecord]) -> None:
     """Turn rows into tombstones: the data stays in the history, the row keeps its place in the changes."""
     bulk.update(
         kind.model,
@@ -148,35 +148,35 @@ def _remove(source: Source, kind: Kind, items: Sequence[Accepted]) -> None:
         ("revision", "sequence", "fingerprint", "received_at", "removed_at", "amendment_reason", "author", "device_id"),
         [
             (
-                source.patient_id, item.record.id, item.record.revision, item.sequence,
-                item.fingerprint, source.received_at, source.received_at, _amendment_reason(item.record),
-                source.author_id, source.device_id,
+                provenance.patient_id, item.record.id, item.record.revision, item.sequence,
+                item.fingerprint, provenance.received_at, provenance.received_at, _amendment_reason(item.record),
+                provenance.author_id, provenance.device_id,
             )
             for item in items
         ],
     )  # fmt: skip
 
 
-def _row(source: Source, item: Accepted) -> tuple[Any, ...]:
+def _row(provenance: Provenance, item: AcceptedRecord) -> tuple[Any, ...]:
     record = item.record
     data = KINDS[record.kind].to_row(record.data)
     local_date = days.local_day(record.recorded_at, record.time_zone)
     if item.result is not None:
         data = (*data[:2], item.status, *data[3:])
     return (
-        source.clinic_id,
-        source.patient_id,
+        provenance.clinic_id,
+        provenance.patient_id,
         record.id,
         record.revision,
         record.recorded_at,
         record.time_zone,
         local_date,
-        source.received_at,
-        source.device_id,
-        source.author_id,
+        provenance.received_at,
+        provenance.device_id,
+        provenance.author_id,
         item.sequence,
-        days.local_day(source.received_at, record.time_zone) > local_date,
-        clock_of(record.recorded_at, source.received_at),
+        days.local_day(provenance.received_at, record.time_zone) > local_date,
+        clock_skew(record.recorded_at, provenance.received_at),
         _amendment_reason(record),
         item.fingerprint,
         None,
@@ -188,29 +188,29 @@ def _amendment_reason(record: Record) -> str | None:
     return record.amendment_reason and codes.to_stored(record.amendment_reason)
 
 
-def stored_row(source: Source, item: Accepted) -> tuple[Kind, Recorded]:
+def stored_row(provenance: Provenance, item: AcceptedRecord) -> tuple[Kind, PatientRecord]:
     """Return a stored record as its row, without asking the database for what was just written."""
     kind = KINDS[item.record.kind]
     names = [
         {"patient": "patient_id", "author": "author_id"}.get(name, name) for name in _ENVELOPE + kind.columns
     ]
-    return kind, kind.model(**dict(zip(names, _row(source, item), strict=True)))
+    return kind, kind.model(**dict(zip(names, _row(provenance, item), strict=True)))
 
 
-def _seal_texts(source: Source, items: Sequence[Accepted]) -> None:
+def _seal_texts(provenance: Provenance, items: Sequence[AcceptedRecord]) -> None:
     live = [item.record for item in items if not item.record.removed]
     if not live:
         return
-    key_id, key = data_keys.data_key_for(source.clinic_id, source.patient_id, source.received_at)
+    key_id, key = data_keys.data_key_for(provenance.clinic_id, provenance.patient_id, provenance.received_at)
     rows = []
     for record in live:
-        bound = JournalText.associated_data((record.id, record.revision), source.patient_id, key_id)
+        bound = JournalText.associated_data((record.id, record.revision), provenance.patient_id, key_id)
         text = encryption.encrypt(key, record.data.text.encode(), bound)  # type: ignore[union-attr]
-        rows.append((source.clinic_id, source.patient_id, record.id, record.revision, key_id, text))
+        rows.append((provenance.clinic_id, provenance.patient_id, record.id, record.revision, key_id, text))
     bulk.insert(JournalText, ("clinic_id", "patient", "entry_id", "revision", "key", "ciphertext"), rows)
 
 
-def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
+def _store_scores(provenance: Provenance, items: Sequence[AcceptedRecord]) -> None:
     rows = []
     for item in items:
         if item.result is None or item.record.removed or item.status == "DRAFT":
@@ -218,10 +218,10 @@ def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
         data: Any = item.record.data
         rows += [
             (
-                source.clinic_id, source.patient_id, item.record.id, item.record.revision, made.name,
+                provenance.clinic_id, provenance.patient_id, item.record.id, item.record.revision, made.name,
                 categories.of_instrument(data.instrument), data.instrument, data.version,
                 made.scoring_version, float(made.value), made.t, made.se,
-                made.answered, made.items, made.prorated, made.band or "", source.received_at,
+                made.answered, made.items, made.prorated, made.band or "", provenance.received_at,
             )
             for made in item.result.scores
             if made.value is not None
@@ -229,7 +229,7 @@ def _store_scores(source: Source, items: Sequence[Accepted]) -> None:
     bulk.insert(Score, _SCORE, rows)
 
 
-def numbers_of(item: Accepted) -> list[tuple[str, float, str]]:
+def values_of(item: AcceptedRecord) -> list[tuple[str, float, str]]:
     """The (measure, value, band) of one record. T-scores are the number that a T-scored domain is read by."""
     if item.record.removed:
         return []
@@ -249,12 +249,12 @@ def numbers_of(item: Accepted) -> list[tuple[str, float, str]]:
 
 
 @cache
-def _measured(form: Form) -> tuple[Any, ...]:
+def _measured(form: InstrumentDefinition) -> tuple[Any, ...]:
     """The items of a form whose answer is a measure of its own."""
     return tuple(item for item in form.items if item.measure)
 
 
-def _single_answers(item: Accepted) -> list[tuple[str, float, str]]:
+def _single_answers(item: AcceptedRecord) -> list[tuple[str, float, str]]:
     """The answers that are measures of their own, such as a momentary mood; none from unusable answers."""
     data: Any = item.record.data
     if item.result is None or item.result.status == "invalid":
@@ -267,11 +267,11 @@ def _single_answers(item: Accepted) -> list[tuple[str, float, str]]:
     ]
 
 
-def observe(source: Source, accepted: Sequence[Accepted]) -> None:
+def store_observations(provenance: Provenance, accepted: Sequence[AcceptedRecord]) -> None:
     replaced = [item.record.id for item in accepted if item.replaces]
     touched: set[str] = set()
     if replaced:
-        old = Observation.objects.filter(patient_id=source.patient_id, source_id__in=replaced)
+        old = Observation.objects.filter(patient_id=provenance.patient_id, source_id__in=replaced)
         touched |= set(old.values_list("measure", flat=True))
         old.delete()
     rows = []
@@ -280,13 +280,13 @@ def observe(source: Source, accepted: Sequence[Accepted]) -> None:
         day = days.local_day(record.recorded_at, record.time_zone)
         rows += [
             (
-                source.clinic_id, source.patient_id, record.id, record.kind, measure,
+                provenance.clinic_id, provenance.patient_id, record.id, record.kind, measure,
                 categories.of_measure(measure), day, record.recorded_at, value, band,
             )
-            for measure, value, band in numbers_of(item)
+            for measure, value, band in values_of(item)
         ]  # fmt: skip
     bulk.insert(Observation, _OBSERVATION, rows)
-    current.refresh(source.clinic_id, source.patient_id, touched | {row[4] for row in rows}, bool(replaced))
+    measure_state.refresh(provenance.clinic_id, provenance.patient_id, touched | {row[4] for row in rows}, bool(replaced))
 
 
 def record_session(
@@ -306,7 +306,7 @@ def record_session(
     """
     local_date: date = days.local_day(starts_at, patient.time_zone)
     with rls.as_patient(patient.clinic_id, patient.pk):
-        timeline.advance(patient.clinic_id, patient.pk, 1)
+        change_counter.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,
@@ -319,8 +319,8 @@ def record_session(
     )
     with rls.as_patient(patient.clinic_id, patient.pk):
         measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
-        current.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
-    audit.note(
+        measure_state.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
+    audit.record_event(
         actor=principal.actor,
         action="session.record",
         subject=str(session),

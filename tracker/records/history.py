@@ -4,32 +4,32 @@ from typing import Any
 from uuid import UUID
 
 from tracker.clinics.models import Patient, StaffMember
-from tracker.records import held, plans
+from tracker.records import queries, plans
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import Recorded
+from tracker.records.models import PatientRecord
 
 
-def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, own: bool) -> list[dict[str, Any]]:
+def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, as_patient: bool) -> list[dict[str, Any]]:
     """
     Return all versions of a record as the wire shows them, the newest first; none if there is no such record.
 
     Each says who wrote it (``author``), from which device, when it was replaced, and in a plan that was merged the
-    values that the merge replaced (``overwritten``). Without ``own`` a version of a journal that was not shared is left
-    out.
+    values that the merge replaced (``overwritten``). Without ``as_patient`` a version of a journal that
+    was not shared is left out.
     """
-    head = held.heads(patient_id, [record_id]).get(record_id)
+    head = queries.current_versions(patient_id, [record_id]).get(record_id)
     if head is None:
         return []
-    rows: list[tuple[Kind, Recorded]] = held.by_ids(patient_id, [(head.kind, record_id)])
+    rows: list[tuple[Kind, PatientRecord]] = queries.get_many(patient_id, [(head.kind, record_id)])
     replaced: dict[int, Any] = {}
-    for note, row in held.former(patient_id, record_id):
+    for note, row in queries.previous_versions(patient_id, record_id):
         rows.append((KINDS[note.kind], row))
         replaced[note.revision] = note.replaced_at
-    overwritten = {edit.merged_revision: edit.overwritten for edit in plans.lost_values(patient_id, record_id) if edit.overwritten}
+    overwritten = {edit.merged_revision: edit.overwritten for edit in plans.overwritten_values(patient_id, record_id) if edit.overwritten}
     authors = _names({row.author_id for _, row in rows}, patient_id)
     devices = {row.revision: row.device_id for _, row in rows}
     writers = {row.revision: row.author_id for _, row in rows}
-    shown = held.as_wire(patient_id, rows, own=own)
+    shown = queries.serialize(patient_id, rows, as_patient=as_patient)
     for version in shown:
         revision = version["revision"]
         version["author"] = {"id": writers[revision], "name": authors.get(writers[revision], "")}

@@ -13,7 +13,7 @@ from tracker.records.models import (
     PainEntry,
     Plan,
     PracticeEntry,
-    Recorded,
+    PatientRecord,
     Response,
     SideEffects,
     SleepEntry,
@@ -33,7 +33,7 @@ class Kind:
     """
 
     name: str
-    model: type[Recorded]
+    model: type[PatientRecord]
     columns: tuple[str, ...]
     to_row: Callable[[Any], tuple[Any, ...]]
     to_data: Callable[[Any], dict[str, Any]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tracker.records import held
-from tracker.records.actions import Source
+from tracker.records import queries
+from tracker.records.actions import Provenance
 from tracker.records.models import MergedEdit
 
 
@@ -27,8 +27,8 @@ def was_merged(patient_id: UUID, record_id: UUID, revision: int, fingerprint: by
 
 def versions(patient_id: UUID, record_id: UUID, base: int) -> Versions | None:
     """Return what a merge is made of; None if the record is removed, or the base is not known or was a tombstone."""
-    rows = held.by_ids(patient_id, [("plan", record_id)])
-    former = {row.revision: row for _, row in held.former(patient_id, record_id)}
+    rows = queries.get_many(patient_id, [("plan", record_id)])
+    former = {row.revision: row for _, row in queries.previous_versions(patient_id, record_id)}
     if not rows or rows[0][1].removed_at is not None or base not in former:
         return None
     kind, row = rows[0]
@@ -37,8 +37,8 @@ def versions(patient_id: UUID, record_id: UUID, base: int) -> Versions | None:
     return Versions(kind.to_data(former[base]), kind.to_data(row))
 
 
-def note_merge(
-    source: Source,
+def record_merge(
+    provenance: Provenance,
     record_id: UUID,
     sent_revision: int,
     fingerprint: bytes,
@@ -49,19 +49,19 @@ def note_merge(
     MergedEdit.objects.bulk_create(
         [
             MergedEdit(
-                clinic_id=source.clinic_id,
-                patient_id=source.patient_id,
+                clinic_id=provenance.clinic_id,
+                patient_id=provenance.patient_id,
                 record_id=record_id,
                 sent_revision=sent_revision,
                 fingerprint=fingerprint,
                 merged_revision=merged_revision,
                 overwritten=dict(overwritten),
-                merged_at=source.received_at,
+                merged_at=provenance.received_at,
             )
         ]
     )
 
 
-def lost_values(patient_id: UUID, record_id: UUID) -> list[MergedEdit]:
+def overwritten_values(patient_id: UUID, record_id: UUID) -> list[MergedEdit]:
     """Return the merges of a plan, the newest first."""
     return list(MergedEdit.objects.filter(patient_id=patient_id, record_id=record_id).order_by("-id"))

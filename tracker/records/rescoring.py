@@ -19,7 +19,7 @@ from tracker.audit import actions as audit
 from tracker.clinics.models import Clinic
 from tracker.instruments import catalogue, scoring
 from tracker.lib import rls
-from tracker.records import actions, rederiving
+from tracker.records import actions, rebuild
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation, Response, Score
 from tracker.records.models.responses import Status
@@ -29,11 +29,11 @@ _Numbers = Mapping[str, tuple[float, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingRescore:
     """A response whose stored numbers are not those of the present scoring version."""
 
     row: Response
-    accepted: actions.Accepted
+    accepted: actions.AcceptedRecord
     former: str
     present: str
     missing: tuple[scoring.Score, ...]
@@ -48,7 +48,7 @@ class Pending:
 
 
 @dataclass(slots=True)
-class Tally:
+class ChangeCount:
     """What would change for one version of an instrument, from one scoring version to another."""
 
     responses: int = 0
@@ -58,7 +58,7 @@ class Tally:
     gained: int = 0
     lost: int = 0
 
-    def add(self, pending: Pending) -> None:
+    def add(self, pending: PendingRescore) -> None:
         moved = [by for by in pending.differences if by > 0]
         self.responses += 1
         self.scores += len(pending.missing)
@@ -78,14 +78,14 @@ class Report:
     no longer has a form for. Both are left alone.
     """
 
-    tallies: dict[tuple[str, str, str, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    counts: dict[tuple[str, str, str, str], ChangeCount] = field(default_factory=lambda: defaultdict(ChangeCount))
     unversioned: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     unknown: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     patients: list[tuple[UUID, UUID]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class Selection:
     """The instrument, and the version of it, that a run is about; None is any."""
 
     instrument: str | None = None
@@ -96,30 +96,30 @@ class Only:
         return {name: value for name, value in named.items() if value}
 
 
-def survey(only: Only) -> Report:
+def preview(selection: Selection) -> Report:
     """Say what ``apply`` would change, and change nothing."""
     report = Report()
     for clinic_id in list(Clinic.objects.order_by("pk").values_list("pk", flat=True)):
-        for patient_id in _patients(clinic_id, only):
+        for patient_id in _patients(clinic_id, selection):
             with transaction.atomic(), rls.as_patient(clinic_id, patient_id):
-                found = list(_pending(patient_id, only, report))
+                found = list(_pending(patient_id, selection, report))
             for pending in found:
                 key = (pending.row.instrument, pending.row.version, pending.former, pending.present)
-                report.tallies[key].add(pending)
+                report.counts[key].add(pending)
             if found:
                 report.patients.append((clinic_id, patient_id))
     return report
 
 
 @transaction.atomic
-def _patients(clinic_id: UUID, only: Only) -> list[UUID]:
+def _patients(clinic_id: UUID, selection: Selection) -> list[UUID]:
     with rls.as_clinic(clinic_id):
-        rows = _standing(only).order_by("patient_id").values_list("patient_id", flat=True)
+        rows = _standing(selection).order_by("patient_id").values_list("patient_id", flat=True)
         return list(rows.distinct())
 
 
 @transaction.atomic
-def apply(*, clinic_id: UUID, patient_id: UUID, only: Only, at: datetime) -> int:
+def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: datetime) -> int:
     """
     Write a patient's new scores beside the old ones, and the observations and current values made of them.
 
@@ -128,14 +128,14 @@ def apply(*, clinic_id: UUID, patient_id: UUID, only: Only, at: datetime) -> int
     """
     with rls.as_patient(clinic_id, patient_id):
         _lock(patient_id)
-        found = list(_pending(patient_id, only, Report()))
+        found = list(_pending(patient_id, selection, Report()))
         if not found:
             return 0
-        source = actions.Source(clinic_id, patient_id, found[0].row.author_id, None, at)
-        written = _write(source, found)
+        provenance = actions.Provenance(clinic_id, patient_id, found[0].row.author_id, None, at)
+        written = _write(provenance, found)
         # The head moves, so that the summaries are made again: they compare it with what they were made of.
         _move_head(patient_id)
-        audit.note(
+        audit.record_event(
             actor="command",
             action="scores.recompute",
             subject=f"patient/{patient_id}",
@@ -149,27 +149,27 @@ def apply(*, clinic_id: UUID, patient_id: UUID, only: Only, at: datetime) -> int
 
 def _lock(patient_id: UUID) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT head FROM records_timeline WHERE patient_id = %s FOR UPDATE", [patient_id])
+        cursor.execute("SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE", [patient_id])
 
 
 def _move_head(patient_id: UUID) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE records_timeline SET head = head + 1 WHERE patient_id = %s", [patient_id])
+        cursor.execute("UPDATE records_changecounter SET head = head + 1 WHERE patient_id = %s", [patient_id])
 
 
-def _write(source: actions.Source, found: Sequence[Pending]) -> int:
-    rows = [_score(source, pending, made) for pending in found for made in pending.missing]
+def _write(provenance: actions.Provenance, found: Sequence[PendingRescore]) -> int:
+    rows = [_score(provenance, pending, made) for pending in found for made in pending.missing]
     Score.objects.bulk_create(rows)
-    actions.observe(source, [pending.accepted for pending in found])
+    actions.store_observations(provenance, [pending.accepted for pending in found])
     return len(rows)
 
 
-def _score(source: actions.Source, pending: Pending, made: scoring.Score) -> Score:
+def _score(provenance: actions.Provenance, pending: PendingRescore, made: scoring.Score) -> Score:
     assert made.value is not None
     row = pending.row
     return Score(
-        clinic_id=source.clinic_id,
-        patient_id=source.patient_id,
+        clinic_id=provenance.clinic_id,
+        patient_id=provenance.patient_id,
         response_id=row.id,
         revision=row.revision,
         measure=made.name,
@@ -184,19 +184,19 @@ def _score(source: actions.Source, pending: Pending, made: scoring.Score) -> Sco
         items=made.items,
         prorated=made.prorated,
         band=made.band or "",
-        made_at=source.received_at,
+        made_at=provenance.received_at,
     )
 
 
-def _standing(only: Only) -> QuerySet[Response]:
+def _standing(selection: Selection) -> QuerySet[Response]:
     """The responses whose scores stand: not removed, no draft; former revisions keep the scores they had."""
     finished = Response.objects.filter(removed_at=None).exclude(status=Status.DRAFT)
-    return finished.filter(**only.filters())
+    return finished.filter(**selection.filters())
 
 
-def _pending(patient_id: UUID, only: Only, report: Report) -> Iterator[Pending]:
+def _pending(patient_id: UUID, selection: Selection, report: Report) -> Iterator[PendingRescore]:
     """What is to be done for one patient, in three statements; what cannot be done is noted in ``report``."""
-    rows = list(_standing(only).filter(patient_id=patient_id).order_by("recorded_at", "id"))
+    rows = list(_standing(selection).filter(patient_id=patient_id).order_by("recorded_at", "id"))
     scores = _scores(patient_id)
     numbers = _observed(patient_id)
     for row in rows:
@@ -244,10 +244,10 @@ def _differs_unversioned(held: Iterable[Score], result: scoring.Result) -> bool:
 
 def _compared(
     row: Response, result: scoring.Result, held: Sequence[Score], present: str, numbers: _Numbers
-) -> Pending:
-    accepted = replace(rederiving.accepted(KINDS["response"], row), result=result)
+) -> PendingRescore:
+    accepted = replace(rebuild.accepted(KINDS["response"], row), result=result)
     there = {score.measure for score in held if score.scoring_version == present}
     missing = [made for made in result.scores if made.value is not None and made.name not in there]
-    wanted = {measure: (value, band) for measure, value, band in actions.numbers_of(accepted)}
+    wanted = {measure: (value, band) for measure, value, band in actions.values_of(accepted)}
     former = held[-1].scoring_version if held else NONE
-    return Pending(row, accepted, former, present, tuple(missing), numbers, wanted)
+    return PendingRescore(row, accepted, former, present, tuple(missing), numbers, wanted)

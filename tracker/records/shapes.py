@@ -23,12 +23,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tracker.lib import days
-from tracker.records import anatomy, words
+from tracker.records import body_sites, value_sets
 
 _RFC3339 = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _HH_MM = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
-_MOST_REGIONS = len(anatomy.SIDED)
+_MOST_REGIONS = len(body_sites.SIDED)
 JOURNAL_BYTES = 64 * 1024
 
 
@@ -106,7 +106,7 @@ def _time_of_day(value: Any) -> time:
     raise PydanticCustomError("not_a_time", "must be a local time, HH:MM")
 
 
-def _known(codes: Sequence[str]) -> Any:
+def code_from(codes: Sequence[str]) -> Any:
     """One of ``codes``. The schema names them all."""
     return Literal[tuple(codes)]
 
@@ -121,26 +121,26 @@ Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 Answer = int | float | bool | Annotated[str, Field(max_length=80)] | None
 
 
-class Shape(BaseModel):
+class StrictModel(BaseModel):
     """Strict and closed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Region(Shape):
+class Region(StrictModel):
     """
     Where it hurts. ``side`` is the patient's own side and is always said; ``mid`` for what has no sides.
 
     ``intensity`` is 0 (none) to 10 (worst imaginable), or left out where the region is only marked.
     """
 
-    code: _known(dict.fromkeys(sided.partition(".")[0] for sided in anatomy.SIDED))  # type: ignore[valid-type]
+    code: code_from(dict.fromkeys(sided.partition(".")[0] for sided in body_sites.SIDED))  # type: ignore[valid-type]
     side: Literal["left", "right", "mid"]
     intensity: Scale | None = None
 
     @model_validator(mode="after")
     def _has_this_side(self) -> "Region":
-        if self.sided not in anatomy.SIDED:
+        if self.sided not in body_sites.SIDED:
             raise PydanticCustomError("invalid_side", "this region has no such side")
         return self
 
@@ -149,7 +149,7 @@ class Region(Shape):
         return f"{self.code}.{self.side}"
 
 
-class Pain(Shape):
+class Pain(StrictModel):
     """Pain now, 0 (none) to 10 (worst imaginable); the rest is optional."""
 
     intensity: Scale
@@ -158,11 +158,14 @@ class Pain(Shape):
     interference: Scale | None = None
     regions: Annotated[list[Region], Field(min_length=1, max_length=_MOST_REGIONS)] | None = None
     qualities: (
-        Annotated[list[_known(words.QUALITIES)], Field(min_length=1, max_length=len(words.QUALITIES))]  # type: ignore[valid-type]
+        Annotated[
+            list[code_from(value_sets.QUALITIES)],  # type: ignore[valid-type]
+            Field(min_length=1, max_length=len(value_sets.QUALITIES)),
+        ]
         | None
     ) = None
-    trigger: _known(words.TRIGGERS) | None = None  # type: ignore[valid-type]
-    relief: _known(words.RELIEFS) | None = None  # type: ignore[valid-type]
+    trigger: code_from(value_sets.TRIGGERS) | None = None  # type: ignore[valid-type]
+    relief: code_from(value_sets.RELIEFS) | None = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> "Pain":
@@ -178,7 +181,7 @@ class Pain(Shape):
         return self
 
 
-class Daily(Shape):
+class Daily(StrictModel):
     """A day's answers: any subset, at least one. Sleep in hours."""
 
     pain_avg: Scale | None = None
@@ -199,7 +202,7 @@ class Daily(Shape):
         return self
 
 
-class Response(Shape):
+class Response(StrictModel):
     """Answers to one version of an instrument, by linkId. ``reported_total`` is kept, never used."""
 
     instrument: Code
@@ -211,7 +214,7 @@ class Response(Shape):
     reported_total: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
 
 
-class MedicationUse(Shape):
+class MedicationUse(StrictModel):
     """A dose taken, skipped, or taken as needed (prn)."""
 
     medication: Code
@@ -229,7 +232,7 @@ class MedicationUse(Shape):
         return self
 
 
-class Journal(Shape):
+class Journal(StrictModel):
     """A page of the journal: private unless ``share`` is ``entry``."""
 
     text: Annotated[str, Field(min_length=1), AfterValidator(_fits)]
@@ -237,15 +240,15 @@ class Journal(Shape):
     share: Literal["none", "entry"] = "none"
 
 
-class Practice(Shape):
+class Practice(StrictModel):
     """Something done for oneself: minutes 0 to 600, helpful 0 (not at all) to 10 (very)."""
 
-    practice: _known(words.PRACTICES)  # type: ignore[valid-type]
+    practice: code_from(value_sets.PRACTICES)  # type: ignore[valid-type]
     minutes: Annotated[int, Field(ge=0, le=600)] | None = None
     helpful: Scale | None = None
 
 
-class Sleep(Shape):
+class Sleep(StrictModel):
     """
     A night, any part of it: instants of lights out and of getting up, hours slept, minutes until asleep,
     awakenings and the minutes they took, quality 0 (very poor) to 10 (very good).
@@ -268,10 +271,10 @@ class Sleep(Shape):
         return self
 
 
-_Effect = _known(words.EFFECTS)
+_Effect = code_from(value_sets.EFFECTS)
 
 
-class SideEffects(Shape):
+class SideEffects(StrictModel):
     """Severity by effect: 0 none, 1 mild, 2 moderate, 3 severe. What is left out was not asked."""
 
     items: Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=3)]], Field(min_length=1)]  # type: ignore[valid-type]
@@ -286,7 +289,7 @@ class SideEffects(Shape):
         return self
 
 
-class Vitals(Shape):
+class Vitals(StrictModel):
     """
     Vital signs: blood pressure in mmHg, heart rate and breaths per minute, oxygen saturation in percent,
     temperature in degrees Celsius, weight in kg. ``self_measured`` is true unless staff took them.
@@ -312,17 +315,17 @@ class Vitals(Shape):
         return self
 
 
-class Plan(Shape):
+class Plan(StrictModel):
     """A practice one means to do: times a week (1-70), minutes (1-600), local time to be reminded at (HH:MM)."""
 
-    practice: _known(words.PRACTICES)  # type: ignore[valid-type]
+    practice: code_from(value_sets.PRACTICES)  # type: ignore[valid-type]
     per_week: Annotated[int, Field(ge=1, le=70)] | None = None
     minutes: Annotated[int, Field(ge=1, le=600)] | None = None
     remind_at: Annotated[time, BeforeValidator(_time_of_day)] | None = None
     paused: bool = False
 
 
-class _Envelope(Shape):
+class _Envelope(StrictModel):
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
     recorded_at: Instant

@@ -122,7 +122,7 @@ def _tell(
 
 
 def _note(principal: Principal, check_in: CheckIn, action: str, at: datetime) -> None:
-    audit.note(
+    audit.record_event(
         actor=principal.actor,
         action=action,
         subject=str(check_in),

@@ -15,7 +15,7 @@ from django.core import signing
 from tracker.lib import codes
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
-from tracker.records import held, timeline
+from tracker.records import queries, change_counter
 
 # Without a time in it: the same place has the same cursor, and a receipt is the same whenever it is handed out.
 _SIGNER = signing.Signer(salt="interlude.sync.cursor")
@@ -61,7 +61,7 @@ class _Place:
 def cursor_at(principal: Principal, patient_id: UUID, sequence: int) -> str:
     """Return the cursor that stands after ``sequence``."""
     shared = sorted(principal.visible_categories(patient_id))
-    return _SIGNER.sign_object([str(principal.user_id), str(patient_id), timeline.epoch(), sequence, shared])
+    return _SIGNER.sign_object([str(principal.user_id), str(patient_id), change_counter.epoch(), sequence, shared])
 
 
 def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
@@ -83,7 +83,7 @@ def _read(principal: Principal, patient_id: UUID, cursor: str | None) -> _Place:
         raise BadCursorError from None
     if (person, patient) != (str(principal.user_id), str(patient_id)):
         raise BadCursorError
-    if epoch != timeline.epoch():
+    if epoch != change_counter.epoch():
         raise EpochChangedError
     return _Place(int(sequence), frozenset(Category(name) for name in shared))
 
@@ -99,19 +99,19 @@ def since(principal: Principal, patient_id: UUID, cursor: str | None, limit: int
     :raises BadCursorError: if the cursor is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
-    place, shared, own = (
+    place, shared, as_patient = (
         _read(principal, patient_id, cursor),
         principal.visible_categories(patient_id),
         principal.is_patient,
     )
     start = START if shared - place.shared else place.sequence
     # Who starts anew has no copy that would have to go.
-    listed = held.since(patient_id, start, limit + 1, own=own or not cursor)
+    listed = queries.changed_since(patient_id, start, limit + 1, as_patient=as_patient or not cursor)
     page = _that_fits(listed[:limit])
     end = page[-1].sequence if page else start
     return Page(
         records=_shown(principal, patient_id, start, page),
-        revoked_ids=[changed.id for changed in page if changed.kind == held.GONE],
+        revoked_ids=[changed.id for changed in page if changed.kind == queries.REVOKED],
         revoked_categories=codes.all_to_wire(sorted(place.shared - shared)),
         cursor=cursor_at(principal, patient_id, end),
         more=len(listed) > len(page),
@@ -120,10 +120,10 @@ def since(principal: Principal, patient_id: UUID, cursor: str | None, limit: int
 
 def left(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
     """Return how many records a reader who stands at ``cursor`` has still to pull."""
-    return held.count_since(patient_id, read_cursor(principal, patient_id, cursor))
+    return queries.count_since(patient_id, read_cursor(principal, patient_id, cursor))
 
 
-def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
+def _that_fits(listed: Sequence[queries.Changed]) -> Sequence[queries.Changed]:
     size = 0
     for place, changed in enumerate(listed):
         size += _RECORD_BYTES + changed.bytes
@@ -133,8 +133,8 @@ def _that_fits(listed: Sequence[held.Changed]) -> Sequence[held.Changed]:
 
 
 def _shown(
-    principal: Principal, patient_id: UUID, after: int, page: Sequence[held.Changed]
+    principal: Principal, patient_id: UUID, after: int, page: Sequence[queries.Changed]
 ) -> list[dict[str, Any]]:
-    kinds = {changed.kind for changed in page} - {held.GONE}
-    rows = held.changed_between(patient_id, after, page[-1].sequence, kinds) if page else []
-    return held.as_wire(patient_id, rows, own=principal.is_patient)
+    kinds = {changed.kind for changed in page} - {queries.REVOKED}
+    rows = queries.changed_between(patient_id, after, page[-1].sequence, kinds) if page else []
+    return queries.serialize(patient_id, rows, as_patient=principal.is_patient)

@@ -30,11 +30,11 @@ def _in_stored(work: Work) -> Iterator[alerts.Finding]:
             yield alerts.Finding("daily_self_harm_thoughts", "URGENT", *when)
 
 
-def _of_answers(item: records.Accepted) -> tuple[scoring.SafetyFinding, ...]:
+def _of_answers(item: records.AcceptedRecord) -> tuple[scoring.SafetyFinding, ...]:
     if item.result is not None:
-        return tuple(item.result.positive_safety)
+        return tuple(item.result.safety_findings)
     if item.record.kind == "side_effects" and item.record.data is not None:
-        return tuple(records.score_effects(item.record.data.items).positive_safety)
+        return tuple(records.score_side_effects(item.record.data.items).safety_findings)
     return ()
 
 

@@ -21,9 +21,9 @@ from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.lib import bulk
 from tracker.records import actions as records
-from tracker.records import timeline
+from tracker.records import change_counter
 from tracker.records.kinds import Kind
-from tracker.records.models import Recorded
+from tracker.records.models import PatientRecord
 from tracker.sync import findings, reading, receipts, verdicts
 from tracker.sync.merge import Verdict
 from tracker.sync.work import Receipt, Sent, Work
@@ -44,23 +44,23 @@ def receive(
 
     :raises receipts.KeyReusedError: if the key was used before with other records.
     """
-    source = records.Source(
+    source = records.Provenance(
         principal.clinic_id, principal.own_patient_id, principal.user_id, sent.device_id if sent else None, at
     )
     plain = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
     sizes = [len(text) for text in plain]
     work = Work(principal, source, sent, items, sizes, [reading.read(item) for item in items])
-    head = timeline.advance(source.clinic_id, source.patient_id, len(items), sum(sizes))
+    head = change_counter.advance(source.clinic_id, source.patient_id, len(items), sum(sizes))
     work.head, work.has_room = head.sequence, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     if sent is not None:
         work.fingerprint = reading.batch_fingerprint(settings.LOOKUP_KEY, plain)
         try:
             seen = receipts.seen(source.patient_id, sent, work.fingerprint)
         except receipts.KeyReusedError:
-            timeline.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
+            change_counter.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
             raise
         if seen is not None:
-            timeline.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
+            change_counter.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
             return Receipt(seen.receipt, seen.results["results"], seen.head, seen.results["worried"])
     verdicts.load_held(work)
     found: list[alerts.Finding] = []
@@ -115,7 +115,7 @@ def _answer(work: Work, found: list[alerts.Finding]) -> Receipt:
         size for size, outcome in zip(work.sizes, work.outcomes, strict=True) if not outcome.is_stored
     )
     if unused:
-        timeline.advance(source.clinic_id, source.patient_id, 0, -unused)
+        change_counter.advance(source.clinic_id, source.patient_id, 0, -unused)
     results = [outcome.as_dict() for outcome in work.outcomes]
     receipt = Receipt(uuid4(), results, work.head, bool(found), partial(_stored, work))
     # What is to be sent again is decided again: a receipt would answer `retry` for ever.
@@ -125,7 +125,7 @@ def _answer(work: Work, found: list[alerts.Finding]) -> Receipt:
     return receipt
 
 
-def _stored(work: Work) -> list[tuple[Kind, Recorded]]:
+def _stored(work: Work) -> list[tuple[Kind, PatientRecord]]:
     """The records that this batch left behind, tombstones excepted."""
     return [records.stored_row(work.source, item) for item in work.stored if not item.record.removed]
 
@@ -134,7 +134,7 @@ def _note(work: Work, receipt: Receipt) -> None:
     counts: dict[str, int] = {}
     for row in receipt.results:
         counts[row["status"]] = counts.get(row["status"], 0) + 1
-    audit.note(
+    audit.record_event(
         actor=work.principal.actor,
         action="records.receive",
         subject=f"receipt/{receipt.receipt}",

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from tracker.instruments import catalogue, scoring
 from tracker.records import actions as records
-from tracker.records import held, plans
+from tracker.records import queries, plans
 from tracker.records.kinds import KINDS
 from tracker.records.shapes import Record
 from tracker.sync import merge, reading
@@ -36,9 +36,9 @@ def load_held(work: Work) -> None:
     """Read what is held under the ids that arrived: one statement, and one more if any comes again."""
     patient_id = work.source.patient_id
     ids = [item.id for item in work.items if not isinstance(item, reading.Unreadable)]
-    heads = held.heads(patient_id, ids) if ids else {}
+    heads = queries.current_versions(patient_id, ids) if ids else {}
     again = [record_id for record_id, head in heads.items() if head.revision > 1]
-    former = held.former_fingerprints(patient_id, again) if again else {}
+    former = queries.previous_fingerprints(patient_id, again) if again else {}
     for record_id, head in heads.items():
         work.held[record_id] = Held(
             head.kind,
@@ -81,7 +81,7 @@ def take(work: Work, wave: Sequence[tuple[int, Record]]) -> None:
     work.stored += accepted
 
 
-def _decided(work: Work, n: int, record: Record) -> records.Accepted | None:
+def _decided(work: Work, n: int, record: Record) -> records.AcceptedRecord | None:
     fingerprint = reading.fingerprint(settings.LOOKUP_KEY, record)
     before = work.held.get(record.id)
     incoming = Incoming(record.kind, record.id, record.revision, fingerprint)
@@ -102,7 +102,7 @@ def _decided(work: Work, n: int, record: Record) -> records.Accepted | None:
         outcome.pointer, outcome.detail = refused.pointer, refused.detail
         return None
     amends = before is not None and before.is_finished
-    item = records.Accepted(
+    item = records.AcceptedRecord(
         record, work.change_of(n), incoming.fingerprint, result, before is not None, amends
     )
     finished = result is not None and item.status in records.FINISHED
@@ -138,7 +138,7 @@ def _merged(
     merged = record.model_copy(
         update={"revision": before.revision + 1, "data": type(record.data).model_validate(data)}
     )
-    plans.note_merge(work.source, record.id, record.revision, incoming.fingerprint, before.revision + 1, overwritten)
+    plans.record_merge(work.source, record.id, record.revision, incoming.fingerprint, before.revision + 1, overwritten)
     outcome.status, outcome.code, outcome.revision = Verdict.STORED, "merged", before.revision + 1
     key = reading.fingerprint(settings.LOOKUP_KEY, merged)
     return merged, Incoming(merged.kind, merged.id, merged.revision, key)
@@ -157,7 +157,7 @@ def _scored(record: Record) -> scoring.Result | None:
         result = records.score(record.data)
     except catalogue.UnknownInstrumentError:
         raise _UnusableError("unknown_instrument", "/data/instrument") from None
-    if result.errors and not result.positive_safety:
+    if result.errors and not result.safety_findings:
         problem = result.errors[0]
         raise _UnusableError(problem.code, f"data.answers.{problem.item}"[:120], problem.detail)
     return result
@@ -174,8 +174,8 @@ def show_copies(work: Work) -> None:
     if not wanted:
         return
     source = work.source
-    rows = held.by_ids(source.patient_id, wanted)  # type: ignore[arg-type]
-    copies = {str(copy["id"]): copy for copy in held.as_wire(source.patient_id, rows, own=True)}
+    rows = queries.get_many(source.patient_id, wanted)  # type: ignore[arg-type]
+    copies = {str(copy["id"]): copy for copy in queries.serialize(source.patient_id, rows, as_patient=True)}
     for outcome in (work.outcomes[n] for n in shown):
         outcome.server = copies.get(outcome.id or "")
         outcome.revision = outcome.server["revision"] if outcome.server else None

@@ -8,7 +8,7 @@ from uuid import UUID
 from tracker.access.principal import Principal
 from tracker.records import actions as records
 from tracker.records.kinds import Kind
-from tracker.records.models import Recorded
+from tracker.records.models import PatientRecord
 from tracker.records.shapes import Record
 from tracker.sync import reading
 from tracker.sync.merge import Held, Verdict
@@ -60,7 +60,7 @@ class Receipt:
     results: list[dict[str, Any]]
     head: int
     worried: bool
-    stored: Callable[[], list[tuple[Kind, Recorded]]] = list
+    stored: Callable[[], list[tuple[Kind, PatientRecord]]] = list
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Work:
     """One batch: what arrived, what is held under its ids, what became of it."""
 
     principal: Principal
-    source: records.Source
+    source: records.Provenance
     sent: Sent | None
     raw: Sequence[Any]
     sizes: Sequence[int]
@@ -78,7 +78,7 @@ class Work:
     has_room: bool = True
     outcomes: list[Outcome] = field(default_factory=list)
     held: dict[UUID, Held] = field(default_factory=dict)
-    stored: list[records.Accepted] = field(default_factory=list)
+    stored: list[records.AcceptedRecord] = field(default_factory=list)
 
     def change_of(self, place: int) -> int:
         """The change number of the item at ``place`` in the batch."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from tracker.instruments import catalogue, scoring
-from tracker.instruments.form import Form
+from tracker.instruments.definition import InstrumentDefinition
 from tracker.lib import days
 from tracker.records.shapes import as_instant
 
@@ -50,19 +50,19 @@ def _in_data(kind: Any, data: dict[str, Any]) -> Iterator[tuple[str, str, float 
             yield "unreadable_safety_answer", "URGENT", None
         return
     result = scoring.score(form, _tidy(form, answers))
-    for finding in result.positive_safety:
+    for finding in result.safety_findings:
         yield finding.rule, finding.level.upper(), finding.value
     if "safety_item_unreadable" in result.flags:
         yield "unreadable_safety_answer", "URGENT", None
 
 
-def _tidy(form: Form, answers: dict[str, Any]) -> dict[str, Any]:
+def _tidy(form: InstrumentDefinition, answers: dict[str, Any]) -> dict[str, Any]:
     """The answers by the link ids of the form, however they were spelt."""
     known = {item.link_id.casefold(): item.link_id for item in form.items}
     return {known.get(key.strip().casefold(), key): value for key, value in answers.items()}
 
 
-def _form(data: dict[str, Any]) -> Form | None:
+def _form(data: dict[str, Any]) -> InstrumentDefinition | None:
     """The form that is meant, however its name is spelt; its newest version if the one named is not known."""
     code, version = data.get("instrument"), data.get("version")
     if not isinstance(code, str):

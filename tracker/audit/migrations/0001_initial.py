@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Head",
+            name="ChainHead",
             fields=[
                 ("clinic_id", models.UUIDField(primary_key=True, serialize=False)),
                 ("seq", models.BigIntegerField()),
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Event",
+            name="AuditEvent",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Link",
+            name="ChainLink",
             fields=[
                 (
                     "pk",

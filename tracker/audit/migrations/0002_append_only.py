@@ -13,7 +13,7 @@ from tracker.lib import rls
 
 # ``audit.chain`` computes the same bytes in Python, on its own, when it verifies.
 BYTES = """
-CREATE FUNCTION audit_bytes(seq bigint, event audit_event) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION audit_bytes(seq bigint, event audit_auditevent) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
 DECLARE
     part text;
     bytes bytea := '';
@@ -52,9 +52,9 @@ END $$;
 -- own rule (an event is linked once) refuses the rest.
 CREATE FUNCTION audit_advance() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    event audit_event;
+    event audit_auditevent;
 BEGIN
-    SELECT * INTO event FROM audit_event WHERE id = NEW.event_id AND clinic_id = OLD.clinic_id;
+    SELECT * INTO event FROM audit_auditevent WHERE id = NEW.event_id AND clinic_id = OLD.clinic_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the audit chain moves on to an event of its clinic'
             USING ERRCODE = 'insufficient_privilege';
@@ -67,13 +67,13 @@ BEGIN
 END $$;
 CREATE FUNCTION audit_keep_link() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO audit_link (clinic_id, seq, event_id, hash)
+    INSERT INTO audit_chainlink (clinic_id, seq, event_id, hash)
         VALUES (NEW.clinic_id, NEW.seq, NEW.event_id, NEW.hash);
     RETURN NULL;
 END $$;
 CREATE FUNCTION audit_check_link() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM 1 FROM audit_head WHERE (clinic_id, seq, event_id, hash)
+    PERFORM 1 FROM audit_chainhead WHERE (clinic_id, seq, event_id, hash)
         = (NEW.clinic_id, NEW.seq, NEW.event_id, NEW.hash);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'a link is made by its head' USING ERRCODE = 'insufficient_privilege';
@@ -89,51 +89,51 @@ DECLARE
     reach text := current_setting('app.scope', true);
 BEGIN
     PERFORM set_config('app.clinic', NEW.clinic_id::text, true), set_config('app.scope', 'clinic', true);
-    UPDATE audit_head SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
+    UPDATE audit_chainhead SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
     IF NOT FOUND THEN
-        INSERT INTO audit_head (clinic_id) VALUES (NEW.clinic_id) ON CONFLICT DO NOTHING;
-        UPDATE audit_head SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
+        INSERT INTO audit_chainhead (clinic_id) VALUES (NEW.clinic_id) ON CONFLICT DO NOTHING;
+        UPDATE audit_chainhead SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
     END IF;
     PERFORM set_config('app.clinic', coalesce(clinic, ''), true), set_config('app.scope', coalesce(reach, ''), true);
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER begins_with_nothing BEFORE INSERT ON audit_head
+CREATE TRIGGER begins_with_nothing BEFORE INSERT ON audit_chainhead
     FOR EACH ROW EXECUTE FUNCTION audit_begin();
-CREATE TRIGGER moves_on_by_one BEFORE UPDATE ON audit_head
+CREATE TRIGGER moves_on_by_one BEFORE UPDATE ON audit_chainhead
     FOR EACH ROW EXECUTE FUNCTION audit_advance();
-CREATE TRIGGER keeps_its_link AFTER UPDATE ON audit_head
+CREATE TRIGGER keeps_its_link AFTER UPDATE ON audit_chainhead
     FOR EACH ROW EXECUTE FUNCTION audit_keep_link();
-CREATE TRIGGER made_by_its_head BEFORE INSERT ON audit_link
+CREATE TRIGGER made_by_its_head BEFORE INSERT ON audit_chainlink
     FOR EACH ROW EXECUTE FUNCTION audit_check_link();
-CREATE CONSTRAINT TRIGGER extends_the_chain AFTER INSERT ON audit_event DEFERRABLE INITIALLY DEFERRED
+CREATE CONSTRAINT TRIGGER extends_the_chain AFTER INSERT ON audit_auditevent DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION audit_extend();
 
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_event
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_auditevent
     FOR EACH ROW EXECUTE FUNCTION audit_refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_link
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_chainlink
     FOR EACH ROW EXECUTE FUNCTION audit_refuse_change();
-CREATE TRIGGER never_removed BEFORE DELETE ON audit_head
+CREATE TRIGGER never_removed BEFORE DELETE ON audit_chainhead
     FOR EACH ROW EXECUTE FUNCTION audit_refuse_change();
-CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_event
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_auditevent
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
-CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_link
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_chainlink
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
-CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_head
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON audit_chainhead
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 """
 UNDO_CHAIN = """
-DROP TRIGGER never_emptied ON audit_head;
-DROP TRIGGER never_emptied ON audit_link;
-DROP TRIGGER never_emptied ON audit_event;
-DROP TRIGGER never_removed ON audit_head;
-DROP TRIGGER append_only ON audit_link;
-DROP TRIGGER append_only ON audit_event;
-DROP TRIGGER extends_the_chain ON audit_event;
-DROP TRIGGER made_by_its_head ON audit_link;
-DROP TRIGGER keeps_its_link ON audit_head;
-DROP TRIGGER moves_on_by_one ON audit_head;
-DROP TRIGGER begins_with_nothing ON audit_head;
+DROP TRIGGER never_emptied ON audit_chainhead;
+DROP TRIGGER never_emptied ON audit_chainlink;
+DROP TRIGGER never_emptied ON audit_auditevent;
+DROP TRIGGER never_removed ON audit_chainhead;
+DROP TRIGGER append_only ON audit_chainlink;
+DROP TRIGGER append_only ON audit_auditevent;
+DROP TRIGGER extends_the_chain ON audit_auditevent;
+DROP TRIGGER made_by_its_head ON audit_chainlink;
+DROP TRIGGER keeps_its_link ON audit_chainhead;
+DROP TRIGGER moves_on_by_one ON audit_chainhead;
+DROP TRIGGER begins_with_nothing ON audit_chainhead;
 DROP FUNCTION audit_extend();
 DROP FUNCTION audit_check_link();
 DROP FUNCTION audit_keep_link();
@@ -152,14 +152,14 @@ class Migration(migrations.Migration):
         # Everybody leaves a trace. A patient reads what is about her, the privacy officer what is of the clinic; a
         # clinic's job reads it too, and meets the triggers below if it tries to change it.
         rls.policy_per_command(
-            "audit_event",
+            "audit_auditevent",
             read=f"{rls.IN_CLINIC} AND ({ABOUT_SELF} OR {rls.IS_PRIVACY_OFFICER} OR {rls.CLINIC_SCOPE})",
             insert=rls.IN_CLINIC,
             update=rls.CLINIC_JOB,
             delete=rls.CLINIC_JOB,
         ),
-        rls.clinic_jobs_write("audit_link", rls.CLINIC_JOB),
-        rls.clinic_jobs_write("audit_head", HEADS),
-        migrations.RunSQL(BYTES, "DROP FUNCTION audit_bytes(bigint, audit_event)"),
+        rls.clinic_jobs_write("audit_chainlink", rls.CLINIC_JOB),
+        rls.clinic_jobs_write("audit_chainhead", HEADS),
+        migrations.RunSQL(BYTES, "DROP FUNCTION audit_bytes(bigint, audit_auditevent)"),
         migrations.RunSQL(CHAIN, UNDO_CHAIN),
     ]

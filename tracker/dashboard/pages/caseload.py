@@ -22,7 +22,7 @@ from tracker.dashboard.need import Held
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.instruments import measures
 from tracker.lib import days
-from tracker.records.models import Current, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
+from tracker.records.models import MeasureState, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
 from tracker.reminders.models import CheckIn
 
 ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
@@ -134,7 +134,7 @@ def _held() -> dict[UUID, dict[str, list[Held]]]:
     """What is kept ready: patient to family to measures. Row security narrows it to theirs."""
     wanted = {m.code: m for m in measures.all().values() if m.family in _FAMILIES}
     found: dict[UUID, dict[str, list[Held]]] = {}
-    rows = Current.objects.filter(measure__in=wanted).values_list(
+    rows = MeasureState.objects.filter(measure__in=wanted).values_list(
         "patient_id", "measure", "baseline", "baseline_to", "last", "last_on", "week_mean", "week_n"
     )
     for patient_id, code, baseline, baseline_to, last, last_on, week_mean, week_n in rows:
@@ -197,7 +197,7 @@ def _reading(held: Held | None, today: date) -> Reading | None:
         label=held.measure.label,
         baseline=words.number(held.baseline) if held.baseline is not None else "",
         now=words.number(held.now),
-        basis=words.short_day(held.last_on) if held.measure.form else words.count(held.n, "day"),
+        basis=words.short_day(held.last_on) if held.measure.is_questionnaire else words.count(held.n, "day"),
         then="" if held.is_current(today) else words.days_ago((today - held.last_on).days),
         arrow=change.arrow if change else "",
         change=words.signed(change.absolute) if change else "",

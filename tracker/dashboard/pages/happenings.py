@@ -30,7 +30,7 @@ from tracker.records.models.body import VITALS
 from tracker.records.models.diary import DAILY_ITEMS, Outcome, Reason, Share
 from tracker.records.models.responses import Status
 from tracker.records.models.treatment import Route
-from tracker.records.words import said
+from tracker.records.value_sets import said
 
 RECENT = 10
 # Of regions and side effects this many are named.

@@ -24,7 +24,7 @@ from tracker.dashboard.pages import summary as summary_page
 from tracker.dashboard.panels import Frame, Mark
 from tracker.lib import days
 from tracker.progress.models import Summary
-from tracker.records.models import Current, Observation
+from tracker.records.models import MeasureState, Observation
 from tracker.reminders.models import CheckIn
 
 RANGES = {"4w": ("4 weeks", 28), "3m": ("3 months", 91), "all": ("All", None)}
@@ -148,7 +148,7 @@ def _tallies(
     patient_id: UUID, range_days: int | None, today: date
 ) -> tuple[list[timeline.Tally], date | None]:
     """Return what each measure came to on each day of the range, and the last day of the whole record."""
-    kept = list(Current.objects.filter(patient=patient_id).values_list("measure", "last_on"))
+    kept = list(MeasureState.objects.filter(patient=patient_id).values_list("measure", "last_on"))
     last_on = max((on for _, on in kept), default=None)
     if last_on is None:
         return [], None

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tracker.instruments import reading
-from tracker.instruments.form import Form
+from tracker.instruments import parsing
+from tracker.instruments.definition import InstrumentDefinition
 
 FOLDER = Path(__file__).parent
 _also: list[Path] = []
@@ -32,13 +32,13 @@ def files() -> list[Path]:
 
 
 @cache
-def _forms() -> Mapping[str, Mapping[str, Form]]:
+def _forms() -> Mapping[str, Mapping[str, InstrumentDefinition]]:
     """Code to version to form; the versions of a code in the order of their files, the newest last."""
-    found: dict[str, dict[str, Form]] = {}
+    found: dict[str, dict[str, InstrumentDefinition]] = {}
     for path in files():
         try:
-            form = reading.read(path.read_text(encoding="utf-8"))
-        except reading.DecryptionError as problem:
+            form = parsing.read(path.read_text(encoding="utf-8"))
+        except parsing.DecryptionError as problem:
             raise ValueError(f"{path.name}: {problem}") from None
         versions = found.setdefault(form.code, {})
         if form.version in versions:
@@ -51,7 +51,7 @@ def _forms() -> Mapping[str, Mapping[str, Form]]:
     return found
 
 
-def _corrected(versions: Mapping[str, Form], former: str, by: Form) -> Form:
+def _corrected(versions: Mapping[str, InstrumentDefinition], former: str, by: InstrumentDefinition) -> InstrumentDefinition:
     said = f"{by.code}@{by.version} corrects {former}"
     if former not in versions or former == by.version:
         raise ValueError(f"{said}, which is no former version")
@@ -62,7 +62,7 @@ def _corrected(versions: Mapping[str, Form], former: str, by: Form) -> Form:
     return versions[former].corrected_by(by)
 
 
-def get(code: str, version: str) -> Form:
+def get(code: str, version: str) -> InstrumentDefinition:
     """
     Return the form.
 
@@ -74,7 +74,7 @@ def get(code: str, version: str) -> Form:
         raise UnknownInstrumentError(f"{code}@{version}") from None
 
 
-def latest(code: str) -> Form:
+def latest(code: str) -> InstrumentDefinition:
     """
     Return the newest version of the instrument.
 
@@ -86,7 +86,7 @@ def latest(code: str) -> Form:
         raise UnknownInstrumentError(code) from None
 
 
-def find(name: str) -> Form:
+def find(name: str) -> InstrumentDefinition:
     """
     Return the form that a person means by ``PHQ-9``, ``phq-9`` or ``phq-9@1999``.
 
@@ -102,6 +102,6 @@ def find(name: str) -> Form:
     raise UnknownInstrumentError(name)
 
 
-def all() -> tuple[Form, ...]:
+def all() -> tuple[InstrumentDefinition, ...]:
     """Every version of every instrument, by code."""
     return tuple(form for versions in _forms().values() for form in versions.values())

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Timeline",
+            name="ChangeCounter",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Current",
+            name="MeasureState",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (
@@ -103,13 +103,13 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("baseline_basis__in", ["BEFORE_TREATMENT", "FIRST_DAYS"])),
-                        name="current_basis_is_known",
+                        name="measure_state_basis_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("category__in", ["PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"])
                         ),
-                        name="current_category_is_known",
+                        name="measure_state_category_is_known",
                     ),
                 ],
             },
@@ -1877,7 +1877,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Unshared",
+            name="AccessRevocation",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
@@ -1895,7 +1895,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["patient", "sequence"], name="unshared_by_sequence")],
+                "indexes": [models.Index(fields=["patient", "sequence"], name="access_revocation_in_order")],
             },
         ),
         migrations.CreateModel(

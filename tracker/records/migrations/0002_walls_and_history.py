@@ -31,9 +31,9 @@ OF_ONE_CATEGORY = {
     "records_vitals": "TREATMENT",
     "records_plan": "MOOD",
     "records_mergededit": "MOOD",
-    "records_unshared": "JOURNAL",
+    "records_accessrevocation": "JOURNAL",
 }
-BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_current")
+BY_CATEGORY = ("records_response", "records_score", "records_observation", "records_measurestate")
 
 # A page of the journal is its writer's alone until it is shared, and so are all its former versions.
 OWN = f"patient_id = {rls.OWN_PATIENT}"
@@ -61,15 +61,15 @@ BEGIN
     RAISE EXCEPTION 'former versions never change' USING ERRCODE = 'insufficient_privilege';
 END $$;
 -- Who has a copy of a page is told when it is shared no more.
-CREATE FUNCTION records_note_unshared() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION records_insert_access_revocation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO records_unshared (clinic_id, patient_id, record_id, sequence)
+    INSERT INTO records_accessrevocation (clinic_id, patient_id, record_id, sequence)
         VALUES (NEW.clinic_id, NEW.patient_id, NEW.id, NEW.sequence);
     RETURN NULL;
 END $$;
-CREATE TRIGGER note_unshared AFTER UPDATE ON records_journalentry
-    FOR EACH ROW WHEN (OLD.share = 'ENTRY' AND NEW.share <> 'ENTRY') EXECUTE FUNCTION records_note_unshared();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_unshared
+CREATE TRIGGER insert_access_revocation AFTER UPDATE ON records_journalentry
+    FOR EACH ROW WHEN (OLD.share = 'ENTRY' AND NEW.share <> 'ENTRY') EXECUTE FUNCTION records_insert_access_revocation();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_accessrevocation
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_formerversion
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
@@ -77,9 +77,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON records_mergededit
     FOR EACH ROW EXECUTE FUNCTION records_refuse_change();
 """
 UNDO_HISTORY = """
-DROP TRIGGER append_only ON records_unshared;
-DROP TRIGGER note_unshared ON records_journalentry;
-DROP FUNCTION records_note_unshared();
+DROP TRIGGER append_only ON records_accessrevocation;
+DROP TRIGGER insert_access_revocation ON records_journalentry;
+DROP FUNCTION records_insert_access_revocation();
 DROP TRIGGER append_only ON records_mergededit;
 DROP TRIGGER append_only ON records_formerversion;
 DROP FUNCTION records_refuse_change();
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         *[rls.by_category(table, category) for table, category in OF_ONE_CATEGORY.items()],
         *[rls.by_row_category(table) for table in BY_CATEGORY],
-        rls.patient_only("records_timeline"),
+        rls.patient_only("records_changecounter"),
         rls.visible_to("records_journalentry", SHARED_PAGE),
         rls.visible_to("records_journaltext", SHARED_TEXT),
         rls.visible_to("records_formerversion", SHARED_VERSION),

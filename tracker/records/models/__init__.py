@@ -1,6 +1,6 @@
 """What happened, as the patient lived it: one table per kind, and what is derived from them."""
 
-from tracker.records.models.base import Epoch, FormerVersion, Recorded, Timeline
+from tracker.records.models.base import Epoch, FormerVersion, PatientRecord, ChangeCounter
 from tracker.records.models.body import SideEffects, Vitals
 from tracker.records.models.diary import (
     DailyLog,
@@ -10,33 +10,33 @@ from tracker.records.models.diary import (
     PainEntry,
     PracticeEntry,
     SleepEntry,
-    Unshared,
+    AccessRevocation,
 )
-from tracker.records.models.observed import Current, Observation
+from tracker.records.models.observed import MeasureState, Observation
 from tracker.records.models.plans import MergedEdit, Plan
 from tracker.records.models.responses import Response, Score
 from tracker.records.models.treatment import TreatmentSession
 
 __all__ = [
-    "Current",
+    "AccessRevocation",
+    "ChangeCounter",
     "DailyLog",
     "Epoch",
     "FormerVersion",
     "JournalEntry",
     "JournalText",
+    "MeasureState",
     "MedicationUse",
     "MergedEdit",
     "Observation",
     "PainEntry",
+    "PatientRecord",
     "Plan",
     "PracticeEntry",
-    "Recorded",
     "Response",
     "Score",
     "SideEffects",
     "SleepEntry",
-    "Timeline",
     "TreatmentSession",
-    "Unshared",
     "Vitals",
 ]

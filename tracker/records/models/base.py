@@ -9,7 +9,7 @@ from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of, one_of_or_null
 
 
-class Clock(models.TextChoices):
+class ClockSkew(models.TextChoices):
     """What we think of the phone's clock: a record is flagged, never refused, for it."""
 
     NONE = "NONE", "plausible"
@@ -17,7 +17,7 @@ class Clock(models.TextChoices):
     BEHIND = "BEHIND", "more than 30 days behind receipt"
 
 
-class Because(models.TextChoices):
+class AmendmentReason(models.TextChoices):
     """Why a record was amended or removed, as far as its author says."""
 
     TYPO = "TYPO", "a slip of the finger"
@@ -30,7 +30,7 @@ class Because(models.TextChoices):
     OTHER = "OTHER", "other"
 
 
-class Recorded(PatientOwned):
+class PatientRecord(PatientOwned):
     """
     A record: keyed by patient and by an id made on the phone.
 
@@ -52,8 +52,8 @@ class Recorded(PatientOwned):
     author = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     sequence = models.BigIntegerField()
     entered_late = models.BooleanField(help_text="received on a later local day than it tells of")
-    clock_skew = models.CharField(max_length=8, choices=Clock.choices, default=Clock.NONE)
-    amendment_reason = models.CharField(max_length=12, choices=Because.choices, null=True)  # noqa: DJ001 - NULL: none given
+    clock_skew = models.CharField(max_length=8, choices=ClockSkew.choices, default=ClockSkew.NONE)
+    amendment_reason = models.CharField(max_length=12, choices=AmendmentReason.choices, null=True)  # noqa: DJ001 - NULL: none given
     fingerprint = models.BinaryField(max_length=32)
     removed_at = models.DateTimeField(null=True)
 
@@ -61,8 +61,8 @@ class Recorded(PatientOwned):
         abstract = True
         constraints = [
             models.CheckConstraint(condition=Q(revision__gte=1), name="%(class)s_revision_from_one"),
-            one_of("clock_skew", Clock, name="%(class)s_clock_skew_is_known"),
-            one_of_or_null("amendment_reason", Because, name="%(class)s_amendment_reason_is_known"),
+            one_of("clock_skew", ClockSkew, name="%(class)s_clock_skew_is_known"),
+            one_of_or_null("amendment_reason", AmendmentReason, name="%(class)s_amendment_reason_is_known"),
             models.UniqueConstraint(fields=["patient", "sequence"], name="%(class)s_sequence_once"),
         ]
         indexes = [models.Index(fields=["patient", "local_date"], name="%(class)s_by_day")]
@@ -74,7 +74,7 @@ class Recorded(PatientOwned):
         return f"<{self}>"
 
 
-class Timeline(PatientOwned):
+class ChangeCounter(PatientOwned):
     """
     The head of a patient's changes. Its lock puts one patient's writers in line; others never wait.
 

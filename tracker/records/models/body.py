@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Q
 
 from tracker.lib.constraints import all_or_none, at_least_one, numbers_by_code, sql_check, within
-from tracker.records import words
-from tracker.records.models.base import Recorded
+from tracker.records import value_sets
+from tracker.records.models.base import PatientRecord
 
 VITALS = (
     "systolic",
@@ -18,7 +18,7 @@ VITALS = (
 )
 
 
-class SideEffects(Recorded):
+class SideEffects(PatientRecord):
     """
     The side-effect checklist (``side-effects`` in the catalogue), as far as it was tapped.
 
@@ -29,18 +29,18 @@ class SideEffects(Recorded):
     items = models.JSONField()
     duration_minutes = models.JSONField(null=True)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
-            sql_check(numbers_by_code("items", words.EFFECTS, 0, 3), name="side_effects_are_known"),
+            *PatientRecord.Meta.constraints,
+            sql_check(numbers_by_code("items", value_sets.EFFECTS, 0, 3), name="side_effects_are_known"),
             sql_check(
-                numbers_by_code("duration_minutes", words.EFFECTS, 0, 43_200),
+                numbers_by_code("duration_minutes", value_sets.EFFECTS, 0, 43_200),
                 name="side_effects_last_up_to_30_days",
             ),
         ]
 
 
-class Vitals(Recorded):
+class Vitals(PatientRecord):
     """
     Vital signs, any of them, measured at one moment.
 
@@ -58,9 +58,9 @@ class Vitals(Recorded):
     weight_kg = models.DecimalField(max_digits=5, decimal_places=2, null=True)
     self_measured = models.BooleanField(default=True)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             at_least_one(*VITALS, name="vitals_have_a_value"),
             within("systolic", 40, 300, name="vitals_systolic_40_to_300"),
             within("diastolic", 20, 200, name="vitals_diastolic_20_to_200"),

@@ -19,8 +19,8 @@ from tracker.lib.constraints import (
     sql_check,
     within,
 )
-from tracker.records import anatomy, words
-from tracker.records.models.base import Recorded
+from tracker.records import body_sites, value_sets
+from tracker.records.models.base import PatientRecord
 
 DAILY_ITEMS = (
     "pain_avg",
@@ -35,12 +35,12 @@ DAILY_ITEMS = (
 SLEEP_ITEMS = ("bed_at", "up_at", "hours", "latency_minutes", "awakenings", "awake_minutes", "quality")
 
 
-class PainEntry(Recorded):
+class PainEntry(PatientRecord):
     """
     Pain at one moment, 0 (none) to 10 (worst imaginable). One tap, the intensity, is a whole entry.
 
     ``regions`` maps a region and its side, the patient's own (``lower_back.left``), to its pain 0-10 or to null
-    where it was marked without a number. ``qualities``, ``trigger`` and ``relief`` are codes (``records.words``).
+    where it was marked without a number. ``qualities``, ``trigger`` and ``relief`` are codes (``records.value_sets``).
     """
 
     intensity = models.SmallIntegerField()
@@ -52,24 +52,24 @@ class PainEntry(Recorded):
     trigger = models.CharField(max_length=24, null=True)  # noqa: DJ001 - NULL: not asked
     relief = models.CharField(max_length=24, null=True)  # noqa: DJ001 - NULL: not asked
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             within("intensity", 0, 10, name="pain_intensity_0_to_10"),
             within("worst", 0, 10, name="pain_worst_0_to_10"),
             within("least", 0, 10, name="pain_least_0_to_10"),
             within("interference", 0, 10, name="pain_interference_0_to_10"),
             ordered("least", "worst", name="pain_least_up_to_worst"),
             sql_check(
-                numbers_by_code("regions", anatomy.SIDED, 0, 10, or_null=True), name="pain_regions_are_known"
+                numbers_by_code("regions", body_sites.SIDED, 0, 10, or_null=True), name="pain_regions_are_known"
             ),
-            sql_check(codes_in_list("qualities", words.QUALITIES), name="pain_qualities_are_known"),
-            code_or_null("trigger", words.TRIGGERS, name="pain_trigger_is_known"),
-            code_or_null("relief", words.RELIEFS, name="pain_relief_is_known"),
+            sql_check(codes_in_list("qualities", value_sets.QUALITIES), name="pain_qualities_are_known"),
+            code_or_null("trigger", value_sets.TRIGGERS, name="pain_trigger_is_known"),
+            code_or_null("relief", value_sets.RELIEFS, name="pain_relief_is_known"),
         ]
 
 
-class DailyLog(Recorded):
+class DailyLog(PatientRecord):
     """
     A day's answers; any subset, at least one.
 
@@ -87,9 +87,9 @@ class DailyLog(Recorded):
     sleep_quality = models.SmallIntegerField(null=True)
     self_harm_thoughts = models.BooleanField(null=True)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             at_least_one(*DAILY_ITEMS, name="daily_log_has_an_answer"),
             within("pain_avg", 0, 10, name="daily_pain_avg_0_to_10"),
             within("pain_worst", 0, 10, name="daily_pain_worst_0_to_10"),
@@ -125,7 +125,7 @@ class Reason(models.TextChoices):
     OTHER = "OTHER", "other"
 
 
-class MedicationUse(Recorded):
+class MedicationUse(PatientRecord):
     """
     A dose that was taken, skipped, or taken as needed.
 
@@ -139,9 +139,9 @@ class MedicationUse(Recorded):
     dose_unit = models.CharField(max_length=8, choices=Unit.choices, null=True)  # noqa: DJ001 - NULL: no dose given
     reason = models.CharField(max_length=16, choices=Reason.choices, null=True)  # noqa: DJ001 - NULL: not asked
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             one_of("outcome", Outcome, name="medication_outcome_is_known"),
             one_of_or_null("dose_unit", Unit, name="medication_dose_unit_is_known"),
             one_of_or_null("reason", Reason, name="medication_reason_is_known"),
@@ -163,15 +163,15 @@ class Share(models.TextChoices):
     ENTRY = "ENTRY", "the care team, this entry only"
 
 
-class JournalEntry(Recorded):
+class JournalEntry(PatientRecord):
     """A page of the journal. Its text is sealed and lives apart; private unless the patient shares this entry."""
 
     mood = models.SmallIntegerField(null=True)
     share = models.CharField(max_length=8, choices=Share.choices, default=Share.NONE)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             within("mood", 0, 10, name="journal_mood_0_to_10"),
             one_of("share", Share, name="journal_share_is_known"),
         ]
@@ -187,7 +187,7 @@ class JournalText(EncryptedText):
     KEY_FIELDS = ("entry_id", "revision")
 
 
-class Unshared(PatientOwned):
+class AccessRevocation(PatientOwned):
     """
     A page of the journal that was shared and no longer is, at this ``sequence``. A trigger writes it.
 
@@ -199,29 +199,29 @@ class Unshared(PatientOwned):
     sequence = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["patient", "sequence"], name="unshared_by_sequence")]
+        indexes = [models.Index(fields=["patient", "sequence"], name="access_revocation_in_order")]
 
     def __str__(self) -> str:
-        return f"unshared/{self.pk}"
+        return f"access-revocation/{self.pk}"
 
 
-class PracticeEntry(Recorded):
+class PracticeEntry(PatientRecord):
     """Something done for oneself between sessions: for how many minutes, and how helpful it was (0-10, 10 is most)."""
 
     practice = models.CharField(max_length=40)
     minutes = models.SmallIntegerField(null=True)
     helpful = models.SmallIntegerField(null=True)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
-            code_or_null("practice", words.PRACTICES, name="practice_is_known"),
+            *PatientRecord.Meta.constraints,
+            code_or_null("practice", value_sets.PRACTICES, name="practice_is_known"),
             within("minutes", 0, 600, name="practice_0_to_600_minutes"),
             within("helpful", 0, 10, name="practice_helpful_0_to_10"),
         ]
 
 
-class SleepEntry(Recorded):
+class SleepEntry(PatientRecord):
     """
     One night, told the next morning: the core of the consensus sleep diary, any part of it.
 
@@ -240,9 +240,9 @@ class SleepEntry(Recorded):
     awake_minutes = models.SmallIntegerField(null=True)
     quality = models.SmallIntegerField(null=True)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             at_least_one(*SLEEP_ITEMS, name="sleep_has_an_answer"),
             models.CheckConstraint(
                 condition=Q(bed_at__isnull=True)

@@ -39,7 +39,7 @@ class Basis(models.TextChoices):
     FIRST_DAYS = "FIRST_DAYS", "first 14 days of the record"
 
 
-class Current(PatientOwned):
+class MeasureState(PatientOwned):
     """
     Baseline, last value and last week of one measure: a stored row kept current, so that a list never scans.
 
@@ -62,6 +62,6 @@ class Current(PatientOwned):
 
     class Meta:
         constraints = [
-            one_of("baseline_basis", Basis, name="current_basis_is_known"),
-            one_of("category", Category, name="current_category_is_known"),
+            one_of("baseline_basis", Basis, name="measure_state_basis_is_known"),
+            one_of("category", Category, name="measure_state_category_is_known"),
         ]

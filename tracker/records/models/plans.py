@@ -4,11 +4,11 @@ from django.db import models
 
 from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import code_or_null, within
-from tracker.records import words
-from tracker.records.models.base import Recorded
+from tracker.records import value_sets
+from tracker.records.models.base import PatientRecord
 
 
-class Plan(Recorded):
+class Plan(PatientRecord):
     """
     An intention between sessions: a practice, how often a week, for how long, at what local time of day.
 
@@ -21,10 +21,10 @@ class Plan(Recorded):
     remind_at = models.TimeField(null=True)
     paused = models.BooleanField(default=False)
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
-            code_or_null("practice", words.PRACTICES, name="plan_practice_is_known"),
+            *PatientRecord.Meta.constraints,
+            code_or_null("practice", value_sets.PRACTICES, name="plan_practice_is_known"),
             within("per_week", 1, 70, name="plan_1_to_70_times_a_week"),
             within("minutes", 1, 600, name="plan_1_to_600_minutes"),
         ]

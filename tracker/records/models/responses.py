@@ -5,7 +5,7 @@ from django.db import models
 from tracker.access.policy import Category
 from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of
-from tracker.records.models.base import Recorded
+from tracker.records.models.base import PatientRecord
 
 
 class Status(models.TextChoices):
@@ -15,7 +15,7 @@ class Status(models.TextChoices):
     AMENDED = "AMENDED", "complete, and changed since it first was"
 
 
-class Response(Recorded):
+class Response(PatientRecord):
     """
     The raw answers to one version of an instrument, keyed by linkId; never updated in place.
 
@@ -31,9 +31,9 @@ class Response(Recorded):
     reported_total = models.FloatField(null=True)
     category = models.CharField(max_length=12, help_text="that of the instrument (records.categories)")
 
-    class Meta(Recorded.Meta):
+    class Meta(PatientRecord.Meta):
         constraints = [
-            *Recorded.Meta.constraints,
+            *PatientRecord.Meta.constraints,
             one_of("status", Status, name="response_status_is_known"),
             one_of("category", Category, name="response_category_is_known"),
         ]

@@ -7,14 +7,14 @@ from django.db import connection, transaction
 from psycopg import sql
 
 APPEND_ONLY = (
-    "audit_event",
-    "audit_link",
+    "audit_auditevent",
+    "audit_chainlink",
     "access_consentchange",
     "records_formerversion",
     "records_mergededit",
-    "records_unshared",
+    "records_accessrevocation",
 )
-NEVER_REMOVED = ("audit_head",)
+NEVER_REMOVED = ("audit_chainhead",)
 READ_ONLY = (
     "django_migrations",
     "instruments_instrument",

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from tracker.audit import anchoring, verifying
+from tracker.audit import anchoring, verification
 from tracker.clinics.models import Clinic
 
 
@@ -26,10 +26,10 @@ class Command(BaseCommand):
 
     def verify(self, clinic: UUID | None) -> None:
         clinics = [clinic] if clinic else list(Clinic.objects.values_list("pk", flat=True))
-        verdict = verifying.verify(clinics, at=timezone.now(), only=bool(clinic))
-        if verdict.findings:
-            raise CommandError("\n".join(str(finding) for finding in verdict.findings), returncode=1)
+        report = verification.verify(clinics, at=timezone.now(), only=bool(clinic))
+        if report.problems:
+            raise CommandError("\n".join(str(problem) for problem in report.problems), returncode=1)
         self.stdout.write(
-            f"{verdict.events} events in {verdict.chains} chains are as they were written; "
-            f"{verdict.anchors} anchors agree."
+            f"{report.events} events in {report.chains} chains are as they were written; "
+            f"{report.anchors} anchors agree."
         )

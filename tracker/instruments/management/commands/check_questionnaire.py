@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.instruments import reading
+from tracker.instruments import parsing
 
 
 class Command(BaseCommand):
@@ -22,12 +22,12 @@ class Command(BaseCommand):
 
     def _is_good(self, path: Path) -> bool:
         try:
-            form = reading.read(path.read_text(encoding="utf-8"))
+            form = parsing.read(path.read_text(encoding="utf-8"))
         except OSError as problem:
             self.stdout.write(f"{path}: cannot be read: {problem.strerror}")
         except UnicodeDecodeError:
             self.stdout.write(f"{path}: is not UTF-8 text")
-        except reading.DecryptionError as problem:
+        except parsing.DecryptionError as problem:
             for mistake in problem.mistakes:
                 self.stdout.write(f"{path}: {mistake}")
         else:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from tracker.instruments import catalogue, loading
+from tracker.instruments import catalogue, publishing
 
 
 class Command(BaseCommand):
@@ -13,8 +13,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, verbosity: int = 1, **options: Any) -> None:
         try:
-            loaded = loading.load(catalogue.all(), at=timezone.now())
-        except loading.PublishedVersionDiffersError as problem:
+            loaded = publishing.load(catalogue.all(), at=timezone.now())
+        except publishing.PublishedVersionDiffersError as problem:
             raise CommandError(f"Nothing was loaded; {problem}.") from None
         except ValueError as problem:
             raise CommandError(f"Nothing was loaded; {problem}") from None

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.instruments import actions, catalogue, reading
+from tracker.instruments import actions, catalogue, parsing
 from tracker.instruments.wording import Wording
 from tracker.lib import rls
 
@@ -44,8 +44,8 @@ class Command(BaseCommand):
 
     def _read(self, path: Path) -> Wording:
         try:
-            return reading.read_as(Wording, path.read_text(encoding="utf-8"))
+            return parsing.read_as(Wording, path.read_text(encoding="utf-8"))
         except OSError as problem:
             raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
-        except reading.DecryptionError as problem:
+        except parsing.DecryptionError as problem:
             raise CommandError("\n".join(map(str, problem.mistakes))) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.instruments import catalogue, lines
+from tracker.instruments import catalogue, batch
 
 
 class Command(BaseCommand):
@@ -27,11 +27,11 @@ class Command(BaseCommand):
             known = ", ".join(dict.fromkeys(form.code for form in catalogue.all()))
             raise CommandError(f"There is no instrument {instrument!r}. There are: {known}.") from None
         if file == "-":
-            self._answer(lines.score_lines(form, sys.stdin.buffer, prorate=prorate))
+            self._answer(batch.score_lines(form, sys.stdin.buffer, prorate=prorate))
             return
         try:
             with Path(file).open("rb") as given:
-                self._answer(lines.score_lines(form, given, prorate=prorate))
+                self._answer(batch.score_lines(form, given, prorate=prorate))
         except OSError as problem:
             raise CommandError(f"{file} cannot be read: {problem.strerror}.") from None
 

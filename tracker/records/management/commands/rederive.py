@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.records import rederiving
+from tracker.records import rebuild
 
 _SHOWN = 20
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--apply", action="store_true", help="write anew what differs")
 
     def handle(self, *args: Any, apply: bool, **options: Any) -> None:
-        report = rederiving.survey(mend=apply)
+        report = rebuild.check(repair=apply)
         self.stdout.write(f"{report.records} records, {report.observations} observations compared.")
         if report.unknown:
             self.stdout.write(f"{report.unknown} responses to instruments that the catalogue no longer has.")

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from tracker.instruments import catalogue
 from tracker.records import rescoring
-from tracker.records.rescoring import Only, Report, Tally
+from tracker.records.rescoring import Selection, Report, ChangeCount
 
 
 class Command(BaseCommand):
@@ -24,8 +24,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, apply: bool, instrument: str, **options: Any) -> None:
-        only = self._only(instrument)
-        report = rescoring.survey(only)
+        selection = self._only(instrument)
+        report = rescoring.preview(selection)
         self._tell(report)
         if not report.patients:
             return
@@ -33,25 +33,25 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed. Run again with --apply to write the new scores.")
             return
         written = sum(
-            rescoring.apply(clinic_id=clinic_id, patient_id=patient_id, only=only, at=timezone.now())
+            rescoring.apply(clinic_id=clinic_id, patient_id=patient_id, selection=selection, at=timezone.now())
             for clinic_id, patient_id in report.patients
         )
         self.stdout.write(
             f"Done: {written} scores written for {len(report.patients)} patients; the old ones are kept."
         )
 
-    def _only(self, name: str) -> Only:
+    def _only(self, name: str) -> Selection:
         if not name:
-            return Only()
+            return Selection()
         try:
             form = catalogue.find(name)
         except catalogue.UnknownInstrumentError:
             raise CommandError(f"There is no instrument {name!r} in the catalogue.") from None
-        return Only(form.code, form.version if "@" in name else None)
+        return Selection(form.code, form.version if "@" in name else None)
 
     def _tell(self, report: Report) -> None:
-        for key in sorted(report.tallies):
-            self.stdout.write(_said(*key, report.tallies[key]))
+        for key in sorted(report.counts):
+            self.stdout.write(_said(*key, report.counts[key]))
         for (code, version), count in sorted(report.unversioned.items()):
             self.stdout.write(
                 f"{code}@{version}: {count} responses score otherwise under the same scoring version; they are"
@@ -65,9 +65,9 @@ class Command(BaseCommand):
             self.stdout.write("Nothing to do: every score stands under the present scoring version.")
 
 
-def _said(code: str, version: str, former: str, present: str, tally: Tally) -> str:
+def _said(code: str, version: str, former: str, present: str, count: ChangeCount) -> str:
     return (
-        f"{code}@{version}: scoring version {former} -> {present}: {tally.responses} responses,"
-        f" {tally.scores} new scores; on the timeline {tally.differ} values differ, by up to"
-        f" {tally.largest:g}; {tally.gained} are new, {tally.lost} go."
+        f"{code}@{version}: scoring version {former} -> {present}: {count.responses} responses,"
+        f" {count.scores} new scores; on the timeline {count.differ} values differ, by up to"
+        f" {count.largest:g}; {count.gained} are new, {count.lost} go."
     )

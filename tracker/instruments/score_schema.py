@@ -4,17 +4,26 @@ from typing import Literal
 
 from pydantic import StrictBool, StrictInt
 
-from tracker.instruments.parts import Direction, Family, MeasureCode, Number, Part, Sources, Text, Words
+from tracker.instruments.base import (
+    Direction,
+    Family,
+    MeasureCode,
+    Number,
+    CatalogueModel,
+    Sources,
+    Text,
+    LocalizedText,
+)
 
 
-class Band(Part):
+class Band(CatalogueModel):
     """A named stretch of a score, from ``min`` on, or ``above`` it; the next band ends it."""
 
     min: Number | None = None
     above: Number | None = None
     max: Number | None = None
     label: Text
-    words: Words | None = None
+    words: LocalizedText | None = None
 
     @property
     def starts(self) -> tuple[float, bool]:
@@ -24,13 +33,13 @@ class Band(Part):
         return (float("-inf") if self.min is None else self.min, False)
 
 
-class Points(Part):
+class Points(CatalogueModel):
     points: Number
     src: Sources
     note: Text | None = None
 
 
-class Response(Part):
+class Response(CatalogueModel):
     """At least this percentage better than a baseline that was at least this bad."""
 
     percent: Number
@@ -38,7 +47,7 @@ class Response(Part):
     src: Sources
 
 
-class Threshold(Part):
+class Threshold(CatalogueModel):
     """Met below, at or above a score; exactly one of the three is given."""
 
     below: Number | None = None
@@ -48,7 +57,7 @@ class Threshold(Part):
     note: Text | None = None
 
 
-class Change(Part):
+class Change(CatalogueModel):
     """What a change of this score means."""
 
     mcid: Points | None = None
@@ -61,7 +70,7 @@ class Change(Part):
     note: Text | None = None
 
 
-class Missing(Part):
+class Missing(CatalogueModel):
     """
     What a score does without an answer: nothing, unless the instrument allows the mean of the others.
 
@@ -75,7 +84,7 @@ class Missing(Part):
     src: Sources
 
 
-class Table(Part):
+class Table(CatalogueModel):
     """From a whole raw sum to a T-score and its standard error; the first entry is the lowest sum."""
 
     t: tuple[Number, ...]
@@ -84,7 +93,7 @@ class Table(Part):
     src: Sources
 
 
-class Met(Part):
+class Condition(CatalogueModel):
     """A condition on one answer, or on the sum of several."""
 
     item: Text | None = None
@@ -94,32 +103,32 @@ class Met(Part):
     one_of: tuple[Number, ...] | None = None
 
 
-class Tier(Part):
+class Tier(CatalogueModel):
     """A level of concern, reached by any one of its conditions; the last, with none, is the floor."""
 
     tier: Text
-    any: tuple[Met, ...] = ()
+    any: tuple[Condition, ...] = ()
 
 
-class Branch(Part):
+class Branch(CatalogueModel):
     """A step of a decision: the first whose condition holds gives the grade; the last has none."""
 
-    when: Met | None = None
+    when: Condition | None = None
     gives: StrictInt
 
 
-class Reliability(Part):
+class Reliability(CatalogueModel):
     alpha: Number | None = None
     retest: Number | None = None
     note: Text | None = None
     src: Sources
 
 
-class ScoreRule(Part):
+class ScoreRule(CatalogueModel):
     """How one score comes about."""
 
     name: MeasureCode
-    label: Words
+    label: LocalizedText
     rule: Literal["sum", "mean", "tiers", "branches", "count", "worst", "marks", "areas"]
     items: Literal["scored"] | tuple[Text, ...] = "scored"
     times: Number = 1
@@ -128,7 +137,7 @@ class ScoreRule(Part):
     direction: Direction
     family: Family
     unit: Text | None = None
-    percent_ok: StrictBool = False
+    has_true_zero: StrictBool = False
     stated_within: Number = 0
     table: Table | None = None
     tiers: tuple[Tier, ...] = ()
@@ -146,7 +155,7 @@ class ScoreRule(Part):
     src: Sources
 
 
-class Enough(Part):
+class EnoughItems(CatalogueModel):
     """So many of these items (and no more than ``at_most``) at this value or above."""
 
     items: tuple[Text, ...]
@@ -156,16 +165,16 @@ class Enough(Part):
     at_most: StrictInt | None = None
 
 
-class Screen(Part):
+class Screen(CatalogueModel):
     """A pattern of answers worth a clinician's look: a screen, never a diagnosis."""
 
     id: Text
-    label: Words
-    all: tuple[Enough, ...]
+    label: LocalizedText
+    all: tuple[EnoughItems, ...]
     src: Sources
 
 
-class Scoring(Part):
+class Scoring(CatalogueModel):
     """``version`` changes whenever a score would."""
 
     version: Text

@@ -19,30 +19,30 @@ from tracker.records import categories
 
 # A phone whose clock is wrong is believed in its entry, but not in what is current: a day after tomorrow, or one
 # long before the patient was enrolled, moves no baseline and is nobody's last value.
-BELIEVED_BEFORE_ENROLMENT = timedelta(days=90)
+PLAUSIBLE_BEFORE_ENROLMENT = timedelta(days=90)
 
 _REFRESH = """
 WITH anchor AS (
     SELECT (array_agg(local_date ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
     FROM records_treatmentsession WHERE patient_id = %(patient)s
-), believed AS (
+), plausible AS (
     SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
     FROM clinics_patient WHERE id = %(patient)s
 )
-INSERT INTO records_current AS held (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
+INSERT INTO records_measurestate AS stored (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
     baseline_basis, last, last_at, last_on, week_mean, week_n)
 SELECT %(clinic)s, %(patient)s, wanted.measure, wanted.category, baseline.value, coalesce(baseline.n, 0),
     baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
     last.value, last.at, last.local_date, week.mean, week.n
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(categories)s::text[])
-    AS wanted (measure, is_form, adds_up, category)
+    AS wanted (measure, is_form, is_sum, category)
 CROSS JOIN anchor
-CROSS JOIN believed
+CROSS JOIN plausible
 CROSS JOIN LATERAL (
     SELECT o.value, o.at, o.local_date FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_date BETWEEN believed.earliest AND believed.latest
+      AND o.local_date BETWEEN plausible.earliest AND plausible.latest
     ORDER BY o.local_date DESC, o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
@@ -56,7 +56,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT min(o.local_date) AS first_on FROM records_observation o
     WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_date BETWEEN believed.earliest AND believed.latest
+      AND o.local_date BETWEEN plausible.earliest AND plausible.latest
 ) AS record
 LEFT JOIN LATERAL (
     SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_date) AS until FROM (
@@ -84,10 +84,10 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
 """
 
 # A day's dose is the sum of its doses; a day's pain is the mean of its entries.
-_REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.adds_up THEN sum(o.value) ELSE avg(o.value) END")
+_REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.is_sum THEN sum(o.value) ELSE avg(o.value) END")
 
-_FORGET = """
-DELETE FROM records_current c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
+_DELETE_EMPTY = """
+DELETE FROM records_measurestate c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
     SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
@@ -109,13 +109,13 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     values: dict[str, Any] = {
         "clinic": clinic_id,
         "patient": patient_id,
-        "before": BELIEVED_BEFORE_ENROLMENT.days,
+        "before": PLAUSIBLE_BEFORE_ENROLMENT.days,
         "measures": names,
-        "forms": [measure.form for measure in told],
-        "sums": [measure.adds_up for measure in told],
+        "forms": [measure.is_questionnaire for measure in told],
+        "sums": [measure.aggregation == "sum" for measure in told],
         "categories": [categories.of_measure(name) for name in names],
     }
     with connection.cursor() as cursor:
         cursor.execute(_REFRESH, values)
         if removed:
-            cursor.execute(_FORGET, values)
+            cursor.execute(_DELETE_EMPTY, values)

@@ -9,7 +9,7 @@ from tests import make
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
 from tracker.lib import rls
-from tracker.records.models import Current, Observation
+from tracker.records.models import MeasureState, Observation
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_deriving_everything_again_finds_no_difference(kept):
         lambda: Observation.objects.filter(measure="pain.intensity").update(value=1.5),
         lambda: Observation.objects.filter(measure="daily.mood").delete(),
         lambda: Observation.objects.filter(measure="sleep.hours").update(measure="sleep.quality2"),
-        lambda: Current.objects.filter(measure="pain.intensity").update(last=1),
-        lambda: Current.objects.filter(measure="phq-9").delete(),
+        lambda: MeasureState.objects.filter(measure="pain.intensity").update(last=1),
+        lambda: MeasureState.objects.filter(measure="phq-9").delete(),
     ],
 )
 def test_a_number_that_is_not_its_records_is_found_and_mended(kept, spoil):

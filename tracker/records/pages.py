@@ -9,9 +9,9 @@ from django.db.models import CharField, QuerySet, Value
 
 from tracker.instruments import measures
 from tracker.lib import days
-from tracker.records import held
+from tracker.records import queries
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import Observation, Recorded
+from tracker.records.models import Observation, PatientRecord
 from tracker.records.models.diary import Share
 
 _SALT = "interlude.records.page"
@@ -30,14 +30,6 @@ def _day(name: str, text: str | None) -> date | None:
         return None if text is None else days.parse_date(text)
     except ValueError:
         raise BadFilterError(name) from None
-
-
-def _is_measure(code: str) -> bool:
-    try:
-        measures.get(code)
-    except measures.UnknownMeasureError:
-        return False
-    return True
 
 
 def _after(patient_id: UUID, cursor: str | None) -> int | None:
@@ -61,18 +53,18 @@ def newest(
     until: str | None = None,
     measure: str | None = None,
     cursor: str | None = None,
-    own: bool = True,
-) -> tuple[list[tuple[Kind, Recorded]], str | None]:
+    as_patient: bool = True,
+) -> tuple[list[tuple[Kind, PatientRecord]], str | None]:
     """
     Return up to ``limit`` living records, last changed first, and the cursor of the next page if there is one.
 
-    Without ``own`` the reader is the care team, for whom a journal that is not shared does not exist.
+    Without ``as_patient`` the reader is the care team, for whom a journal that is not shared does not exist.
 
     :raises BadFilterError: naming the filter that cannot be taken.
     """
     if kind is not None and kind not in KINDS:
         raise BadFilterError("kind")
-    if measure is not None and not _is_measure(measure):
+    if measure is not None and measures.find(measure) is None:
         raise BadFilterError("measure")
     first, last, before = _day("since", since), _day("until", until), _after(patient_id, cursor)
     filters: dict[str, Any] = {"patient_id": patient_id, "removed_at__isnull": True}
@@ -83,19 +75,19 @@ def newest(
         telling = Observation.objects.filter(patient_id=patient_id, measure=measure)
         filters |= {"id__in": telling.values("source_id")}
     kinds = [each for each in KINDS.values() if kind in (None, each.name)]
-    branches = [_listed(each, filters, own=own)[: limit + 1] for each in kinds]
+    branches = [_listed(each, filters, as_patient=as_patient)[: limit + 1] for each in kinds]
     union = branches[0].union(*branches[1:], all=True) if branches[1:] else branches[0]
     listed = list(union.order_by("-sequence")[: limit + 1]) if branches[1:] else list(union)
     page = listed[:limit]
-    rows = held.by_ids(patient_id, [(name, record_id) for name, record_id, _ in page])
+    rows = queries.get_many(patient_id, [(name, record_id) for name, record_id, _ in page])
     place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
     rows.sort(key=lambda pair: place[pair[1].id])
     following = signing.dumps([str(patient_id), page[-1][2]], salt=_SALT) if len(listed) > limit else None
     return rows, following
 
 
-def _listed(kind: Kind, filters: dict[str, Any], *, own: bool) -> QuerySet[Any, Any]:
-    hidden = {} if own or kind.name != "journal" else {"share": Share.ENTRY}
+def _listed(kind: Kind, filters: dict[str, Any], *, as_patient: bool) -> QuerySet[Any, Any]:
+    hidden = {} if as_patient or kind.name != "journal" else {"share": Share.ENTRY}
     rows: QuerySet[Any, Any] = kind.model._default_manager.filter(**filters, **hidden)
     named = rows.annotate(kind=Value(kind.name, CharField())).values_list("kind", "id", "sequence")
     listed: QuerySet[Any, Any] = named.order_by("-sequence")

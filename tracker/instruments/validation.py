@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from tracker.instruments.form import Form, Item
-from tracker.instruments.parts import Part
-from tracker.instruments.score_rules import Band, Met, ScoreRule
+from tracker.instruments.definition import InstrumentDefinition, Item
+from tracker.instruments.base import CatalogueModel
+from tracker.instruments.score_schema import Band, Condition, ScoreRule
 
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]
 
 
-def faults(form: Form) -> list[Fault]:
+def faults(form: InstrumentDefinition) -> list[Fault]:
     """Everything that is wrong with a form that has the right shape."""
     # Without knowing what an item takes, nothing can be said about scores.
     malformed = [fault for at, item in enumerate(form.items) for fault in _answers(form, item, ("items", at))]
@@ -34,7 +34,7 @@ def faults(form: Form) -> list[Fault]:
     return list(dict.fromkeys(found))
 
 
-def _items(form: Form) -> Iterator[Fault]:
+def _items(form: InstrumentDefinition) -> Iterator[Fault]:
     keys: Counter[str] = Counter()
     for item in form.items:
         keys.update(
@@ -52,9 +52,9 @@ def _items(form: Form) -> Iterator[Fault]:
             yield (*path, "asked_when"), f"there is no item {item.asked_when.item!r}"
 
 
-def _answers(form: Form, item: Item, path: Path) -> Iterator[Fault]:
-    if sum(given is not None for given in (item.options, item.range, item.elsewhere)) != 1:
-        yield path, "needs exactly one of options, range or elsewhere"
+def _answers(form: InstrumentDefinition, item: Item, path: Path) -> Iterator[Fault]:
+    if sum(given is not None for given in (item.options, item.range, item.recorded_as)) != 1:
+        yield path, "needs exactly one of options, range or recorded_as"
         return
     if isinstance(item.options, str) and item.options not in form.option_sets:
         yield (*path, "options"), f"there is no option set {item.options!r}"
@@ -72,11 +72,11 @@ def _answers(form: Form, item: Item, path: Path) -> Iterator[Fault]:
         yield (*path, "recode"), "must say what each answer becomes, and no other"
 
 
-def _wording(form: Form) -> Iterator[Fault]:
+def _wording(form: InstrumentDefinition) -> Iterator[Fault]:
     for at, item in enumerate(form.items):
         if not form.terms.wording_may_ship and item.text:
             yield ("items", at, "text"), "the terms do not allow shipping the wording: leave text out"
-        if form.terms.wording_may_ship and not item.text and not item.elsewhere:
+        if form.terms.wording_may_ship and not item.text and not item.recorded_as:
             yield ("items", at), "has no text, though the terms allow shipping the wording"
     if not form.terms.wording_may_ship and form.stem:
         yield ("stem",), "the terms do not allow shipping the wording: leave stem out"
@@ -88,7 +88,7 @@ def _wording(form: Form) -> Iterator[Fault]:
             yield path, f"lacks the language {', '.join(lacking)}, which the title has"
 
 
-def _all_words(form: Form) -> Iterator[tuple[Path, dict[str, str]]]:
+def _all_words(form: InstrumentDefinition) -> Iterator[tuple[Path, dict[str, str]]]:
     for at, item in enumerate(form.items):
         if item.text:
             yield ("items", at, "text"), item.text
@@ -104,7 +104,7 @@ def _all_words(form: Form) -> Iterator[tuple[Path, dict[str, str]]]:
                 yield ("option_sets", name, at, "label"), option.label
 
 
-def _measure_names(form: Form) -> Iterator[Fault]:
+def _measure_names(form: InstrumentDefinition) -> Iterator[Fault]:
     names: Counter[str] = Counter(rule.name for rule in form.scoring.scores)
     names.update(item.measure.code for item in form.items if item.measure)
     for at, rule in enumerate(form.scoring.scores):
@@ -121,7 +121,7 @@ def _measure_names(form: Form) -> Iterator[Fault]:
         yield ("scoring", "main"), f"there is no score {form.scoring.main!r}"
 
 
-def _scores(form: Form) -> Iterator[Fault]:
+def _scores(form: InstrumentDefinition) -> Iterator[Fault]:
     for at, rule in enumerate(form.scoring.scores):
         path: Path = ("scoring", "scores", at)
         unknown = [name for name in _named_items(form, rule) if name not in form.item]
@@ -133,7 +133,7 @@ def _scores(form: Form) -> Iterator[Fault]:
             yield from _needs(form, rule, path)
 
 
-def _named_items(form: Form, rule: ScoreRule) -> Iterator[str]:
+def _named_items(form: InstrumentDefinition, rule: ScoreRule) -> Iterator[str]:
     yield from form.items_of(rule)
     yield from _of_conditions(met for tier in rule.tiers for met in tier.any)
     yield from _of_conditions(branch.when for branch in rule.branches if branch.when)
@@ -142,7 +142,7 @@ def _named_items(form: Form, rule: ScoreRule) -> Iterator[str]:
     yield from (name for name in (rule.none_item, rule.all_item) if name)
 
 
-def _of_conditions(conditions: Iterable[Met]) -> Iterator[str]:
+def _of_conditions(conditions: Iterable[Condition]) -> Iterator[str]:
     for met in conditions:
         yield from [met.item] if met.item else met.sum_of or ()
 
@@ -158,7 +158,7 @@ def _bands(bands: Sequence[Band], path: Path) -> Iterator[Fault]:
         yield (*path, len(bands) - 1), "needs min or above"
 
 
-def points_range(form: Form, link_id: str) -> tuple[float, float]:
+def points_range(form: InstrumentDefinition, link_id: str) -> tuple[float, float]:
     """The fewest and the most points that an item can add."""
     item = form.item[link_id]
     if item.recode:
@@ -171,7 +171,7 @@ def points_range(form: Form, link_id: str) -> tuple[float, float]:
     return item.range
 
 
-def _range(form: Form, rule: ScoreRule, path: Path) -> Iterator[Fault]:
+def _range(form: InstrumentDefinition, rule: ScoreRule, path: Path) -> Iterator[Fault]:
     if rule.rule not in ("sum", "mean") or rule.range is None:
         return
     ends = [points_range(form, name) for name in form.items_of(rule)]
@@ -187,7 +187,7 @@ def _range(form: Form, rule: ScoreRule, path: Path) -> Iterator[Fault]:
         yield (*path, "missing"), "cannot do without every answer"
 
 
-def _needs(form: Form, rule: ScoreRule, path: Path) -> Iterator[Fault]:
+def _needs(form: InstrumentDefinition, rule: ScoreRule, path: Path) -> Iterator[Fault]:
     if rule.rule == "tiers" and (not rule.tiers or rule.tiers[-1].any):
         yield path, "tiers end with one that has no condition"
     if rule.rule == "branches" and (not rule.branches or rule.branches[-1].when):
@@ -202,7 +202,7 @@ def _needs(form: Form, rule: ScoreRule, path: Path) -> Iterator[Fault]:
         yield (*path, "range"), "is missing"
 
 
-def _scoring(form: Form) -> Iterator[Fault]:
+def _scoring(form: InstrumentDefinition) -> Iterator[Fault]:
     asked = form.scoring.complete_when
     for name in asked if not isinstance(asked, str) else ():
         if name not in form.item:
@@ -217,7 +217,7 @@ def _scoring(form: Form) -> Iterator[Fault]:
                 yield ("scoring", "in_order", at), f"there is no item {name!r}"
 
 
-def _safety(form: Form) -> Iterator[Fault]:
+def _safety(form: InstrumentDefinition) -> Iterator[Fault]:
     guarded = {rule.when.item for rule in form.safety}
     names = {rule.name for rule in form.scoring.scores}
     tiers = {tier.tier for rule in form.scoring.scores for tier in rule.tiers}
@@ -239,7 +239,7 @@ def _safety(form: Form) -> Iterator[Fault]:
             yield ("items", at, "safety"), "no safety rule says what this item raises"
 
 
-def _sources(form: Form) -> Iterator[Fault]:
+def _sources(form: InstrumentDefinition) -> Iterator[Fault]:
     """Every ``src`` names a source of the file, and none is empty where a number stands."""
     for path, sources in _cited(form, ()):
         for name in sources:
@@ -249,7 +249,7 @@ def _sources(form: Form) -> Iterator[Fault]:
             yield path, "names no source"
 
 
-def _needs_source(form: Form, path: Path) -> bool:
+def _needs_source(form: InstrumentDefinition, path: Path) -> bool:
     if path == ("codes", "src"):
         return any((form.codes.panel, form.codes.total, form.codes.scores))
     if path[-1] == "bands_src":
@@ -260,16 +260,16 @@ def _needs_source(form: Form, path: Path) -> bool:
     return True
 
 
-def _cited(part: Part, path: Path) -> Iterator[tuple[Path, Sequence[str]]]:
+def _cited(part: CatalogueModel, path: Path) -> Iterator[tuple[Path, Sequence[str]]]:
     for name in type(part).model_fields:
         if name in ("document", "sources"):
             continue
         value = getattr(part, name)
         if name in ("src", "bands_src", "reliable_by_standard_error") and value is not None:
             yield (*path, name), value
-        elif isinstance(value, Part):
+        elif isinstance(value, CatalogueModel):
             yield from _cited(value, (*path, name))
         elif isinstance(value, tuple):
             for at, one in enumerate(value):
-                if isinstance(one, Part):
+                if isinstance(one, CatalogueModel):
                     yield from _cited(one, (*path, name, at))

@@ -15,9 +15,9 @@ from django.db import transaction
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue, measures
 from tracker.lib import rls
-from tracker.records import actions, categories, current, timeline
+from tracker.records import actions, categories, measure_state, change_counter
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import Current, Observation, Recorded
+from tracker.records.models import MeasureState, Observation, PatientRecord
 from tracker.records.shapes import RECORD
 
 _Key = tuple[UUID, str]
@@ -36,8 +36,8 @@ class Report:
     differences: list[tuple[UUID, str, str]] = field(default_factory=list)
 
 
-def survey(*, mend: bool = False) -> Report:
-    """Compare everything that is derived with what it is derived from; with ``mend`` write it anew where it differs."""
+def check(*, repair: bool = False) -> Report:
+    """Compare everything that is derived with what it is derived from; with ``repair`` write what differs anew."""
     report = Report()
     for clinic_id in list(Clinic.objects.order_by("pk").values_list("pk", flat=True)):
         with transaction.atomic(), rls.as_clinic(clinic_id):
@@ -46,12 +46,12 @@ def survey(*, mend: bool = False) -> Report:
             )
         for patient_id in patients:
             with transaction.atomic(), rls.as_patient(clinic_id, patient_id):
-                _one(clinic_id, patient_id, report, mend=mend)
+                _one(clinic_id, patient_id, report, repair=repair)
     return report
 
 
-def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> None:
-    timeline.advance(clinic_id, patient_id, 0)
+def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> None:
+    change_counter.advance(clinic_id, patient_id, 0)
     before = len(report.differences)
     wanted = dict(_wanted(patient_id, report))
     held = {
@@ -64,9 +64,9 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> No
         if wanted.get(key) != held.get(key):
             what = "missing" if key not in held else "not derived" if key not in wanted else "differs"
             report.differences.append((patient_id, f"{source_id} {measure}", what))
-    if mend and len(report.differences) > before:
+    if repair and len(report.differences) > before:
         _write(clinic_id, patient_id, wanted)
-    _compare_current(clinic_id, patient_id, report, mend=mend)
+    _compare_current(clinic_id, patient_id, report, repair=repair)
 
 
 def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any, ...]]]:
@@ -78,12 +78,12 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
             except catalogue.UnknownInstrumentError:
                 report.unknown += 1
                 continue
-            for measure, value, band in actions.numbers_of(item):
+            for measure, value, band in actions.values_of(item):
                 category = str(categories.of_measure(measure))
                 yield (row.id, measure), (category, row.local_date, row.recorded_at, value, band)
 
 
-def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
+def accepted(kind: Kind, row: PatientRecord) -> actions.AcceptedRecord:
     """
     Return a stored record as the intake had it, so that one way alone makes numbers of records.
 
@@ -103,7 +103,7 @@ def accepted(kind: Kind, row: Recorded) -> actions.Accepted:
         }
     )
     result = actions.score(record.data) if kind.name == "response" else None
-    return actions.Accepted(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
+    return actions.AcceptedRecord(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
 
 
 def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]]) -> None:
@@ -119,7 +119,7 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
         ],
         batch_size=1000,
     )  # fmt: skip
-    timeline.advance(clinic_id, patient_id, 1)
+    change_counter.advance(clinic_id, patient_id, 1)
 
 
 def _kinds_of(patient_id: UUID) -> Iterator[tuple[UUID, str]]:
@@ -130,32 +130,24 @@ def _kinds_of(patient_id: UUID) -> Iterator[tuple[UUID, str]]:
             yield record_id, kind.name
 
 
-def _compare_current(clinic_id: UUID, patient_id: UUID, report: Report, *, mend: bool) -> None:
+def _compare_current(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> None:
     """Make the current values again beside the stored ones: in a savepoint that is undone unless they are mended."""
     before = _current(patient_id)
     named = Observation.objects.filter(patient_id=patient_id).values_list("measure", flat=True).distinct()
-    known = [code for code in {*named, *before} if _is_known(code)]
+    known = [code for code in {*named, *before} if measures.find(code)]
     sid = transaction.savepoint()
-    current.refresh(clinic_id, patient_id, known, removed=True)
+    measure_state.refresh(clinic_id, patient_id, known, removed=True)
     after = _current(patient_id)
     for measure in sorted(before.keys() | after.keys()):
         if before.get(measure) != after.get(measure):
             report.differences.append((patient_id, measure, "current value differs"))
-    if mend:
+    if repair:
         transaction.savepoint_commit(sid)
     else:
         transaction.savepoint_rollback(sid)
 
 
-def _is_known(code: str) -> bool:
-    try:
-        measures.get(code)
-    except measures.UnknownMeasureError:
-        return False
-    return True
-
-
 def _current(patient_id: UUID) -> dict[str, tuple[Any, ...]]:
-    names = [field.attname for field in Current._meta.concrete_fields if field.attname != "clinic_id"]
-    rows = Current.objects.filter(patient_id=patient_id).values_list("measure", *names)
+    names = [field.attname for field in MeasureState._meta.concrete_fields if field.attname != "clinic_id"]
+    rows = MeasureState.objects.filter(patient_id=patient_id).values_list("measure", *names)
     return {measure: tuple(values) for measure, *values in rows}

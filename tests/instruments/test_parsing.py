@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.instruments import reading
+from tracker.instruments import parsing
 
 GOOD = """\
 schema: 1
@@ -36,13 +36,13 @@ KINDS = "must be one of 'sum', 'mean', 'tiers', 'branches', 'count', 'worst', 'm
 
 
 def mistakes(text: str) -> list[str]:
-    with pytest.raises(reading.DecryptionError) as caught:
-        reading.read(text)
+    with pytest.raises(parsing.DecryptionError) as caught:
+        parsing.read(text)
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
 def test_a_good_file_becomes_a_form():
-    form = reading.read(GOOD)
+    form = parsing.read(GOOD)
 
     assert (form.code, form.version, form.scored, form.languages) == ("own", "1", ("a", "b"), ("en",))
 
@@ -87,7 +87,7 @@ def test_a_good_file_becomes_a_form():
         (
             "range: [0, 3], text: {en: First}",
             "text: {en: First}",
-            "line 8: items[1]: needs exactly one of options, range or elsewhere",
+            "line 8: items[1]: needs exactly one of options, range or recorded_as",
         ),
         (
             "range: [0, 3], text: {en: First}",
@@ -238,10 +238,10 @@ def test_every_mistake_is_told_at_once_in_the_order_of_lines():
 def test_the_fingerprint_is_of_the_content_not_of_its_layout():
     turned = "\n".join(reversed(GOOD.split("\n")[:4])) + "\n" + "\n".join(GOOD.split("\n")[4:])
 
-    same = reading.content_hash(reading.read(GOOD).document)
+    same = parsing.content_hash(parsing.read(GOOD).document)
 
-    assert reading.content_hash(reading.read(turned).document) == same
-    assert reading.content_hash(reading.read(GOOD.replace("First", "Frst")).document) != same
+    assert parsing.content_hash(parsing.read(turned).document) == same
+    assert parsing.content_hash(parsing.read(GOOD.replace("First", "Frst")).document) != same
 
 
 def test_what_is_fetched_from_elsewhere_in_yaml_is_not_run():

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from tracker.instruments import review
-from tracker.instruments.form import Form
-from tracker.instruments.parts import Part
+from tracker.instruments import validation
+from tracker.instruments.definition import InstrumentDefinition
+from tracker.instruments.base import CatalogueModel
 
 Path = tuple[str | int, ...]
 _DEEPEST = 32
-AnyPart = TypeVar("AnyPart", bound=Part)
+AnyModel = TypeVar("AnyModel", bound=CatalogueModel)
 
 # The parser in C where the wheel has it: twelve times faster, the same language.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -171,22 +171,22 @@ def _place(located: _Located, error: Mapping[str, Any]) -> Path:
     return (*path, error["loc"][-1]) if absent and path[-1:] != error["loc"][-1:] else path
 
 
-def read(text: str) -> Form:
+def read(text: str) -> InstrumentDefinition:
     """
     Return the form that ``text`` describes.
 
     :raises DecryptionError: with every mistake that could be found.
     """
     located = _locate(text)
-    form = _shaped(Form, located)
+    form = _shaped(InstrumentDefinition, located)
     form._document = located.data
-    mistakes = [Mistake(located.line(path), _said(path), said) for path, said in review.faults(form)]
+    mistakes = [Mistake(located.line(path), _said(path), said) for path, said in validation.faults(form)]
     if mistakes:
         raise DecryptionError(sorted(mistakes))
     return form
 
 
-def read_as(kind: type[AnyPart], text: str) -> AnyPart:
+def read_as(kind: type[AnyModel], text: str) -> AnyModel:
     """
     Return another kind of file, such as a clinic's wording, in the shape of ``kind``.
 
@@ -195,7 +195,7 @@ def read_as(kind: type[AnyPart], text: str) -> AnyPart:
     return _shaped(kind, _locate(text))
 
 
-def _shaped(kind: type[AnyPart], located: _Located) -> AnyPart:
+def _shaped(kind: type[AnyModel], located: _Located) -> AnyModel:
     try:
         shaped = kind.model_validate(located.data)
     except ValidationError as problem:

@@ -1,8 +1,8 @@
 """
 A questionnaire as one catalogue file describes it: what is asked, how it scores, and who says so.
 
-These are values: read once, never changed. How a file becomes a form stands in ``reading``; what a form
-must fulfil beyond its shape, in ``review``.
+These are values: read once, never changed. How a file becomes a form stands in ``parsing``; what a form
+must fulfil beyond its shape, in ``validation``.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, StrictBool, StrictInt
 
-from tracker.instruments.parts import (
+from tracker.instruments.base import (
     Code,
     Direction,
     Family,
@@ -20,16 +20,16 @@ from tracker.instruments.parts import (
     LoincAnswer,
     MeasureCode,
     Number,
-    Part,
+    CatalogueModel,
     Sources,
     Text,
     Version,
-    Words,
+    LocalizedText,
 )
-from tracker.instruments.score_rules import Band, Change, ScoreRule, Scoring
+from tracker.instruments.score_schema import Band, Change, ScoreRule, Scoring
 
 
-class Source(Part):
+class Source(CatalogueModel):
     """Where a fact comes from, and how sure it is."""
 
     cite: Text
@@ -37,7 +37,7 @@ class Source(Part):
     note: Text | None = None
 
 
-class Terms(Part):
+class License(CatalogueModel):
     """What the rights holder allows. Without ``wording_may_ship`` no item carries a text."""
 
     status: Literal[
@@ -49,14 +49,14 @@ class Terms(Part):
     src: Sources
 
 
-class Recall(Part):
+class RecallPeriod(CatalogueModel):
     """The time an answer looks back on; ``days`` is null where the form names none."""
 
     days: StrictInt | None
-    label: Words | None = None
+    label: LocalizedText | None = None
 
 
-class Codes(Part):
+class Codes(CatalogueModel):
     """LOINC codes of the panel and its scores. Null means not known: none is invented."""
 
     panel: Loinc | None = None
@@ -66,58 +66,58 @@ class Codes(Part):
     note: Text | None = None
 
 
-class Option(Part):
+class Option(CatalogueModel):
     value: Number
-    label: Words | None = None
+    label: LocalizedText | None = None
     loinc: LoincAnswer | None = None
 
 
-class Asked(Part):
+class AskedWhen(CatalogueModel):
     """This item is asked only where another has this answer."""
 
     item: Text
     equals: Number
 
 
-class ItemMeasure(Part):
+class ItemMeasure(CatalogueModel):
     """A single answer that is a measure of its own on the patient's timeline."""
 
     code: MeasureCode
-    label: Words
+    label: LocalizedText
     family: Family
     direction: Direction
     daily: StrictBool = True
-    percent_ok: StrictBool = False
+    has_true_zero: StrictBool = False
     bands: tuple[Band, ...] = ()
     bands_src: Sources = ()
     change: Change | None = None
     src: Sources
 
 
-class Item(Part):
+class Item(CatalogueModel):
     """One question. Its answer is matched by ``link_id``, never by its place."""
 
     link_id: Text = Field(alias="linkId")
     n: StrictInt | Text | None = None
-    text: Words | None = None
+    text: LocalizedText | None = None
     topic: Text | None = None
     loinc: Loinc | None = None
     options: Text | tuple[Option, ...] | None = None
     range: tuple[Number, Number] | None = None
     step: Number = 1
-    off_step: Literal["refused", "kept"] = "refused"
+    allow_off_step: StrictBool = False
     unit: Text | None = None
     reverse: StrictBool = False
     recode: dict[StrictInt, StrictInt] | None = None
     scored: StrictBool = True
     safety: StrictBool = False
-    asked_when: Asked | None = None
-    elsewhere: Text | None = None
+    asked_when: AskedWhen | None = None
+    recorded_as: Text | None = None
     measure: ItemMeasure | None = None
     note: Text | None = None
 
 
-class SafetyWhen(Part):
+class SafetyWhen(CatalogueModel):
     """One answer, one score, one tier; or, in words, something that needs the history."""
 
     item: Text | None = None
@@ -127,7 +127,7 @@ class SafetyWhen(Part):
     history: Text | None = None
 
 
-class SafetyRule(Part):
+class SafetyRule(CatalogueModel):
     id: Text
     when: SafetyWhen
     level: Level
@@ -136,7 +136,7 @@ class SafetyRule(Part):
     src: Sources
 
 
-class Cadence(Part):
+class Cadence(CatalogueModel):
     """How often; ``days`` is what a last value is measured against, null where nothing is expected."""
 
     recommended: Text
@@ -145,7 +145,7 @@ class Cadence(Part):
     src: Sources
 
 
-class Form(Part):
+class InstrumentDefinition(CatalogueModel):
     """
     One published version of one instrument.
 
@@ -157,18 +157,18 @@ class Form(Part):
     id: Code
     version: Version
     corrects: tuple[Version, ...] = ()
-    title: Words
-    terms: Terms
-    recall: Recall
+    title: LocalizedText
+    terms: License
+    recall: RecallPeriod
     codes: Codes = Codes()
-    stem: Words | None = None
+    stem: LocalizedText | None = None
     option_sets: dict[Text, tuple[Option, ...]] = {}
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
     scoring: Scoring
     safety: tuple[SafetyRule, ...] = ()
     cadence: Cadence
     mobile: Text | None = None
-    traps: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
     sources: dict[Text, Source]
     validated: StrictBool = True
     _document: Mapping[str, Any] = PrivateAttr(default_factory=dict)
@@ -180,7 +180,7 @@ class Form(Part):
         return self is other
 
     def __repr__(self) -> str:
-        return f"Form({self.code}@{self.version})"
+        return f"InstrumentDefinition({self.code}@{self.version})"
 
     __str__ = __repr__
 
@@ -209,7 +209,7 @@ class Form(Part):
     @cached_property
     def scored(self) -> tuple[str, ...]:
         """The linkIds of the items that count."""
-        return tuple(item.link_id for item in self.items if item.scored and not item.elsewhere)
+        return tuple(item.link_id for item in self.items if item.scored and not item.recorded_as)
 
     @cached_property
     def main(self) -> ScoreRule | None:
@@ -229,7 +229,7 @@ class Form(Part):
             return tuple(option.value for option in options)
         return tuple(range(int(item.range[0]), int(item.range[1]) + 1)) if item.range else ()
 
-    def asks_the_same_as(self, other: "Form") -> bool:
+    def asks_the_same_as(self, other: "InstrumentDefinition") -> bool:
         """Whether both put the same questions and take the same answers, whatever they count."""
         return self._asked() == other._asked()
 
@@ -237,10 +237,10 @@ class Form(Part):
         return {
             item.link_id: (item.text, self.options_of(item), item.range, item.step, item.asked_when)
             for item in self.items
-            if not item.elsewhere
+            if not item.recorded_as
         }
 
-    def corrected_by(self, other: "Form") -> "Form":
+    def corrected_by(self, other: "InstrumentDefinition") -> "InstrumentDefinition":
         """This version, published as it was, with the rules of its correction."""
         mended = other.model_copy(update={"version": self.version})
         mended._document = self.document

@@ -11,7 +11,7 @@ from tracker.lib import codes
 from tracker.keys import data_keys
 from tracker.records import categories
 from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import FormerVersion, JournalText, Recorded
+from tracker.records.models import FormerVersion, JournalText, PatientRecord
 from tracker.records.models.diary import Share
 
 # The envelope's part in what the wire shows.
@@ -20,8 +20,8 @@ _SHOWN = (
     "sequence", "removed_at", "amendment_reason",
 )  # fmt: skip
 # What a reader may no longer see, in the order of changes.
-GONE = "revoked"
-_HELD = " UNION ALL ".join(
+REVOKED = "revoked"
+_CURRENT_VERSIONS = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.name == 'response' else 'NULL'}"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
@@ -29,7 +29,7 @@ _HELD = " UNION ALL ".join(
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CurrentVersion:
     """What is held under an id: its kind, its newest revision and what tells its content; a response's status."""
 
     kind: str
@@ -38,17 +38,17 @@ class Head:
     status: str | None
 
 
-def heads(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Head]:
+def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, CurrentVersion]:
     """Return what is held under ``ids``, in one statement for all kinds."""
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [patient_id, list(ids)] * len(KINDS))
+        cursor.execute(_CURRENT_VERSIONS, [patient_id, list(ids)] * len(KINDS))
         rows = cursor.fetchall()
     return {
-        record_id: Head(kind, revision, bytes(key), status) for kind, record_id, revision, key, status in rows
+        record_id: CurrentVersion(kind, revision, bytes(key), status) for kind, record_id, revision, key, status in rows
     }
 
 
-def former_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[int, bytes]]:
+def previous_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[int, bytes]]:
     """Return id -> revision -> fingerprint of the versions that were replaced."""
     found: dict[UUID, dict[int, bytes]] = {}
     rows = FormerVersion.objects.filter(patient_id=patient_id, record_id__in=list(ids))
@@ -57,7 +57,7 @@ def former_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dic
     return found
 
 
-def former(patient_id: UUID, record_id: UUID) -> list[tuple[FormerVersion, Recorded]]:
+def previous_versions(patient_id: UUID, record_id: UUID) -> list[tuple[FormerVersion, PatientRecord]]:
     """Return the versions that were replaced, the newest first: the note of it, and the row as it was."""
     notes = FormerVersion.objects.filter(patient_id=patient_id, record_id=record_id).order_by(
         "-revision", "-id"
@@ -65,13 +65,13 @@ def former(patient_id: UUID, record_id: UUID) -> list[tuple[FormerVersion, Recor
     return [(note, _row_of(note)) for note in notes]
 
 
-def _row_of(note: FormerVersion) -> Recorded:
+def _row_of(note: FormerVersion) -> PatientRecord:
     model = KINDS[note.kind].model
     fields = [field for field in model._meta.concrete_fields if field.column in note.row]
     return model(**{field.attname: field.to_python(note.row[field.column]) for field in fields})
 
 
-def _texts(patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, int], str]:
+def _texts(patient_id: UUID, entries: Iterable[PatientRecord]) -> dict[tuple[UUID, int], str]:
     wanted = {(row.id, row.revision) for row in entries}
     if not wanted:
         return {}
@@ -80,7 +80,7 @@ def _texts(patient_id: UUID, entries: Iterable[Recorded]) -> dict[tuple[UUID, in
     return {(row.entry_id, row.revision): text for row, text in data_keys.decrypt_all(of_revision)}
 
 
-def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str, Any]:
+def envelope(kind: Kind, row: PatientRecord, data: dict[str, Any] | None) -> dict[str, Any]:
     """Return a record as the wire shows it. A tombstone has no data."""
     return {
         "kind": kind.name,
@@ -100,17 +100,17 @@ def envelope(kind: Kind, row: Recorded, data: dict[str, Any] | None) -> dict[str
     }
 
 
-def _is_private(kind: Kind, row: Recorded) -> bool:
+def _is_private(kind: Kind, row: PatientRecord) -> bool:
     return kind.name == "journal" and row.share != Share.ENTRY  # type: ignore[attr-defined]
 
 
-def as_wire(patient_id: UUID, rows: Sequence[tuple[Kind, Recorded]], *, own: bool) -> list[dict[str, Any]]:
+def serialize(patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]], *, as_patient: bool) -> list[dict[str, Any]]:
     """
     Return records as the wire shows them, in the order given.
 
-    ``own`` says that the reader is the patient. For others a page of the journal that is not shared is left out.
+    ``as_patient`` says that the reader is the patient. For others a page of the journal that is not shared is left out.
     """
-    rows = [pair for pair in rows if own or not _is_private(*pair)]
+    rows = [pair for pair in rows if as_patient or not _is_private(*pair)]
     readable = [row for kind, row in rows if kind.name == "journal" and row.removed_at is None]
     texts = _texts(patient_id, readable)
     shown = []
@@ -124,7 +124,7 @@ def as_wire(patient_id: UUID, rows: Sequence[tuple[Kind, Recorded]], *, own: boo
     return shown
 
 
-def by_ids(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[Kind, Recorded]]:
+def get_many(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[Kind, PatientRecord]]:
     """Return the rows of (kind, id) pairs, one statement per kind among them."""
     groups: dict[str, list[UUID]] = {}
     for name, record_id in wanted:
@@ -184,20 +184,20 @@ def changed_between(
     return rows
 
 
-def since(patient_id: UUID, sequence: int, limit: int, *, own: bool) -> list[Changed]:
+def changed_since(patient_id: UUID, sequence: int, limit: int, *, as_patient: bool) -> list[Changed]:
     """
     Return up to ``limit`` records changed after ``sequence``, in the order of their changes.
 
-    Without ``own`` the reader is somebody whom the walls show less, and what was shown once and is no more comes as
-    of the kind ``GONE``.
+    Without ``as_patient`` the reader is somebody whom the walls show less, and what was shown once and is no
+    more comes as of the kind ``REVOKED``.
     """
     branches = [
         _CHANGED_OF.format(kind=kind.name, id="id", table=kind.table, bytes=_FREE_BYTES.get(kind.name, "0"))
         for kind in KINDS.values()
     ]
-    if not own:
-        gone = _CHANGED_OF.format(kind=GONE, id="record_id", table="records_unshared", bytes="0")
-        branches.append(gone)
+    if not as_patient:
+        revoked = _CHANGED_OF.format(kind=REVOKED, id="record_id", table="records_accessrevocation", bytes="0")
+        branches.append(revoked)
     values: dict[str, Any] = {"patient": patient_id, "sequence": sequence, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(_CHANGED.format(" UNION ALL ".join(branches)), values)

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, InternalError, connection, transaction
 
 from tests import make
-from tracker.instruments import catalogue, loading, reading
+from tracker.instruments import catalogue, publishing, parsing
 from tracker.instruments.models import Instrument, Offer, Permission, Version
 from tracker.lib import rls
 
@@ -60,13 +60,13 @@ def test_every_version_of_the_catalogue_is_published_as_its_file_says():
     assert set(rows) == {(form.code, form.version) for form in catalogue.all()}
     for form in catalogue.all():
         row = rows[form.code, form.version]
-        assert row.content_hash == reading.content_hash(form.document)
+        assert row.content_hash == parsing.content_hash(form.document)
         assert row.wording_ships == form.terms.wording_may_ship
 
 
 @pytest.mark.django_db
 def test_loading_twice_changes_nothing():
-    loaded = loading.load(catalogue.all(), at=make.MONDAY)
+    loaded = publishing.load(catalogue.all(), at=make.MONDAY)
 
     assert loaded.published == ()
     assert len(loaded.unchanged) == len(catalogue.all())
@@ -75,10 +75,10 @@ def test_loading_twice_changes_nothing():
 @pytest.mark.django_db
 def test_loading_refuses_a_file_that_differs_from_its_published_version():
     text = (catalogue.FOLDER / "peg.2009.yaml").read_text(encoding="utf-8")
-    corrected = reading.read(text.replace("on average in the past week", "on average during the past week"))
+    corrected = parsing.read(text.replace("on average in the past week", "on average during the past week"))
 
-    with pytest.raises(loading.PublishedVersionDiffersError, match="peg@2009"):
-        loading.load([corrected], at=make.MONDAY)
+    with pytest.raises(publishing.PublishedVersionDiffersError, match="peg@2009"):
+        publishing.load([corrected], at=make.MONDAY)
 
 
 @pytest.mark.django_db
@@ -153,7 +153,7 @@ def test_a_licensed_instrument_is_not_available_until_the_clinic_holds_permissio
 @pytest.mark.django_db
 def test_a_free_instrument_is_available_to_every_clinic():
     with rls.as_clinic(CLINIC):
-        codes = set(Version.objects.available_to(CLINIC).values_list("instrument_id", flat=True))
+        codes = {row.instrument_id for row in Version.objects.for_clinic(CLINIC) if row.available}
 
     assert {form.code for form in catalogue.all() if form.terms.wording_may_ship} == codes
 

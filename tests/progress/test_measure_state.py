@@ -19,7 +19,7 @@ from tracker.instruments import measures
 from tracker.lib import days, rls
 from tracker.progress import actions, trends
 from tracker.records import actions as records
-from tracker.records.models import Current, Observation, TreatmentSession
+from tracker.records.models import MeasureState, Observation, TreatmentSession
 
 START = date(2026, 3, 9)
 ZONES = ("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")
@@ -111,17 +111,17 @@ def check(world: make.World) -> None:
         seen: dict[str, list[Observation]] = defaultdict(list)
         for row in Observation.objects.filter(patient=world.ada):
             seen[row.measure].append(row)
-        held = {row.measure: row for row in Current.objects.filter(patient=world.ada)}
+        held = {row.measure: row for row in MeasureState.objects.filter(patient=world.ada)}
         facts = actions.load(Patient.objects.get(pk=world.ada.pk), START + timedelta(days=60))
 
     assert set(held) == set(seen)
     for name, rows in seen.items():
-        wanted = plain(rows, measures.get(name).form, session)
+        wanted = plain(rows, measures.get(name).is_questionnaire, session)
         assert {key: getattr(held[name], key) for key in wanted} == wanted, name
     agree_with_summaries(held, facts)
 
 
-def agree_with_summaries(held: dict[str, Current], facts: trends.Facts) -> None:
+def agree_with_summaries(held: dict[str, MeasureState], facts: trends.Facts) -> None:
     far = days.week_start(START) + timedelta(weeks=52)
     told = {row["measure"]: row for row in trends.figures(facts, far, far)["measures"]}
     assert set(told) == set(held)
@@ -173,7 +173,7 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert Current.objects.get(measure="phq-9").baseline == 16
+        assert MeasureState.objects.get(measure="phq-9").baseline == 16
     check(world)
 
 
@@ -186,7 +186,7 @@ def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert Current.objects.get(measure="phq-9").baseline == 16
+        assert MeasureState.objects.get(measure="phq-9").baseline == 16
     check(world)
 
 
@@ -197,7 +197,7 @@ def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        row = Current.objects.get(measure="pain.intensity")
+        row = MeasureState.objects.get(measure="pain.intensity")
     assert (row.baseline, row.baseline_n, row.last) == (7.5, 2, 2)
 
 
@@ -208,4 +208,4 @@ def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert not Current.objects.exists()
+        assert not MeasureState.objects.exists()

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tracker.instruments.answers import Answers, is_asked
-from tracker.instruments.form import Form
-from tracker.instruments.score_rules import Band, Met, ScoreRule
+from tracker.instruments.definition import InstrumentDefinition
+from tracker.instruments.score_schema import Band, Condition, ScoreRule
 
 
 class Score(NamedTuple):
@@ -52,7 +52,7 @@ class Bands:
         return self._labels[at - 1] if at else None
 
 
-def points_of(form: Form, link_id: str) -> Mapping[int | float, int] | None:
+def points_of(form: InstrumentDefinition, link_id: str) -> Mapping[int | float, int] | None:
     """What each answer of a reversed or recoded item counts; None where it counts as it is."""
     item = form.item[link_id]
     if item.recode:
@@ -68,7 +68,7 @@ def points_of(form: Form, link_id: str) -> Mapping[int | float, int] | None:
 class Rule(ABC):
     """A score rule, ready to be asked."""
 
-    def __init__(self, form: Form, rule: ScoreRule) -> None:
+    def __init__(self, form: InstrumentDefinition, rule: ScoreRule) -> None:
         self.form, self.rule, self.name = form, rule, rule.name
         self.items = form.items_of(rule)
         self.bands = Bands(rule.bands)
@@ -83,10 +83,10 @@ class Rule(ABC):
         return Score(self.name, value, None, None, answered, count, False, band, self.form.scoring_version)
 
 
-class Summed(Rule):
+class SumOrMean(Rule):
     """A sum or a mean, times a factor; from a sum, perhaps, by a table to a T-score."""
 
-    def __init__(self, form: Form, rule: ScoreRule) -> None:
+    def __init__(self, form: InstrumentDefinition, rule: ScoreRule) -> None:
         super().__init__(form, rule)
         self._points = {name: points for name in self.items if (points := points_of(form, name))}
         self._table = rule.table
@@ -126,7 +126,7 @@ class Summed(Rule):
         return self._table.t[at], self._table.se[at] if self._table.se else None
 
 
-class Tiers(Rule):
+class HighestTier(Rule):
     """No number: the highest tier that any answer reaches. With an answer missing, at least that tier."""
 
     def score(self, values: Answers, *, prorate: bool) -> Score | None:
@@ -157,7 +157,7 @@ class Branches(Rule):
         return None
 
 
-def meets(met: Met, values: Answers) -> bool | None:
+def meets(met: Condition, values: Answers) -> bool | None:
     """Whether the answers meet the condition; None where an answer that decides it is missing."""
     names = (met.item,) if met.item else met.sum_of or ()
     if any(name not in values for name in names):
@@ -170,7 +170,7 @@ def meets(met: Met, values: Answers) -> bool | None:
     return value == met.equals
 
 
-class Count(Rule):
+class CountAtLeast(Rule):
     """How many answers are at a value or above; all must be there."""
 
     def score(self, values: Answers, *, prorate: bool) -> Score | None:
@@ -180,7 +180,7 @@ class Count(Rule):
         return self.plain(sum(values[name] >= least for name in self.items), len(self.items))
 
 
-class Worst(Rule):
+class Maximum(Rule):
     """The highest answer; all must be there."""
 
     def score(self, values: Answers, *, prorate: bool) -> Score | None:
@@ -189,7 +189,7 @@ class Worst(Rule):
         return self.plain(max(values[name] for name in self.items), len(self.items))
 
 
-class Marks(Rule):
+class ChosenCount(Rule):
     """How many of many were chosen. Nothing chosen counts only where 'none' was chosen in words."""
 
     def chosen(self, values: Answers) -> list[str] | None:
@@ -206,7 +206,7 @@ class Marks(Rule):
         return None if chosen is None else self.plain(len(chosen), len(self.items))
 
 
-class Areas(Marks):
+class AreaCount(ChosenCount):
     """How many areas hold something that was chosen."""
 
     def score(self, values: Answers, *, prorate: bool) -> Score | None:
@@ -218,10 +218,10 @@ class Areas(Marks):
         return self.plain(touched, len(self.items))
 
 
-class Alone(Rule):
+class SingleAnswer(Rule):
     """A single answer that is a measure of its own."""
 
-    def __init__(self, form: Form, link_id: str) -> None:
+    def __init__(self, form: InstrumentDefinition, link_id: str) -> None:
         measure = form.item[link_id].measure
         assert measure is not None
         self.form, self.name, self.link_id = form, measure.code, link_id
@@ -232,18 +232,18 @@ class Alone(Rule):
 
 
 _KINDS: Mapping[str, type[Rule]] = {
-    "sum": Summed,
-    "mean": Summed,
-    "tiers": Tiers,
+    "sum": SumOrMean,
+    "mean": SumOrMean,
+    "tiers": HighestTier,
     "branches": Branches,
-    "count": Count,
-    "worst": Worst,
-    "marks": Marks,
-    "areas": Areas,
+    "count": CountAtLeast,
+    "worst": Maximum,
+    "marks": ChosenCount,
+    "areas": AreaCount,
 }
 
 
-def prepared(form: Form) -> tuple[Rule, ...]:
+def prepared(form: InstrumentDefinition) -> tuple[Rule, ...]:
     """The rules of a form: its scores first, then its answers that stand alone."""
     scores = [_KINDS[rule.rule](form, rule) for rule in form.scoring.scores]
-    return (*scores, *(Alone(form, item.link_id) for item in form.items if item.measure))
+    return (*scores, *(SingleAnswer(form, item.link_id) for item in form.items if item.measure))

@@ -12,7 +12,7 @@ Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$
 Loinc = Annotated[str, StringConstraints(pattern=r"^[0-9]+-[0-9]$", strict=True)]
 LoincAnswer = Annotated[str, StringConstraints(pattern=r"^LA[0-9]+-[0-9]$", strict=True)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", strict=True)]
-Words = dict[Language, Text]
+LocalizedText = dict[Language, Text]
 Sources = tuple[Text, ...]
 
 Direction = Literal["higher_worse", "higher_better", "neutral"]
@@ -20,7 +20,7 @@ Family = Literal["pain", "mood", "anxiety", "function", "sleep", "medication", "
 Level = Literal["emergency", "urgent", "high", "review"]
 
 
-class Part(BaseModel):
+class CatalogueModel(BaseModel):
     """A piece of a form: frozen, and a stranger among its keys is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

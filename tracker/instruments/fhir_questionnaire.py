@@ -1,14 +1,14 @@
 """
-A form as an R4 Questionnaire, and the answers of an R4 QuestionnaireResponse back. Pure values, no models.
+A form as an R4 Questionnaire. Pure values, no models.
 
 LOINC codes stand only where the catalogue has them; answers without one are coded in a system of our own,
 by their value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tracker.instruments.form import Asked, Form, Item, Option
+from tracker.instruments.definition import AskedWhen, InstrumentDefinition, Item, Option
 
 Json = dict[str, Any]
 
@@ -25,12 +25,12 @@ class WordingMissingError(ValueError):
     """The form ships without its wording; without a clinic's own there is nothing to show."""
 
 
-def url_of(form: Form) -> str:
+def url_of(form: InstrumentDefinition) -> str:
     """The canonical address of the form, without its version."""
     return f"{OWN}:{form.code}"
 
 
-def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str | None = None) -> Json:
+def to_r4(form: InstrumentDefinition, wording: Mapping[str, Any] | None = None, language: str | None = None) -> Json:
     """
     Return the Questionnaire.
 
@@ -58,7 +58,7 @@ def to_r4(form: Form, wording: Mapping[str, Any] | None = None, language: str | 
             {"system": LOINC, "code": form.codes.panel, "display": _said(form.title, language)}
         ]
     asked = [
-        _item(form, item, given.get(item.link_id), language) for item in form.items if not item.elsewhere
+        _item(form, item, given.get(item.link_id), language) for item in form.items if not item.recorded_as
     ]
     resource["item"] = [*_stem(form, wording or {}, language), *asked]
     return resource
@@ -75,13 +75,13 @@ def _said(words: Mapping[str, str], language: str) -> str:
     return words.get(language) or next(iter(words.values()))
 
 
-def _stem(form: Form, wording: Mapping[str, Any], language: str) -> list[Json]:
+def _stem(form: InstrumentDefinition, wording: Mapping[str, Any], language: str) -> list[Json]:
     """What stands above the items, as an item: renderers show it there, and leave out a description."""
     stem = wording.get("stem") or form.stem
     return [{"linkId": STEM, "text": _said(stem, language), "type": "display"}] if stem else []
 
 
-def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str) -> Json:
+def _item(form: InstrumentDefinition, item: Item, given: Mapping[str, Any] | None, language: str) -> Json:
     text = given["text"] if given else item.text
     if not text:
         raise WordingMissingError(f"{form.code} {item.link_id} has no wording")
@@ -107,7 +107,7 @@ def _item(form: Form, item: Item, given: Mapping[str, Any] | None, language: str
     return result
 
 
-def _options(form: Form, item: Item, labels: Mapping[str, Any]) -> tuple[Option, ...]:
+def _options(form: InstrumentDefinition, item: Item, labels: Mapping[str, Any]) -> tuple[Option, ...]:
     """The item's options, with a clinic's own labels; a range becomes a choice where each number has a label."""
     own = form.options_of(item)
     if own is None and not labels:
@@ -126,67 +126,27 @@ def _options(form: Form, item: Item, labels: Mapping[str, Any]) -> tuple[Option,
 def _type(item: Item, options: tuple[Option, ...]) -> str:
     if options:
         return "choice"
-    return "integer" if item.step == 1 and item.off_step == "refused" else "decimal"
+    return "integer" if item.step == 1 and not item.allow_off_step else "decimal"
 
 
-def _own_system(form: Form) -> str:
+def _own_system(form: InstrumentDefinition) -> str:
     return f"{url_of(form)}:answers"
 
 
-def _coding(form: Form, option: Option) -> Json:
+def _coding(form: InstrumentDefinition, option: Option) -> Json:
     if option.loinc:
         return {"system": LOINC, "code": option.loinc}
     return {"system": _own_system(form), "code": f"{option.value:g}"}
 
 
-def _option(form: Form, option: Option, language: str) -> Json:
+def _option(form: InstrumentDefinition, option: Option, language: str) -> Json:
     display = {"display": _said(option.label, language)} if option.label else {}
     ordinal = [{"url": ORDINAL, "valueDecimal": option.value}]
     return {"valueCoding": {"extension": ordinal, **_coding(form, option), **display}}
 
 
-def _condition(form: Form, asked: Asked) -> Json:
+def _condition(form: InstrumentDefinition, asked: AskedWhen) -> Json:
     options = {option.value: option for option in form.options_of(form.item[asked.item]) or ()}
     wanted = options.get(asked.equals)
     answer: Json = {"answerCoding": _coding(form, wanted)} if wanted else {"answerInteger": asked.equals}
     return {"question": asked.item, "operator": "=", **answer}
-
-
-def answers_of(form: Form, response: Mapping[str, Any]) -> tuple[dict[str, object], object]:
-    """
-    Return the answers of an R4 QuestionnaireResponse, by linkId, and the total that it states, if any.
-
-    Both are for ``scoring.score``. The total is met as an item of its own, under its LOINC code.
-
-    A coded answer becomes its option's value; a code that the item does not offer stays text, which scoring
-    refuses by name. Several answers to one item are refused in the same way.
-    """
-    answers = dict(_flat(form, response.get("item") or ()))
-    return answers, answers.pop(f"/{form.codes.total}", None) if form.codes.total else None
-
-
-def _flat(form: Form, items: Any) -> Iterator[tuple[str, object]]:
-    for item in items:
-        given = item.get("answer") or ()
-        if given:
-            values = [_value(form, item["linkId"], one) for one in given]
-            yield item["linkId"], values[0] if len(values) == 1 else values
-        yield from _flat(form, item.get("item") or ())
-        for one in given:
-            yield from _flat(form, one.get("item") or ())
-
-
-def _value(form: Form, link_id: str, answer: Mapping[str, Any]) -> object:
-    coding = answer.get("valueCoding")
-    if coding is None:
-        return next((value for name, value in answer.items() if name.startswith("value")), None)
-    given = (coding.get("system"), coding.get("code"))
-    item = form.item.get(link_id)
-    for option in (form.options_of(item) if item else None) or ():
-        ours = _coding(form, option)
-        if given == (ours["system"], ours["code"]):
-            return option.value
-    for value in form.answers_to(item) if item and not item.options else ():
-        if given == (_own_system(form), f"{value:g}"):
-            return value
-    return str(coding.get("code"))

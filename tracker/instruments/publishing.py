@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from tracker.instruments import reading
-from tracker.instruments.form import Form
+from tracker.instruments import parsing
+from tracker.instruments.definition import InstrumentDefinition
 from tracker.instruments.models import Instrument, Version, as_row
 
 
@@ -29,7 +29,7 @@ class Loaded(NamedTuple):
 
 
 @transaction.atomic
-def load(forms: Iterable[Form], *, at: datetime) -> Loaded:
+def load(forms: Iterable[InstrumentDefinition], *, at: datetime) -> Loaded:
     """
     Publish the forms that are not published yet; the others must be what they were.
 
@@ -40,7 +40,7 @@ def load(forms: Iterable[Form], *, at: datetime) -> Loaded:
         (code, version): digest
         for code, version, digest in Version.objects.values_list("instrument_id", "version", "content_hash")
     }
-    hashes = {key: reading.content_hash(form.document) for key, form in wanted.items()}
+    hashes = {key: parsing.content_hash(form.document) for key, form in wanted.items()}
     changed = [key for key in wanted if key in held and held[key] != hashes[key]]
     if changed:
         raise PublishedVersionDiffersError([_said(key) for key in changed])
@@ -56,7 +56,7 @@ def _said(key: tuple[str, str]) -> str:
     return "@".join(key)
 
 
-def _row(form: Form, digest: str, at: datetime) -> Version:
+def _row(form: InstrumentDefinition, digest: str, at: datetime) -> Version:
     document = dict(form.document)
     return Version(
         instrument_id=form.code,

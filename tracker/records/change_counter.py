@@ -6,20 +6,20 @@ from uuid import UUID
 from django.db import connection
 
 _ADVANCE = """
-UPDATE records_timeline SET head = head + %s, stored_bytes = stored_bytes + %s WHERE patient_id = %s
+UPDATE records_changecounter SET head = head + %s, stored_bytes = stored_bytes + %s WHERE patient_id = %s
 RETURNING head, stored_bytes
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Position:
     """Where a timeline stands: its last change number, and the bytes that its records hold."""
 
     sequence: int
     stored_bytes: int
 
 
-def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -> Head:
+def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -> Position:
     """
     Lock the patient's timeline until the transaction ends, and move its head; return where it stands then.
 
@@ -30,9 +30,9 @@ def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -
             cursor.execute(_ADVANCE, [by, stored_bytes, patient_id])
             row = cursor.fetchone()
             if row is not None:
-                return Head(*row)
+                return Position(*row)
             cursor.execute(
-                "INSERT INTO records_timeline (clinic_id, patient_id, head, stored_bytes) VALUES (%s, %s, 0, 0)"
+                "INSERT INTO records_changecounter (clinic_id, patient_id, head, stored_bytes) VALUES (%s, %s, 0, 0)"
                 " ON CONFLICT DO NOTHING",
                 [clinic_id, patient_id],
             )

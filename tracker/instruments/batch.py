@@ -7,14 +7,14 @@ from typing import Any
 
 from tracker.instruments import scoring
 from tracker.instruments.answers import Problem
-from tracker.instruments.form import Form
+from tracker.instruments.definition import InstrumentDefinition
 from tracker.instruments.scoring import Result, Score
 from tracker.lib import strict_json
 
 _KEYS = {"answers", "stated_total"}
 
 
-def score_lines(form: Form, lines: Iterable[bytes], *, prorate: bool = False) -> Iterator[str]:
+def score_lines(form: InstrumentDefinition, lines: Iterable[bytes], *, prorate: bool = False) -> Iterator[str]:
     """
     Yield one JSON line for each line that is not empty.
 
@@ -25,7 +25,7 @@ def score_lines(form: Form, lines: Iterable[bytes], *, prorate: bool = False) ->
             yield json.dumps(_answered(form, line, prorate), ensure_ascii=False)
 
 
-def _answered(form: Form, line: bytes, prorate: bool) -> dict[str, Any]:
+def _answered(form: InstrumentDefinition, line: bytes, prorate: bool) -> dict[str, Any]:
     try:
         given = strict_json.decode(line)
     except strict_json.BadJSON as problem:
@@ -53,7 +53,7 @@ def _misshapen(given: Any) -> Problem | None:
     )
 
 
-def _twice(form: Form, line: bytes) -> dict[str, Any]:
+def _twice(form: InstrumentDefinition, line: bytes) -> dict[str, Any]:
     """A line with a key that stands twice: refused by name, though what is worrying in it is still seen."""
     names: Counter[str] = Counter()
 
@@ -66,10 +66,10 @@ def _twice(form: Form, line: bytes) -> dict[str, Any]:
     problems = tuple(Problem(name, "duplicate", f"{name} is answered twice") for name in names)
     answers = given.get("answers") if isinstance(given, dict) else None
     seen = scoring.score(form, answers) if isinstance(answers, dict) else _invalid()
-    return as_json(form, _invalid(*problems)._replace(flags=seen.flags, positive_safety=seen.positive_safety))
+    return as_json(form, _invalid(*problems)._replace(flags=seen.flags, safety_findings=seen.safety_findings))
 
 
-def as_json(form: Form, result: Result) -> dict[str, Any]:
+def as_json(form: InstrumentDefinition, result: Result) -> dict[str, Any]:
     """
     A result as plain values. A form with a main score gives it alone, others beside it in ``scores``; a form
     without one gives ``t``, ``se`` and ``band`` by score too.
@@ -81,12 +81,12 @@ def as_json(form: Form, result: Result) -> dict[str, Any]:
         **(_with_main(form, result) if form.main else _by_name(form, result.scores)),
         "answered": result.answered,
         "prorated": any(score.prorated for score in result.scores),
-        "flags": [*result.flags, *(finding.rule for finding in result.positive_safety)],
+        "flags": [*result.flags, *(finding.rule for finding in result.safety_findings)],
         "errors": [problem._asdict() for problem in (*result.errors, *result.missing)],
     }
 
 
-def _with_main(form: Form, result: Result) -> dict[str, Any]:
+def _with_main(form: InstrumentDefinition, result: Result) -> dict[str, Any]:
     assert form.main is not None
     main = next((score for score in result.scores if score.name == form.main.name), None)
     others = {_short(form, score): score.value for score in result.scores if score is not main}
@@ -98,7 +98,7 @@ def _with_main(form: Form, result: Result) -> dict[str, Any]:
     }
 
 
-def _by_name(form: Form, scores: Iterable[Score]) -> dict[str, Any]:
+def _by_name(form: InstrumentDefinition, scores: Iterable[Score]) -> dict[str, Any]:
     def named(field: str) -> Mapping[str, Any]:
         found = {_short(form, score): getattr(score, field) for score in scores}
         return {name: value for name, value in found.items() if value is not None}
@@ -112,6 +112,6 @@ def _by_name(form: Form, scores: Iterable[Score]) -> dict[str, Any]:
     }
 
 
-def _short(form: Form, score: Score) -> str:
+def _short(form: InstrumentDefinition, score: Score) -> str:
     """The name of a score within its instrument."""
     return score.name.removeprefix(f"{form.code}.")

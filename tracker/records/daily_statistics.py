@@ -18,15 +18,15 @@ GROUP BY local_date ORDER BY local_date
 _NAMES = ("local_date", "n", "mean", "min", "max", "last")
 
 
-def values(patient_id: UUID, measure: str, first: date, last: date) -> list[dict[str, Any]]:
+def of_measure(patient_id: UUID, measure: str, first: date, last: date) -> list[dict[str, Any]]:
     """
     Return n, mean, min, max and last of each local day from ``first`` to ``last`` that has a value.
 
     A day without one is not there: it is not zero. ``last`` is the latest by the phone's clock. For doses and minutes
     of practice ``sum`` is the day's total.
     """
-    adds_up = measures.get(measure).adds_up
+    is_sum = measures.get(measure).aggregation == "sum"
     with connection.cursor() as cursor:
         cursor.execute(_BY_DAY, [patient_id, measure, first, last])
         rows = cursor.fetchall()
-    return [dict(zip(_NAMES, row[:6], strict=True)) | ({"sum": row[6]} if adds_up else {}) for row in rows]
+    return [dict(zip(_NAMES, row[:6], strict=True)) | ({"sum": row[6]} if is_sum else {}) for row in rows]
