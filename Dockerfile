@@ -16,6 +16,8 @@ COPY --from=packages /opt/interlude/venv /opt/interlude/venv
 COPY manage.py /opt/interlude/
 COPY backend /opt/interlude/backend
 COPY tracker /opt/interlude/tracker
+# The reference phone: `manage.py demo` sends the real diary with it.
+COPY examples /opt/interlude/examples
 WORKDIR /opt/interlude
 ENV PATH=/opt/interlude/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -23,7 +25,7 @@ ENV PATH=/opt/interlude/venv/bin:/usr/local/bin:/usr/bin:/bin \
     DJANGO_SETTINGS_MODULE=backend.settings \
     MAIL_DIR=/var/lib/interlude/mail \
     AUDIT_ANCHORS=/var/lib/interlude/anchors
-RUN python -m compileall -q backend tracker
+RUN python -m compileall -q backend tracker examples
 USER 10001:10001
 EXPOSE 8000
 # Plain HTTP: TLS 1.2 or newer is the work of the proxy in front (BEHIND_TLS_PROXY=1, PUBLIC_URL=https://...).

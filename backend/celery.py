@@ -1,5 +1,5 @@
 """
-The Celery app and the timetable: every periodic job in one list.
+The Celery app and the beat schedule: every periodic job in one list.
 
 Due work is rows in PostgreSQL, so a job that runs twice, late or on two beats does no harm, and a lost
 queue only delays it until the next tick.
@@ -15,9 +15,9 @@ app = Celery("interlude")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# (what, task, every so many seconds). A ring that nobody has heard by the next one is forgotten: after a standstill
+# (what, task, every so many seconds). A task that no worker has taken by the next one expires: after a standstill
 # of the workers the queue does not hold a thousand of them.
-TIMETABLE = (
+BEAT_SCHEDULE = (
     ("deliver messages that are due", "tracker.outbox.tasks.deliver_due", 15.0),
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
@@ -27,5 +27,5 @@ TIMETABLE = (
 )
 app.conf.beat_schedule = {
     what: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
-    for what, task, seconds in TIMETABLE
+    for what, task, seconds in BEAT_SCHEDULE
 }

@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views import defaults
 
-from tracker.api import errors
+from tracker.api import exceptions
 from tracker.lib import logs
 
 log = logs.get(__name__)
-_AWAY = (OperationalError, InterfaceError)
+_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 def _for_program(request: HttpRequest) -> bool:
@@ -23,39 +23,41 @@ def _for_program(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: a host that is not ours, a body that is too large."""
     if _for_program(request):
-        return errors.page(400, "bad_request", "The request cannot be taken.")
+        return exceptions.problem_response(400, "bad_request", "The request cannot be taken.")
     return defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: the role may not use this page."""
     if _for_program(request):
-        return errors.page(403, "not_allowed", "Your role may not use this route.")
+        return exceptions.problem_response(403, "not_allowed", "Your role may not use this route.")
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: nothing here, or nothing here for you."""
     if _for_program(request):
-        return errors.page(404, "not_found", "There is nothing here for you.")
+        return exceptions.problem_response(404, "not_found", "There is nothing here for you.")
     return defaults.page_not_found(request, exception)
 
 
-def broken(request: HttpRequest, *args: Any) -> HttpResponse:
+def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     """
     500: our mistake. The log has its type and place under the request id.
 
     Outside of a view, too, a database that is away is no mistake: 503.
     """
     problem = sys.exc_info()[1]
-    if isinstance(problem, _AWAY):
+    if isinstance(problem, _DATABASE_ERRORS):
         return _unavailable(request, problem)
     if _for_program(request):
-        return errors.page(500, "internal_error", "This is our mistake. Nothing of the request was stored.")
+        return exceptions.problem_response(
+            500, "internal_error", "This is our mistake. Nothing of the request was stored."
+        )
     return defaults.server_error(request)
 
 
-class Mishaps:
+class ServiceUnavailableMiddleware:
     """
     Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx.
 
@@ -71,14 +73,16 @@ class Mishaps:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django with what a view raised."""
         if isinstance(exception, RecursionError) and _for_program(request):
-            return errors.page(400, "too_deep", "The body is nested too deep.")
-        return _unavailable(request, exception) if isinstance(exception, _AWAY) else None
+            return exceptions.problem_response(400, "too_deep", "The body is nested too deep.")
+        return _unavailable(request, exception) if isinstance(exception, _DATABASE_ERRORS) else None
 
 
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
     log.warning("database away", error=type(problem).__name__)
     if _for_program(request):
-        return errors.page(503, "service_unavailable", "The database is away. Nothing was stored; try again.")
+        return exceptions.problem_response(
+            503, "service_unavailable", "The database is away. Nothing was stored; try again."
+        )
     response = HttpResponse(loader.render_to_string("503.html"), status=503)
     response["Retry-After"] = "5"
     return response

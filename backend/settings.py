@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backend.sign_in_throttle.SignInThrottleMiddleware",
-    "backend.errors.Mishaps",
+    "backend.errors.ServiceUnavailableMiddleware",
 ]
 
 ROOT_URLCONF = "backend.urls"
@@ -96,7 +96,7 @@ if _POOL:
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 600
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# Parameters are bound by the server and statements prepared: the intake's are planned once per connection, and
+# Parameters are bound by the server and statements prepared: ingest's are planned once per connection, and
 # not anew for every patient, since each reads one patient's rows by the same index.
 DATABASES["default"]["OPTIONS"] |= {  # type: ignore[operator]
     "connect_timeout": 3,
@@ -195,14 +195,14 @@ LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
-# Doors
+# API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tracker.api.authentication.SessionToken"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["tracker.api.wire.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["tracker.api.wire.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tracker.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["tracker.api.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "tracker.api.errors.problem",
+    "EXCEPTION_HANDLER": "tracker.api.exceptions.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -217,7 +217,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "tracker.api.schema.complete",
+        "tracker.api.openapi.complete",
     ],
     "APPEND_COMPONENTS": {
         "securitySchemes": {

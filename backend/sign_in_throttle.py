@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tracker.access import sign_in_audit
 from tracker.accounts import sessions, throttle
-from tracker.api import binding, errors, wire
+from tracker.api import device_binding, exceptions, parsers
 from tracker.clinics import invitations
 from tracker.lib import strict_json
 
@@ -73,13 +73,13 @@ class SignInThrottleMiddleware:
         name = (request.resolver_match.url_name if request.resolver_match else None) or ""
         given: dict[str, Any] | None = None
         if request.path.startswith(_APP):
-            refused = binding.refusal(request)
+            refused = device_binding.check(request)
             if refused is not None:
                 return refused
             try:
                 given = _strict(request.body) if request.method != "GET" else {}
             except strict_json.BadJSON as problem:
-                return errors.page(400, problem.code, str(problem))
+                return exceptions.problem_response(400, problem.code, str(problem))
         if name not in THROTTLED or not _is_try(request):
             return None
         return _counted(request, name, _form(request) if given is None else given)
@@ -144,14 +144,14 @@ def _form(request: HttpRequest) -> dict[str, Any]:
         return request.POST.dict()
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     try:
-        return _strict(wire.inflated(request.body, encoding, wire.MOST_BYTES))
-    except (strict_json.BadJSON, wire.Refused):
+        return _strict(parsers.gunzip(request.body, encoding, parsers.MAX_BODY_BYTES))
+    except (strict_json.BadJSON, exceptions.APIProblem):
         return {}
 
 
 def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
     if request.path.startswith(("/api/", _APP)):
-        answer = errors.page(429, "too_many_tries", "Too many tries. Wait, then try again.")
+        answer = exceptions.problem_response(429, "too_many_tries", "Too many tries. Wait, then try again.")
     else:
         answer = HttpResponse(render_to_string("429.html"), status=429)
     answer["Retry-After"] = str(retry_after)

@@ -24,11 +24,11 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from tests import factor, make  # noqa: E402
+from tests import authenticator, factories  # noqa: E402
 from tracker.access.principal import load_principal  # noqa: E402
 from tracker.clinics.models import Patient, StaffMember  # noqa: E402
 from tracker.progress import actions as progress  # noqa: E402
-from tracker.sync import intake  # noqa: E402
+from tracker.sync import ingest  # noqa: E402
 
 PATIENTS = 300
 RUNS = 40
@@ -52,11 +52,11 @@ def diary(now: datetime, days: int) -> list[dict[str, Any]]:
     for n in range(days):
         at = (now - timedelta(days=n, minutes=5)).isoformat()
         logged = {"pain_avg": n % 10, "mood": 9 - n % 10, "anxiety": 4, "function": 5, "sleep_quality": 6}
-        items.append(make.record("daily", {**logged, "sleep_hours": 7.5}, recorded_at=at))
+        items.append(factories.record("daily", {**logged, "sleep_hours": 7.5}, recorded_at=at))
         dose = {"medication": "venlafaxine", "outcome": "taken", "dose_value": 75.0, "dose_unit": "mg"}
-        items.append(make.record("medication_use", dose, recorded_at=at))
+        items.append(factories.record("medication_use", dose, recorded_at=at))
         if n % 14 == 0:
-            items.append(make.phq9(recorded_at=at))
+            items.append(factories.phq9(recorded_at=at))
     return items
 
 
@@ -65,15 +65,15 @@ def send(patient: Patient, items: list[dict[str, Any]], at: datetime) -> None:
         with transaction.atomic():
             assert patient.user_id
             principal = load_principal(patient.user_id, at)
-            intake.receive(principal=principal, sent=None, items=items[start : start + 500], at=at)
+            ingest.apply_batch(principal=principal, sent=None, items=items[start : start + 500], at=at)
 
 
 def fill(at: datetime) -> tuple[StaffMember, Patient]:
     with transaction.atomic():
-        clinic = make.clinic(name="Benchmark")
-        team = make.team(clinic, "Team")
-        clinician = make.staff(clinic, "bench", on=team)
-        people = [make.patient(clinic, f"patient {n}", team) for n in range(PATIENTS)]
+        clinic = factories.clinic(name="Benchmark")
+        team = factories.team(clinic, "Team")
+        clinician = factories.staff(clinic, "bench", on=team)
+        people = [factories.patient(clinic, f"patient {n}", team) for n in range(PATIENTS)]
     for patient in people[1:]:
         send(patient, diary(at, 21), at)
     send(people[0], diary(at, 365), at)
@@ -117,9 +117,9 @@ def main() -> int:
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
     clinician, patient = fill(timezone.now())
     browser = Client()
-    factor.enrol(clinician.user)
-    browser.post("/accounts/login/", {"login": clinician.user.email, "password": make.PASSWORD})
-    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
+    authenticator.add_totp(clinician.user)
+    browser.post("/accounts/login/", {"login": clinician.user.email, "password": factories.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": authenticator.totp_code()})
     print(f"{PATIENTS} patients; one of them with a year of eight measures; median of {RUNS}")
     limit = bare(clinician, _READY_CASELOAD, [["daily.pain_avg", "daily.mood", "phq-9"]])
     kept = measured("caseload", browser, "/", limit)

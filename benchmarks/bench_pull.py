@@ -24,12 +24,12 @@ from django.db import connection, transaction  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from tests import make  # noqa: E402
+from tests import factories  # noqa: E402
 from tests.phone import Phone  # noqa: E402
 from tracker.access.principal import load_principal  # noqa: E402
 from tracker.clinics.models import Patient  # noqa: E402
 from tracker.records.kinds import KINDS  # noqa: E402
-from tracker.sync import intake  # noqa: E402
+from tracker.sync import ingest  # noqa: E402
 
 PAGE = 500
 RUNS = 30
@@ -40,16 +40,16 @@ HISTORIES = (500, 5_000, 50_000)
 def record(n: int, at: datetime) -> dict[str, Any]:
     when = (at - timedelta(minutes=10 * n)).isoformat()
     return [
-        lambda: make.record("daily", {"mood": n % 11, "pain_avg": 3}, recorded_at=when),
-        lambda: make.pain(n % 11, recorded_at=when),
-        lambda: make.record("daily", {"mood": n % 11, "sleep_hours": 6.5}, recorded_at=when),
-        lambda: make.record(
+        lambda: factories.record("daily", {"mood": n % 11, "pain_avg": 3}, recorded_at=when),
+        lambda: factories.pain(n % 11, recorded_at=when),
+        lambda: factories.record("daily", {"mood": n % 11, "sleep_hours": 6.5}, recorded_at=when),
+        lambda: factories.record(
             "medication_use", {"medication": "sertraline", "outcome": "taken"}, recorded_at=when
         ),
-        lambda: make.record("daily", {"anxiety": n % 11}, recorded_at=when),
-        lambda: make.phq9(recorded_at=when),
-        lambda: make.record("daily", {"function": n % 11}, recorded_at=when),
-        lambda: make.record("journal", {"text": "A page of an ordinary day. " * 8}, recorded_at=when),
+        lambda: factories.record("daily", {"anxiety": n % 11}, recorded_at=when),
+        lambda: factories.phq9(recorded_at=when),
+        lambda: factories.record("daily", {"function": n % 11}, recorded_at=when),
+        lambda: factories.record("journal", {"text": "A page of an ordinary day. " * 8}, recorded_at=when),
     ][n % 8]()
 
 
@@ -57,14 +57,14 @@ def fill(records: int) -> Patient:
     """One patient with so many records."""
     at = datetime.now(UTC)
     with transaction.atomic():
-        clinic = make.clinic(name="Benchmark")
-        patient = make.patient(clinic, "bench", make.team(clinic, "Team"))
+        clinic = factories.clinic(name="Benchmark")
+        patient = factories.patient(clinic, "bench", factories.team(clinic, "Team"))
     assert patient.user_id
     for start in range(0, records, PAGE):
         with transaction.atomic():
             principal = load_principal(patient.user_id, at)
             batch = [record(n, at) for n in range(start, min(records, start + PAGE))]
-            receipt = intake.receive(principal=principal, sent=None, items=batch, at=at)
+            receipt = ingest.apply_batch(principal=principal, sent=None, items=batch, at=at)
         assert {result["status"] for result in receipt.results} == {"stored"}
     return patient
 

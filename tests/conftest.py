@@ -1,5 +1,5 @@
 """
-Real PostgreSQL, as the role that owns nothing; a real Valkey; the same cast everywhere.
+Real PostgreSQL, as the role that owns nothing; a real Valkey; the same actors everywhere.
 
 Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the servers and sets the addresses.
 """
@@ -21,7 +21,7 @@ from django.db import connections, transaction
 from psycopg import sql
 
 from backend import env
-from tests import make
+from tests import factories
 from tracker.accounts import throttle
 from tracker.lib import rls
 
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    return f"seed of random parts: {make.SEED}"
+    return f"seed of random parts: {factories.SEED}"
 
 
 def _administer(*statements: sql.Composed) -> None:
@@ -137,9 +137,9 @@ def _nobody_has_tried_to_sign_in_yet() -> None:
 
 
 @pytest.fixture
-def world(db: None) -> Iterator[make.World]:
+def world(db: None) -> Iterator[factories.World]:
     """A clinic at work: Ada, Ben, Cleo and the others. No wall is set when the test begins."""
-    yield make.world()
+    yield factories.world()
     if not connections["default"].needs_rollback:
         rls.reset()
 
@@ -148,20 +148,20 @@ def world(db: None) -> Iterator[make.World]:
 class Live:
     """A database of its own that real processes share with the test, and where their mail goes."""
 
-    world: make.World
+    world: factories.World
     environment: dict[str, str]
     mail: Path
 
 
 @pytest.fixture
-def cast() -> Callable[[], make.World]:
+def actors() -> Callable[[], factories.World]:
     """Who is at work in a ``live`` database."""
-    return make.world
+    return factories.world
 
 
 @pytest.fixture
 def live(
-    cast: Callable[[], make.World],
+    actors: Callable[[], factories.World],
     fresh_database: Callable[[], dict[str, str]],
     django_db_blocker: Any,
     tmp_path: Path,
@@ -178,6 +178,6 @@ def live(
         name = urlsplit(environment["DATABASE_URL"]).path.lstrip("/")
         _connect_as(settings["USER"], settings["PASSWORD"], name)
         with transaction.atomic():
-            world = cast()
+            world = actors()
         yield Live(world, environment | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}, mail)
         _connect_as(settings["USER"], settings["PASSWORD"], before)

@@ -77,7 +77,7 @@ class Phone:
         self.http.headers["X-Device"] = self.device
 
     def push(self, key: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Push one batch; return the verdicts, in order."""
+        """Push one batch; return the statuses, in order."""
         body = {"key": key, "device": self.device, "records": list(records)}
         answer = self._until_answered(lambda: self.http.post("/api/v1/sync/push", json=body))
         if answer.status_code != 200:

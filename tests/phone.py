@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from tests import make
+from tests import factories
 from tracker.access import devices
 from tracker.access.principal import load_principal, with_session
 from tracker.accounts import sessions
@@ -87,7 +87,7 @@ class Phone:
 
     def batch(self, *records: dict[str, Any], **more: Any) -> dict[str, Any]:
         """A push body of this phone's."""
-        return make.batch(*records, **{"device": str(self.device)} | more)
+        return factories.batch(*records, **{"device": str(self.device)} | more)
 
     def push(self, *records: dict[str, Any], **more: Any) -> Any:
         return self.post("sync/push", self.batch(*records, **more))

@@ -46,7 +46,7 @@ ACCOUNTS: Mapping[str, Own] = {
     "accounts/2fa/passkeys/add/": Own(_TO_SIGN_IN, (200, 200), (302, 302)),
     "accounts/2fa/passkeys/login/": same(302, 302),
     "accounts/2fa/passkeys/reauthenticate/": Own(_TO_SIGN_IN, (200, 302)),
-    # Asked about a passkey that nobody has; other people's are walked apart.
+    # Asked about a passkey that nobody has; other people's are asked about apart.
     "accounts/2fa/passkeys/<int:pk>/remove/": Own(_TO_SIGN_IN, (404, 404), (302, 302)),
     "accounts/off/account_email/": same(404, 404),
     "accounts/off/account_email_verification_sent/": same(404, 404),

@@ -1,16 +1,16 @@
-"""The stage of the matrix, at one standing instant."""
+"""The scenario of the matrix, at one fixed instant."""
 
 from collections.abc import Iterator
 
 import pytest
 import time_machine
 
-from tests.access import cast
-from tests.access.belongings import NOW
-from tests.access.cast import Stage
+from tests.access import actors
+from tests.access.actors import Scenario
+from tests.access.resources import NOW
 
 
 @pytest.fixture
-def stage(db: None) -> Iterator[Stage]:
+def scenario(db: None) -> Iterator[Scenario]:
     with time_machine.travel(NOW, tick=False):
-        yield cast.stage()
+        yield actors.scenario()

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from tests import make
+from tests import factories
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.policy import EVERYTHING, Action
@@ -22,9 +22,9 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
 from tracker.records.models import PainEntry
-from tracker.sync import intake
+from tracker.sync import ingest
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)
 
 
@@ -34,7 +34,7 @@ def enter(who: StaffMember | Patient, at=NOW) -> Principal:
     return load_principal(who.user_id, at)
 
 
-def joins(world: make.World, who: StaffMember, starts_at, ends_at=None) -> None:
+def joins(world: factories.World, who: StaffMember, starts_at, ends_at=None) -> None:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         TeamMembership.objects.create(
@@ -45,7 +45,12 @@ def joins(world: make.World, who: StaffMember, starts_at, ends_at=None) -> None:
 def test_a_viewer_is_told_by_the_database_who_they_are(world):
     ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
 
-    assert (ada.role, ada.patient_id, ada.time_zone, ada.is_patient) == ("PATIENT", world.ada.pk, make.ZONE, True)
+    assert (ada.role, ada.patient_id, ada.time_zone, ada.is_patient) == (
+        "PATIENT",
+        world.ada.pk,
+        factories.ZONE,
+        True,
+    )
     assert (ben.role, ben.staff_id, ben.patients) == ("CLINICIAN", world.ben.pk, frozenset({world.ada.pk}))
     assert (eve.role, eve.patients) == ("ADMINISTRATOR", frozenset())
     with pytest.raises(NotFoundOrHidden):
@@ -88,7 +93,7 @@ def test_a_patient_who_moves_to_another_team_is_seen_there_and_no_longer_here(wo
 
 
 def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
-    stray = make.user("stray")
+    stray = factories.user("stray")
     User.objects.filter(pk=world.dan.user_id).update(is_active=False)
 
     for nobody in (uuid.uuid4(), stray.pk, world.dan.user_id):
@@ -164,7 +169,7 @@ def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
 
 
 @pytest.fixture
-def active(world: make.World) -> make.World:
+def active(world: factories.World) -> factories.World:
     """A clinic at work, whose fallback contact is Cleo; Ada's primary clinician is Ben."""
     with rls.as_clinic(world.clinic.pk):
         Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.cleo, activated_at=NOW)
@@ -172,7 +177,7 @@ def active(world: make.World) -> make.World:
     return world
 
 
-def duty(world: make.World, who: StaffMember, starts_at, ends_at, team: CareTeam | None = None) -> None:
+def duty(world: factories.World, who: StaffMember, starts_at, ends_at, team: CareTeam | None = None) -> None:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         DutyPeriod.objects.create(
@@ -180,7 +185,7 @@ def duty(world: make.World, who: StaffMember, starts_at, ends_at, team: CareTeam
         )
 
 
-def asked(world: make.World, at=NOW) -> list[uuid.UUID]:
+def asked(world: factories.World, at=NOW) -> list[uuid.UUID]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         return responders.alert_responders(world.ada.pk, at)
@@ -254,7 +259,7 @@ def test_who_is_on_duty_for_a_team_sees_its_patients_for_as_long(world):
 
 @pytest.mark.parametrize("role", [Role.PRIVACY_OFFICER, Role.OPERATOR, Role.ADMINISTRATOR])
 def test_who_does_not_treat_sees_no_patient_even_on_a_team(world, role):
-    hal = make.staff(world.clinic, "hal", role, on=world.team)
+    hal = factories.staff(world.clinic, "hal", role, on=world.team)
 
     principal = enter(hal)
 
@@ -354,7 +359,7 @@ def race(live, n: int) -> list[str]:
 def change(live, n: int, *, off: bool) -> None:
     world = live.world
     if n % 2:
-        make.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
+        factories.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
         return
     with rls.as_clinic(world.clinic.pk):
         own = TeamMembership.objects.filter(staff_member=world.ben, team=world.team)
@@ -364,7 +369,7 @@ def change(live, n: int, *, off: bool) -> None:
 def pushed(live) -> None:
     with transaction.atomic():
         principal = load_principal(live.world.ada.user_id, NOW)
-        intake.receive(principal=principal, sent=None, items=[make.pain(4)], at=NOW)
+        ingest.apply_batch(principal=principal, sent=None, items=[factories.pain(4)], at=NOW)
 
 
 def test_no_read_that_begins_after_a_right_was_taken_away_finds_anything(live):
@@ -380,7 +385,7 @@ def test_two_hundred_races_leave_no_stale_read(live):
     assert [problem for n in range(200) for problem in race(live, n)] == []
 
 
-def test_a_right_that_is_taken_away_in_the_middle_of_a_task_is_gone_at_its_next_step(world):
+def test_a_right_that_is_revoked_in_the_middle_of_a_task_is_missing_at_its_next_step(world):
     """A job that acts for a person enters anew at each step: what it was allowed at the first counts for none."""
     first = load_principal(world.ben.user_id, NOW)
     assert world.ada.pk in first.patients

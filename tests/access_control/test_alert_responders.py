@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import Phone
 from tracker.access.policy import Category, Relation
 from tracker.access.principal import load_principal
@@ -21,17 +21,17 @@ from tracker.records.models import Response
 WORRYING = [0] * 8 + [2]
 
 
-def make_fallback(world: make.World, who: StaffMember) -> None:
+def make_fallback(world: factories.World, who: StaffMember) -> None:
     with rls.as_clinic(world.clinic.pk):
         Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=who)
 
 
-def make_primary(world: make.World, who: StaffMember) -> None:
+def make_primary(world: factories.World, who: StaffMember) -> None:
     with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=who)
 
 
-def put_on_duty(world: make.World, who: StaffMember) -> None:
+def put_on_duty(world: factories.World, who: StaffMember) -> None:
     now = timezone.now()
     with rls.as_clinic(world.clinic.pk):
         DutyPeriod.objects.create(
@@ -41,10 +41,10 @@ def put_on_duty(world: make.World, who: StaffMember) -> None:
 
 
 @pytest.fixture(params=[make_fallback, make_primary, put_on_duty])
-def asked(request: Any, world: make.World) -> make.World:
+def asked(request: Any, world: factories.World) -> factories.World:
     """Cleo, who is on another team, answers for Ada; Ada gave a worrying answer."""
     request.param(world, world.cleo)
-    Phone(world.ada.user).push(make.phq9(WORRYING), make.pain(5))
+    Phone(world.ada.user).push(factories.phq9(WORRYING), factories.pain(5))
     rls.reset()
     return world
 
@@ -77,7 +77,7 @@ def test_nothing_else_of_the_patient_is_shown(asked):
 
 
 def test_a_colleague_who_is_not_asked_sees_no_alert(world):
-    Phone(world.ada.user).push(make.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(WORRYING))
 
     assert Phone(world.cleo.user).get("alerts").json()["alerts"] == []
 
@@ -85,16 +85,16 @@ def test_a_colleague_who_is_not_asked_sees_no_alert(world):
 def test_the_fallback_contact_of_another_clinic_is_no_one_here(world):
     with rls.as_clinic(world.other_clinic.pk):
         Clinic.objects.filter(pk=world.other_clinic.pk).update(fallback_contact=world.finn)
-    Phone(world.ada.user).push(make.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(WORRYING))
 
     assert Phone(world.finn.user).get("alerts").json()["alerts"] == []
 
 
 def test_the_record_opens_from_the_alert_by_emergency_access(asked):
     browser = Client()
-    factor.enrol(asked.cleo.user)
-    browser.post("/accounts/login/", {"login": asked.cleo.user.email, "password": make.PASSWORD})
-    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
+    authenticator.add_totp(asked.cleo.user)
+    browser.post("/accounts/login/", {"login": asked.cleo.user.email, "password": factories.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": authenticator.totp_code()})
     page = browser.get("/").content.decode()
     rls.reset()
     with rls.as_clinic(asked.clinic.pk):
@@ -114,14 +114,14 @@ def test_the_record_opens_from_the_alert_by_emergency_access(asked):
     assert browser.get(f"/emergency/?alert={asked.ada.pk}").status_code == 404
 
 
-def escalated(world: make.World, minutes: int) -> None:
+def escalated(world: factories.World, minutes: int) -> None:
     rls.reset()
     alerts.escalate_overdue(at=timezone.now() + timedelta(minutes=minutes))
     rls.reset()
 
 
 def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
-    Phone(world.ada.user).push(make.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(WORRYING))
     cleo, finn = Phone(world.cleo.user), Phone(world.finn.user)
     escalated(world, 16)
     assert cleo.get("alerts").json()["alerts"] == []
@@ -140,14 +140,14 @@ def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
 def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
     make_primary(world, world.ben)
     make_fallback(world, world.cleo)
-    Phone(world.ada.user).push(make.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(WORRYING))
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         assert not Message.objects.filter(recipient=world.cleo.user).exists()
         type(world.ben.user).objects.filter(pk=world.ben.user_id).update(is_active=False)
 
-    alerts.hand_over(clinic_id=world.clinic.pk, at=timezone.now())
-    alerts.hand_over(clinic_id=world.clinic.pk, at=timezone.now())
+    alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
+    alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
 
     with rls.as_clinic(world.clinic.pk):
         assert Message.objects.filter(recipient=world.cleo.user).count() == 2
@@ -157,18 +157,18 @@ def test_who_has_left_still_has_somebody_who_answers(world):
     make_fallback(world, world.cleo)
     with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(discharged_on=timezone.now().date())
-    Phone(world.ada.user).push(make.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(WORRYING))
 
     assert len(Phone(world.cleo.user).get("alerts").json()["alerts"]) == 1
 
 
 def test_a_coordinator_is_sent_to_a_clinician_for_the_record(world):
     make_fallback(world, world.dan)
-    Phone(world.bea.user).push(make.phq9(WORRYING))
+    Phone(world.bea.user).push(factories.phq9(WORRYING))
     browser = Client()
-    factor.enrol(world.dan.user)
-    browser.post("/accounts/login/", {"login": world.dan.user.email, "password": make.PASSWORD})
-    browser.post("/accounts/2fa/authenticate/", {"code": factor.code()})
+    authenticator.add_totp(world.dan.user)
+    browser.post("/accounts/login/", {"login": world.dan.user.email, "password": factories.PASSWORD})
+    browser.post("/accounts/2fa/authenticate/", {"code": authenticator.totp_code()})
 
     page = browser.get("/").content.decode()
 

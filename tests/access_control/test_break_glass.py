@@ -1,10 +1,10 @@
-"""Broken glass: one patient, one hour, a reason, and everybody who must know is told."""
+"""Break-glass: one patient, one hour, a reason, and everybody who must know is told."""
 
 from datetime import date, timedelta
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access import break_glass as held
 from tracker.access import policy
@@ -19,7 +19,7 @@ from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.models import JournalEntry, JournalText, PainEntry
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)
 HOUR = timedelta(minutes=60)
 REASON = "Found unconscious, brought in by ambulance."
@@ -30,7 +30,7 @@ def enter(who, at=NOW) -> Principal:
     return load_principal(who.user_id, at)
 
 
-def break_it(world: make.World, who=None, patient=None, at=NOW) -> BreakGlassAccess:
+def break_it(world: factories.World, who=None, patient=None, at=NOW) -> BreakGlassAccess:
     principal = enter(who or world.cleo, at)
     made = break_glass.start_and_notify(
         principal=principal, patient_id=(patient or world.ada).pk, reason=REASON, at=at
@@ -54,7 +54,7 @@ def test_it_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens
 
 
 def test_a_second_record_closes_the_first(world):
-    nan = make.patient(world.clinic, "nan", world.team)
+    nan = factories.patient(world.clinic, "nan", world.team)
     break_it(world)
     break_it(world, patient=nan, at=NOW + timedelta(minutes=5))
 
@@ -65,7 +65,7 @@ def test_a_second_record_closes_the_first(world):
 
 
 def test_it_opens_what_a_patient_does_not_share_with_the_team(world):
-    make.share(world.ada, world.team, [Category.PAIN], NOW)
+    factories.share(world.ada, world.team, [Category.PAIN], NOW)
     break_it(world, world.ben)
 
     ben = enter(world.ben)
@@ -75,8 +75,8 @@ def test_it_opens_what_a_patient_does_not_share_with_the_team(world):
 
 
 def test_it_never_opens_a_page_of_the_journal_that_is_not_shared(world):
-    shared = make.record("journal", {"text": "read this", "share": "entry"})
-    Phone(world.ada.user).push(shared, make.record("journal", {"text": "mine"}), make.pain(4))
+    shared = factories.record("journal", {"text": "read this", "share": "entry"})
+    Phone(world.ada.user).push(shared, factories.record("journal", {"text": "mine"}), factories.pain(4))
     break_it(world)
 
     enter(world.cleo)
@@ -87,7 +87,7 @@ def test_it_never_opens_a_page_of_the_journal_that_is_not_shared(world):
 
 
 def test_the_patient_and_the_privacy_officer_are_told_without_a_detail(world):
-    officer = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    officer = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     made = break_it(world)
 
     with rls.as_clinic(world.clinic.pk):
@@ -98,7 +98,7 @@ def test_the_patient_and_the_privacy_officer_are_told_without_a_detail(world):
 
 
 def test_patient_and_privacy_officer_read_who_when_and_why(world):
-    olga = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    olga = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     break_it(world)
 
     (hers,) = held.list_for_patient(principal=enter(world.ada))
@@ -135,13 +135,18 @@ def test_it_is_a_reading_right(world):
     assert world.ada.pk not in cleo.caseload
     with pytest.raises(NotFoundOrHidden):
         open_chart(
-            cleo, world.ada.pk, purpose="test", at=NOW, action=Action.PLAN_CHECK_IN, categories=[Category.VISITS]
+            cleo,
+            world.ada.pk,
+            purpose="test",
+            at=NOW,
+            action=Action.PLAN_CHECK_IN,
+            categories=[Category.VISITS],
         )
     assert not policy.may("CLINICIAN", Relation.BREAK_GLASS, Action.WRITE_RECORDS)
 
 
 @pytest.fixture
-def born(world: make.World) -> make.World:
+def born(world: factories.World) -> factories.World:
     with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     return world
@@ -150,7 +155,7 @@ def born(world: make.World) -> make.World:
 def test_over_the_api_it_opens_is_told_and_ends(born):
     cleo, ada = Phone(born.cleo.user), Phone(born.ada.user)
     asked = {"name": "ada", "birth_date": "1980-02-29", "reason": REASON}
-    ada.push(make.pain(4))
+    ada.push(factories.pain(4))
     assert cleo.get(f"records?patient={born.ada.pk}").status_code == 404
 
     opened = cleo.post("break-glass", asked)

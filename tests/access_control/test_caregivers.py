@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access import caregivers
 from tracker.access.policy import Category
@@ -18,7 +18,7 @@ from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.records.models import DailyLog, JournalEntry, PainEntry
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)
 
 
@@ -27,7 +27,7 @@ def enter(user_id, at=NOW) -> Principal:
     return load_principal(user_id, at)
 
 
-def give(world: make.World, user: User, *categories: Category, ends_at=None, to=None):
+def give(world: factories.World, user: User, *categories: Category, ends_at=None, to=None):
     made = caregivers.grant(
         principal=enter((to or world.ada).user_id), email=user.email, name="Carl", categories=categories, at=NOW,
         ends_at=ends_at,
@@ -37,13 +37,15 @@ def give(world: make.World, user: User, *categories: Category, ends_at=None, to=
 
 
 @pytest.fixture
-def carl(world: make.World) -> User:
-    return make.user("carl", AccountKind.CAREGIVER)
+def carl(world: factories.World) -> User:
+    return factories.user("carl", AccountKind.CAREGIVER)
 
 
 def test_a_caregiver_sees_what_is_shown_to_them_and_no_more(world, carl):
-    page = make.record("journal", {"text": "mine"})
-    Phone(world.ada.user).push(make.pain(4), make.daily(mood=3), page, make.phq9([1] * 8 + [2]))
+    page = factories.record("journal", {"text": "mine"})
+    Phone(world.ada.user).push(
+        factories.pain(4), factories.daily(mood=3), page, factories.phq9([1] * 8 + [2])
+    )
     give(world, carl, Category.PAIN, Category.JOURNAL)
 
     principal = enter(carl.pk)
@@ -107,7 +109,7 @@ def test_only_the_patient_gives_and_ends(world, carl):
 
 def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
     ada = Phone(world.ada.user)
-    ada.push(make.pain(4), make.daily(mood=3))
+    ada.push(factories.pain(4), factories.daily(mood=3))
     given = ada.post("me/caregivers", {"name": "Carl", "email": carl.email.upper(), "categories": ["pain"]})
     assert given.status_code == 201, given.content
     phone = Phone(carl)
@@ -117,7 +119,7 @@ def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
     assert phone.get(f"records?{asked}&kind=daily").status_code == 404
     assert phone.get(f"observations?{asked}&measure=daily.mood").status_code == 404
     assert phone.get(f"records?patient={world.bea.pk}").status_code == 404
-    assert phone.push(make.pain(1)).status_code == 403
+    assert phone.push(factories.pain(1)).status_code == 403
     for method, route in [
         ("GET", "me/consents"), ("PUT", "me/consents"), ("POST", "me/caregivers"), ("GET", "alerts"),
         ("GET", f"summaries?{asked}"), ("DELETE", f"me/caregivers/{given.json()['id']}"),
@@ -156,4 +158,4 @@ def test_a_caregivers_new_account_is_of_its_own_kind_and_a_known_one_stays_what_
 
 @pytest.mark.parametrize(("kind", "required"), [("staff", True), ("patient", False), ("caregiver", True)])
 def test_everybody_but_patients_needs_a_second_factor(db, kind, required):
-    assert second_factor.is_required(make.user("fay", AccountKind(kind))) is required
+    assert second_factor.is_required(factories.user("fay", AccountKind(kind))) is required

@@ -17,7 +17,7 @@ def test_every_route_of_the_product_has_a_policy():
 
 
 def test_a_planted_route_is_named(settings):
-    settings.ROOT_URLCONF = "tests.access_control.planted"
+    settings.ROOT_URLCONF = "tests.access_control.rogue_urls"
 
     (found,) = run_checks(tags=[checks.TAG])
 
@@ -27,7 +27,7 @@ def test_a_planted_route_is_named(settings):
 
 def test_a_web_process_with_such_a_route_does_not_start():
     code = (
-        "import backend.settings as s; s.ROOT_URLCONF = 'tests.access_control.planted'\n"
+        "import backend.settings as s; s.ROOT_URLCONF = 'tests.access_control.rogue_urls'\n"
         "import sys; sys.argv = ['web']\nimport backend.wsgi"
     )
 

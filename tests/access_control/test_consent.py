@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from tests import make
+from tests import factories
 from tracker.access import consent
 from tracker.access.chart import open_chart
 from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange, ConsentText
@@ -15,7 +15,7 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam
 from tracker.lib import rls
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 PAIN, MOOD = Category.PAIN, Category.MOOD
 
 
@@ -24,13 +24,13 @@ def enter(who, at=NOW) -> Principal:
     return load_principal(who.user_id, at)
 
 
-def shares(world: make.World, *categories: Category) -> None:
+def shares(world: factories.World, *categories: Category) -> None:
     rls.reset()
-    make.share(world.ada, world.team, categories, NOW)
+    factories.share(world.ada, world.team, categories, NOW)
 
 
 def test_a_new_patient_shares_nothing(world):
-    nan = make.patient(world.clinic, "nan", world.team, shares=())
+    nan = factories.patient(world.clinic, "nan", world.team, shares=())
 
     ben = enter(world.ben)
 
@@ -91,7 +91,9 @@ def test_saying_the_same_again_changes_nothing(world):
     principal = enter(world.ada)
     before = ConsentChange.objects.count()
 
-    assert consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text_version=1, at=NOW) == 0
+    assert (
+        consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text_version=1, at=NOW) == 0
+    )
     assert ConsentChange.objects.count() == before
     assert not consent.expands(principal, {world.team.pk: {PAIN}})
     assert not consent.expands(principal, {world.team.pk: set()})
@@ -100,7 +102,9 @@ def test_saying_the_same_again_changes_nothing(world):
 
 def test_consent_is_given_to_the_words_that_stand(world):
     with pytest.raises(consent.OutdatedConsentText):
-        consent.set_consent(principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW)
+        consent.set_consent(
+            principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW
+        )
 
 
 def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access import devices
 from tracker.access.models import DeviceLabel
@@ -40,13 +40,13 @@ def paired(phone: Phone, device: object, label: str = ""):
 
 def test_a_phone_signs_in_pairs_and_sends(world):
     phone = Phone(world.ada.user, paired=False)
-    assert code(phone.push(make.pain(4))) == (403, "device_not_paired")
+    assert code(phone.push(factories.pain(4))) == (403, "device_not_paired")
 
     answer = paired(phone, phone.device, "my phone")
     phone.headers["X-Device"] = str(phone.device)
 
     assert (answer.status_code, answer.json()["label"], answer.json()["this_one"]) == (201, "my phone", True)
-    assert phone.push(make.pain(4)).status_code == 200
+    assert phone.push(factories.pain(4)).status_code == 200
 
 
 def test_without_a_paired_phone_only_what_is_no_record_is_open(world):
@@ -67,9 +67,9 @@ def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(worl
         assert code(answer) == (403, "device_header_required"), route
         assert named not in answer.content.decode()
     assert code(paired(phone, named)) == (403, "device_header_required")
-    assert code(phone.push(make.pain(4))) == (403, "device_header_required")
+    assert code(phone.push(factories.pain(4))) == (403, "device_header_required")
     phone.headers["X-Device"] = named.upper()
-    assert phone.push(make.pain(4)).status_code == 200
+    assert phone.push(factories.pain(4)).status_code == 200
 
 
 ACCOUNT = [
@@ -156,13 +156,13 @@ def test_nonsense_for_a_device_is_another_device(world, named):
 def test_a_push_that_names_another_device_is_refused_by_field(world):
     phone = Phone(world.ada.user)
 
-    answer = phone.push(make.pain(4), device=str(uuid.uuid4()))
+    answer = phone.push(factories.pain(4), device=str(uuid.uuid4()))
 
     assert code(answer) == (400, "invalid")
     assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [
         ("/device", "not_this_device")
     ]
-    assert phone.push(make.pain(4)).status_code == 200
+    assert phone.push(factories.pain(4)).status_code == 200
 
 
 def test_a_session_is_bound_once(world):
@@ -199,7 +199,7 @@ def test_signing_in_again_on_a_phone_ends_its_former_sign_in(world):
     again = Phone(world.ada.user, device=former.device)
 
     assert former.get("me").status_code == 401
-    assert again.push(make.pain(4)).status_code == 200
+    assert again.push(factories.pain(4)).status_code == 200
 
 
 def test_retiring_a_phone_ends_its_sign_in_and_no_other(world):
@@ -207,8 +207,8 @@ def test_retiring_a_phone_ends_its_sign_in_and_no_other(world):
 
     assert kept.call("DELETE", f"devices/{lost.device}").status_code == 204
 
-    assert lost.push(make.pain(4)).status_code == 401
-    assert kept.push(make.pain(4)).status_code == 200
+    assert lost.push(factories.pain(4)).status_code == 401
+    assert kept.push(factories.pain(4)).status_code == 200
     assert not Session.objects.filter(device_id=lost.device).exists()
     again = Phone(world.ada.user, paired=False)
     assert code(paired(again, lost.device)) == (409, "device_retired")
@@ -225,7 +225,7 @@ def test_two_patients_may_have_phones_of_the_same_id(world):
     ada = Phone(world.ada.user)
     bea = Phone(world.bea.user, device=ada.device)
 
-    assert ada.push(make.pain(4)).status_code == bea.push(make.pain(5)).status_code == 200
+    assert ada.push(factories.pain(4)).status_code == bea.push(factories.pain(5)).status_code == 200
 
 
 def test_my_phones_are_listed(world):
@@ -247,7 +247,7 @@ def test_a_token_is_not_lent_to_staff_by_a_header(world):
     assert ben.post("devices", {"id": str(uuid.uuid4())}).status_code == 403
 
 
-def test_what_a_phone_is_called_is_sealed_and_kept_when_it_does_not_change(world):
+def test_a_device_label_is_encrypted_and_kept_when_it_does_not_change(world):
     phone = Phone(world.ada.user)
 
     for label in ("Ada's red phone", "Ada's red phone", "old phone"):

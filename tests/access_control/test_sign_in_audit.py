@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.test import Client
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import token_of
 from tracker.audit.models import SYSTEM, AuditEvent
 from tracker.lib import rls
@@ -33,8 +33,8 @@ def post(client: Client, path: str, body: dict[str, str], **headers: str):
     return answer, name
 
 
-def test_a_sign_in_of_an_app_stands_in_the_clinics_trail(world, client):
-    answer, name = post(client, LOGIN, {"email": world.ada.user.email, "password": make.PASSWORD})
+def test_a_sign_in_of_an_app_is_audited_at_the_clinic(world, client):
+    answer, name = post(client, LOGIN, {"email": world.ada.user.email, "password": factories.PASSWORD})
 
     event = event_of(world.clinic.pk, name)
     assert answer.status_code == 200
@@ -42,7 +42,7 @@ def test_a_sign_in_of_an_app_stands_in_the_clinics_trail(world, client):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_failed_sign_in_stands_in_the_systems_trail_without_the_address(world, client, known):
+def test_a_failed_sign_in_is_audited_for_the_system_without_the_address(world, client, known):
     email = world.ada.user.email if known else "nobody@example.org"
 
     answer, name = post(client, LOGIN, {"email": email, "password": "wrong password"})
@@ -66,7 +66,7 @@ def test_a_sign_out_says_whose_it_was(world, client):
 def test_a_sign_in_and_a_refused_one_in_the_browser_do_the_same(world, client):
     for password, clinic_id, actor, result in (
         ("wrong password", SYSTEM, "nobody", "REFUSED"),
-        (make.PASSWORD, world.clinic.pk, f"user/{world.ben.user_id}", "DONE"),
+        (factories.PASSWORD, world.clinic.pk, f"user/{world.ben.user_id}", "DONE"),
     ):
         name = uuid.uuid4().hex
         client.post(
@@ -83,13 +83,13 @@ def in_browser(client: Client, page: str, clinic_id, **form: str) -> AuditEvent:
     return event_of(clinic_id, name)
 
 
-def test_each_step_of_a_sign_in_with_two_names_whose_it_is_in_the_clinics_trail(world, client):
-    factor.enrol(world.ben.user)
+def test_each_step_of_a_sign_in_with_two_factors_is_audited_at_the_clinic_with_its_user(world, client):
+    authenticator.add_totp(world.ben.user)
     ben, here = f"user/{world.ben.user_id}", world.clinic.pk
 
-    first = in_browser(client, LOGIN_PAGE, here, login=world.ben.user.email, password=make.PASSWORD)
+    first = in_browser(client, LOGIN_PAGE, here, login=world.ben.user.email, password=factories.PASSWORD)
     wrong = in_browser(client, CODE_PAGE, here, code="000000")
-    right = in_browser(client, CODE_PAGE, here, code=factor.code())
+    right = in_browser(client, CODE_PAGE, here, code=authenticator.totp_code())
 
     told = [(event.actor, event.action, event.subject, event.result) for event in (first, wrong, right)]
     assert told == [
@@ -100,8 +100,8 @@ def test_each_step_of_a_sign_in_with_two_names_whose_it_is_in_the_clinics_trail(
 
 
 def test_a_wrong_second_factor_of_an_app_names_whose_it_is(world, client):
-    factor.enrol(world.ben.user)
-    answer, name = post(client, LOGIN, {"email": world.ben.user.email, "password": make.PASSWORD})
+    authenticator.add_totp(world.ben.user)
+    answer, name = post(client, LOGIN, {"email": world.ben.user.email, "password": factories.PASSWORD})
     assert event_of(world.clinic.pk, name).action == "sign-in.password"
     token = answer.json()["meta"]["session_token"]
 
@@ -112,7 +112,7 @@ def test_a_wrong_second_factor_of_an_app_names_whose_it_is(world, client):
 
 
 def test_a_password_alone_is_no_finished_sign_in_of_staff_who_have_no_factor_yet(world, client):
-    form = {"login": world.ben.user.email, "password": make.PASSWORD}
+    form = {"login": world.ben.user.email, "password": factories.PASSWORD}
 
     assert in_browser(client, LOGIN_PAGE, world.clinic.pk, **form).action == "sign-in.password"
 

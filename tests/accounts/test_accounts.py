@@ -4,29 +4,29 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from tests import make
+from tests import factories
 from tracker.accounts.models import AccountKind, User
 from tracker.accounts.sessions import SessionStore, key_hash
 
 
 def test_an_address_is_kept_in_lower_case_and_found_however_it_is_typed(db):
-    user = User.objects.create_user(" Ada@Example.ORG ", make.PASSWORD, kind=AccountKind.STAFF)
+    user = User.objects.create_user(" Ada@Example.ORG ", factories.PASSWORD, kind=AccountKind.STAFF)
 
     assert user.email == "ada@example.org"
     assert User.objects.get_by_natural_key("ADA@example.org") == user
-    assert user.check_password(make.PASSWORD)
+    assert user.check_password(factories.PASSWORD)
 
 
 def test_one_address_is_one_person(db):
-    User.objects.create_user("ada@example.org", make.PASSWORD, kind=AccountKind.PATIENT)
+    User.objects.create_user("ada@example.org", factories.PASSWORD, kind=AccountKind.PATIENT)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        User.objects.create_user("ADA@example.org", make.PASSWORD, kind=AccountKind.PATIENT)
+        User.objects.create_user("ADA@example.org", factories.PASSWORD, kind=AccountKind.PATIENT)
 
 
 def test_a_password_is_kept_by_argon2_alone(db):
     assert User.objects.create_user(
-        "ada@example.org", make.PASSWORD, kind=AccountKind.PATIENT
+        "ada@example.org", factories.PASSWORD, kind=AccountKind.PATIENT
     ).password.startswith("argon2$argon2id$")
 
 
@@ -60,7 +60,7 @@ def test_rights_are_not_given_to_a_role_that_owns_the_tables(db):
         call_command("grant_app_role", role=owner)
 
 
-def test_rights_are_not_given_to_a_role_that_steps_around_the_walls(db):
+def test_rights_are_not_granted_to_a_role_that_bypasses_row_level_security(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper LIMIT 1")
         powerful = cursor.fetchone()[0]

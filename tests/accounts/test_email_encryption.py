@@ -5,8 +5,8 @@ from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from tests import make
-from tests.house.test_walls import rows
+from tests import factories
+from tests.architecture.test_rls import rows
 from tracker.accounts import email_encryption
 from tracker.accounts.models import AccountKind, User
 from tracker.lib import app_secrets, encryption
@@ -28,7 +28,7 @@ def new_key(settings):
     return former
 
 
-def test_an_address_is_sealed_in_the_database_and_read_by_the_product(fay):
+def test_an_address_is_encrypted_in_the_database_and_read_by_the_product(fay):
     assert "fay" not in stored(fay).lower()
     assert User.objects.get(pk=fay.pk).email == "fay@example.org"
 
@@ -63,13 +63,13 @@ def test_the_database_takes_no_address_in_plain(fay):
 
 
 @pytest.mark.parametrize("change", [lambda text: text[:-6] + "AAAA==", lambda _: "m1:QUJD", lambda _: "m1:-"])
-def test_a_changed_seal_raises_and_reads_as_nothing(fay, change):
+def test_a_changed_ciphertext_raises_and_reads_as_nothing(fay, change):
     with pytest.raises(encryption.DecryptionError):
         app_secrets.decrypt_deterministic("accounts_user.email", change(stored(fay)))
 
 
 def test_under_a_new_key_somebody_is_found_before_during_and_after(fay, new_key, settings):
-    other = make.user("new")
+    other = factories.user("new")
     assert (User.objects.get(email="fay@example.org"), email_encryption.count_outdated()) == (fay, 1)
     with pytest.raises(CommandError, match="rotate first"):
         call_command("keys", "retire", new_key)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.make import MONDAY
+from tests.factories import MONDAY
 from tracker.accounts import reauthentication
 
 FIVE = timedelta(minutes=5)

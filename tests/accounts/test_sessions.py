@@ -8,7 +8,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.db import connection
 from django.utils import timezone
 
-from tests import make
+from tests import factories
 from tests.phone import Phone, token_of
 from tracker.accounts import sessions
 from tracker.accounts.models import Session
@@ -22,12 +22,12 @@ INSTANT = timedelta(seconds=1)
 
 @pytest.fixture
 def clock():
-    with time_machine.travel(make.MONDAY, tick=False) as traveller:
+    with time_machine.travel(factories.MONDAY, tick=False) as traveller:
         yield traveller
 
 
 def is_in(who, after: timedelta, clock) -> bool:
-    clock.move_to(make.MONDAY + after)
+    clock.move_to(factories.MONDAY + after)
     return bool(Phone.get(who, "me").status_code == 200)
 
 
@@ -63,9 +63,9 @@ def test_use_is_written_at_most_once_a_minute(world, clock):
         return Session.objects.get(user=world.ada.user).seen_at
 
     assert is_in(ada, MINUTE - INSTANT, clock)
-    assert seen() == make.MONDAY
+    assert seen() == factories.MONDAY
     assert is_in(ada, MINUTE, clock)
-    assert seen() == make.MONDAY + MINUTE
+    assert seen() == factories.MONDAY + MINUTE
 
 
 def test_the_table_holds_neither_the_key_nor_whose_second_factor_was_shown(world):
@@ -80,7 +80,7 @@ def test_the_table_holds_neither_the_key_nor_whose_second_factor_was_shown(world
     assert "password" not in row
 
 
-def test_a_session_sealed_under_a_master_key_that_is_gone_signs_nobody_in(world, settings):
+def test_a_session_encrypted_under_a_master_key_that_is_missing_signs_nobody_in(world, settings):
     phone = Phone(world.ada.user)
     settings.MASTER_KEYS_OLD = {settings.MASTER_KEY_ID: settings.MASTER_KEY}
     settings.MASTER_KEY_ID, settings.MASTER_KEY = "m2", b"2" * 32
@@ -91,7 +91,7 @@ def test_a_session_sealed_under_a_master_key_that_is_gone_signs_nobody_in(world,
     assert phone.get("me").status_code == 401
 
 
-def test_what_is_sealed_for_one_purpose_does_not_open_for_another():
+def test_what_is_encrypted_for_one_purpose_is_not_decrypted_for_another():
     text = app_secrets.encrypt("accounts_session.session_data", b"x")
 
     with pytest.raises(encryption.DecryptionError):
@@ -128,7 +128,7 @@ def test_another_key_for_the_same_session_keeps_it_bound_to_its_phone(world):
 
     assert phone.get("me").status_code == 401
     phone.headers["X-Session-Token"] = str(session.session_key)
-    assert phone.push(make.pain(4)).status_code == 200
+    assert phone.push(factories.pain(4)).status_code == 200
 
 
 def test_a_session_that_was_ended_meanwhile_is_not_written_back(world):
@@ -174,7 +174,7 @@ def test_a_token_without_a_second_factor_opens_nothing_to_staff(world):
 
 def test_the_rows_of_ended_sessions_go_and_nobody_else_is_signed_out(world, clock):
     ben, ada = Phone(world.ben.user), Phone(world.ada.user)
-    clock.move_to(make.MONDAY + 15 * MINUTE)
+    clock.move_to(factories.MONDAY + 15 * MINUTE)
 
     assert delete_expired_sessions() == 1
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.test import Client
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import token_of
 from tracker.accounts import throttle
 
@@ -28,7 +28,7 @@ def test_a_body_that_says_it_is_no_json_is_counted_as_what_it_is(world, client, 
     answers = [send(client, LOGIN, wrong, kind=kind).status_code for _ in range(MOST + 1)]
 
     assert answers == [400] * MOST + [429]
-    right = send(client, LOGIN, {"email": world.ada.user.email, "password": make.PASSWORD}, kind=kind)
+    right = send(client, LOGIN, {"email": world.ada.user.email, "password": factories.PASSWORD}, kind=kind)
     assert right.status_code == 429
 
 
@@ -45,20 +45,20 @@ def test_a_key_that_stands_twice_is_refused_before_anything_is_tried(world, clie
     body = '{"email": "a%d@example.org", "email": "%s", "password": "%s"}'
 
     answers = [
-        send(client, LOGIN, (body % (n, world.ada.user.email, make.PASSWORD)).encode()) for n in range(3)
+        send(client, LOGIN, (body % (n, world.ada.user.email, factories.PASSWORD)).encode()) for n in range(3)
     ]
 
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(400, "duplicate_key")}
 
 
 def pending(client, user) -> str:
-    answer = send(client, LOGIN, {"email": user.email, "password": make.PASSWORD})
+    answer = send(client, LOGIN, {"email": user.email, "password": factories.PASSWORD})
     assert answer.status_code == 401
     return str(answer.json()["meta"]["session_token"])
 
 
 def test_a_second_factor_is_counted_for_whoever_shows_it(world, client):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     token, most = pending(client, world.ben.user), throttle.RATES["second-factor"]["account"].limit
 
     answers = [
@@ -73,9 +73,9 @@ def test_a_second_factor_is_counted_for_whoever_shows_it(world, client):
 
 
 def test_a_token_beside_the_cookie_lends_no_other_name_to_a_second_factor(world):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     browser, most = Client(), throttle.RATES["second-factor"]["account"].limit
-    browser.post("/accounts/login/", {"login": world.ben.user.email, "password": make.PASSWORD})
+    browser.post("/accounts/login/", {"login": world.ben.user.email, "password": factories.PASSWORD})
     others = [token_of(user) for user in (world.ada.user, world.bea.user)]
 
     answers = [

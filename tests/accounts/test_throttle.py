@@ -15,7 +15,7 @@ import httpx
 import pytest
 from django.core.cache import cache
 
-from tests import make, servers
+from tests import factories, servers
 from tests.phone import Phone
 from tracker.accounts import throttle
 from tracker.lib import fleeting
@@ -146,14 +146,14 @@ def test_a_lock_out_never_stops_a_signed_in_phone_from_uploading(world, client):
     answers = [post(client, LOGIN, WRONG | {"email": world.ada.user.email}) for _ in range(70)]
     assert {answer.status_code for answer in answers[-10:]} == {429}
 
-    locked = post(client, LOGIN, {"email": world.ada.user.email, "password": make.PASSWORD})
-    other = post(client, LOGIN, {"email": world.bea.user.email, "password": make.PASSWORD})
+    locked = post(client, LOGIN, {"email": world.ada.user.email, "password": factories.PASSWORD})
+    other = post(client, LOGIN, {"email": world.bea.user.email, "password": factories.PASSWORD})
 
     assert locked.status_code == 429
     assert locked.json()["code"] == "too_many_tries"
     assert int(locked["Retry-After"]) >= 1
     assert other.status_code == 429, "the address is locked too"
-    assert phone.push(make.pain(4)).status_code == 200
+    assert phone.push(factories.pain(4)).status_code == 200
     assert phone.get("records").status_code == 200
 
 
@@ -205,7 +205,7 @@ def test_two_web_servers_share_their_counts_and_stay_strict_when_valkey_is_kille
 
             valkey.kill()
             valkey.wait(10)
-            right = {"email": live.world.bea.user.email, "password": make.PASSWORD}
+            right = {"email": live.world.bea.user.email, "password": factories.PASSWORD}
             alone = [sign_in(first, WRONG | {"email": live.world.gus.user.email}) for _ in range(5)]
             began = time.perf_counter()
             welcome = sign_in(second, right)

@@ -10,14 +10,14 @@ import psycopg
 import pytest
 from django.db import DatabaseError, transaction
 
-from tests import make
-from tests.outbox.together import together
+from tests import factories
+from tests.concurrency import run_concurrently
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.accounts.models import User
 from tracker.alerts import actions
+from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
-from tracker.alerts.rules import Finding
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import StaffMember, TeamMembership
@@ -25,19 +25,19 @@ from tracker.lib import rls
 from tracker.outbox.models import Channel, Message
 from tracker.records.models import PainEntry, Response
 
-RAISED = make.MONDAY
+RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)
 
 
 @contextmanager
-def inside(world: make.World) -> Iterator[None]:
+def inside(world: factories.World) -> Iterator[None]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         yield
 
 
-def raised(world: make.World, *, at: datetime = RAISED, **more: Any) -> Alert:
-    """An alert about Ada's answer, with its messages, as the intake writes it."""
+def raised(world: factories.World, *, at: datetime = RAISED, **more: Any) -> Alert:
+    """An alert about Ada's answer, with its messages, as ingest writes it."""
     given: dict[str, Any] = {
         "rule": "phq9_item9",
         "level": "URGENT",
@@ -62,7 +62,7 @@ def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + M
     actions.acknowledge(alert_id=alert_id, principal=load_principal(who.user_id, at), at=at)
 
 
-def told(world: make.World, alert: Alert, step: int) -> set[uuid.UUID]:
+def told(world: factories.World, alert: Alert, step: int) -> set[uuid.UUID]:
     """Who was told at a step, by every channel."""
     with inside(world):
         rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/1/{step}/", urgent=True)
@@ -73,11 +73,11 @@ def told(world: make.World, alert: Alert, step: int) -> set[uuid.UUID]:
     return by_channel[0]
 
 
-def team(world: make.World) -> set[uuid.UUID]:
+def team(world: factories.World) -> set[uuid.UUID]:
     return {world.ben.user_id, world.dan.user_id}
 
 
-def everybody(world: make.World) -> set[uuid.UUID]:
+def everybody(world: factories.World) -> set[uuid.UUID]:
     """All clinical staff of the clinic: the administrator and the other clinic are told nothing."""
     return team(world) | {world.cleo.user_id}
 
@@ -125,7 +125,7 @@ def test_the_answers_age_and_the_phones_clock_delay_nothing(world):
     old = raised(world, answered_at=RAISED - timedelta(days=9000))
     future = raised(world, answered_at=RAISED + timedelta(days=9000))
 
-    assert (old.historical, future.historical) == (True, False)
+    assert (old.is_historical, future.is_historical) == (True, False)
     assert escalate(15) == 2
 
 
@@ -163,7 +163,7 @@ def test_nothing_found_is_nothing_raised(world):
         assert not Alert.objects.exists()
 
 
-def leave_team(world: make.World, *people: StaffMember, at: datetime = RAISED) -> None:
+def leave_team(world: factories.World, *people: StaffMember, at: datetime = RAISED) -> None:
     with inside(world):
         TeamMembership.objects.filter(staff_member__in=people).update(ends_at=at)
 
@@ -245,9 +245,9 @@ def test_a_former_member_of_the_team_is_a_stranger(world):
 
 
 def test_amending_or_removing_the_answer_closes_nothing(world):
-    phone, answer = Phone(world.ada.user), make.phq9([0] * 8 + [2])
+    phone, answer = Phone(world.ada.user), factories.phq9([0] * 8 + [2])
     phone.push(answer)
-    milder = make.phq9([0] * 9)["data"]
+    milder = factories.phq9([0] * 9)["data"]
     phone.push(answer | {"revision": 2, "data": milder})
     phone.push({k: v for k, v in answer.items() if k != "data"} | {"revision": 3, "removed": True})
 
@@ -255,10 +255,10 @@ def test_amending_or_removing_the_answer_closes_nothing(world):
         assert Alert.objects.open().count() == 1
 
 
-def test_an_answer_that_becomes_worrying_when_amended_alerts(world):
-    phone, answer = Phone(world.ada.user), make.phq9([0] * 9)
+def test_an_answer_that_becomes_positive_when_amended_raises_an_alert(world):
+    phone, answer = Phone(world.ada.user), factories.phq9([0] * 9)
     phone.push(answer)
-    phone.push(answer | {"revision": 2, "data": make.phq9([0] * 8 + [1])["data"]})
+    phone.push(answer | {"revision": 2, "data": factories.phq9([0] * 8 + [1])["data"]})
 
     with inside(world):
         assert Alert.objects.open().count() == 1
@@ -270,7 +270,7 @@ def test_an_answer_whose_alert_cannot_be_written_is_not_acknowledged(live):
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
         owner.execute("ALTER TABLE alerts_alert ADD CONSTRAINT none_today CHECK (level <> 'URGENT')")
 
-    answer = phone.push(make.phq9([0] * 8 + [1]), make.pain(3))
+    answer = phone.push(factories.phq9([0] * 8 + [1]), factories.pain(3))
 
     assert answer.status_code >= 500
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
@@ -292,7 +292,7 @@ def test_of_two_who_acknowledge_in_the_same_moment_one_wins_and_the_other_learns
 
             return act
 
-        outcomes = together(take(world.ben), take(world.dan))
+        outcomes = run_concurrently(take(world.ben), take(world.dan))
 
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, str)]
         (loser,) = [outcome for outcome in outcomes if not isinstance(outcome, str)]
@@ -307,7 +307,7 @@ def test_a_step_waits_for_an_acknowledgement_that_is_under_way_and_is_not_taken_
 
     with transaction.atomic():
         acknowledge(world.ben, alert.pk)
-        (taken,) = together(lambda: actions.escalate_overdue(at=RAISED + 15 * MINUTE))
+        (taken,) = run_concurrently(lambda: actions.escalate_overdue(at=RAISED + 15 * MINUTE))
 
     assert taken == 0
     assert actions.escalate_overdue(at=RAISED + 15 * MINUTE) == 0
@@ -317,7 +317,7 @@ def test_many_workers_take_each_step_once(live):
     with transaction.atomic():
         alert = raised(live.world)
 
-    taken = together(*[lambda: actions.escalate_overdue(at=RAISED + 60 * MINUTE)] * 6)
+    taken = run_concurrently(*[lambda: actions.escalate_overdue(at=RAISED + 60 * MINUTE)] * 6)
 
     assert sorted(str(count) for count in taken) == ["0"] * 5 + ["1"]
     with transaction.atomic():

@@ -10,16 +10,16 @@ from django.utils import timezone
 
 from tests import servers
 from tests.alerts.test_alerts import raised
-from tracker.alerts import pulse
+from tracker.alerts import heartbeat
 
 
 def check(path: Path) -> None:
-    call_command("watch", check=True, pulse=path)
+    call_command("watch", check=True, heartbeat=path)
 
 
 def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_path, monkeypatch):
-    path = tmp_path / "watch.pulse"
-    watch = ("manage.py", "watch", "--every", "0.2", "--pulse", str(path))
+    path = tmp_path / "watch.heartbeat"
+    watch = ("manage.py", "watch", "--every", "0.2", "--heartbeat", str(path))
 
     with servers.running(*watch, environment=live.environment) as process:
         servers.wait_until(path.exists, what="a round")
@@ -27,7 +27,7 @@ def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_pa
         process.kill()
         process.wait(10)
 
-    monkeypatch.setattr(pulse, "OLDEST_S", 0.1)
+    monkeypatch.setattr(heartbeat, "OLDEST_S", 0.1)
     time.sleep(0.1)
     with pytest.raises(CommandError, match="ended its last round"):
         check(path)
@@ -35,10 +35,10 @@ def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_pa
 
 @pytest.mark.parametrize(("age", "well"), [(0.0, True), (59.0, True), (60.0, False), (3600.0, False)])
 def test_a_round_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
-    path = tmp_path / "pulse"
+    path = tmp_path / "heartbeat"
     path.write_text(str(time.monotonic() - age))
 
-    assert (pulse.complaint(path) is None) is well
+    assert (heartbeat.problem(path) is None) is well
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_round_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
     ],
 )
 def test_what_is_wrong_is_told_in_one_sentence(tmp_path, content, sentence):
-    path = tmp_path / "pulse"
+    path = tmp_path / "heartbeat"
     if content is not None:
         path.write_text(content)
 
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_told_in_one_sentence(tmp_path, content, sentence):
 
 
 def test_a_check_needs_to_know_where_to_look():
-    with pytest.raises(CommandError, match="--pulse"):
+    with pytest.raises(CommandError, match="--heartbeat"):
         call_command("watch", check=True)
 
 
@@ -77,12 +77,12 @@ def test_a_round_counts_when_it_did_its_work_and_not_when_its_database_was_away(
         return servers.running(*command, environment=live.environment | more)
 
     with (
-        watch("--once", "--pulse", lost, **away) as first,
-        watch("--once", "--pulse", done) as second,
-        watch("--check", "--pulse", none) as third,
+        watch("--once", "--heartbeat", lost, **away) as first,
+        watch("--once", "--heartbeat", done) as second,
+        watch("--check", "--heartbeat", none) as third,
     ):
         assert [process.wait(30) for process in (first, second, third)] == [0, 0, 1]
 
     assert not lost.exists()
-    assert pulse.complaint(done) is None
+    assert heartbeat.problem(done) is None
     assert sum(path.read_text().count("Subject:") for path in live.mail.iterdir()) == 2

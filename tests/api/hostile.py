@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests import make
+from tests import factories
 from tests.sync.test_kinds import WHOLE
 
 Path = tuple[str | int, ...]
@@ -27,26 +27,28 @@ class Payload:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def whole_bodies(world: make.World, device: str) -> dict[str, dict[str, Any]]:
+def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any]]:
     """For each route that takes a body, by its name: one that has everything in it."""
-    records = [make.record(kind, data, amendment_reason="typo") for kind, data in WHOLE.items()]
-    one = make.record("pain", WHOLE["pain"], amendment_reason="typo", id=RECORD)
+    records = [factories.record(kind, data, amendment_reason="typo") for kind, data in WHOLE.items()]
+    one = factories.record("pain", WHOLE["pain"], amendment_reason="typo", id=RECORD)
     return {
-        "push": make.batch(*records, device=device),
+        "push": factories.batch(*records, device=device),
         "records": one,
         "record": one,
         "devices": {"id": device, "label": "my phone"},
         "consents": {"text_version": 1, "teams": [{"team": str(world.team.pk), "categories": ["pain"]}]},
         "caregivers": {"name": "Hal", "email": "hal@example.org", "categories": ["pain"]},
         "accept-invitation": {
-            "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": make.PASSWORD,
+            "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": factories.PASSWORD,
         },
         "break-glass": {"name": "Ada", "birth_date": "1980-12-31", "reason": "found unconscious at home"},
         "check_ins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
     }  # fmt: skip
 
 
-def payloads(whole: dict[str, Any], chance: random.Random, most_bytes: int, number: int) -> Iterator[Payload]:
+def payloads(
+    whole: dict[str, Any], chance: random.Random, max_body_bytes: int, number: int
+) -> Iterator[Payload]:
     """Yield ``number`` spoilt bodies: each fault in turn, at a place that chance chooses."""
     places = [place for place in _leaves(whole) if not isinstance(place[-1], int)]
     for n in range(number):
@@ -57,7 +59,7 @@ def payloads(whole: dict[str, Any], chance: random.Random, most_bytes: int, numb
                 f"{fault.__name__} at {path}", _written(whole, path, fault(_at(whole, path), chance))
             )
         else:
-            yield _OF_THE_BODY[turn - len(_AT_A_PLACE)](json.dumps(whole).encode(), chance, most_bytes)
+            yield _OF_THE_BODY[turn - len(_AT_A_PLACE)](json.dumps(whole).encode(), chance, max_body_bytes)
 
 
 def _leaves(value: Any, before: Path = ()) -> Iterator[Path]:

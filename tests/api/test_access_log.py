@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
 from tracker.access.principal import load_principal
@@ -23,11 +23,11 @@ def own_log(world, query: str = "") -> Any:
 
 @pytest.fixture
 def officer(world):
-    return make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    return factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
 
 
 def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
-    Phone(world.ada.user).push(make.pain(3), make.pain(4))
+    Phone(world.ada.user).push(factories.pain(3), factories.pain(4))
     assert Phone(world.ben.user).get(f"records?patient={world.ada.pk}").status_code == 200
 
     (look,) = own_log(world)
@@ -61,11 +61,11 @@ def test_an_attempt_that_was_refused_is_in_it_too(world):
     assert (look["who"]["name"], look["result"]) == ("Cleo", "refused")
 
 
-def test_a_look_through_broken_glass_says_so(world):
-    principal = load_principal(world.ben.user_id, make.MONDAY)
+def test_a_read_under_break_glass_says_so(world):
+    principal = load_principal(world.ben.user_id, factories.MONDAY)
     audit.record_event(
         actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
-        patient_id=world.ada.pk, at=make.MONDAY, detail={"glass": True},
+        patient_id=world.ada.pk, at=factories.MONDAY, detail={"glass": True},
     )  # fmt: skip
     rls.reset()
 
@@ -75,7 +75,7 @@ def test_a_look_through_broken_glass_says_so(world):
 
 def test_what_she_did_herself_is_shown_when_asked_for(world):
     phone = Phone(world.ada.user)
-    phone.push(make.pain(3))
+    phone.push(factories.pain(3))
 
     assert own_log(world) == []
     own = phone.get("me/access-log?own=yes").json()["events"]
@@ -145,7 +145,7 @@ def test_the_privacy_officer_asks_about_one_patient(world, officer):
     assert phone.get(f"access-log?patient={world.gus.pk}").json()["events"] == []
 
 
-def test_the_wall_alone_lets_each_read_only_what_is_theirs(world, officer):
+def test_row_level_security_alone_lets_each_read_only_their_own_events(world, officer):
     """Without any filter of ours."""
     for reader, patient in ((world.ben, world.ada), (world.cleo, world.bea), (world.finn, world.gus)):
         Phone(reader.user).get(f"records?patient={patient.pk}")
@@ -153,7 +153,7 @@ def test_the_wall_alone_lets_each_read_only_what_is_theirs(world, officer):
 
     def visible(person) -> set[str]:
         rls.reset()
-        load_principal(person.user_id, make.MONDAY)
+        load_principal(person.user_id, factories.MONDAY)
         return set(AuditEvent.objects.exclude(action="consent.change").values_list("actor", flat=True))
 
     assert visible(world.ada) == {f"user/{world.ben.user_id}"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests import make
-from tests.api.test_walls import bare
+from tests import factories
+from tests.api.test_isolation import bare
 from tests.instruments import r4
 from tests.phone import Phone
 from tracker.instruments import actions, catalogue, fhir_questionnaire, scoring
@@ -29,7 +29,7 @@ def elsewhere(world) -> Phone:
     return Phone(world.gus.user)
 
 
-def permit(world: make.World, *, said: str = "Asked with permission", language: str = "en") -> None:
+def permit(world: factories.World, *, said: str = "Asked with permission", language: str = "en") -> None:
     """Let Ada's clinic use the wording of WHO-5."""
     form = catalogue.get("who-5", "2024")
     items: dict[str, Any] = {item.link_id: {"text": {language: said}} for item in form.items}
@@ -41,7 +41,7 @@ def permit(world: make.World, *, said: str = "Asked with permission", language: 
         }
     )  # fmt: skip
     with rls.as_clinic(world.clinic.pk):
-        actions.load_wording(clinic_id=world.clinic.pk, given=given, actor="user/eve", at=make.MONDAY)
+        actions.load_wording(clinic_id=world.clinic.pk, given=given, actor="user/eve", at=factories.MONDAY)
 
 
 def listed(phone: Phone) -> dict[str, bool]:
@@ -221,7 +221,9 @@ def test_every_questionnaire_is_valid_r4(phone, form):
 
 @pytest.mark.parametrize("form", [f for f in catalogue.all() if not f.terms.wording_may_ship], ids=str)
 def test_a_questionnaire_with_a_clinics_wording_is_valid_r4(form):
-    given = {"items": {item.link_id: {"text": {"en": "Words"}} for item in form.items if not item.recorded_as}}
+    given = {
+        "items": {item.link_id: {"text": {"en": "Words"}} for item in form.items if not item.recorded_as}
+    }
 
     r4.check(fhir_questionnaire.to_r4(form, given))
 

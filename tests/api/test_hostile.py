@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 
 
@@ -16,11 +16,20 @@ def phone(world) -> Phone:
 
 DEVICE = "0191d6a0-0000-7000-8000-000000000001"
 BODIES = [
-    b"", b"null", b"[]", b"{", b"\xff", b'{"key": 1e400}', b'{"a":1,"a":2}', b'"\\u0000"', b"[" * 5000,
-    b'{"key": "k"}', json.dumps({"key": "k" * 100, "device": "x", "records": []}).encode(),
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b"\xff",
+    b'{"key": 1e400}',
+    b'{"a":1,"a":2}',
+    b'"\\u0000"',
+    b"[" * 5000,
+    b'{"key": "k"}',
+    json.dumps({"key": "k" * 100, "device": "x", "records": []}).encode(),
     json.dumps({"key": "longenough", "device": DEVICE, "records": 5}).encode(),
     json.dumps({"key": "longenough", "device": DEVICE, "records": [], "role": "x"}).encode(),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -35,32 +44,60 @@ def test_a_body_that_cannot_be_taken_is_refused_as_a_problem(phone, route, body)
 
 PHQ9 = {"instrument": "phq-9", "version": "1999"}
 ITEMS: list[Any] = [
-    None, 5, "x", [], {}, {"kind": None}, {"kind": "pain", "id": 5}, {"kind": ["pain"]},
-    make.pain(True), make.pain("3"), make.pain(3.5), make.pain(2**70), make.pain(-1), make.pain(None),
-    make.pain(6, time_zone="Mars/Olympus"), make.pain(6, time_zone="../etc/passwd"), make.pain(6, time_zone=5),
-    make.pain(6, recorded_at="yesterday"), make.pain(6, recorded_at="2026-03-02T10:00:00"),
-    make.pain(6, recorded_at="0001-01-01T00:00:00+23:59"), make.pain(6, recorded_at="9999-12-31T23:59:59-23:59"),
-    make.pain(6, recorded_at=1772442000), make.pain(6, revision=0), make.pain(6, revision=2**40),
-    make.pain(6, revision=True), make.pain(6, id="not-a-uuid"), make.pain(6, id="g" * 36), make.pain(6, score=9),
-    make.pain(6, removed=True), make.record("pain", None), make.record("pain", {"intensity": 3, "who": "me"}),
-    make.record("pain", {"intensity": 3, "least": 5, "worst": 4}), make.record("daily", {}),
-    make.record("daily", {"sleep_hours": 7.1}), make.record("daily", {"sleep_hours": float(25)}),
-    make.record("journal", {"text": ""}), make.record("journal", {"text": "é" * 33_000}),
-    make.record("journal", {"text": "x", "share": "everybody"}),
-    make.record("medication_use", {"medication": "Venlafaxine!", "outcome": "taken"}),
-    make.record("medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5}),
-    make.record("medication_use", {"medication": "x", "outcome": "skipped", "dose_value": 5, "dose_unit": "mg"}),
-    make.record("response", PHQ9 | {"answers": {"/1": {}}, "status": "complete"}),
-    make.record("response", PHQ9 | {"answers": [], "status": "complete"}),
-    make.record("response", PHQ9 | {"answers": {"/44250-9": "3"}, "status": "draft"}),
-    make.record("response", PHQ9 | {"answers": {"/44250-9": True}, "status": "draft"}),
-    make.record("response", PHQ9 | {"answers": {"nobody": 1}, "status": "draft"}),
-]  # fmt: skip
+    None,
+    5,
+    "x",
+    [],
+    {},
+    {"kind": None},
+    {"kind": "pain", "id": 5},
+    {"kind": ["pain"]},
+    factories.pain(True),
+    factories.pain("3"),
+    factories.pain(3.5),
+    factories.pain(2**70),
+    factories.pain(-1),
+    factories.pain(None),
+    factories.pain(6, time_zone="Mars/Olympus"),
+    factories.pain(6, time_zone="../etc/passwd"),
+    factories.pain(6, time_zone=5),
+    factories.pain(6, recorded_at="yesterday"),
+    factories.pain(6, recorded_at="2026-03-02T10:00:00"),
+    factories.pain(6, recorded_at="0001-01-01T00:00:00+23:59"),
+    factories.pain(6, recorded_at="9999-12-31T23:59:59-23:59"),
+    factories.pain(6, recorded_at=1772442000),
+    factories.pain(6, revision=0),
+    factories.pain(6, revision=2**40),
+    factories.pain(6, revision=True),
+    factories.pain(6, id="not-a-uuid"),
+    factories.pain(6, id="g" * 36),
+    factories.pain(6, score=9),
+    factories.pain(6, removed=True),
+    factories.record("pain", None),
+    factories.record("pain", {"intensity": 3, "who": "me"}),
+    factories.record("pain", {"intensity": 3, "least": 5, "worst": 4}),
+    factories.record("daily", {}),
+    factories.record("daily", {"sleep_hours": 7.1}),
+    factories.record("daily", {"sleep_hours": float(25)}),
+    factories.record("journal", {"text": ""}),
+    factories.record("journal", {"text": "é" * 33_000}),
+    factories.record("journal", {"text": "x", "share": "everybody"}),
+    factories.record("medication_use", {"medication": "Venlafaxine!", "outcome": "taken"}),
+    factories.record("medication_use", {"medication": "x", "outcome": "taken", "dose_value": 5}),
+    factories.record(
+        "medication_use", {"medication": "x", "outcome": "skipped", "dose_value": 5, "dose_unit": "mg"}
+    ),
+    factories.record("response", PHQ9 | {"answers": {"/1": {}}, "status": "complete"}),
+    factories.record("response", PHQ9 | {"answers": [], "status": "complete"}),
+    factories.record("response", PHQ9 | {"answers": {"/44250-9": "3"}, "status": "draft"}),
+    factories.record("response", PHQ9 | {"answers": {"/44250-9": True}, "status": "draft"}),
+    factories.record("response", PHQ9 | {"answers": {"nobody": 1}, "status": "draft"}),
+]
 
 
 @pytest.mark.parametrize("item", ITEMS)
 def test_an_item_that_cannot_be_taken_is_rejected_alone_and_never_blocks_the_next(phone, item):
-    answer = phone.push(item, make.pain(4))
+    answer = phone.push(item, factories.pain(4))
 
     assert answer.status_code == 200
     rejected, stored = answer.json()["results"]
@@ -77,7 +114,7 @@ def test_the_single_record_route_refuses_the_same(phone, item):
 
 
 def test_what_was_sent_is_never_echoed(phone):
-    answer = phone.push(make.record("daily", {"mood": "SECRETWORD"}), {"kind": "SECRETWORD"})
+    answer = phone.push(factories.record("daily", {"mood": "SECRETWORD"}), {"kind": "SECRETWORD"})
 
     assert "SECRETWORD" not in answer.content.decode()
 
@@ -90,7 +127,7 @@ def test_a_body_that_is_too_large_is_refused(phone):
 
 
 def test_more_than_500_records_are_refused(phone):
-    assert phone.push(*[make.pain() for _ in range(501)]).status_code == 400
+    assert phone.push(*[factories.pain() for _ in range(501)]).status_code == 400
 
 
 def test_a_body_that_is_not_json_is_unsupported(phone):
@@ -125,7 +162,7 @@ def test_an_unknown_path_and_an_unknown_method_are_problems_too(phone):
 
 
 def test_a_cursor_of_somebody_else_is_refused(phone, world):
-    phone.push(make.pain())
+    phone.push(factories.pain())
     cursor = phone.get("sync/pull").json()["cursor"]
 
     assert Phone(world.bea.user).get(f"sync/pull?cursor={cursor}").json()["code"] == "invalid_cursor"

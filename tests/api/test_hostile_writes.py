@@ -15,13 +15,13 @@ import httpx
 import pytest
 from django.core.cache import cache
 
-from tests import make, servers
+from tests import factories, servers
 from tests.api import hostile
 from tests.conftest import Live
 from tests.phone import Phone
 from tracker.access import policy
 from tracker.api import urls as api
-from tracker.api.wire import MOST_BYTES
+from tracker.api.parsers import MAX_BODY_BYTES
 from tracker.lib import fleeting
 
 # Each fault once.
@@ -48,7 +48,7 @@ def writes() -> list[tuple[Any, str]]:
     return found
 
 
-def who(world: make.World, pattern: Any, method: str) -> Any:
+def who(world: factories.World, pattern: Any, method: str) -> Any:
     """Somebody who may use the route."""
     action = getattr(pattern.callback.cls, "actions", {}).get(method)
     return world.ada if action is None or policy.role_may("PATIENT", action) else world.ben
@@ -61,13 +61,13 @@ def address(pattern: Any) -> str:
 
 
 def spoilt(
-    world: make.World, pattern: Any, method: str, device: str, number: int
+    world: factories.World, pattern: Any, method: str, device: str, number: int
 ) -> Iterator[hostile.Payload]:
-    chance = random.Random(f"{make.SEED}/{pattern.name}/{method}")
+    chance = random.Random(f"{factories.SEED}/{pattern.name}/{method}")
     bodies = hostile.whole_bodies(world, device)
     takes_body = method in {"POST", "PUT", "PATCH"} and pattern.name not in NO_BODY
     whole = bodies[pattern.name] if takes_body else bodies["records"]
-    most = getattr(pattern.callback.cls, "most_bytes", MOST_BYTES)
+    most = getattr(pattern.callback.cls, "max_body_bytes", MAX_BODY_BYTES)
     return hostile.payloads(whole, chance, most, number)
 
 
@@ -98,7 +98,7 @@ def test_every_route_that_takes_a_body_is_tried(world):
 @pytest.mark.parametrize(
     ("pattern", "method"), writes(), ids=lambda part: part if isinstance(part, str) else part.name
 )
-def test_a_spoilt_body_is_refused_as_a_problem(world, pattern, method):
+def test_a_malformed_body_is_refused_as_a_problem(world, pattern, method):
     phone = Phone(who(world, pattern, method).user)
     found = []
     for payload in spoilt(world, pattern, method, str(phone.device), SAMPLE):
@@ -155,7 +155,7 @@ class Told:
     complaint: str
 
 
-def attacks(world: make.World) -> list[Attack]:
+def attacks(world: factories.World) -> list[Attack]:
     phones = {person: Phone(person.user) for person in (world.ada, world.ben)}
     found = []
     for pattern, method in writes():
@@ -190,7 +190,7 @@ def memory_mb(pid: int) -> float:
 
 
 @pytest.mark.full
-def test_a_web_process_refuses_three_hundred_spoilt_bodies_for_every_route_at_once_in_flat_memory(live):
+def test_a_web_process_refuses_three_hundred_malformed_bodies_for_every_route_at_once_in_flat_memory(live):
     under_attack = attacks(live.world)
     with (
         servers.web_process(live.environment) as (url, process),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import factor
+from tests import authenticator
 from tests.phone import Phone, token_of
 
 ROUTES = [
@@ -17,7 +17,7 @@ ROUTES = [
 @pytest.mark.parametrize(("method", "route"), ROUTES)
 def test_who_has_a_second_factor_and_has_not_shown_it_changes_no_sign_in(world, method, route):
     phone, token = Phone(world.ben.user), token_of(world.ben.user, second_factor=False)
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
 
     answer = phone.client.generic(
         method, f"/_allauth/app/v1/account/{route}", b"{}", "application/json",
@@ -28,7 +28,7 @@ def test_who_has_a_second_factor_and_has_not_shown_it_changes_no_sign_in(world, 
 
 
 def test_who_has_shown_it_and_who_has_none_go_on(world):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     for phone in (Phone(world.ben.user), Phone(world.ada.user)):
         answer = phone.client.get("/_allauth/app/v1/account/authenticators/webauthn", headers=phone.headers)
         assert answer.status_code == 200, answer.content

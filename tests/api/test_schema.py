@@ -15,7 +15,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response as Answer
 from schemathesis.specs.openapi import checks
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
 from tracker.progress import actions as progress
@@ -32,16 +32,16 @@ MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGAT
 
 
 @pytest.fixture
-def staged(world: make.World) -> make.World:
-    """Ada has something of every kind to show, something that worries, and her weeks."""
+def staged(world: factories.World) -> factories.World:
+    """Ada has something of every kind to show, something that raises an alert, and her weeks."""
     Phone(world.ada.user).push(
-        *[make.record(kind, data) for kind, data in WHOLE.items()], make.phq9([0] * 8 + [2])
+        *[factories.record(kind, data) for kind, data in WHOLE.items()], factories.phq9([0] * 8 + [2])
     )
     progress.refresh_stale(at=timezone.now())
     return world
 
 
-def named(world: make.World) -> dict[str, list[str]]:
+def named(world: factories.World) -> dict[str, list[str]]:
     """What there is, by the name of the parameter that asks for it."""
     ada, ben = Phone(world.ada.user), Phone(world.ben.user)
     return {
@@ -111,7 +111,7 @@ def examine(
     """
     strategy = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in MODES))
 
-    @seed(make.SEED)
+    @seed(factories.SEED)
     @settings(
         max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck), print_blob=False,
@@ -128,7 +128,7 @@ def examine(
         found.append(f"{operation.label}: {problem}")
 
 
-def walk(world: make.World, schema: Any, who: str, examples: int) -> list[str]:
+def walk(world: factories.World, schema: Any, who: str, examples: int) -> list[str]:
     phone, there, found = Phone(getattr(world, who).user), named(world), list[str]()
     assert all(there.values())
     for operation in operations(schema):

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import Phone
 from tests.servers import wait_until
 from tracker.access.principal import load_principal
@@ -29,7 +29,7 @@ def post(client, path: str, body, **headers: str):
     return client.post(path, json.dumps(body), content_type="application/json", headers=headers)
 
 
-def sign_in(client, email: str, password: str = make.PASSWORD):
+def sign_in(client, email: str, password: str = factories.PASSWORD):
     return post(client, "/_allauth/app/v1/auth/login", {"email": email, "password": password})
 
 
@@ -96,7 +96,7 @@ def test_known_unknown_and_switched_off_accounts_cost_one_hash_each(world, clien
 
 
 def test_staff_on_a_phone_show_their_second_factor_too(world, client):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     answer = sign_in(client, world.ben.user.email)
     token = answer.json()["meta"]["session_token"]
     assert answer.status_code == 401
@@ -105,7 +105,7 @@ def test_staff_on_a_phone_show_their_second_factor_too(world, client):
     answer = post(
         client,
         "/_allauth/app/v1/auth/2fa/authenticate",
-        {"code": factor.code()},
+        {"code": authenticator.totp_code()},
         **{"X-Session-Token": token},
     )
 
@@ -116,19 +116,19 @@ def test_staff_on_a_phone_show_their_second_factor_too(world, client):
 
 def test_nobody_signs_up(client, db):
     answer = post(
-        client, "/_allauth/app/v1/auth/signup", {"email": "new@example.org", "password": make.PASSWORD}
+        client, "/_allauth/app/v1/auth/signup", {"email": "new@example.org", "password": factories.PASSWORD}
     )
 
     assert answer.status_code == 404
 
 
-def enrolled(world: make.World) -> str:
+def enrolled(world: factories.World) -> str:
     principal = load_principal(world.ben.user_id, timezone.now())
     _, code = invitations.enrol(
         principal=principal,
         name="Fay",
-        birth_date=make.MONDAY.date(),
-        time_zone=make.ZONE,
+        birth_date=factories.MONDAY.date(),
+        time_zone=factories.ZONE,
         team_id=world.team.pk,
         at=timezone.now(),
     )
@@ -137,7 +137,12 @@ def enrolled(world: make.World) -> str:
 
 
 def accept(client, **more):
-    given = {"code": "2222-2222", "birth_date": "2026-03-02", "email": "fay@example.org", "password": NEW} | more
+    given = {
+        "code": "2222-2222",
+        "birth_date": "2026-03-02",
+        "email": "fay@example.org",
+        "password": NEW,
+    } | more
     return post(client, "/api/v1/invitations/accept", given)
 
 
@@ -149,7 +154,7 @@ def test_a_patient_comes_in_with_her_phone_from_the_code_to_the_first_entry(worl
     phone.headers = {"X-Session-Token": token}
     assert phone.post("devices", {"id": str(phone.device)}).status_code == 201
     phone.headers["X-Device"] = str(phone.device)
-    assert phone.push(make.pain(4)).json()["results"][0]["status"] == "stored"
+    assert phone.push(factories.pain(4)).json()["results"][0]["status"] == "stored"
 
 
 def test_every_invitation_that_does_not_fit_gets_one_answer(world, client):
@@ -235,7 +240,7 @@ def test_somebody_who_proves_it_again_may_pair_a_further_phone(world, client):
     answer = post(
         client,
         "/_allauth/app/v1/auth/reauthenticate",
-        {"password": make.PASSWORD},
+        {"password": factories.PASSWORD},
         **{"X-Session-Token": token},
     )
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import transaction
 
-from tests import make
+from tests import factories
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, verification
 from tracker.audit.models import SYSTEM
@@ -24,9 +24,9 @@ def anchors_folder(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def cast() -> Callable[[], make.World]:
-    """A cast that has left no trace yet: nobody has given any consent."""
-    return partial(make.world, shares=())
+def actors() -> Callable[[], factories.World]:
+    """Actors who have left no trace yet: nobody has given any consent."""
+    return partial(factories.world, shares=())
 
 
 def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
@@ -35,7 +35,7 @@ def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
         with transaction.atomic(), rls.as_clinic(clinic_id):
             audit.record_event(
                 **{"actor": "user/1", "action": "try", "subject": f"x/{number}", "clinic_id": clinic_id,
-                   "at": make.MONDAY} | more
+                   "at": factories.MONDAY} | more
             )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def trail(live):
     """Ten events of each of two clinics and of the system, all anchored; then two more each."""
     for clinic_id in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM):
         leave_trace(clinic_id, 10, detail={"ä": [1, 2.5, None]}, patients=[live.world.ada.pk])
-    anchoring.anchor_all(at=make.MONDAY)
+    anchoring.anchor_all(at=factories.MONDAY)
     for clinic_id in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM):
         leave_trace(clinic_id, 2)
     return live
@@ -69,5 +69,5 @@ def owner(live) -> Callable[..., Any]:
     return run
 
 
-def report(live, at: datetime = make.MONDAY) -> verification.Report:
+def report(live, at: datetime = factories.MONDAY) -> verification.Report:
     return verification.verify([live.world.clinic.pk, live.world.other_clinic.pk], at=at)

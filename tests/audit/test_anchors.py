@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.conf import settings
 
-from tests import make
+from tests import factories
 from tests.audit.conftest import leave_trace, report
 from tracker.audit import anchoring, anchors
 from tracker.audit.anchors import Anchor, InvalidLine
@@ -17,7 +17,7 @@ NEW_MONTH = datetime(2026, 12, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def write(folder, count: int, at: datetime = make.MONDAY) -> None:
+def write(folder, count: int, at: datetime = factories.MONDAY) -> None:
     anchors.append(folder, [Anchor("c", count, "00", at.isoformat())], SEED, at)
 
 
@@ -35,16 +35,16 @@ def test_a_clock_that_is_behind_at_the_end_of_a_month_raises_no_alarm(tmp_path):
 
 
 def test_whoever_waited_for_another_writer_writes_nothing(world):
-    assert anchoring.anchor_due(at=make.MONDAY) == 1
+    assert anchoring.anchor_due(at=factories.MONDAY) == 1
 
-    assert anchoring.anchor_due(at=make.MONDAY - INSTANT) == 0
-    assert anchoring.anchor_due(at=make.MONDAY + MINUTE) == 1
+    assert anchoring.anchor_due(at=factories.MONDAY - INSTANT) == 0
+    assert anchoring.anchor_due(at=factories.MONDAY + MINUTE) == 1
 
 
 def test_a_clock_that_was_set_back_does_not_stop_the_anchors(world):
-    anchoring.anchor_due(at=make.MONDAY + timedelta(days=300))
+    anchoring.anchor_due(at=factories.MONDAY + timedelta(days=300))
 
-    assert anchoring.anchor_due(at=make.MONDAY) == 1
+    assert anchoring.anchor_due(at=factories.MONDAY) == 1
 
 
 @pytest.mark.parametrize("kept", [1, 20, -2])
@@ -83,7 +83,7 @@ def test_a_bad_line_is_told_and_the_anchors_after_it_still_stand(tmp_path):
     assert "line 3: the line before it was removed or changed" in str(after)
 
 
-def test_a_trail_without_any_anchor_is_a_finding(live):
+def test_an_audit_chain_without_any_anchor_is_a_problem(live):
     leave_trace(live.world.clinic.pk, 2)
 
     (found,) = report(live).problems
@@ -92,7 +92,7 @@ def test_a_trail_without_any_anchor_is_a_finding(live):
 
 
 def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_problem(trail):
-    at = make.MONDAY + 10 * MINUTE
+    at = factories.MONDAY + 10 * MINUTE
     assert report(trail, at).problems == []
 
     found = report(trail, at + INSTANT).problems
@@ -109,7 +109,7 @@ def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_problem(tr
 
 def test_a_chain_that_the_anchors_leave_out_is_a_problem_though_others_are_anchored(trail):
     leave_trace(trail.world.clinic.pk)
-    late = make.MONDAY + timedelta(hours=1)
+    late = factories.MONDAY + timedelta(hours=1)
     told = [one for one in anchoring.chain_heads(None, late) if one.clinic != str(trail.world.clinic.pk)]
     anchors.append(anchoring.folder(), told, settings.ANCHOR_KEY, late)
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.utils import IntegrityError
 
-from tests import make
+from tests import factories
 from tests.audit.conftest import leave_trace, report
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, chain
@@ -20,7 +20,9 @@ from tracker.lib import rls
 
 def links(clinic_id) -> list[int]:
     with transaction.atomic(), rls.as_clinic(clinic_id):
-        return list(ChainLink.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True))
+        return list(
+            ChainLink.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True)
+        )
 
 
 def test_each_clinic_counts_its_own_events_without_a_gap(trail):
@@ -32,12 +34,12 @@ def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
     with transaction.atomic(), rls.as_clinic(here):
-        audit.record_event(actor="user/1", action="try", subject="x", clinic_id=here, at=make.MONDAY)
+        audit.record_event(actor="user/1", action="try", subject="x", clinic_id=here, at=factories.MONDAY)
         transaction.set_rollback(True)
     leave_trace(here)
 
     assert links(here) == [1, 2, 3]
-    anchoring.anchor_all(at=make.MONDAY)
+    anchoring.anchor_all(at=factories.MONDAY)
     assert report(live).problems == []
 
 
@@ -93,7 +95,7 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
     with pytest.raises(DatabaseError, match=why), transaction.atomic(), rls.as_clinic(here):
         connection.cursor().execute(sql)
 
-    anchoring.anchor_all(at=make.MONDAY)
+    anchoring.anchor_all(at=factories.MONDAY)
     assert report(live).problems == []
     assert links(here) == [1, 2, 3]
 
@@ -101,11 +103,11 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
 def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
     here = live.world.clinic.pk
     with transaction.atomic(), rls.as_clinic(here):
-        ChainHead.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=make.MONDAY)
+        ChainHead.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=factories.MONDAY)
     leave_trace(here)
 
     assert links(here) == [1]
-    anchoring.anchor_all(at=make.MONDAY)
+    anchoring.anchor_all(at=factories.MONDAY)
     assert report(live).problems == []
 
 
@@ -125,7 +127,8 @@ def test_an_event_is_linked_once(live):
 
     with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), rls.as_clinic(here):
         connection.cursor().execute(
-            "UPDATE audit_chainhead SET event_id = (SELECT min(id) FROM audit_auditevent WHERE clinic_id = %s)", [here]
+            "UPDATE audit_chainhead SET event_id = (SELECT min(id) FROM audit_auditevent WHERE clinic_id = %s)",
+            [here],
         )
 
 
@@ -133,11 +136,21 @@ def test_an_event_was_done_or_refused_and_nothing_else(world):
     with rls.as_clinic(world.clinic.pk):
         for result in ("DONE", "REFUSED"):
             audit.record_event(
-                actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result=result
+                actor="x",
+                action="x",
+                subject="x",
+                clinic_id=world.clinic.pk,
+                at=factories.MONDAY,
+                result=result,
             )
         with pytest.raises(IntegrityError, match="event_result_is_known"), transaction.atomic():
             audit.record_event(
-                actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=make.MONDAY, result="ELSE"
+                actor="x",
+                action="x",
+                subject="x",
+                clinic_id=world.clinic.pk,
+                at=factories.MONDAY,
+                result="ELSE",
             )
 
 
@@ -146,10 +159,12 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
     with transaction.atomic():
         for clinic_id in (here, there, here):
             with rls.as_clinic(clinic_id):
-                audit.record_event(actor="operator", action="try", subject="x", clinic_id=clinic_id, at=make.MONDAY)
+                audit.record_event(
+                    actor="operator", action="try", subject="x", clinic_id=clinic_id, at=factories.MONDAY
+                )
 
     assert (links(here), links(there)) == ([1, 2], [1])
-    anchoring.anchor_all(at=make.MONDAY)
+    anchoring.anchor_all(at=factories.MONDAY)
     assert report(live).problems == []
 
 
@@ -163,7 +178,9 @@ def test_a_clinic_reads_no_chain_of_another(live):
 
 def test_no_two_events_have_the_same_bytes():
     assert chain.length_prefixed(None) != chain.length_prefixed("")
-    assert chain.length_prefixed("ab") + chain.length_prefixed("c") != chain.length_prefixed("a") + chain.length_prefixed("bc")
+    assert chain.length_prefixed("ab") + chain.length_prefixed("c") != chain.length_prefixed(
+        "a"
+    ) + chain.length_prefixed("bc")
     assert chain.length_prefixed("ä")[:4] == (2).to_bytes(4, "big")
 
 
@@ -182,7 +199,7 @@ def write_together(live, writers: int, each: int) -> None:
                         action="try",
                         subject=str(n),
                         clinic_id=clinic_id,
-                        at=make.MONDAY,
+                        at=factories.MONDAY,
                     )
                     if n % 10 == 9:
                         transaction.set_rollback(True)
@@ -198,7 +215,7 @@ def write_together(live, writers: int, each: int) -> None:
     while any(thread.is_alive() for thread in threads):
         # While they write: anchors and verification at every moment, and never a false alarm.
         round_ += 1
-        anchoring.anchor_all(at=make.MONDAY + timedelta(seconds=round_))
+        anchoring.anchor_all(at=factories.MONDAY + timedelta(seconds=round_))
         assert report(live).problems == []
     for thread in threads:
         thread.join()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests import make
+from tests import factories
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
 from tracker.accounts.sessions import SessionStore
@@ -21,7 +21,7 @@ DOORS = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_A
 PAGES = list(dashboard.urlpatterns)
 
 
-def address(pattern: Any, world: make.World) -> str:
+def address(pattern: Any, world: factories.World) -> str:
     """The path of a route, with Ada for a patient and unknown ids for the rest."""
     known = {"patient_id": world.ada.pk, "instrument": "phq-9", "version": "1999"}
     path = str(pattern.pattern)
@@ -38,15 +38,15 @@ def methods_of(pattern: Any) -> list[str]:
     return sorted(pattern.callback.cls.actions)
 
 
-def event_of(world: make.World, name: str) -> AuditEvent:
+def event_of(world: factories.World, name: str) -> AuditEvent:
     """The one event of a request; more than one, or none, is a failure."""
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         return AuditEvent.objects.get(request=name)
 
 
-def ask(world: make.World, who: Any, method: str, path: str) -> tuple[int, AuditEvent]:
-    """Ask as somebody of the cast; return the answer's status and the one event that it left."""
+def ask(world: factories.World, who: Any, method: str, path: str) -> tuple[int, AuditEvent]:
+    """Ask as somebody of the actors; return the answer's status and the one event that it left."""
     name = uuid.uuid4().hex
     phone = Phone(who.user)
     answer = phone.client.generic(
@@ -92,7 +92,7 @@ def test_every_page_leaves_one_event_whoever_asks(world, pattern, who):
 
 def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
     secret = "nobody else's business"
-    sent = [make.record("journal", {"text": secret, "share": "entry"}), make.pain(7)]
+    sent = [factories.record("journal", {"text": secret, "share": "entry"}), factories.pain(7)]
     Phone(world.ada.user).push(*sent)
 
     _, event = ask(world, world.ben, "GET", f"/api/v1/records?patient={world.ada.pk}")
@@ -107,7 +107,7 @@ def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
 
 def test_a_push_names_the_records_and_the_device(world):
     phone = Phone(world.ada.user)
-    sent = [make.pain(n % 11) for n in range(60)]
+    sent = [factories.pain(n % 11) for n in range(60)]
     phone.push(*sent)
 
     rls.reset()
@@ -123,7 +123,7 @@ def test_a_push_names_the_records_and_the_device(world):
 
 def test_a_list_of_several_patients_names_each_of_them(world):
     phone = Phone(world.ada.user)
-    phone.push(make.phq9([0] * 8 + [2]))
+    phone.push(factories.phq9([0] * 8 + [2]))
 
     _, event = ask(world, world.ben, "GET", "/api/v1/alerts")
 
@@ -133,7 +133,7 @@ def test_a_list_of_several_patients_names_each_of_them(world):
 
 
 def test_a_refusal_by_id_names_what_was_asked_for(world):
-    Phone(world.ada.user).push(record := make.pain())
+    Phone(world.ada.user).push(record := factories.pain())
 
     _, event = ask(world, world.cleo, "GET", f"/api/v1/records/{record['id']}?patient={world.ada.pk}")
 
@@ -142,7 +142,7 @@ def test_a_refusal_by_id_names_what_was_asked_for(world):
     )  # fmt: skip
 
 
-def test_what_is_refused_changes_nothing_and_yet_stands_in_the_trail(world):
+def test_a_refused_request_changes_nothing_and_is_audited(world):
     status, event = ask(world, world.ben, "POST", "/api/v1/sync/push")
 
     assert (status, event.result, event.action, event.detail["status"]) == (

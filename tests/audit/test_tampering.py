@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests import make
+from tests import factories
 from tests.audit.conftest import report
 from tracker.audit import anchoring, anchors, chain
 from tracker.audit.models import SYSTEM
@@ -54,7 +54,10 @@ class Culprit:
             parts = self.sql(f"SELECT {COLUMNS} FROM audit_auditevent WHERE id = %s", event_id)[0]
             before = chain.next_hash(before, str(self.clinic), seq, parts)
             self.sql(
-                "UPDATE audit_chainlink SET hash = %s WHERE clinic_id = %s AND seq = %s", before, self.clinic, seq
+                "UPDATE audit_chainlink SET hash = %s WHERE clinic_id = %s AND seq = %s",
+                before,
+                self.clinic,
+                seq,
             )
         self.sql("UPDATE audit_chainhead SET hash = %s WHERE clinic_id = %s", before, self.clinic)
 
@@ -112,7 +115,10 @@ def swap_two_events(it: Culprit) -> None:
     fifth, sixth = it.event_at(5), it.event_at(6)
     for seq, event_id in ((5, -1), (6, fifth), (5, sixth)):
         it.sql(
-            "UPDATE audit_chainlink SET event_id = %s WHERE clinic_id = %s AND seq = %s", event_id, it.clinic, seq
+            "UPDATE audit_chainlink SET event_id = %s WHERE clinic_id = %s AND seq = %s",
+            event_id,
+            it.clinic,
+            seq,
         )
 
 
@@ -154,7 +160,7 @@ def sign_with_another_key(it: Culprit) -> None:
     hash_again_from_the_middle(it)
     for path in anchors.files(it.folder):
         path.unlink()
-    anchors.append(it.folder, anchoring.chain_heads(None, make.MONDAY), os.urandom(32), make.MONDAY)
+    anchors.append(it.folder, anchoring.chain_heads(None, factories.MONDAY), os.urandom(32), factories.MONDAY)
 
 
 IN_THE_CHAIN: list[tuple[Callable[[Culprit], None], int, str]] = [
@@ -179,7 +185,7 @@ IN_THE_ANCHORS = [
 ]
 
 
-def test_a_trail_that_nobody_touched_is_as_it_was_written(trail):
+def test_an_audit_chain_that_nobody_touched_verifies(trail):
     found = report(trail)
 
     assert (found.events, found.chains, found.anchors, found.problems) == (36, 3, 3, [])
@@ -218,8 +224,8 @@ def test_what_was_done_to_the_anchors_is_found_at_its_line(trail, culprit, tampe
 
 def test_an_anchor_of_another_database_is_no_anchor_of_this_one(trail, culprit):
     """A signed line that tells of a trail with other events: the key is ours, the chain is not."""
-    foreign = anchors.Anchor(str(culprit.clinic), 12, "00" * 32, make.MONDAY.isoformat())
-    anchors.append(culprit.folder, [foreign], _seed(), make.MONDAY)
+    foreign = anchors.Anchor(str(culprit.clinic), 12, "00" * 32, factories.MONDAY.isoformat())
+    anchors.append(culprit.folder, [foreign], _seed(), factories.MONDAY)
 
     (found,) = report(trail).problems
     assert (found.seq, found.why) == (12, "the event is not the one that was anchored")

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests import make
-from tests.house.test_walls import rows
+from tests import factories
+from tests.architecture.test_rls import rows
 from tracker.access.principal import Principal, load_principal
 from tracker.accounts.models import AccountKind, User
 from tracker.audit.models import AuditEvent
@@ -20,7 +20,7 @@ from tracker.clinics.invitations import InvitationRejected
 from tracker.clinics.models import Clinic, Invitation, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 BORN = date(1980, 2, 29)
 PASSWORD = "a long new passphrase"
 
@@ -30,9 +30,9 @@ def principal(who: StaffMember) -> Principal:
     return load_principal(who.user_id, NOW)
 
 
-def enrol(world: make.World, by: StaffMember | None = None, team=None) -> tuple[uuid.UUID, str]:
+def enrol(world: factories.World, by: StaffMember | None = None, team=None) -> tuple[uuid.UUID, str]:
     asked = invitations.enrol(
-        principal=principal(by or world.ben), name="Fay", birth_date=BORN, time_zone=make.ZONE,
+        principal=principal(by or world.ben), name="Fay", birth_date=BORN, time_zone=factories.ZONE,
         team_id=(team or world.team).pk, at=NOW,
     )  # fmt: skip
     rls.reset()
@@ -48,7 +48,7 @@ def accept(
 
 
 @pytest.fixture
-def code(world: make.World) -> str:
+def code(world: factories.World) -> str:
     return enrol(world)[1]
 
 
@@ -186,7 +186,7 @@ def test_a_patients_code_makes_nobody_staff_and_staffs_none_a_patient(world, cod
     assert accept(code)
 
 
-def invite_colleague(world: make.World, role: Role = Role.CLINICIAN) -> str:
+def invite_colleague(world: factories.World, role: Role = Role.CLINICIAN) -> str:
     by = principal(world.eve)
     with rls.as_clinic(world.clinic.pk):
         asked = invitations.invite_staff(
@@ -221,7 +221,7 @@ def test_a_team_of_another_clinic_is_none(world):
         )
 
 
-def test_who_asks_in_and_who_comes_stands_in_the_trail(world):
+def test_invitations_and_their_acceptance_are_audited(world):
     patient_id, code = enrol(world)
     user = accept(code)
 

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.tokens import default_token_generator
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import Phone
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import second_factor
@@ -15,10 +15,10 @@ from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembershi
 from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
 from tracker.lib import rls
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 
 
-def eve(world: make.World) -> Principal:
+def eve(world: factories.World) -> Principal:
     rls.reset()
     return load_principal(world.eve.user_id, NOW)
 
@@ -29,7 +29,12 @@ def test_switching_off_ends_all_that_the_account_held(world):
     rls.reset()
     by = load_principal(world.ben.user_id, NOW)
     _, code = invitations.enrol(
-        principal=by, name="Fay", birth_date=NOW.date(), time_zone=make.ZONE, team_id=world.team.pk, at=NOW
+        principal=by,
+        name="Fay",
+        birth_date=NOW.date(),
+        time_zone=factories.ZONE,
+        team_id=world.team.pk,
+        at=NOW,
     )
 
     disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
@@ -44,7 +49,12 @@ def test_switching_off_ends_all_that_the_account_held(world):
         load_principal(user.pk, NOW)
     with pytest.raises(invitations.InvitationRejected):
         invitations.accept(
-            code=code, birth_date=NOW.date(), email="x@example.org", password="x" * 14, at=NOW, for_patient=True
+            code=code,
+            birth_date=NOW.date(),
+            email="x@example.org",
+            password="x" * 14,
+            at=NOW,
+            for_patient=True,
         )
     with rls.as_clinic(world.clinic.pk):
         assert not Invitation.objects.open(NOW).exists()
@@ -77,7 +87,7 @@ def test_the_fallback_contact_of_an_active_clinic_stays(world):
 
 
 def test_a_lost_second_factor_is_forgotten_by_an_administrator_and_the_sessions_end(world):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     phone = Phone(world.ben.user)
 
     reset_second_factor(by=eve(world), member_id=world.ben.pk, at=NOW)

@@ -12,16 +12,16 @@ from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 
-from tests import factor, make
+from tests import authenticator, factories
 from tracker.access.principal import load_principal
 from tracker.accounts import second_factor
 from tracker.accounts.models import User
 from tracker.clinics.models import Patient
 from tracker.lib import rls
-from tracker.sync import intake
+from tracker.sync import ingest
 
 # The page is looked at an hour after the answers of Monday morning.
-NOW = make.MONDAY + timedelta(hours=1)
+NOW = factories.MONDAY + timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
@@ -40,25 +40,25 @@ def sign_in(user: User) -> Client:
     """Sign in through the real forms: staff show a code of their authenticator app."""
     browser = Client()
     if second_factor.is_required(user):
-        factor.enrol(user)
+        authenticator.add_totp(user)
     rls.reset()
-    answer = browser.post("/accounts/login/", {"login": user.email, "password": make.PASSWORD})
+    answer = browser.post("/accounts/login/", {"login": user.email, "password": factories.PASSWORD})
     assert answer.status_code == 302, answer.content
     if answer["Location"] == "/accounts/2fa/authenticate/":
         cache.clear()  # a code is good for one sign-in, and the clock may stand still
-        answer = browser.post(answer["Location"], {"code": factor.code()})
+        answer = browser.post(answer["Location"], {"code": authenticator.totp_code()})
         assert answer.status_code == 302, answer.content
     return browser
 
 
 @pytest.fixture
-def ben(world: make.World, clock: time_machine.Traveller) -> Client:
+def ben(world: factories.World, clock: time_machine.Traveller) -> Client:
     """The browser of Ben, a clinician on Ada's team."""
     return sign_in(world.ben.user)
 
 
 @pytest.fixture
-def cleo(world: make.World, clock: time_machine.Traveller) -> Client:
+def cleo(world: factories.World, clock: time_machine.Traveller) -> Client:
     """The browser of Cleo, a clinician of the same clinic but of another team."""
     return sign_in(world.cleo.user)
 
@@ -71,7 +71,7 @@ def send() -> Callable[..., None]:
         with transaction.atomic():
             assert patient.user_id
             principal = load_principal(patient.user_id, at)
-            receipt = intake.receive(principal=principal, sent=None, items=list(items), at=at)
+            receipt = ingest.apply_batch(principal=principal, sent=None, items=list(items), at=at)
             rls.reset()
         assert {row["status"] for row in receipt.results} == {"stored"}, receipt.results
 

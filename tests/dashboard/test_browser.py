@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import factor
+from tests import authenticator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"
@@ -25,7 +25,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @dataclass(frozen=True)
 class Site:
-    """A running server with the stage set."""
+    """A running server with the scenario set up."""
 
     url: str
     email: str
@@ -56,7 +56,7 @@ def site(fresh_database: Callable[[], dict[str, str]]) -> Iterator[Site]:
     url = f"http://127.0.0.1:{port}"
     env = {**os.environ, **fresh_database(), "PUBLIC_URL": url, "DJANGO_SETTINGS_MODULE": "backend.settings"}
     staged = subprocess.run(
-        [sys.executable, "-m", "tests.dashboard.stage"],
+        [sys.executable, "-m", "tests.dashboard.scenario"],
         cwd=ROOT,
         env=env,
         capture_output=True,
@@ -90,7 +90,7 @@ def sign_in(page: Page, site: Site) -> None:
     page.get_by_label("Email").fill(site.email)
     page.get_by_label("Password").fill(site.password)
     page.keyboard.press("Enter")
-    page.get_by_label("Code of your").fill(factor.code())
+    page.get_by_label("Code of your").fill(authenticator.totp_code())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="1 patient")).to_be_visible()
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests import make
+from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.access.principal import load_principal
 from tracker.alerts.models import Alert
@@ -20,7 +20,7 @@ POSITIVE: list[int | None] = [1, 1, 1, 1, 1, 1, 1, 1, 2]
 
 def week(value: int, *, ends, item: str = "pain_avg", days: int = 7) -> list[dict[str, Any]]:
     return [
-        make.record("daily", {item: value}, recorded_at=(ends - timedelta(days=n)).isoformat())
+        factories.record("daily", {item: value}, recorded_at=(ends - timedelta(days=n)).isoformat())
         for n in range(days)
     ]
 
@@ -38,9 +38,9 @@ def test_the_team_sees_its_patients_and_nobody_elses(world, ben):
     assert "Gus" not in page
 
 
-def test_a_worrying_answer_stands_at_the_top_with_both_times(world, ben, send):
+def test_an_alert_stands_at_the_top_with_both_times(world, ben, send):
     answered = NOW - timedelta(hours=14)
-    send(world.ada, make.phq9(POSITIVE, recorded_at=answered.isoformat()))
+    send(world.ada, factories.phq9(POSITIVE, recorded_at=answered.isoformat()))
 
     page = text(ben.get("/"))
 
@@ -52,7 +52,7 @@ def test_a_worrying_answer_stands_at_the_top_with_both_times(world, ben, send):
 
 
 def test_one_time_is_enough_where_the_two_agree(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
+    send(world.ada, factories.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
 
     assert "reached us" not in text(ben.get("/"))
 
@@ -60,13 +60,13 @@ def test_one_time_is_enough_where_the_two_agree(world, ben, send):
 def test_a_time_is_the_patients_own(world, clock, ben, send):
     with rls.as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(time_zone="America/New_York")
-    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
+    send(world.ada, factories.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
 
     assert "Mon 2 Mar 2026, 04:55" in text(ben.get("/"))
 
 
 def test_an_answer_that_was_old_on_arrival_stands_at_the_top_like_any_other(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE, recorded_at=(NOW - timedelta(days=30)).isoformat()))
+    send(world.ada, factories.phq9(POSITIVE, recorded_at=(NOW - timedelta(days=30)).isoformat()))
 
     answer = ben.get("/")
 
@@ -76,7 +76,7 @@ def test_an_answer_that_was_old_on_arrival_stands_at_the_top_like_any_other(worl
 
 
 def test_acknowledging_puts_the_alert_in_ones_name(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
     with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
@@ -91,7 +91,7 @@ def test_acknowledging_puts_the_alert_in_ones_name(world, ben, send):
 
 
 def test_the_second_clinician_is_told_who_was_first(world, clock, ben, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
     with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
     ben.post(f"/alerts/{alert.pk}/acknowledge/")
@@ -109,7 +109,7 @@ def test_the_second_clinician_is_told_who_was_first(world, clock, ben, send):
 
 
 def test_a_stranger_cannot_acknowledge_and_learns_nothing(world, cleo, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
     with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
@@ -123,7 +123,7 @@ def test_a_stranger_cannot_acknowledge_and_learns_nothing(world, cleo, send):
 
 
 def test_after_acknowledging_nobody_is_sent_to_a_page_of_others(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
     with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
@@ -133,7 +133,7 @@ def test_after_acknowledging_nobody_is_sent_to_a_page_of_others(world, ben, send
 
 
 def test_the_open_alerts_can_be_asked_for_alone(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
 
     answer = ben.get("/alerts/")
 
@@ -161,13 +161,13 @@ def test_an_old_value_is_never_passed_off_as_current(world, ben, send):
 
 
 def test_a_page_that_is_not_shared_is_not_even_seen_as_a_sign_of_life(world, ben, send):
-    send(world.ada, make.record("journal", {"text": "Mine alone.", "share": "none"}))
+    send(world.ada, factories.record("journal", {"text": "Mine alone.", "share": "none"}))
 
     assert "none yet" in text(ben.get("/"))
 
 
 def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
-    send(world.ada, make.record("journal", {"text": "A quiet day.", "share": "entry"}))
+    send(world.ada, factories.record("journal", {"text": "A quiet day.", "share": "entry"}))
 
     page = text(ben.get("/"))
 
@@ -179,9 +179,9 @@ def test_an_entry_without_a_number_breaks_the_silence(world, ben, send):
 def test_a_phone_that_lives_in_the_future_hides_no_silence(world, ben, send):
     send(
         world.ada,
-        make.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()),
-        make.pain(5, recorded_at="2150-01-01T08:00:00+00:00"),
-        make.pain(5, recorded_at=(NOW + timedelta(days=2)).isoformat()),
+        factories.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()),
+        factories.pain(5, recorded_at="2150-01-01T08:00:00+00:00"),
+        factories.pain(5, recorded_at=(NOW + timedelta(days=2)).isoformat()),
     )
 
     page = text(ben.get("/"))
@@ -192,7 +192,7 @@ def test_a_phone_that_lives_in_the_future_hides_no_silence(world, ben, send):
 
 
 def test_an_entry_of_tomorrow_is_believed(world, ben, send):
-    send(world.ada, make.pain(4, recorded_at=(NOW + timedelta(days=1)).isoformat()))
+    send(world.ada, factories.pain(4, recorded_at=(NOW + timedelta(days=1)).isoformat()))
 
     assert "dated 1 day ahead" in text(ben.get("/"))
 
@@ -201,10 +201,18 @@ def test_the_one_who_got_much_worse_stands_above_the_one_who_got_a_little_worse_
     def since(days: int) -> dict[str, Any]:
         return {"recorded_at": (NOW - timedelta(days=days)).isoformat()}
 
-    zoe = make.patient(world.clinic, "zoe", world.team)
+    zoe = factories.patient(world.clinic, "zoe", world.team)
     send(world.ada, *week(4, ends=NOW - timedelta(days=50)), *week(5, ends=NOW))
-    send(world.ada, make.phq9([1] * 4 + [0] * 5, **since(50)), make.phq9([2] * 4 + [1] + [0] * 4, **since(1)))
-    send(zoe, make.phq9([1] * 4 + [0] * 5, **since(50)), make.phq9([3] * 4 + [1] + [0] * 4, **since(1)))
+    send(
+        world.ada,
+        factories.phq9([1] * 4 + [0] * 5, **since(50)),
+        factories.phq9([2] * 4 + [1] + [0] * 4, **since(1)),
+    )
+    send(
+        zoe,
+        factories.phq9([1] * 4 + [0] * 5, **since(50)),
+        factories.phq9([3] * 4 + [1] + [0] * 4, **since(1)),
+    )
     rls.reset()
 
     answer = ben.get("/")
@@ -216,9 +224,9 @@ def test_the_one_who_got_much_worse_stands_above_the_one_who_got_a_little_worse_
 
 
 def test_a_removed_entry_is_no_longer_the_last_one(world, ben, send):
-    entry = make.record("journal", {"text": "Never mind.", "share": "none"})
-    send(world.ada, make.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()), entry)
-    send(world.ada, make.record("journal", None, id=entry["id"], revision=2, removed=True))
+    entry = factories.record("journal", {"text": "Never mind.", "share": "none"})
+    send(world.ada, factories.pain(4, recorded_at=(NOW - timedelta(days=9)).isoformat()), entry)
+    send(world.ada, factories.record("journal", None, id=entry["id"], revision=2, removed=True))
 
     assert "Silent for 9 days" in text(ben.get("/"))
 
@@ -251,9 +259,9 @@ def test_the_next_check_in_is_shown_in_the_patients_time(world, ben):
 
 
 def test_patients_can_be_put_in_other_orders(world, ben, send):
-    zoe = make.patient(world.clinic, "zoe", world.team)
-    send(zoe, make.phq9(POSITIVE))
-    send(world.ada, make.pain(3))
+    zoe = factories.patient(world.clinic, "zoe", world.team)
+    send(zoe, factories.phq9(POSITIVE))
+    send(world.ada, factories.pain(3))
     rls.reset()
 
     def order(key: str) -> list[str]:
@@ -276,18 +284,18 @@ def test_the_caseload_costs_eight_statements_whatever_its_size(world, ben, send)
             assert ben.get("/").status_code == 200
         return len(queries)
 
-    send(world.ada, make.phq9(POSITIVE), make.pain(4))
+    send(world.ada, factories.phq9(POSITIVE), factories.pain(4))
     few = cost()
     for n in range(12):
-        patient = make.patient(world.clinic, f"p{n}", world.team)
-        send(patient, make.phq9(POSITIVE), make.daily(), make.pain(n % 10))
+        patient = factories.patient(world.clinic, f"p{n}", world.team)
+        send(patient, factories.phq9(POSITIVE), factories.daily(), factories.pain(n % 10))
     rls.reset()
 
     assert few == cost() <= 8
 
 
 def test_no_message_of_the_page_names_the_patient(world, ben, send):
-    send(world.ada, make.phq9(POSITIVE))
+    send(world.ada, factories.phq9(POSITIVE))
     with rls.as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
         assert Message.objects.exists()

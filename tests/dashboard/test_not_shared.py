@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.access.policy import Category
 from tracker.access.principal import load_principal
@@ -14,9 +14,9 @@ from tracker.reminders import actions as reminders
 
 
 @pytest.fixture
-def pain_only(world: make.World, send) -> make.World:
-    send(world.ada, make.pain(6), make.daily(mood=2), make.phq9([1] * 8 + [2]))
-    make.share(world.ada, world.team, [Category.PAIN], NOW)
+def pain_only(world: factories.World, send) -> factories.World:
+    send(world.ada, factories.pain(6), factories.daily(mood=2), factories.phq9([1] * 8 + [2]))
+    factories.share(world.ada, world.team, [Category.PAIN], NOW)
     return world
 
 
@@ -35,7 +35,7 @@ def test_the_alert_reaches_the_team_all_the_same(pain_only, ben):
 
 
 def test_the_caseload_says_not_shared_and_makes_no_silence_of_it(world, ben):
-    make.share(world.ada, world.team, [], NOW)
+    factories.share(world.ada, world.team, [], NOW)
 
     page = text(ben.get("/"))
 
@@ -52,7 +52,7 @@ def test_a_check_in_is_not_planned_where_visits_are_not_shared(pain_only, ben):
 
 
 def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo, send):
-    send(world.ada, make.pain(6))
+    send(world.ada, factories.pain(6))
     ben = load_principal(world.ben.user_id, NOW)
     soon = NOW + timedelta(days=1)
     reminders.plan_check_in(principal=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
@@ -78,7 +78,7 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
 
 
 def test_the_privacy_officer_sees_each_time_and_no_patient(world, cleo, send):
-    olga = make.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
+    olga = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     cleo.post("/emergency/", {"name": "ada", "birth_date": "1980-02-29", "reason": "Brought in unconscious."})

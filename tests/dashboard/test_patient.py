@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests import make
+from tests import factories
 from tests.dashboard.conftest import NOW, text
 from tracker.access.principal import load_principal
 from tracker.instruments import catalogue
@@ -27,21 +27,21 @@ def diary(days: int, *, last: int = 0) -> list[dict[str, Any]]:
     """A daily log, a dose and now and then a questionnaire."""
     items: list[dict[str, Any]] = []
     for n in range(last, last + days):
-        items.append(make.record("daily", {"pain_avg": n % 10, "mood": 5}, recorded_at=at(n)))
+        items.append(factories.record("daily", {"pain_avg": n % 10, "mood": 5}, recorded_at=at(n)))
         dose = {"medication": "venlafaxine", "outcome": "taken", "dose_value": 75.0, "dose_unit": "mg"}
-        items.append(make.record("medication_use", dose, recorded_at=at(n + 0.1)))
+        items.append(factories.record("medication_use", dose, recorded_at=at(n + 0.1)))
         if n % 14 == 0:
-            items.append(make.phq9(recorded_at=at(n + 0.2)))
+            items.append(factories.phq9(recorded_at=at(n + 0.2)))
     return items
 
 
-def summarise(world: make.World) -> None:
+def summarise(world: factories.World) -> None:
     progress.refresh(clinic_id=world.clinic.pk, patient_id=world.ada.pk, at=NOW)
     rls.reset()
 
 
 @pytest.fixture
-def path(world: make.World) -> str:
+def path(world: factories.World) -> str:
     return f"/patients/{world.ada.pk}/"
 
 
@@ -61,7 +61,7 @@ def test_what_there_is_no_room_for_is_named_and_never_the_questionnaire(ben, pat
         {"medication": f"drug-{n}", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
         for n in range(8)
     ]
-    send(world.ada, *diary(15), *(make.record("medication_use", dose) for dose in doses))
+    send(world.ada, *diary(15), *(factories.record("medication_use", dose) for dose in doses))
 
     page = ben.get(path)
 
@@ -150,8 +150,8 @@ def test_a_patient_without_anything_has_a_page(ben, path):
 def test_a_journal_is_private_and_its_text_is_never_shown(ben, path, world, send):
     send(
         world.ada,
-        make.record("journal", {"text": "What nobody may read.", "share": "none", "mood": 4}),
-        make.record("journal", {"text": "What the team may know.", "share": "entry"}),
+        factories.record("journal", {"text": "What nobody may read.", "share": "none", "mood": 4}),
+        factories.record("journal", {"text": "What the team may know.", "share": "entry"}),
     )
 
     page = text(ben.get(path))
@@ -166,15 +166,15 @@ def test_a_journal_is_private_and_its_text_is_never_shown(ben, path, world, send
 def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
     send(
         world.ada,
-        make.record("pain", {"intensity": 6, "worst": 8}),
-        make.phq9([2, 2, 2, 2, 2, 2, 2, 2, 0]),
-        make.phq9([2, None, None, None, None, None, None, None, 0], recorded_at=at(1)),
-        make.record(
+        factories.record("pain", {"intensity": 6, "worst": 8}),
+        factories.phq9([2, 2, 2, 2, 2, 2, 2, 2, 0]),
+        factories.phq9([2, None, None, None, None, None, None, None, 0], recorded_at=at(1)),
+        factories.record(
             "medication_use",
             {"medication": "venlafaxine", "outcome": "skipped", "reason": "forgot"},
             recorded_at=at(3),
         ),
-        make.record("daily", {"self_harm_thoughts": True, "sleep_hours": 6.5}),
+        factories.record("daily", {"self_harm_thoughts": True, "sleep_hours": 6.5}),
     )
 
     page = text(ben.get(path))
@@ -191,16 +191,16 @@ def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
 def test_what_the_body_says_is_read_at_a_glance(ben, path, world, send):
     send(
         world.ada,
-        make.record(
+        factories.record(
             "pain",
             {"intensity": 6, "regions": [{"code": "knee", "side": "left"}, {"code": "neck", "side": "mid"}]},
         ),
-        make.record("practice", {"practice": "walking_or_aerobic", "minutes": 25, "helpful": 7}),
-        make.record("sleep", {"hours": 6.5, "quality": 4, "awakenings": 0}),
-        make.record("sleep", {"bed_at": "2026-03-01T22:30:00Z"}),
-        make.record("side_effects", {"items": {"nausea": 2, "headache": 3, "dizziness": 0}}),
-        make.record("side_effects", {"items": {"vomiting": 0}}),
-        make.record("vitals", {"systolic": 128, "diastolic": 82, "weight_kg": 81.25, "spo2": 97}),
+        factories.record("practice", {"practice": "walking_or_aerobic", "minutes": 25, "helpful": 7}),
+        factories.record("sleep", {"hours": 6.5, "quality": 4, "awakenings": 0}),
+        factories.record("sleep", {"bed_at": "2026-03-01T22:30:00Z"}),
+        factories.record("side_effects", {"items": {"nausea": 2, "headache": 3, "dizziness": 0}}),
+        factories.record("side_effects", {"items": {"vomiting": 0}}),
+        factories.record("vitals", {"systolic": 128, "diastolic": 82, "weight_kg": 81.25, "spo2": 97}),
     )
 
     page = text(ben.get(path))
@@ -218,23 +218,23 @@ def test_a_form_without_a_total_that_was_amended_is_read_at_a_glance(ben, path, 
     form = catalogue.latest("c-ssrs-screener")
     given = {"instrument": form.code, "version": form.version, "status": "complete"}
     none = {item.link_id: 0 for item in form.items}
-    first = make.record("response", given | {"answers": none})
+    first = factories.record("response", given | {"answers": none})
     send(world.ada, first)
     send(world.ada, first | {"revision": 2, "amendment_reason": "typo"})
 
     assert "complete, amended" in text(ben.get(path))
 
 
-def test_a_removed_entry_is_gone(ben, path, world, send):
-    entry = make.pain(9)
+def test_a_removed_entry_is_not_listed(ben, path, world, send):
+    entry = factories.pain(9)
     send(world.ada, entry)
-    send(world.ada, make.record("pain", None, id=entry["id"], revision=2, removed=True))
+    send(world.ada, factories.record("pain", None, id=entry["id"], revision=2, removed=True))
 
     assert "9 of 10" not in text(ben.get(path))
 
 
 def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, send):
-    send(world.ada, make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+    send(world.ada, factories.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
 
     page = ben.get(path).content.decode()
 
@@ -243,7 +243,7 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
 
 def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
-    send(make.patient(world.clinic, "zoe", world.team), make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+    send(factories.patient(world.clinic, "zoe", world.team), factories.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
     rls.reset()
 
     assert "No open alerts" in text(ben.get(path))
@@ -325,7 +325,7 @@ def test_the_page_costs_twelve_statements_whatever_the_length_of_the_record(ben,
     send(world.ada, *diary(5))
     summarise(world)
     few = cost()
-    send(world.ada, *diary(100, last=5), make.phq9([1, 1, 1, 1, 1, 1, 1, 1, 1]))
+    send(world.ada, *diary(100, last=5), factories.phq9([1, 1, 1, 1, 1, 1, 1, 1, 1]))
     summarise(world)
 
     assert few == cost() <= 12

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.accounts import second_factor
 from tracker.accounts.models import Session
@@ -24,7 +24,7 @@ PAGES = ("/", "/alerts/", "/sessions/", "/patients/invite/", "/staff/")
 
 def by_password(user) -> Client:
     browser = Client()
-    answer = browser.post("/accounts/login/", {"login": user.email, "password": make.PASSWORD})
+    answer = browser.post("/accounts/login/", {"login": user.email, "password": factories.PASSWORD})
     assert answer.status_code == 302
     return browser
 
@@ -52,7 +52,7 @@ def test_an_authenticator_app_is_set_up_and_opens_the_pages(world, clock):
     secret = secret_on(page)
     assert b"<svg" in page.content
 
-    answer = browser.post("/accounts/2fa/totp/activate/", {"code": factor.code(secret)})
+    answer = browser.post("/accounts/2fa/totp/activate/", {"code": authenticator.totp_code(secret)})
 
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/recovery-codes/")
     assert (
@@ -76,21 +76,21 @@ def test_a_wrong_code_sets_nothing_up(world, clock):
 
 
 def test_who_has_a_second_factor_is_not_signed_in_before_it_is_shown(world, clock):
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
     browser = by_password(world.ben.user)
 
     assert browser.get("/")["Location"].startswith("/accounts/login/")
     assert "Second factor" in text(browser.get("/accounts/2fa/authenticate/"))
     assert "Incorrect code" in text(browser.post("/accounts/2fa/authenticate/", {"code": "123"}))
     assert browser.get("/")["Location"].startswith("/accounts/login/")
-    assert browser.post("/accounts/2fa/authenticate/", {"code": factor.code()}).status_code == 302
+    assert browser.post("/accounts/2fa/authenticate/", {"code": authenticator.totp_code()}).status_code == 302
     assert browser.get("/").status_code == 200
 
 
 def test_a_session_from_before_the_factor_was_set_up_is_asked_for_it_and_adds_none(world, clock):
     """A stolen password alone, in a session that was open already, changes no factor."""
     browser = by_password(world.ben.user)
-    factor.enrol(world.ben.user)
+    authenticator.add_totp(world.ben.user)
 
     assert browser.get("/")["Location"].startswith("/accounts/second-factor/")
     for path in (
@@ -105,14 +105,16 @@ def test_a_session_from_before_the_factor_was_set_up_is_asked_for_it_and_adds_no
         assert answer["Location"].startswith("/accounts/second-factor/"), path
     assert browser.get("/accounts/second-factor/")["Location"].startswith("/accounts/2fa/reauthenticate/")
     cache.clear()
-    answer = browser.post("/accounts/2fa/reauthenticate/?next=/", {"code": factor.code(), "next": "/"})
+    answer = browser.post(
+        "/accounts/2fa/reauthenticate/?next=/", {"code": authenticator.totp_code(), "next": "/"}
+    )
     assert answer["Location"] == "/"
     assert browser.get("/").status_code == 200
 
 
 def test_a_code_is_good_once_for_as_long_as_it_could_be_good(world, clock):
-    factor.enrol(world.ben.user)
-    shown = factor.code()
+    authenticator.add_totp(world.ben.user)
+    shown = authenticator.totp_code()
     first = by_password(world.ben.user)
     assert first.post("/accounts/2fa/authenticate/", {"code": shown}).status_code == 302
     assert first.get("/").status_code == 200
@@ -126,7 +128,7 @@ def test_a_code_is_good_once_for_as_long_as_it_could_be_good(world, clock):
 def test_a_recovery_code_stands_in_for_a_lost_factor_once(world, clock):
     browser = by_password(world.ben.user)
     secret = secret_on(browser.get("/accounts/2fa/totp/activate/"))
-    browser.post("/accounts/2fa/totp/activate/", {"code": factor.code(secret)})
+    browser.post("/accounts/2fa/totp/activate/", {"code": authenticator.totp_code(secret)})
     code = re.findall(r"<code>(\d{8})</code>", browser.get("/accounts/2fa/recovery-codes/").content.decode())[
         0
     ]
@@ -149,7 +151,7 @@ def test_a_patient_may_have_a_second_factor_and_need_not(world, clock):
     browser = sign_in(world.ada.user)
     assert browser.get("/").status_code == 200
     secret = secret_on(browser.get("/accounts/2fa/totp/activate/"))
-    browser.post("/accounts/2fa/totp/activate/", {"code": factor.code(secret)})
+    browser.post("/accounts/2fa/totp/activate/", {"code": authenticator.totp_code(secret)})
     assert second_factor.count(world.ada.user) == 1
 
     browser.post("/accounts/2fa/totp/deactivate/")
@@ -184,7 +186,7 @@ def test_changing_sign_in_needs_a_fresh_proof(world, ben, clock):
     assert "reauthenticate" in answer["Location"]
     asked = ben.get(answer["Location"])
     assert "last five minutes" in text(asked)
-    answer = ben.post(answer["Location"], {"password": make.PASSWORD})
+    answer = ben.post(answer["Location"], {"password": factories.PASSWORD})
     assert ben.get("/accounts/2fa/passkeys/add/").status_code == 200
 
 
@@ -193,7 +195,7 @@ def test_a_new_password_ends_the_other_sessions_at_once(world, ben, clock):
     new = "another long passphrase"
 
     answer = ben.post(
-        "/accounts/password/change/", {"oldpassword": make.PASSWORD, "password1": new, "password2": new}
+        "/accounts/password/change/", {"oldpassword": factories.PASSWORD, "password1": new, "password2": new}
     )
 
     assert answer.status_code == 302, text(answer)
@@ -276,24 +278,29 @@ def test_an_administrator_invites_a_colleague_who_comes_in_and_sets_up_a_factor(
 
     gil = Client()
     wrong = gil.post(
-        "/accounts/invitation/", {"code": "2222", "email": "gil@example.org", "password": make.PASSWORD}
+        "/accounts/invitation/", {"code": "2222", "email": "gil@example.org", "password": factories.PASSWORD}
     )
     assert (wrong.status_code, "does not fit" in text(wrong)) == (422, True)
     answer = gil.post(
         "/accounts/invitation/",
-        {"code": code.group(1), "email": "gil@example.org", "password": make.PASSWORD},
+        {"code": code.group(1), "email": "gil@example.org", "password": factories.PASSWORD},
     )
 
     assert answer["Location"] == "/accounts/login/"
-    gil.post("/accounts/login/", {"login": "gil@example.org", "password": make.PASSWORD})
+    gil.post("/accounts/login/", {"login": "gil@example.org", "password": factories.PASSWORD})
     assert gil.get("/")["Location"].startswith("/accounts/second-factor/")
     secret = secret_on(gil.get("/accounts/2fa/totp/activate/"))
-    gil.post("/accounts/2fa/totp/activate/", {"code": factor.code(secret)})
+    gil.post("/accounts/2fa/totp/activate/", {"code": authenticator.totp_code(secret)})
     assert "Ada" in text(gil.get("/"))
 
 
 def test_the_team_enrols_a_patient_and_gives_her_another_code(world, ben):
-    given = {"name": "Fay", "birth_date": "1980-02-29", "team": str(world.team.pk), "time_zone": make.ZONE}
+    given = {
+        "name": "Fay",
+        "birth_date": "1980-02-29",
+        "team": str(world.team.pk),
+        "time_zone": factories.ZONE,
+    }
     page = ben.post("/patients/invite/", given)
     first = re.search(r'class="given">([A-Z0-9-]{9})<', page.content.decode())
     again = re.search(r"/patients/invite/([0-9a-f-]{36})/", page.content.decode())
@@ -313,7 +320,12 @@ def test_the_team_enrols_a_patient_and_gives_her_another_code(world, ben):
               {"team": "00000000-0000-0000-0000-000000000000"}, {"team": "x"}, {"name": "\x00"}],
 )  # fmt: skip
 def test_a_mistake_in_an_enrolment_comes_back_with_the_form(world, ben, wrong):
-    given = {"name": "Fay", "birth_date": "1980-02-29", "team": str(world.team.pk), "time_zone": make.ZONE}
+    given = {
+        "name": "Fay",
+        "birth_date": "1980-02-29",
+        "team": str(world.team.pk),
+        "time_zone": factories.ZONE,
+    }
 
     assert ben.post("/patients/invite/", given | wrong).status_code == 422
 

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from tests import make, servers
+from tests import factories, servers
 from tracker.accounts.models import User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, Patient
@@ -69,9 +69,7 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
 
 
-def test_the_newest_worrying_answer_stands_open_and_the_old_one_was_taken(
-    db, quick_passwords, tmp_path: Path
-):
+def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, quick_passwords, tmp_path: Path):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     loading._simulate(simulate.everybody()[6], NOW)
 
@@ -140,11 +138,11 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
 
 def test_a_server_that_does_not_answer_is_one_sentence(tmp_path):
     path = tmp_path / "sign-ins.json"
-    path.write_text(json.dumps([{"email": people.DIARY_EMAIL, "password": make.PASSWORD}]))
+    path.write_text(json.dumps([{"email": people.DIARY_EMAIL, "password": factories.PASSWORD}]))
     nowhere = f"http://127.0.0.1:{servers.free_port()}"
 
     with pytest.raises(CommandError, match="gave up: the server does not answer") as caught:
         call_command("demo", "diary", url=nowhere, sign_ins=path, patience=0.1)
 
     assert "\n" not in str(caught.value)
-    assert make.PASSWORD not in str(caught.value)
+    assert factories.PASSWORD not in str(caught.value)

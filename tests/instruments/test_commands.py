@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests import make
+from tests import factories
 from tests.instruments.filled import adding_up_to, phq
 from tracker.audit.models import AuditEvent
 from tracker.instruments import actions, catalogue, parsing, wording
@@ -85,7 +85,7 @@ def test_eight_of_nine_answers_can_be_prorated_on_request(tmp_path):
     assert (line["status"], line["score"], line["prorated"]) == ("incomplete", 18, True)
 
 
-def test_an_item_that_stands_twice_is_named_and_a_worrying_answer_is_still_seen(tmp_path):
+def test_an_item_that_stands_twice_is_named_and_a_positive_safety_answer_is_still_found(tmp_path):
     (line,) = score(tmp_path, "phq-9", b'{"answers": {"1": 1, "1": 2, "9": 1}}')
 
     assert (line["status"], line["flags"]) == ("invalid", ["phq9_item9"])
@@ -265,14 +265,14 @@ def test_a_clinic_offers_what_it_may_and_nothing_else():
         "code": "who-5",
         "version": "2024",
         "actor": "user/eve",
-        "at": make.MONDAY,
+        "at": factories.MONDAY,
     }
     with rls.as_clinic(CLINIC):
         with pytest.raises(actions.NotLicensedError, match="no permission for the wording of who-5@2024"):
             actions.offer(**who5)
         assert not Offer.objects.exists()
         actions.load_wording(
-            clinic_id=CLINIC, given=parsing.read_as(Wording, WORDING), actor="user/eve", at=make.MONDAY
+            clinic_id=CLINIC, given=parsing.read_as(Wording, WORDING), actor="user/eve", at=factories.MONDAY
         )
         actions.offer(**who5)
         actions.offer(**who5)
@@ -285,4 +285,4 @@ def test_a_clinic_offers_what_it_may_and_nothing_else():
 @pytest.mark.django_db
 def test_what_is_not_published_cannot_be_offered():
     with rls.as_clinic(CLINIC), pytest.raises(Version.DoesNotExist):
-        actions.offer(clinic_id=CLINIC, code="phq-9", version="2999", actor="user/eve", at=make.MONDAY)
+        actions.offer(clinic_id=CLINIC, code="phq-9", version="2999", actor="user/eve", at=factories.MONDAY)

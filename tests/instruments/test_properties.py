@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import make
+from tests import factories
 from tracker.instruments import catalogue, measures, scoring
 from tracker.instruments.definition import InstrumentDefinition, Item
 
@@ -41,7 +41,7 @@ def partial(form: InstrumentDefinition) -> st.SearchStrategy[dict[str, Any]]:
 
 def shuffled(answers: dict[str, Any]) -> dict[str, Any]:
     pairs = list(answers.items())
-    random.Random(make.SEED).shuffle(pairs)
+    random.Random(factories.SEED).shuffle(pairs)
     return dict(pairs)
 
 
@@ -57,7 +57,9 @@ def test_the_order_of_answers_never_changes_a_score(form):
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_the_order_of_items_in_a_file_never_changes_a_score(form):
-    turned = InstrumentDefinition.model_validate({**form.document, "items": list(reversed(form.document["items"]))})
+    turned = InstrumentDefinition.model_validate(
+        {**form.document, "items": list(reversed(form.document["items"]))}
+    )
 
     @settings(max_examples=25, deadline=None)
     @given(partial(form))

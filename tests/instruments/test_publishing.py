@@ -13,8 +13,8 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, InternalError, connection, transaction
 
-from tests import make
-from tracker.instruments import catalogue, publishing, parsing
+from tests import factories
+from tracker.instruments import catalogue, parsing, publishing
 from tracker.instruments.models import Instrument, Offer, Permission, Version
 from tracker.lib import rls
 
@@ -33,13 +33,13 @@ def permit(code: str, clinic: uuid.UUID = CLINIC) -> Permission:
         wording={"items": {}},
         granted_by="the rights holder",
         granted_on=date(2026, 1, 5),
-        loaded_at=make.MONDAY,
+        loaded_at=factories.MONDAY,
     )
 
 
 def offer(code: str, clinic: uuid.UUID = CLINIC) -> Offer:
     return Offer.objects.create(
-        clinic_id=clinic, version=version(code), offered_by="user/ben", offered_at=make.MONDAY
+        clinic_id=clinic, version=version(code), offered_by="user/ben", offered_at=factories.MONDAY
     )
 
 
@@ -66,7 +66,7 @@ def test_every_version_of_the_catalogue_is_published_as_its_file_says():
 
 @pytest.mark.django_db
 def test_loading_twice_changes_nothing():
-    loaded = publishing.load(catalogue.all(), at=make.MONDAY)
+    loaded = publishing.load(catalogue.all(), at=factories.MONDAY)
 
     assert loaded.published == ()
     assert len(loaded.unchanged) == len(catalogue.all())
@@ -78,7 +78,7 @@ def test_loading_refuses_a_file_that_differs_from_its_published_version():
     corrected = parsing.read(text.replace("on average in the past week", "on average during the past week"))
 
     with pytest.raises(publishing.PublishedVersionDiffersError, match="peg@2009"):
-        publishing.load([corrected], at=make.MONDAY)
+        publishing.load([corrected], at=factories.MONDAY)
 
 
 @pytest.mark.django_db
@@ -218,7 +218,7 @@ def test_a_clinic_writes_permissions_for_itself_only():
 
 
 @pytest.mark.django_db
-def test_without_a_wall_no_permission_is_seen():
+def test_without_row_level_security_no_permission_is_seen():
     with rls.as_clinic(CLINIC):
         permit("who-5")
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests import make
+from tests import factories
 from tests.instruments import r4
 from tests.phone import Phone
 from tests.servers import ROOT
@@ -131,7 +131,7 @@ def test_phq_9_is_shown_filled_in_and_scored(world, renderer):
 
     resource = phone.get("instruments/phq-9/1999/fhir").json()
     answers = r4.answers(resource, filled_in(renderer, resource, labels))
-    sent = make.phq9()
+    sent = factories.phq9()
     sent["data"]["answers"] = answers
     reply = phone.push(sent).json()
 

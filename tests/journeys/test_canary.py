@@ -30,7 +30,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from tests import factor, make, phone, servers
+from tests import authenticator, factories, phone, servers
 from tracker.access.principal import load_principal
 from tracker.accounts.models import User
 from tracker.clinics import invitations
@@ -117,7 +117,7 @@ class Visitor:
 
 @pytest.fixture
 def found(live: Any) -> Iterator[Found]:
-    """The cast of the live clinic, with markers for Ada's name, address, password and the code of an invitation."""
+    """The actors of the live clinic, with markers for Ada's name, address, password and the code of an invitation."""
     found = Found(fresh_markers())
     invite(live, found)
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
@@ -136,7 +136,7 @@ def invite(live: Any, found: Found) -> None:
     with transaction.atomic():
         ben = load_principal(live.world.ben.user_id, at)
         found.markers["code"] = invitations.enrol(
-            principal=ben, name="Fay", birth_date=date.fromisoformat(BORN), time_zone=make.ZONE,
+            principal=ben, name="Fay", birth_date=date.fromisoformat(BORN), time_zone=factories.ZONE,
             team_id=live.world.team.pk, at=at,
         )[1]  # fmt: skip
         rls.reset()
@@ -158,15 +158,17 @@ def as_a_patient(visitor: Visitor, marker: dict[str, str]) -> None:
         "categories": ["mood"],
     }
     assert visitor.call("POST", "/api/v1/me/caregivers", json=reader).status_code == 201
-    page = make.record("journal", {"text": marker["journal"], "share": "entry"})
-    text = make.phq9([1] * 8 + [2])
-    text["data"]["answers"][make.PHQ9_ITEMS[0]] = marker["answer"]
-    batch = make.batch(page, make.phq9([1] * 8 + [2]), text, drug(marker), device=device, key=marker["push"])
+    page = factories.record("journal", {"text": marker["journal"], "share": "entry"})
+    text = factories.phq9([1] * 8 + [2])
+    text["data"]["answers"][factories.PHQ9_ITEMS[0]] = marker["answer"]
+    batch = factories.batch(
+        page, factories.phq9([1] * 8 + [2]), text, drug(marker), device=device, key=marker["push"]
+    )
     stored = visitor.call("POST", "/api/v1/sync/push", json=batch).json()["results"]
     assert [row["status"] for row in stored] == ["stored"] * 4
     amended = page | {"revision": 2, "data": {"text": marker["amended"]}}
     changed = text | {"revision": 2, "data": text["data"] | {"status": "amended"}}
-    visitor.call("POST", "/api/v1/sync/push", json=make.batch(amended, changed, device=device))
+    visitor.call("POST", "/api/v1/sync/push", json=factories.batch(amended, changed, device=device))
     assert marker["amended"] in visitor.call("GET", "/api/v1/sync/pull").text
     say_it_wrong(visitor, marker, device, batch, page)
 
@@ -175,14 +177,14 @@ def say_it_wrong(
     visitor: Visitor, marker: dict[str, str], device: str, batch: dict[str, Any], page: dict[str, Any]
 ) -> None:
     """The same key with other records, an unknown field, a wrong value, no JSON, an address that is none."""
-    moody = make.record("journal", {"text": marker["journal"], "mood": marker["answer"]})
+    moody = factories.record("journal", {"text": marker["journal"], "mood": marker["answer"]})
     for bad in (
         batch | {"records": [page]},
-        make.batch(page, device=device) | {marker["unknown"]: marker["query"]},
-        make.batch(moody, make.record(marker["unknown"], {}), device=device),
-        make.batch(page | {marker["unknown"]: 1}, device=device),
-        make.batch(page, device=marker["path"]),
-        make.batch(make.pain(4, id=marker["path"]), device=device),
+        factories.batch(page, device=device) | {marker["unknown"]: marker["query"]},
+        factories.batch(moody, factories.record(marker["unknown"], {}), device=device),
+        factories.batch(page | {marker["unknown"]: 1}, device=device),
+        factories.batch(page, device=marker["path"]),
+        factories.batch(factories.pain(4, id=marker["path"]), device=device),
     ):
         visitor.call("POST", "/api/v1/sync/push", json=bad)
     visitor.call("POST", "/api/v1/records", json=moody)
@@ -197,7 +199,7 @@ def say_it_wrong(
 
 
 def drug(marker: dict[str, str]) -> dict[str, Any]:
-    return make.record("medication_use", {"medication": marker["medication"], "outcome": "skipped"})
+    return factories.record("medication_use", {"medication": marker["medication"], "outcome": "skipped"})
 
 
 def as_staff(url: str, found: Found, live: Any) -> None:
@@ -234,16 +236,16 @@ def in_a_browser(url: str, found: Found, live: Any) -> None:
     page = f"/patients/{live.world.ada.pk}/?range={found.markers['query']}"
     browser.call("GET", page)
     submit(browser, "/accounts/login/", login=live.world.ben.user.email, password=found.markers["password"])
-    submit(browser, "/accounts/login/", login=live.world.ben.user.email, password=make.PASSWORD)
+    submit(browser, "/accounts/login/", login=live.world.ben.user.email, password=factories.PASSWORD)
     browser.call("GET", page)
-    factor.enrol(live.world.ben.user)
+    authenticator.add_totp(live.world.ben.user)
     forgot = submit(
         Visitor(url, found), "/accounts/password/reset/", email=f"{found.markers['email']}@example.org"
     )
     assert forgot.status_code == 302
     browser = Visitor(url, found)
-    submit(browser, "/accounts/login/", login=live.world.ben.user.email, password=make.PASSWORD)
-    submit(browser, "/accounts/2fa/authenticate/", code=factor.code())
+    submit(browser, "/accounts/login/", login=live.world.ben.user.email, password=factories.PASSWORD)
+    submit(browser, "/accounts/2fa/authenticate/", code=authenticator.totp_code())
     assert browser.call("GET", page).status_code == 200
     browser.call("GET", f"/{found.markers['path']}/?{found.markers['query']}")
     submit(browser, "/emergency/", name="Nobody", birth_date=BORN, reason=found.markers["reason"])

@@ -6,22 +6,22 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 
-from tests import make
-from tests.outbox.together import together
+from tests import factories
+from tests.concurrency import run_concurrently
 from tracker.keys import data_keys
 from tracker.keys.models import DataKey
 from tracker.lib import encryption, rls
 
-NOW = make.MONDAY
+NOW = factories.MONDAY
 
 
 @pytest.fixture
-def inside(world: make.World):
+def inside(world: factories.World):
     with rls.as_clinic(world.clinic.pk):
         yield world
 
 
-def key_of(world: make.World, patient) -> tuple[UUID, bytes]:
+def key_of(world: factories.World, patient) -> tuple[UUID, bytes]:
     return data_keys.data_key_for(world.clinic.pk, patient.pk, NOW)
 
 
@@ -79,7 +79,7 @@ def test_two_requests_at_once_make_one_key(live):
         with transaction.atomic(), rls.as_clinic(world.clinic.pk):
             return key_of(world, world.ada)
 
-    made = together(*[first_page] * 6)
+    made = run_concurrently(*[first_page] * 6)
 
     assert len(set(made)) == 1
     assert isinstance(made[0], tuple)

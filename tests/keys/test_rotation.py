@@ -15,7 +15,7 @@ from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from tests import factor, make
+from tests import authenticator, factories
 from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.access.principal import load_principal
@@ -25,7 +25,7 @@ from tracker.keys import data_keys, rotation
 from tracker.keys.models import DataKey, MasterKey
 from tracker.lib import encryption, rls
 from tracker.records.models import JournalText
-from tracker.sync import intake
+from tracker.sync import ingest
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 Sent = dict[str, str]
@@ -33,10 +33,10 @@ Sent = dict[str, str]
 
 def journal(patient: Any, texts: list[str]) -> Sent:
     """Send pages of the journal; return id -> text."""
-    items = [make.record("journal", {"text": text}) for text in texts]
+    items = [factories.record("journal", {"text": text}) for text in texts]
     with transaction.atomic():
-        principal = load_principal(patient.user_id, make.MONDAY)
-        receipt = intake.receive(principal=principal, sent=None, items=items, at=make.MONDAY)
+        principal = load_principal(patient.user_id, factories.MONDAY)
+        receipt = ingest.apply_batch(principal=principal, sent=None, items=items, at=factories.MONDAY)
         rls.reset()
     assert {row["status"] for row in receipt.results} <= {"stored"}
     return {item["id"]: item["data"]["text"] for item in items}
@@ -63,7 +63,7 @@ def old(settings: Any) -> None:
 
 @pytest.fixture
 def world(old, world):
-    """The cast, whose addresses are sealed under the old key."""
+    """The actors, whose addresses are sealed under the old key."""
     return world
 
 
@@ -81,7 +81,7 @@ def replace_one(clinic_id: Any) -> None:
     """One step of a rotation that is then interrupted."""
     data_keys.register_master_key()
     with rls.as_clinic(clinic_id):
-        rotation.replace_one_key(clinic_id, make.MONDAY)
+        rotation.replace_one_key(clinic_id, factories.MONDAY)
 
 
 def count(**wanted: Any) -> int:
@@ -187,7 +187,7 @@ def test_a_master_key_that_never_was_is_not_retired(world, written):
         rotation.retire([world.clinic.pk], "m7")
 
 
-def test_sealed_text_is_only_ever_resealed(world, written):
+def test_encrypted_text_is_only_ever_reencrypted(world, written):
     with rls.as_clinic(world.clinic.pk):
         for change in (
             "UPDATE records_journaltext SET ciphertext = 'x'",
@@ -198,7 +198,7 @@ def test_sealed_text_is_only_ever_resealed(world, written):
                 connection.cursor().execute(change)
 
 
-def test_the_use_of_keys_stands_in_the_trail(world, written, settings):
+def test_the_use_of_keys_is_audited(world, written, settings):
     rotate_to(settings)
     rotation.rotate([world.clinic.pk])
     rotation.retire([world.clinic.pk], "m1")
@@ -304,8 +304,8 @@ def test_2000_rows_are_rotated_under_live_writes_with_three_kills_and_none_is_un
     rotate_under_fire(live, settings, rows=2000, kills=3)
 
 
-def test_second_factors_are_re_sealed_and_no_master_key_goes_before(world, settings):
-    factor.enrol(world.ben.user)
+def test_second_factors_are_reencrypted_and_no_master_key_is_retired_before(world, settings):
+    authenticator.add_totp(world.ben.user)
     settings.MASTER_KEYS_OLD = {settings.MASTER_KEY_ID: settings.MASTER_KEY}
     former, settings.MASTER_KEY_ID, settings.MASTER_KEY = settings.MASTER_KEY_ID, "m9", b"9" * 32
     assert second_factor.count_outdated() == 1
@@ -316,4 +316,4 @@ def test_second_factors_are_re_sealed_and_no_master_key_goes_before(world, setti
 
     settings.MASTER_KEYS_OLD = {}
     held = Authenticator.objects.get(user=world.ben.user)
-    assert second_factor.MFAAdapter().decrypt(held.data["secret"]) == factor.SECRET
+    assert second_factor.MFAAdapter().decrypt(held.data["secret"]) == authenticator.SECRET

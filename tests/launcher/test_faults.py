@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 
-from tests import make
+from tests import factories
 from tests.launcher.conftest import Clone
 from tracker.demo import diary, people, simulate
 
@@ -52,7 +52,7 @@ def is_loaded(clone: Clone) -> bool:
 
 
 def test_nothing_is_lost_or_doubled_when_each_server_is_killed_during_the_import(clone: Clone):
-    chance = random.Random(make.SEED)
+    chance = random.Random(factories.SEED)
     started = clone.dev("up", "--detach", "--json")
     assert started.returncode == 0, started.stderr
 

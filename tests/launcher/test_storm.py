@@ -17,9 +17,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import make
+from examples.reference_phone import Answer, Json, Ledger, Phone, over_http, version_of
+from tests import factories
 from tests.launcher.conftest import ROOT, Clone
-from tests.reference_phone import Answer, Json, Ledger, Phone, over_http, version_of
 from tests.servers import free_port, wait_until
 
 pytestmark = pytest.mark.full
@@ -36,15 +36,15 @@ ENROL = """
 import django, json, sys, uuid
 django.setup()
 from django.db import transaction
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.clinics.models import CareTeam
 with transaction.atomic():
-    world = make.world()
+    world = factories.world()
 signed = []
 for n in range(int(sys.argv[1])):
     with transaction.atomic():
-        ada = make.patient(world.clinic, f"ada{n}", world.team)
+        ada = factories.patient(world.clinic, f"ada{n}", world.team)
     phone = Phone(ada.user)
     signed.append({"token": phone.token, "device": str(phone.device)})
 print(json.dumps({"clinic": str(world.clinic.pk), "phones": signed}))
@@ -84,7 +84,7 @@ class Patient(Phone):
             ledger.keep(name, signed[name])
         self.witness = witness
         super().__init__(
-            witness, ledger, time_zone=make.ZONE, rng=random.Random(seed), attempts=10**6, patience_s=240
+            witness, ledger, time_zone=factories.ZONE, rng=random.Random(seed), attempts=10**6, patience_s=240
         )
 
     def live(self) -> None:
@@ -116,7 +116,7 @@ class Patient(Phone):
     def said(self, kind: str) -> Json:
         n = self.rng.randrange(10**6)
         if kind == "response":
-            answers = make.phq9([n % 4] * 8 + [0])["data"]["answers"]
+            answers = factories.phq9([n % 4] * 8 + [0])["data"]["answers"]
             return {"instrument": "phq-9", "version": "1999", "answers": answers, "status": "complete"}
         said: dict[str, Json] = {
             "pain": {"intensity": n % 11},
@@ -231,7 +231,7 @@ def test_fifty_phones_lose_nothing_while_every_server_is_killed_in_turn(clone: C
     witnesses = [Witness(url) for _ in range(PHONES)]
 
     def one(n: int) -> Patient:
-        return Patient(witnesses[n], tmp_path / f"{n}.sqlite", enrolled["phones"][n], f"{make.SEED}/{n}")
+        return Patient(witnesses[n], tmp_path / f"{n}.sqlite", enrolled["phones"][n], f"{factories.SEED}/{n}")
 
     def live(n: int) -> None:
         phone = one(n)
@@ -242,7 +242,7 @@ def test_fifty_phones_lose_nothing_while_every_server_is_killed_in_turn(clone: C
 
     over = threading.Event()
     with ThreadPoolExecutor(PHONES + 1) as pool:
-        killing = pool.submit(kill_in_turn, clone, random.Random(make.SEED), over)
+        killing = pool.submit(kill_in_turn, clone, random.Random(factories.SEED), over)
         try:
             for lived in [pool.submit(live, n) for n in range(PHONES)]:
                 lived.result(400)

@@ -8,16 +8,16 @@ KEY = encryption.new_key()
 BOUND = encryption.associated_data("table", "column", 1, "patient", "key")
 
 
-def test_what_was_sealed_comes_back():
+def test_what_was_encrypted_is_decrypted():
     assert encryption.decrypt(KEY, encryption.encrypt(KEY, b"the sea", BOUND), BOUND) == b"the sea"
 
 
-def test_the_same_text_is_never_sealed_to_the_same_bytes():
+def test_the_same_text_is_never_encrypted_to_the_same_bytes():
     assert encryption.encrypt(KEY, b"the sea", BOUND) != encryption.encrypt(KEY, b"the sea", BOUND)
 
 
 @pytest.mark.parametrize("place", [0, 1, 15, -1])
-def test_a_changed_byte_breaks_the_seal(place):
+def test_a_changed_byte_fails_decryption(place):
     value = bytearray(encryption.encrypt(KEY, b"the sea", BOUND))
     value[place] ^= 1
 

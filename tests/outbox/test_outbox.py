@@ -10,7 +10,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from tests import make
+from tests import factories
 from tests.outbox.mailserver import MailServer, mail_server
 from tracker.accounts.models import User
 from tracker.clinics.models import StaffMember
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @contextmanager
-def inside(world: make.World) -> Iterator[None]:
+def inside(world: factories.World) -> Iterator[None]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         yield
@@ -37,7 +37,7 @@ def server(settings) -> Iterator[MailServer]:
         yield running
 
 
-def enqueue(world: make.World, *people: StaffMember, **more: Any) -> int:
+def enqueue(world: factories.World, *people: StaffMember, **more: Any) -> int:
     given: dict[str, Any] = {
         "clinic_id": world.clinic.pk,
         "recipients": [person.user_id for person in people or (world.ben,)],
@@ -55,12 +55,12 @@ def deliver(at: datetime | None = None) -> int:
     return actions.deliver_due(at=at or timezone.now())
 
 
-def rows(world: make.World, **wanted) -> list[Message]:
+def rows(world: factories.World, **wanted) -> list[Message]:
     with inside(world):
         return list(Message.objects.filter(**wanted).order_by("due_at", "key"))
 
 
-def end_leases(world: make.World) -> None:
+def end_leases(world: factories.World) -> None:
     """Two minutes later: the database's own clock cannot be turned, so the lease is."""
     with inside(world):
         Message.objects.filter(sent_at=None).update(claimed_until=timezone.now() - MINUTE)
@@ -99,7 +99,7 @@ def test_nobody_to_tell_is_no_message(world):
                 words="alert",
                 subject="x",
                 key="x",
-                due_at=make.MONDAY,
+                due_at=factories.MONDAY,
             )
             == 0
         )
@@ -166,7 +166,7 @@ def test_an_urgent_message_is_tried_for_ever(world, server, attempts):
 def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
     User.objects.filter(pk=world.dan.user_id).update(is_active=False)
     for n in range(actions.AT_ONCE):
-        enqueue(world, world.dan, key=f"gone-{n}", urgent=True, due_at=make.MONDAY)
+        enqueue(world, world.dan, key=f"gone-{n}", urgent=True, due_at=factories.MONDAY)
     enqueue(world, world.ben)
 
     assert deliver() == 2
@@ -175,7 +175,7 @@ def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
 
 
 def test_a_message_that_no_server_can_take_holds_up_no_other(world, server):
-    enqueue(world, key="broken", urgent=True, words="words-that-do-not-exist", due_at=make.MONDAY)
+    enqueue(world, key="broken", urgent=True, words="words-that-do-not-exist", due_at=factories.MONDAY)
     enqueue(world, world.ben, world.dan, key="sound")
 
     # The broken one's place in the inbox, and both channels of the two sound ones.
@@ -184,7 +184,7 @@ def test_a_message_that_no_server_can_take_holds_up_no_other(world, server):
 
 
 def test_an_urgent_message_goes_before_an_older_one_and_the_inbox_before_the_mail(world, server):
-    enqueue(world, world.dan, key="old", due_at=make.MONDAY)
+    enqueue(world, world.dan, key="old", due_at=factories.MONDAY)
     enqueue(world, world.ben, key="urgent", urgent=True)
 
     deliver()
@@ -229,7 +229,7 @@ def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays(world, server):
     enqueue(world, key="other", subject="alert/2")
 
     with inside(world):
-        assert actions.withdraw(clinic_id=world.clinic.pk, subject="alert/1", at=make.MONDAY) == 2
+        assert actions.cancel(clinic_id=world.clinic.pk, subject="alert/1", at=factories.MONDAY) == 2
 
     assert deliver() == 2
     assert [row.key.split("/")[0] for row in rows(world, sent_at=None)] == ["waiting", "waiting"]
@@ -239,7 +239,7 @@ def test_messages_of_another_clinic_are_delivered_and_not_seen(world, server):
     with rls.as_clinic(world.other_clinic.pk):
         actions.enqueue(
             clinic_id=world.other_clinic.pk, recipients=[world.finn.user_id], words="alert", subject="alert/9",
-            key="theirs", due_at=make.MONDAY,
+            key="theirs", due_at=factories.MONDAY,
         )  # fmt: skip
 
     assert deliver() == 2
@@ -255,7 +255,7 @@ def test_the_same_key_in_two_clinics_is_two_messages(world):
         assert (
             actions.enqueue(
                 clinic_id=world.other_clinic.pk, recipients=[world.ben.user_id], words="alert",
-                subject="alert/1", key="one", due_at=make.MONDAY,
+                subject="alert/1", key="one", due_at=factories.MONDAY,
             )
             == 2
         )  # fmt: skip
@@ -271,12 +271,12 @@ def test_one_reads_one_s_own_inbox_and_a_second_reading_keeps_the_first_time(wor
         with inside(world):
             return actions.mark_read(recipient_id=who.user_id, message_id=message, at=at)
 
-    assert read(world.ben, inbox.pk, make.MONDAY)
-    assert read(world.ben, inbox.pk, make.MONDAY + MINUTE)
-    assert not read(world.dan, inbox.pk, make.MONDAY)
-    assert not read(world.ben, mail.pk, make.MONDAY)
-    assert not read(world.ben, uuid.uuid4(), make.MONDAY)
-    assert rows(world, channel=Channel.INBOX)[0].read_at == make.MONDAY
+    assert read(world.ben, inbox.pk, factories.MONDAY)
+    assert read(world.ben, inbox.pk, factories.MONDAY + MINUTE)
+    assert not read(world.dan, inbox.pk, factories.MONDAY)
+    assert not read(world.ben, mail.pk, factories.MONDAY)
+    assert not read(world.ben, uuid.uuid4(), factories.MONDAY)
+    assert rows(world, channel=Channel.INBOX)[0].read_at == factories.MONDAY
 
 
 def test_an_unsent_message_is_in_no_inbox(world):

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tracker.progress import trends
-from tracker.progress.trends import DayValue, Facts, Use
+from tracker.progress.trends import DayValue, Facts, MedicationDay
 
 MONDAY = date(2026, 3, 2)
 PAIN, MOOD, PHQ9, DOSE = "pain.intensity", "daily.mood", "phq-9", "dose.oxycodone"
@@ -28,7 +28,7 @@ def facts(
     values: Mapping[str, Sequence[DayValue]] | None = None,
     *,
     logged: Sequence[int] | None = None,
-    uses: Sequence[Use] = (),
+    uses: Sequence[MedicationDay] = (),
     session_on: date | None = None,
     **more: Any,
 ) -> Facts:
@@ -53,7 +53,7 @@ def facts(
 
 def week(given: Facts, n: int = 0, today: date | None = None) -> dict[str, Any]:
     """The figures of the n-th week, seen long afterwards unless ``today`` is given."""
-    return trends.figures(given, day(7 * n), today or day(365))
+    return trends.weekly_figures(given, day(7 * n), today or day(365))
 
 
 def measured(given: Facts, name: str, n: int = 0, today: date | None = None) -> dict[str, Any]:

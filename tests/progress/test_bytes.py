@@ -18,7 +18,7 @@ pains = st.dictionaries(st.integers(0, 60), st.floats(0, 10), max_size=40)
 def test_bytes_are_canonical():
     content = {"b": 0.1 + 0.2, "a": [1, -0.00001, {"ä": None}], "c": day(0)}
 
-    assert trends.as_bytes(content) == '{"a":[1,0.0,{"ä":null}],"b":0.3,"c":"2026-03-02"}'.encode()
+    assert trends.canonical_json(content) == '{"a":[1,0.0,{"ä":null}],"b":0.3,"c":"2026-03-02"}'.encode()
 
 
 @few
@@ -32,8 +32,10 @@ def test_the_order_in_which_facts_are_held_changes_no_byte(values, seen_on):
         values=dict(reversed(list(one.values.items()))),
     )
 
-    for monday in trends.weeks(one, day(seen_on)):
-        made = [trends.as_bytes(trends.figures(each, monday, day(seen_on))) for each in (one, other)]
+    for monday in trends.weeks_to_summarize(one, day(seen_on)):
+        made = [
+            trends.canonical_json(trends.weekly_figures(each, monday, day(seen_on))) for each in (one, other)
+        ]
         assert made[0] == made[1]
 
 
@@ -42,8 +44,8 @@ def test_the_order_in_which_facts_are_held_changes_no_byte(values, seen_on):
 def test_figures_are_numbers_that_any_reader_of_json_takes(values, seen_on):
     given_facts = facts({PAIN: series(values)})
 
-    for monday in trends.weeks(given_facts, day(seen_on)):
-        text = trends.as_bytes(trends.figures(given_facts, monday, day(seen_on)))
+    for monday in trends.weeks_to_summarize(given_facts, day(seen_on)):
+        text = trends.canonical_json(trends.weekly_figures(given_facts, monday, day(seen_on)))
         assert json.loads(text, parse_constant=lambda name: 1 / 0)["algorithm"] == trends.ALGORITHM
 
 
@@ -52,8 +54,8 @@ def test_figures_are_numbers_that_any_reader_of_json_takes(values, seen_on):
 def test_now_and_baseline_lie_within_what_was_said(values):
     held = facts({PAIN: series(values)})
 
-    for monday in trends.weeks(held, day(70)):
-        for row in trends.figures(held, monday, day(70))["measures"]:
+    for monday in trends.weeks_to_summarize(held, day(70)):
+        for row in trends.weekly_figures(held, monday, day(70))["measures"]:
             for part in ("now", "baseline"):
                 if row[part]:
                     low, high = min(values.values()), max(values.values())
@@ -65,8 +67,8 @@ def test_now_and_baseline_lie_within_what_was_said(values):
 def test_every_expected_day_is_either_logged_or_missed(values, seen_on):
     held = facts({PAIN: series(values)})
 
-    for monday in trends.weeks(held, day(seen_on)):
-        logged = trends.figures(held, monday, day(seen_on))["logged"]
+    for monday in trends.weeks_to_summarize(held, day(seen_on)):
+        logged = trends.weekly_figures(held, monday, day(seen_on))["logged"]
         assert logged["days_logged"] + len(logged["days_missed"]) == logged["days_expected"]
         assert 0 <= logged["days_expected"] <= 7
 
@@ -74,7 +76,7 @@ def test_every_expected_day_is_either_logged_or_missed(values, seen_on):
 @few
 @given(st.sets(st.integers(-4000, 4000), max_size=12), st.integers(-100, 100))
 def test_each_logged_week_up_to_today_has_its_summary_and_no_week_comes_twice(logged, today):
-    weeks = trends.weeks(facts(logged=sorted(logged)), day(today))
+    weeks = trends.weeks_to_summarize(facts(logged=sorted(logged)), day(today))
 
     begun = {day(n) - timedelta(days=day(n).weekday()) for n in logged}
     assert {monday for monday in begun if monday <= day(today)} <= set(weeks)
@@ -88,7 +90,7 @@ def test_each_logged_week_up_to_today_has_its_summary_and_no_week_comes_twice(lo
 def test_a_days_dose_is_the_sum_of_its_uses(doses):
     mean = math.fsum(doses) / len(doses)
     value = DayValue(day(0), len(doses), mean, doses[0], doses[-1])
-    use = trends.Use(day(0), "oxycodone", len(doses), 0, 0)
+    use = trends.MedicationDay(day(0), "oxycodone", len(doses), 0, 0)
 
     (row,) = week(facts({"dose.oxycodone": [value]}, uses=[use]))["medication"]
     assert math.isclose(row["daily_mg"]["last"], math.fsum(doses), rel_tol=1e-9, abs_tol=1e-9)
@@ -101,8 +103,8 @@ def test_a_days_dose_is_the_sum_of_its_uses(doses):
 def test_a_form_is_never_carried_beyond_its_time(forms):
     held = facts({PHQ9: series(dict(forms))}, logged=[0, 30, 60])
 
-    for monday in trends.weeks(held, day(90)):
+    for monday in trends.weeks_to_summarize(held, day(90)):
         last = monday + timedelta(days=6)
-        for row in trends.figures(held, monday, day(90))["measures"]:
+        for row in trends.weekly_figures(held, monday, day(90))["measures"]:
             if row["now"]:
                 assert last - timedelta(days=21) <= row["now"]["to"] <= last

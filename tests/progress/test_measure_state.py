@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.clinics.models import Patient
@@ -29,7 +29,7 @@ SESSION_AT = datetime(2026, 3, 25, 10, tzinfo=days.zone("Europe/Amsterdam"))
 class Diary:
     """A phone that writes, amends, moves and removes entries at random, across a clock change and three zones."""
 
-    def __init__(self, world: make.World, seed: int) -> None:
+    def __init__(self, world: factories.World, seed: int) -> None:
         self.phone, self.chance = Phone(world.ada.user), random.Random(seed)
         self.held: dict[str, dict[str, Any]] = {}
 
@@ -46,12 +46,12 @@ class Diary:
             return {"intensity": pick(11)} | ({"worst": pick(11)} if pick(2) else {})
         if kind == "daily":
             return {"mood": pick(11), "sleep_hours": pick(97) / 4}
-        form: dict[str, Any] = make.phq9([*(pick(4) for _ in range(8)), 0])["data"]
+        form: dict[str, Any] = factories.phq9([*(pick(4) for _ in range(8)), 0])["data"]
         return form
 
     def fresh(self) -> dict[str, Any]:
         kind = self.chance.choice(["pain", "pain", "daily", "response"])
-        return make.record(kind, self.data(kind), **self.moment())
+        return factories.record(kind, self.data(kind), **self.moment())
 
     def amended(self, record: dict[str, Any]) -> dict[str, Any]:
         record = record | {"revision": record["revision"] + 1}
@@ -104,7 +104,7 @@ def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | N
     }  # fmt: skip
 
 
-def check(world: make.World) -> None:
+def check(world: factories.World) -> None:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         session = TreatmentSession.objects.order_by("starts_at").first()
@@ -123,7 +123,7 @@ def check(world: make.World) -> None:
 
 def agree_with_summaries(held: dict[str, MeasureState], facts: trends.Facts) -> None:
     far = days.week_start(START) + timedelta(weeks=52)
-    told = {row["measure"]: row for row in trends.figures(facts, far, far)["measures"]}
+    told = {row["measure"]: row for row in trends.weekly_figures(facts, far, far)["measures"]}
     assert set(told) == set(held)
     for name, row in told.items():
         baseline = row["baseline"] and row["baseline"]["value"]
@@ -133,20 +133,20 @@ def agree_with_summaries(held: dict[str, MeasureState], facts: trends.Facts) -> 
 
 @pytest.mark.parametrize("turn", range(4))
 def test_current_values_are_those_of_a_plain_recomputation_after_any_history(world, turn):
-    diary = Diary(world, make.SEED + turn)
+    diary = Diary(world, factories.SEED + turn)
     for _ in range(4):
         diary.write(12)
         check(world)
 
     rls.reset()
-    ben = load_principal(world.ben.user_id, make.MONDAY)
+    ben = load_principal(world.ben.user_id, factories.MONDAY)
     records.record_session(
         principal=ben,
         patient=world.ada,
         starts_at=SESSION_AT,
         route="IM",
         dose_mg=Decimal(35),
-        at=make.MONDAY,
+        at=factories.MONDAY,
     )
     for _ in range(3):
         check(world)
@@ -158,17 +158,17 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
     phone = Phone(world.ada.user)
     hour = timedelta(hours=1)
     forms = {SESSION_AT - hour: 2, SESSION_AT: 1, SESSION_AT + hour: 0}
-    phone.push(*[make.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
+    phone.push(*[factories.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
 
     rls.reset()
-    ben = load_principal(world.ben.user_id, make.MONDAY)
+    ben = load_principal(world.ben.user_id, factories.MONDAY)
     records.record_session(
         principal=ben,
         patient=world.ada,
         starts_at=SESSION_AT,
         route="IM",
         dose_mg=Decimal(35),
-        at=make.MONDAY,
+        at=factories.MONDAY,
     )
 
     rls.reset()
@@ -178,10 +178,10 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
 
 
 def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
-    at = make.MONDAY
+    at = factories.MONDAY
     Phone(world.ada.user).push(
-        make.phq9([2] * 8 + [0], recorded_at=at.isoformat()),
-        make.phq9([1] * 8 + [0], recorded_at=(at + timedelta(hours=1)).isoformat()),
+        factories.phq9([2] * 8 + [0], recorded_at=at.isoformat()),
+        factories.phq9([1] * 8 + [0], recorded_at=(at + timedelta(hours=1)).isoformat()),
     )
 
     rls.reset()
@@ -192,8 +192,10 @@ def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
 
 def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
     phone = Phone(world.ada.user)
-    phone.push(make.pain(6), make.pain(2, recorded_at=(make.MONDAY + timedelta(days=20)).isoformat()))
-    phone.push(make.pain(9, recorded_at=(make.MONDAY - timedelta(days=3)).isoformat()))
+    phone.push(
+        factories.pain(6), factories.pain(2, recorded_at=(factories.MONDAY + timedelta(days=20)).isoformat())
+    )
+    phone.push(factories.pain(9, recorded_at=(factories.MONDAY - timedelta(days=3)).isoformat()))
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
@@ -202,7 +204,7 @@ def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
 
 
 def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
-    phone, record = Phone(world.ada.user), make.pain(6, id=str(uuid.uuid4()))
+    phone, record = Phone(world.ada.user), factories.pain(6, id=str(uuid.uuid4()))
     phone.push(record)
     phone.push({name: v for name, v in record.items() if name != "data"} | {"revision": 2, "removed": True})
 

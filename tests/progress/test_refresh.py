@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from tests import make
-from tests.outbox.together import together
+from tests import factories
+from tests.concurrency import run_concurrently
 from tests.phone import Phone
 from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.progress import actions, trends
-from tracker.progress.models import Progress, Summary
-from tracker.records.models import Observation, ChangeCounter
+from tracker.progress.models import Summary, SummaryState
+from tracker.records.models import ChangeCounter, Observation
 
 WEEK = date(2026, 3, 2)
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ LATER = NOW + timedelta(minutes=1)
 
 
 @contextmanager
-def inside(world: make.World) -> Iterator[None]:
+def inside(world: factories.World) -> Iterator[None]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         yield
@@ -36,19 +36,19 @@ def refresh(at: datetime = NOW) -> int:
     return actions.refresh_stale(at=at)
 
 
-def summaries(world: make.World) -> dict[date, Summary]:
+def summaries(world: factories.World) -> dict[date, Summary]:
     with inside(world):
         return {row.week_start: row for row in Summary.objects.filter(patient=world.ada)}
 
 
-def figures(world: make.World, week_start: date = WEEK) -> dict[str, Any]:
+def figures(world: factories.World, week_start: date = WEEK) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(summaries(world)[week_start].figures)
     return content
 
 
 def on(day: int, intensity: int = 5, **more) -> dict[str, Any]:
     """A pain entry at noon of a March day."""
-    return make.pain(intensity, recorded_at=f"2026-03-{day:02d}T12:00:00+01:00", **more)
+    return factories.pain(intensity, recorded_at=f"2026-03-{day:02d}T12:00:00+01:00", **more)
 
 
 def removal(record: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def removal(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
@@ -142,7 +142,7 @@ def test_nothing_new_costs_one_question_per_clinic_and_writes_nothing(
 
 
 def test_a_change_that_no_figure_shows_leaves_the_bytes_and_the_revision(world, phone):
-    page = make.record("journal", {"text": "one"})
+    page = factories.record("journal", {"text": "one"})
     phone.push(page)
     refresh()
     before = summaries(world)
@@ -157,7 +157,7 @@ def test_a_change_that_no_figure_shows_leaves_the_bytes_and_the_revision(world, 
 
 
 def test_the_same_entries_sent_in_another_order_give_the_same_bytes(world, phone):
-    entries = [on(day, day % 8) for day in range(2, 12)] + [make.phq9([day % 4] * 9) for day in range(3)]
+    entries = [on(day, day % 8) for day in range(2, 12)] + [factories.phq9([day % 4] * 9) for day in range(3)]
     phone.push(*entries)
     bea = Phone(world.bea.user)
     for entry in reversed(entries):
@@ -208,8 +208,10 @@ def test_a_new_version_of_the_rules_makes_every_summary_again(world, phone, monk
         ("2026-03-09T09:00:00+09:00", "Asia/Tokyo", date(2026, 3, 9)),
     ],
 )
-def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, recorded_at, time_zone, week_start):
-    phone.push(make.pain(5, recorded_at=recorded_at, time_zone=time_zone))
+def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(
+    world, phone, recorded_at, time_zone, week_start
+):
+    phone.push(factories.pain(5, recorded_at=recorded_at, time_zone=time_zone))
     refresh(datetime(2026, 4, 30, tzinfo=UTC))
 
     with inside(world):
@@ -219,7 +221,7 @@ def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(world, phone, re
 
 def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(world, phone):
     def use(day: int, **data) -> dict[str, Any]:
-        return make.record(
+        return factories.record(
             "medication_use", {"medication": "oxycodone"} | data, recorded_at=f"2026-03-{day:02d}T09:00:00Z"
         )
 
@@ -249,7 +251,7 @@ def filled(live, patients: int) -> list[Patient]:
     """Patients with four weeks of entries each, committed."""
     world = live.world
     with transaction.atomic():
-        everybody = [make.patient(world.clinic, f"p{n}", world.team) for n in range(patients)]
+        everybody = [factories.patient(world.clinic, f"p{n}", world.team) for n in range(patients)]
     for who in everybody:
         with transaction.atomic():
             Phone(who.user).push(*[on(day, day % 9) for day in range(1, 29)])
@@ -260,7 +262,7 @@ def test_two_workers_at_once_make_each_summary_once(live):
     patients = filled(live, 6)
     at = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
-    counts = together(*[lambda: actions.refresh_stale(at=at)] * 2)
+    counts = run_concurrently(*[lambda: actions.refresh_stale(at=at)] * 2)
     # Whoever gave way to the other comes again at the next tick.
     actions.refresh_stale(at=at)
 
@@ -269,7 +271,7 @@ def test_two_workers_at_once_make_each_summary_once(live):
         weeks = list(Summary.objects.values_list("patient_id", "week_start"))
         assert len(weeks) == len(set(weeks)) == len(patients) * 5
         assert len(set(Summary.objects.values_list("week_start", "digest"))) == 5
-        assert Progress.objects.count() == len(patients)
+        assert SummaryState.objects.count() == len(patients)
 
 
 def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
@@ -278,8 +280,8 @@ def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
 
     with transaction.atomic(), rls.as_clinic(clinic):
         ChangeCounter.objects.select_for_update().get(patient=ada)
-        (busy,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
-    (free,) = together(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
+        (busy,) = run_concurrently(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
+    (free,) = run_concurrently(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
 
     assert (busy, free) == (False, True)
 

@@ -7,37 +7,37 @@ import pytest
 from tests.progress.facts import DOSE, MONDAY, MOOD, PAIN, PHQ9, day, facts, measured, one, series, week
 from tracker.instruments import measures
 from tracker.progress import trends
-from tracker.progress.trends import DayValue, Use
+from tracker.progress.trends import DayValue, MedicationDay
 
 
 def test_a_record_without_entries_has_no_weeks():
-    assert trends.weeks(facts(), day(0)) == []
+    assert trends.weeks_to_summarize(facts(), day(0)) == []
 
 
 def test_weeks_run_from_the_first_entrys_monday_to_the_running_one():
     given = facts(logged=[6, 7, 20])
 
-    assert trends.weeks(given, day(20)) == [day(0), day(7), day(14)]
-    assert trends.weeks(given, day(21)) == [day(0), day(7), day(14), day(21)]
+    assert trends.weeks_to_summarize(given, day(20)) == [day(0), day(7), day(14)]
+    assert trends.weeks_to_summarize(given, day(21)) == [day(0), day(7), day(14), day(21)]
 
 
 def test_summaries_pause_after_four_empty_weeks_and_go_on_with_the_entries():
     given = facts(logged=[0, 70])
 
-    assert trends.weeks(given, day(69)) == [day(7 * n) for n in range(5)]
-    assert trends.weeks(given, day(365)) == [day(7 * n) for n in (*range(5), *range(10, 15))]
+    assert trends.weeks_to_summarize(given, day(69)) == [day(7 * n) for n in range(5)]
+    assert trends.weeks_to_summarize(given, day(365)) == [day(7 * n) for n in (*range(5), *range(10, 15))]
 
 
 def test_a_phone_that_believed_in_1970_makes_five_weeks_and_not_thousands():
     given = facts(logged=[0, (date(1970, 1, 1) - MONDAY).days])
 
-    assert len(trends.weeks(given, day(0))) == 6
+    assert len(trends.weeks_to_summarize(given, day(0))) == 6
 
 
 def test_an_entry_from_the_future_has_no_summary_before_its_week():
     given = facts(logged=[0, 7000])
 
-    assert trends.weeks(given, day(3)) == [day(0)]
+    assert trends.weeks_to_summarize(given, day(3)) == [day(0)]
 
 
 @pytest.mark.parametrize(("days", "known"), [(3, False), (4, True), (7, True)])
@@ -186,7 +186,7 @@ def test_a_form_without_a_true_zero_gives_no_percentage():
     ],
 )
 def test_a_change_has_a_word_from_the_measures_own_direction(measure, absolute, word):
-    assert trends.word(measures.get(measure), absolute) == word
+    assert trends.change_label(measures.get(measure), absolute) == word
 
 
 @pytest.mark.parametrize("monday", [date(2026, 3, 23), date(2026, 10, 19)])
@@ -195,7 +195,7 @@ def test_missing_days_are_named_through_both_clock_changes(monday):
     assert n % 7 == 0
     given = facts(logged=[n, n + 5])
 
-    logged = trends.figures(given, monday, monday + timedelta(days=30))["logged"]
+    logged = trends.weekly_figures(given, monday, monday + timedelta(days=30))["logged"]
 
     # The Sunday of 23 or of 25 hours is one day like the others.
     assert (logged["days_expected"], logged["days_logged"]) == (7, 2)
@@ -227,7 +227,7 @@ def test_what_was_logged_is_counted_by_kind_and_lateness():
 
 def taper(*doses: tuple[int, int, float]) -> trends.Facts:
     """(day, uses, mean dose of a use); a use of 0 mg was skipped."""
-    uses = [Use(day(n), "oxycodone", k if mg else 0, 0 if mg else k, 0) for n, k, mg in doses]
+    uses = [MedicationDay(day(n), "oxycodone", k if mg else 0, 0 if mg else k, 0) for n, k, mg in doses]
     return facts({DOSE: [DayValue(day(n), k, mg, mg, mg) for n, k, mg in doses]}, uses=uses)
 
 
@@ -240,7 +240,7 @@ def test_a_days_dose_is_the_sum_of_its_doses_and_a_skipped_one_is_none():
 
 
 def test_a_medication_with_a_dose_of_unknown_mass_is_counted_without_milligrams():
-    given = facts(uses=[Use(day(0), "oxycodone", 2, 0, 1)])
+    given = facts(uses=[MedicationDay(day(0), "oxycodone", 2, 0, 1)])
     (row,) = week(given)["medication"]
 
     assert (row["taken"], row["as_needed"], row["daily_mg"]) == (2, 1, None)
@@ -248,7 +248,7 @@ def test_a_medication_with_a_dose_of_unknown_mass_is_counted_without_milligrams(
 
 def test_doses_are_told_under_medication_only_and_each_medication_apart():
     given = taper((0, 1, 20.0))
-    given = facts(given.values, uses=[*given.uses, Use(day(0), "sertraline", 1, 0, 0)])
+    given = facts(given.values, uses=[*given.uses, MedicationDay(day(0), "sertraline", 1, 0, 0)])
 
     assert week(given)["measures"] == []
     assert [row["medication"] for row in week(given)["medication"]] == ["oxycodone", "sertraline"]

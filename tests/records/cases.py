@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from tests import make
+from tests import factories
 from tracker.records.models import PainEntry, Plan, PracticeEntry, SideEffects, SleepEntry, Vitals
 
 HOUR = timedelta(hours=1)
@@ -74,12 +74,12 @@ NEWER: dict[str, Case] = {
     "sleep_up_within_a_day_of_bed": Case(
         SleepEntry,
         (
-            {"bed_at": make.MONDAY, "up_at": make.MONDAY + 24 * HOUR},
-            {"bed_at": make.MONDAY, "up_at": None},
+            {"bed_at": factories.MONDAY, "up_at": factories.MONDAY + 24 * HOUR},
+            {"bed_at": factories.MONDAY, "up_at": None},
         ),
         (
-            {"bed_at": make.MONDAY, "up_at": make.MONDAY},
-            {"bed_at": make.MONDAY, "up_at": make.MONDAY + 25 * HOUR},
+            {"bed_at": factories.MONDAY, "up_at": factories.MONDAY},
+            {"bed_at": factories.MONDAY, "up_at": factories.MONDAY + 25 * HOUR},
         ),
     ),
     "sleep_hours_0_to_24": scale(SleepEntry, "hours", Decimal(0), Decimal(24), Decimal("0.25")),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from tests import make
+from tests import factories
 from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange
 from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
@@ -25,10 +25,11 @@ from tracker.keys.models import DataKey, MasterKey
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records.models import (
-    MeasureState,
+    AccessRevocation,
     DailyLog,
     FormerVersion,
     JournalEntry,
+    MeasureState,
     MedicationUse,
     MergedEdit,
     Observation,
@@ -40,7 +41,6 @@ from tracker.records.models import (
     SideEffects,
     SleepEntry,
     TreatmentSession,
-    AccessRevocation,
     Vitals,
 )
 from tracker.reminders.models import CheckIn
@@ -48,184 +48,188 @@ from tracker.reminders.models import CheckIn
 Values = dict[str, Any]
 
 
-def owned(world: make.World) -> Values:
+def owned(world: factories.World) -> Values:
     return {"clinic_id": world.clinic.pk, "patient_id": world.ada.pk}
 
 
-def record(world: make.World, **data: Any) -> Values:
+def record(world: factories.World, **data: Any) -> Values:
     """The envelope of a record and its data."""
     envelope = {
-        "id": uuid.uuid4(), "revision": 1, "recorded_at": make.MONDAY, "time_zone": make.ZONE,
-        "local_date": date(2026, 3, 2), "received_at": make.MONDAY, "author_id": world.ada.user_id,
+        "id": uuid.uuid4(), "revision": 1, "recorded_at": factories.MONDAY, "time_zone": factories.ZONE,
+        "local_date": date(2026, 3, 2), "received_at": factories.MONDAY, "author_id": world.ada.user_id,
         "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "NONE", "fingerprint": b"x" * 32,
     }  # fmt: skip
     return owned(world) | envelope | data
 
 
-def of_user(world: make.World) -> Values:
+def of_user(world: factories.World) -> Values:
     return {"email": f"{uuid.uuid4().hex}@example.org", "kind": "staff"}
 
 
-def of_staff_member(world: make.World) -> Values:
-    user = make.user("new")
+def of_staff_member(world: factories.World) -> Values:
+    user = factories.user("new")
     return {
         "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": user.pk, "name": "New", "role": "CLINICIAN",
     }  # fmt: skip
 
 
-def of_team_membership(world: make.World) -> Values:
+def of_team_membership(world: factories.World) -> Values:
     return {
         "clinic_id": world.clinic.pk, "team_id": world.team.pk, "staff_member_id": world.cleo.pk,
-        "starts_at": make.MONDAY, "ends_at": None,
+        "starts_at": factories.MONDAY, "ends_at": None,
     }  # fmt: skip
 
 
-def of_patient(world: make.World) -> Values:
+def of_patient(world: factories.World) -> Values:
     return {
-        "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": make.user("new").pk, "name": "New",
-        "care_team_id": world.team.pk, "time_zone": make.ZONE, "enrolled_on": date(2026, 3, 2),
+        "id": uuid.uuid4(), "clinic_id": world.clinic.pk, "user_id": factories.user("new").pk, "name": "New",
+        "care_team_id": world.team.pk, "time_zone": factories.ZONE, "enrolled_on": date(2026, 3, 2),
     }  # fmt: skip
 
 
-def of_sign_in(world: make.World) -> Values:
-    at = {"began_at": make.MONDAY, "seen_at": make.MONDAY, "expire_date": make.MONDAY + timedelta(days=1)}
+def of_sign_in(world: factories.World) -> Values:
+    at = {
+        "began_at": factories.MONDAY,
+        "seen_at": factories.MONDAY,
+        "expire_date": factories.MONDAY + timedelta(days=1),
+    }
     return at | {
         "session_key": uuid.uuid4().hex, "reference": uuid.uuid4(), "session_data": "x",
         "user_id": world.ada.user_id, "device_id": uuid.uuid4(),
     }  # fmt: skip
 
 
-def of_invitation(world: make.World) -> Values:
+def of_invitation(world: factories.World) -> Values:
     return {
         "clinic_id": world.clinic.pk, "code": uuid.uuid4().bytes * 2, "patient_id": world.bea.pk,
-        "made_at": make.MONDAY, "expires_at": make.MONDAY + timedelta(days=14),
+        "made_at": factories.MONDAY, "expires_at": factories.MONDAY + timedelta(days=14),
     }  # fmt: skip
 
 
-def of_data_key(world: make.World) -> Values:
+def of_data_key(world: factories.World) -> Values:
     MasterKey.objects.get_or_create(id="m1")
     return owned(world) | {
-        "id": uuid.uuid4(), "master_key_id": "m1", "made_under": "m1", "wrapped": b"x", "made_at": make.MONDAY,
+        "id": uuid.uuid4(), "master_key_id": "m1", "made_under": "m1", "wrapped": b"x", "made_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_response(world: make.World) -> Values:
+def of_response(world: factories.World) -> Values:
     return record(world, instrument="phq-9", version="1999", status="COMPLETE", answers={}, category="MOOD")
 
 
-def of_medication_use(world: make.World) -> Values:
+def of_medication_use(world: factories.World) -> Values:
     return record(world, medication="sertraline", outcome="TAKEN", dose_value=Decimal(50), dose_unit="mg")
 
 
-def of_score(world: make.World) -> Values:
+def of_score(world: factories.World) -> Values:
     return owned(world) | {
         "response_id": uuid.uuid4(), "revision": 1, "measure": "phq-9", "category": "MOOD", "instrument": "phq-9",
         "version": "1999", "scoring_version": "1", "value": 3, "answered": 9, "items": 9, "prorated": False,
-        "made_at": make.MONDAY,
+        "made_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_measure_state(world: make.World) -> Values:
+def of_measure_state(world: factories.World) -> Values:
     return owned(world) | {
         "measure": "pain.intensity", "category": "PAIN", "baseline_basis": "FIRST_DAYS", "last": 3,
-        "last_at": make.MONDAY, "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
+        "last_at": factories.MONDAY, "last_on": date(2026, 3, 2), "week_mean": 3, "week_n": 1,
     }  # fmt: skip
 
 
-def of_session(world: make.World) -> Values:
+def of_session(world: factories.World) -> Values:
     return owned(world) | {
-        "starts_at": make.MONDAY, "time_zone": make.ZONE, "local_date": date(2026, 3, 2), "route": "IM",
+        "starts_at": factories.MONDAY, "time_zone": factories.ZONE, "local_date": date(2026, 3, 2), "route": "IM",
         "dose_mg": Decimal(35), "recorded_by_id": world.ben.user_id,
     }  # fmt: skip
 
 
-def of_summary(world: make.World) -> Values:
+def of_summary(world: factories.World) -> Values:
     return owned(world) | {
         "week_start": date(2026, 3, 2), "figures": "{}", "digest": "0" * 64, "algorithm": "a",
-        "through_sequence": 1, "built_at": make.MONDAY,
+        "through_sequence": 1, "built_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_check_in(world: make.World) -> Values:
+def of_check_in(world: factories.World) -> Values:
     return owned(world) | {
-        "staff_member_id": world.ben.pk, "starts_at": make.MONDAY + timedelta(days=2), "time_zone": make.ZONE,
-        "minutes": 20, "planned_at": make.MONDAY,
+        "staff_member_id": world.ben.pk, "starts_at": factories.MONDAY + timedelta(days=2), "time_zone": factories.ZONE,
+        "minutes": 20, "planned_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_alert(world: make.World) -> Values:
+def of_alert(world: factories.World) -> Values:
     return owned(world) | {
         "rule": "phq9_item9", "level": "URGENT", "source_kind": "response", "source_id": uuid.uuid4(),
-        "answered_at": make.MONDAY, "answered_on": date(2026, 3, 2), "raised_at": make.MONDAY,
+        "answered_at": factories.MONDAY, "answered_on": date(2026, 3, 2), "raised_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_message(world: make.World) -> Values:
+def of_message(world: factories.World) -> Values:
     return {
         "clinic_id": world.clinic.pk, "recipient_id": world.ben.user_id, "channel": "INBOX",
-        "words": "alert", "subject": "alert/1", "key": uuid.uuid4().hex, "due_at": make.MONDAY,
+        "words": "alert", "subject": "alert/1", "key": uuid.uuid4().hex, "due_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_clinic(world: make.World) -> Values:
-    return {"name": "New", "time_zone": make.ZONE, "crisis_text": "Call 113."}
+def of_clinic(world: factories.World) -> Values:
+    return {"name": "New", "time_zone": factories.ZONE, "crisis_text": "Call 113."}
 
 
-def of_duty(world: make.World) -> Values:
+def of_duty(world: factories.World) -> Values:
     return {
         "clinic_id": world.clinic.pk, "team_id": world.team.pk, "staff_member_id": world.cleo.pk,
-        "starts_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(hours=8),
+        "starts_at": factories.MONDAY, "ends_at": factories.MONDAY + timedelta(hours=8),
     }  # fmt: skip
 
 
-def of_consent_change(world: make.World) -> Values:
+def of_consent_change(world: factories.World) -> Values:
     return owned(world) | {
         "team_id": world.team.pk, "category": "PAIN", "given": True, "text_id": 1, "by_id": world.ada.user_id,
-        "at": make.MONDAY,
+        "at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_caregiver(world: make.World) -> Values:
+def of_caregiver(world: factories.World) -> Values:
     return owned(world) | {
-        "user_id": make.user("caregiver").pk, "name": "New", "categories": ["PAIN"], "starts_at": make.MONDAY,
+        "user_id": factories.user("caregiver").pk, "name": "New", "categories": ["PAIN"], "starts_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_break_glass(world: make.World) -> Values:
+def of_break_glass(world: factories.World) -> Values:
     return owned(world) | {
         "id": uuid.uuid4(), "staff_member_id": world.cleo.pk, "user_id": world.cleo.user_id,
-        "begun_at": make.MONDAY, "ends_at": make.MONDAY + timedelta(minutes=60),
+        "begun_at": factories.MONDAY, "ends_at": factories.MONDAY + timedelta(minutes=60),
     }  # fmt: skip
 
 
-def of_observation(world: make.World) -> Values:
+def of_observation(world: factories.World) -> Values:
     return owned(world) | {
         "source_id": uuid.uuid4(), "source_kind": "pain", "measure": "pain.intensity", "category": "PAIN",
-        "local_date": date(2026, 3, 2), "at": make.MONDAY, "value": 3,
+        "local_date": date(2026, 3, 2), "at": factories.MONDAY, "value": 3,
     }  # fmt: skip
 
 
-def of_former_version(world: make.World) -> Values:
+def of_former_version(world: factories.World) -> Values:
     return owned(world) | {
         "kind": "pain", "category": "PAIN", "record_id": uuid.uuid4(), "revision": 1, "row": {},
-        "replaced_at": make.MONDAY,
+        "replaced_at": factories.MONDAY,
     }  # fmt: skip
 
 
-def of_merged_edit(world: make.World) -> Values:
+def of_merged_edit(world: factories.World) -> Values:
     return owned(world) | {
         "record_id": uuid.uuid4(), "sent_revision": 2, "fingerprint": b"x" * 32, "merged_revision": 3,
-        "overwritten": {}, "merged_at": make.MONDAY,
+        "overwritten": {}, "merged_at": factories.MONDAY,
     }  # fmt: skip
 
 
 # Written in the patient's own name only: row security refuses them for anybody else's patient.
 IN_HER_NAME = (Caregiver, Consent, ConsentChange)
-MAKERS: Mapping[type[models.Model], Callable[[make.World], Values]] = {
+MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     User: of_user,
     Clinic: of_clinic,
     DutyPeriod: of_duty,
-    Consent: lambda world: owned(world) | {"team_id": make.team(world.clinic, "New").pk},
+    Consent: lambda world: owned(world) | {"team_id": factories.team(world.clinic, "New").pk},
     ConsentChange: of_consent_change,
     Caregiver: of_caregiver,
     BreakGlassAccess: of_break_glass,

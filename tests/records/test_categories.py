@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access.chart import open_chart
 from tracker.access.policy import Category
@@ -56,29 +56,29 @@ def test_a_measure_is_of_the_category_of_what_it_comes_of(measure, category):
 
 
 @pytest.fixture
-def full(world: make.World) -> make.World:
+def full(world: factories.World) -> factories.World:
     """Ada has a row in every table, and a former version of a pain entry and of a shared page."""
     phone, page, pain = (
         Phone(world.ada.user),
-        make.record("journal", {"text": "a", "share": "entry"}),
-        make.pain(6),
+        factories.record("journal", {"text": "a", "share": "entry"}),
+        factories.pain(6),
     )
     page["data"]["mood"] = 4
     dose = {"medication": "oxycodone", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
     peg = {"/75893-8": 5, "/91145-3": 5, "/91146-1": 5}
     form = {"instrument": "peg", "version": "2009", "answers": peg, "status": "complete"}
     sent = [
-        page, pain, make.daily(mood=3), make.phq9(), make.record("medication_use", dose),
-        make.record("response", form), make.record("journal", {"text": "mine alone", "mood": 1}),
+        page, pain, factories.daily(mood=3), factories.phq9(), factories.record("medication_use", dose),
+        factories.record("response", form), factories.record("journal", {"text": "mine alone", "mood": 1}),
     ]  # fmt: skip
     assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
     again = [each | {"revision": 2} for each in (page, pain)]
     assert {row["status"] for row in phone.push(*again).json()["results"]} == {"stored"}
-    ben = load_principal(world.ben.user_id, make.MONDAY)
-    ada = open_chart(ben, world.ada.pk, purpose="test", at=make.MONDAY)
+    ben = load_principal(world.ben.user_id, factories.MONDAY)
+    ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
     actions.record_session(
-        principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
-        at=make.MONDAY,
+        principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
+        at=factories.MONDAY,
     )  # fmt: skip
     rls.reset()
     return world
@@ -91,10 +91,10 @@ def seen(table: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def rows_of_team(world: make.World, *shared: Category) -> Iterator[tuple[str, list[str]]]:
+def rows_of_team(world: factories.World, *shared: Category) -> Iterator[tuple[str, list[str]]]:
     rls.reset()
-    make.share(world.ada, world.team, shared, make.MONDAY)
-    load_principal(world.ben.user_id, make.MONDAY)
+    factories.share(world.ada, world.team, shared, factories.MONDAY)
+    load_principal(world.ben.user_id, factories.MONDAY)
     for table in TABLES:
         yield table, seen(table)
     rls.reset()
@@ -121,15 +121,15 @@ def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its
 
     assert len(found["records_journalentry"]) == len(found["records_journaltext"]) == 1
     assert "JOURNAL" not in found["records_formerversion"]
-    load_principal(full.ada.user_id, make.MONDAY)
+    load_principal(full.ada.user_id, factories.MONDAY)
     assert len(seen("records_journalentry")) == 2
     assert len(seen("records_journaltext")) == 3
     assert "JOURNAL" in seen("records_formerversion")
 
 
-def test_a_page_that_is_shared_no_more_is_gone_for_the_team(world):
+def test_a_journal_entry_that_is_shared_no_more_is_hidden_from_the_team(world):
     phone = Phone(world.ada.user)
-    page = make.record("journal", {"text": "read this", "share": "entry"})
+    page = factories.record("journal", {"text": "read this", "share": "entry"})
     phone.push(page)
     assert len(dict(rows_of_team(world, Category.JOURNAL))["records_journaltext"]) == 1
 
@@ -143,8 +143,8 @@ def test_a_page_that_is_shared_no_more_is_gone_for_the_team(world):
 
 @pytest.mark.parametrize("shared", [(), (Category.MOOD,)])
 def test_the_phone_is_never_limited_by_what_the_team_may_see(world, shared):
-    make.share(world.ada, world.team, shared, make.MONDAY)
-    phone, sent = Phone(world.ada.user), [make.pain(4), make.daily(mood=2), make.phq9()]
+    factories.share(world.ada, world.team, shared, factories.MONDAY)
+    phone, sent = Phone(world.ada.user), [factories.pain(4), factories.daily(mood=2), factories.phq9()]
 
     assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
     assert len(phone.get("records").json()["records"]) == 3
@@ -153,15 +153,15 @@ def test_the_phone_is_never_limited_by_what_the_team_may_see(world, shared):
 def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see(world):
     phone = Phone(world.ada.user)
     for days in range(10):
-        at = (make.MONDAY - timedelta(days=days)).isoformat()
-        phone.push(make.pain(9 if days > 4 else 1, recorded_at=at))
-    make.share(world.ada, world.team, [Category.TREATMENT], make.MONDAY)
-    ben = load_principal(world.ben.user_id, make.MONDAY)
-    ada = open_chart(ben, world.ada.pk, purpose="test", at=make.MONDAY)
+        at = (factories.MONDAY - timedelta(days=days)).isoformat()
+        phone.push(factories.pain(9 if days > 4 else 1, recorded_at=at))
+    factories.share(world.ada, world.team, [Category.TREATMENT], factories.MONDAY)
+    ben = load_principal(world.ben.user_id, factories.MONDAY)
+    ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
 
     actions.record_session(
-        principal=ben, patient=ada, starts_at=make.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
-        at=make.MONDAY,
+        principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
+        at=factories.MONDAY,
     )  # fmt: skip
 
     current = phone.get("observations?measure=pain.intensity").json()["current"]

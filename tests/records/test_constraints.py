@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import TextField, Value
 
-from tests import make
+from tests import factories
 from tests.records import rows
 from tests.records.cases import NEWER, Case, codes, scale
 from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
@@ -34,10 +34,10 @@ from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records import kinds
 from tracker.records.models import (
-    MeasureState,
     DailyLog,
     FormerVersion,
     JournalEntry,
+    MeasureState,
     MedicationUse,
     MergedEdit,
     Observation,
@@ -61,7 +61,9 @@ ENVELOPE = {
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
         "clock_skew_is_known": codes(model, "clock_skew", ("NONE", "AHEAD", "BEHIND")),
-        "amendment_reason_is_known": codes(model, "amendment_reason", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")),
+        "amendment_reason_is_known": codes(
+            model, "amendment_reason", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")
+        ),
     }.items()
 }
 CHECKS: dict[str, Case] = (
@@ -90,30 +92,30 @@ CHECKS: dict[str, Case] = (
                 {"patient_id": None, "role": "CLINICIAN"},
             ),
         ),
-        "invitation_used_at_and_by": Case(Invitation, ({},), ({"used_at": make.MONDAY},)),
+        "invitation_used_at_and_by": Case(Invitation, ({},), ({"used_at": factories.MONDAY},)),
         "invitation_failed_attempts_0_to_5": scale(Invitation, "failed_attempts", 0, 5),
         "invitation_made_before_it_expires": Case(
             Invitation,
-            ({"expires_at": make.MONDAY},),
-            ({"expires_at": make.MONDAY - timedelta(microseconds=1)},),
+            ({"expires_at": factories.MONDAY},),
+            ({"expires_at": factories.MONDAY - timedelta(microseconds=1)},),
         ),
         "membership_starts_before_it_ends": Case(
             TeamMembership,
-            ({"ends_at": make.MONDAY}, {"ends_at": make.MONDAY + DAY}),
-            ({"ends_at": make.MONDAY - timedelta(microseconds=1)},),
+            ({"ends_at": factories.MONDAY}, {"ends_at": factories.MONDAY + DAY}),
+            ({"ends_at": factories.MONDAY - timedelta(microseconds=1)},),
         ),
         "clinic_is_active_with_a_fallback": Case(
-            Clinic, ({"activated_at": None},), ({"activated_at": make.MONDAY},)
+            Clinic, ({"activated_at": None},), ({"activated_at": factories.MONDAY},)
         ),
         "duty_starts_before_it_ends": Case(
             DutyPeriod,
-            ({"ends_at": make.MONDAY},),
-            ({"ends_at": make.MONDAY - timedelta(microseconds=1)},),
+            ({"ends_at": factories.MONDAY},),
+            ({"ends_at": factories.MONDAY - timedelta(microseconds=1)},),
         ),
         "caregiver_starts_before_the_end": Case(
             Caregiver,
-            ({"ends_at": make.MONDAY}, {"ends_at": None}),
-            ({"ends_at": make.MONDAY - timedelta(microseconds=1)},),
+            ({"ends_at": factories.MONDAY}, {"ends_at": None}),
+            ({"ends_at": factories.MONDAY - timedelta(microseconds=1)},),
         ),
         "caregiver_categories_are_known": Case(
             Caregiver,
@@ -122,10 +124,10 @@ CHECKS: dict[str, Case] = (
         ),
         "broken_glass_holds_60_minutes_at_most": Case(
             BreakGlassAccess,
-            ({"ends_at": make.MONDAY},),
+            ({"ends_at": factories.MONDAY},),
             (
-                {"ends_at": make.MONDAY + HOUR + timedelta(microseconds=1)},
-                {"ends_at": make.MONDAY - timedelta(microseconds=1)},
+                {"ends_at": factories.MONDAY + HOUR + timedelta(microseconds=1)},
+                {"ends_at": factories.MONDAY - timedelta(microseconds=1)},
             ),
         ),
         "consent_category_is_known": codes(ConsentChange, "category", tuple(Category)),
@@ -148,7 +150,9 @@ CHECKS: dict[str, Case] = (
         ),
         "daily_log_has_an_answer": Case(
             DailyLog,
-            tuple({"mood": None} | {item: False if item == "self_harm_thoughts" else 0} for item in DAILY_ITEMS),
+            tuple(
+                {"mood": None} | {item: False if item == "self_harm_thoughts" else 0} for item in DAILY_ITEMS
+            ),
             ({"mood": None},),
         ),
         "daily_sleep_hours_0_to_24": scale(DailyLog, "sleep_hours", Decimal(0), Decimal(24), Decimal("0.25")),
@@ -181,7 +185,9 @@ CHECKS: dict[str, Case] = (
         "journal_share_is_known": codes(JournalEntry, "share", ("NONE", "ENTRY")),
         "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED")),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
-        "measure_state_basis_is_known": codes(MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")),
+        "measure_state_basis_is_known": codes(
+            MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")
+        ),
         "session_route_is_known": codes(
             TreatmentSession,
             "route",
@@ -197,7 +203,7 @@ CHECKS: dict[str, Case] = (
         ),
         "check_in_5_to_240_minutes": scale(CheckIn, "minutes", 5, 240),
         "alert_acknowledged_at_and_by": Case(
-            Alert, ({"acknowledged_at": None},), ({"acknowledged_at": make.MONDAY},)
+            Alert, ({"acknowledged_at": None},), ({"acknowledged_at": factories.MONDAY},)
         ),
         "alert_level_is_known": codes(Alert, "level", ("EMERGENCY", "URGENT", "HIGH", "REVIEW")),
         "message_channel_is_known": codes(Message, "channel", ("INBOX", "EMAIL")),
@@ -234,7 +240,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
 
 
 @pytest.fixture
-def inside(world: make.World):
+def inside(world: factories.World):
     """A clinic's own job that acts for Ada too, so that only a constraint is in the way of a row."""
     ada = {"own_patient": str(world.ada.pk), "person": str(world.ada.user_id)}
     with rls.context(clinic=str(world.clinic.pk), scope="clinic", **ada):
@@ -255,7 +261,7 @@ def refused_by(model: type[models.Model], values: Mapping[str, Any]) -> str:
     return name
 
 
-def valid(model: type[models.Model], world: make.World) -> dict[str, Any]:
+def valid(model: type[models.Model], world: factories.World) -> dict[str, Any]:
     return rows.MAKERS[model](world)
 
 
@@ -288,16 +294,16 @@ def test_what_must_stand_once_is_refused_the_second_time(inside, name):
 
 
 def test_someone_may_come_back_to_a_team_that_they_have_left(inside):
-    left = valid(TeamMembership, inside) | {"ends_at": make.MONDAY + DAY}
+    left = valid(TeamMembership, inside) | {"ends_at": factories.MONDAY + DAY}
     write(TeamMembership, left)
-    write(TeamMembership, left | {"starts_at": make.MONDAY + 2 * DAY, "ends_at": None})
+    write(TeamMembership, left | {"starts_at": factories.MONDAY + 2 * DAY, "ends_at": None})
 
     assert TeamMembership.objects.filter(staff_member=inside.cleo, team=inside.team).count() == 2
 
 
 def test_a_cancelled_check_in_leaves_its_time_free(inside):
     first = valid(CheckIn, inside)
-    write(CheckIn, first | {"cancelled_at": make.MONDAY})
+    write(CheckIn, first | {"cancelled_at": factories.MONDAY})
     write(CheckIn, first)
 
     assert refused_by(CheckIn, first) == "check_in_once_at_a_time"
@@ -329,7 +335,7 @@ def rooms() -> list[type[models.Model]]:
     ]
 
 
-def test_every_constraint_of_every_room_has_its_case():
+def test_every_constraint_of_every_app_has_its_case():
     named = {constraint.name for model in rooms() for constraint in model._meta.constraints}
 
     assert named == set(CHECKS) | set(ONCE)

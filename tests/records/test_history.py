@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.lib import rls
 from tracker.records.models import FormerVersion, JournalEntry, JournalText, PainEntry
@@ -19,7 +19,7 @@ APPEND_ONLY = ("audit_auditevent", "records_formerversion", "records_journaltext
 
 
 @contextmanager
-def inside(world: make.World) -> Iterator[None]:
+def inside(world: factories.World) -> Iterator[None]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         yield
@@ -32,10 +32,10 @@ def removal_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def said(world: make.World) -> make.World:
+def said(world: factories.World) -> factories.World:
     """Ada wrote a page and a pain entry, and mended both: every append-only table has a row."""
     phone = Phone(world.ada.user)
-    page, pain = make.record("journal", {"text": "first", "mood": 2}), make.pain(6)
+    page, pain = factories.record("journal", {"text": "first", "mood": 2}), factories.pain(6)
     phone.push(page, pain)
     phone.push(
         page | {"revision": 2, "data": {"text": "second", "mood": 3}},
@@ -74,7 +74,7 @@ def test_the_application_cannot_change_what_was_said(said, table, statement):
 def test_a_slip_of_the_owner_is_refused_by_the_trigger(live, statement):
     with transaction.atomic():
         phone = Phone(live.world.ada.user)
-        page, pain = make.record("journal", {"text": "first"}), make.pain(6)
+        page, pain = factories.record("journal", {"text": "first"}), factories.pain(6)
         phone.push(page, pain)
         phone.push(pain | {"revision": 2, "data": {"intensity": 4}})
 
@@ -97,7 +97,7 @@ def test_every_former_version_is_kept_as_it_was(said):
 
 
 def test_a_removed_entry_leaves_what_it_said_and_a_second_removal_adds_nothing(world):
-    phone, record = Phone(world.ada.user), make.pain(6)
+    phone, record = Phone(world.ada.user), factories.pain(6)
     phone.push(record)
     gone = removal_of(record)
 
@@ -108,7 +108,7 @@ def test_a_removed_entry_leaves_what_it_said_and_a_second_removal_adds_nothing(w
         assert [row.row["intensity"] for row in FormerVersion.objects.all()] == [6]
 
 
-def test_every_text_of_a_page_stays_sealed_beside_the_page(said):
+def test_every_former_text_of_a_journal_entry_stays_encrypted_beside_it(said):
     with inside(said):
         page = JournalEntry.objects.get()
         texts = JournalText.objects.filter(entry_id=page.id).order_by("revision")
@@ -118,7 +118,7 @@ def test_every_text_of_a_page_stays_sealed_beside_the_page(said):
 
 
 def test_inserting_alone_leaves_no_history(world):
-    Phone(world.ada.user).push(make.pain(6), make.daily(mood=3))
+    Phone(world.ada.user).push(factories.pain(6), factories.daily(mood=3))
 
     with inside(world):
         assert not FormerVersion.objects.exists()

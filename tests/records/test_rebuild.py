@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
 from tracker.lib import rls
@@ -16,18 +16,18 @@ from tracker.records.models import MeasureState, Observation
 def kept(world):
     """Every kind of entry, amended, removed, late and with a wrong clock."""
     phone = Phone(world.ada.user)
-    phone.push(*(make.record(kind, data) for kind, data in WHOLE.items()))
-    again = make.pain(3)
+    phone.push(*(factories.record(kind, data) for kind, data in WHOLE.items()))
+    again = factories.pain(3)
     phone.push(
         again,
-        make.pain(9, recorded_at="2031-01-01T00:00:00Z"),
-        make.pain(2, recorded_at="2026-02-01T10:00:00Z"),
+        factories.pain(9, recorded_at="2031-01-01T00:00:00Z"),
+        factories.pain(2, recorded_at="2026-02-01T10:00:00Z"),
     )
     phone.push(again | {"revision": 2, "data": {"intensity": 8, "worst": 9}})
     phone.push(
         {name: value for name, value in again.items() if name != "data"} | {"revision": 3, "removed": True}
     )
-    phone.push(make.record("journal", {"text": "ours", "mood": 7, "share": "entry"}))
+    phone.push(factories.record("journal", {"text": "ours", "mood": 7, "share": "entry"}))
     rls.reset()
     return world
 

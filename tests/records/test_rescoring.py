@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import AuditEvent
@@ -71,7 +71,9 @@ def rescore(*arguments: str) -> str:
 def filled(n: int, **more: Any) -> dict[str, Any]:
     """A PHQ-9 of day ``n`` whose total is ``n``, item 9 unmarked."""
     values = [min(3, max(0, n - 3 * item)) for item in range(8)]
-    return make.phq9([*values, 0], recorded_at=(make.MONDAY + timedelta(days=n)).isoformat(), **more)
+    return factories.phq9(
+        [*values, 0], recorded_at=(factories.MONDAY + timedelta(days=n)).isoformat(), **more
+    )
 
 
 def scores(patient: Patient) -> list[tuple[str, float, str]]:
@@ -92,7 +94,7 @@ def last(patient: Patient) -> float:
 
 
 def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
-    Phone(world.ada.user).push(filled(4), make.pain(6), make.phq9([1] * 8 + [None]))
+    Phone(world.ada.user).push(filled(4), factories.pain(6), factories.phq9([1] * 8 + [None]))
     rls.reset()
 
     assert rescore("--apply") == "Nothing to do: every score stands under the present scoring version.\n"
@@ -101,7 +103,7 @@ def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
 
 def test_what_would_change_is_said_before_anything_changes(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12))
-    Phone(world.gus.user).push(filled(20), make.phq9([1] * 8 + [None]))
+    Phone(world.gus.user).push(filled(20), factories.phq9([1] * 8 + [None]))
     rls.reset()
     correct()
 
@@ -117,7 +119,7 @@ def test_what_would_change_is_said_before_anything_changes(world, correct):
 
 
 def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(world, correct):
-    Phone(world.ada.user).push(filled(4), filled(12), make.pain(6))
+    Phone(world.ada.user).push(filled(4), filled(12), factories.pain(6))
     Phone(world.gus.user).push(filled(20))
     rls.reset()
     correct()
@@ -156,7 +158,7 @@ def test_summaries_are_made_again_after_it(world, correct):
     phone = Phone(world.ada.user)
     phone.push(filled(4))
     rls.reset()
-    later = make.MONDAY + timedelta(days=20)
+    later = factories.MONDAY + timedelta(days=20)
     progress.refresh_stale(at=later)
     assert progress.refresh_stale(at=later) == 0
     correct()
@@ -212,7 +214,7 @@ def test_a_rule_changed_without_its_version_is_told_and_left_alone(world):
     assert [value for _, value, _ in scores(world.ada)] == [5]
 
 
-def test_answers_to_a_form_that_is_gone_are_told_and_left_alone(world, correct):
+def test_answers_to_a_form_that_was_removed_are_reported_and_left_alone(world, correct):
     own = {'version: "1999"': 'version: "own"'}
     correct(own)
     sent = filled(4)
@@ -286,7 +288,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(live, tmp_path):
     assert [last(patient) for patient in patients] == [7] * 3
 
 
-def _three_patients(world: make.World) -> list[Patient]:
+def _three_patients(world: factories.World) -> list[Patient]:
     """Three patients with a PHQ-9 each, in the order in which the command takes them."""
     patients = [world.ada, world.bea, world.gus]
     for patient in patients:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
@@ -16,14 +16,14 @@ from tracker.records.models import MeasureState
 def test_a_first_session_makes_baselines_and_summaries_anew(world):
     phone = Phone(world.ada.user)
     days = [
-        make.pain(6 if day < 10 else 2, recorded_at=(make.MONDAY + timedelta(days=day)).isoformat())
+        factories.pain(6 if day < 10 else 2, recorded_at=(factories.MONDAY + timedelta(days=day)).isoformat())
         for day in range(28)
     ]
     phone.push(*days)
     rls.reset()
-    progress.refresh_stale(at=make.MONDAY + timedelta(days=30))
+    progress.refresh_stale(at=factories.MONDAY + timedelta(days=30))
 
-    at = make.MONDAY + timedelta(days=10)
+    at = factories.MONDAY + timedelta(days=10)
     ben = load_principal(world.ben.user_id, at)
     ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
     actions.record_session(principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
@@ -31,7 +31,7 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
     current = MeasureState.objects.get(measure="pain.intensity")
     assert (current.baseline, current.baseline_n, current.baseline_basis) == (6, 10, "BEFORE_TREATMENT")
     rls.reset()
-    assert progress.refresh_stale(at=make.MONDAY + timedelta(days=30)) == 1
+    assert progress.refresh_stale(at=factories.MONDAY + timedelta(days=30)) == 1
     week = phone.get("summaries?week=2026-03-25").json()["summaries"][0]["figures"]["measures"][0]
     assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("before_treatment", 6)
     assert week["change"]["word"] == "better"

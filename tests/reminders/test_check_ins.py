@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from tests import make
-from tests.outbox.together import together
+from tests import factories
+from tests.concurrency import run_concurrently
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
 from tracker.audit.models import AuditEvent
@@ -21,13 +21,13 @@ from tracker.outbox.models import Channel, Message
 from tracker.reminders import actions, timing
 from tracker.reminders.models import CheckIn
 
-PLANNED = make.MONDAY
+PLANNED = factories.MONDAY
 STARTS = PLANNED + timedelta(days=5, hours=4)
-DUE = timing.day_before(STARTS, make.ZONE)
+DUE = timing.day_before(STARTS, factories.ZONE)
 
 
 @contextmanager
-def inside(world: make.World) -> Iterator[None]:
+def inside(world: factories.World) -> Iterator[None]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         yield
@@ -52,12 +52,12 @@ def beat(at: datetime) -> int:
     return actions.plan_reminders(at=at)
 
 
-def messages(world: make.World, words: str = "check-in") -> list[Message]:
+def messages(world: factories.World, words: str = "check-in") -> list[Message]:
     with inside(world):
         return list(Message.objects.filter(words=words))
 
 
-def move(world: make.World, time_zone: str) -> None:
+def move(world: factories.World, time_zone: str) -> None:
     with inside(world):
         Patient.objects.filter(pk=world.ada.pk).update(time_zone=time_zone)
 
@@ -72,7 +72,7 @@ def test_planning_tells_the_patient_and_leaves_a_trace(world):
     with inside(world):
         event = AuditEvent.objects.get(action="check_in.plan")
     assert (event.actor, event.subject) == (f"user/{world.ben.user_id}", str(check_in))
-    assert (check_in.time_zone, check_in.staff_member_id) == (make.ZONE, world.ben.pk)
+    assert (check_in.time_zone, check_in.staff_member_id) == (factories.ZONE, world.ben.pk)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(microseconds=1), timedelta(days=1)])
@@ -223,15 +223,15 @@ def test_a_reminder_that_was_sent_is_not_unsaid(world):
     assert not any(row.withdrawn_at for row in messages(world))
 
 
-def committed_plan(world: make.World) -> CheckIn:
+def committed_plan(world: factories.World) -> CheckIn:
     with transaction.atomic():
         return plan(world.ben, world.ada)
 
 
-def test_two_beats_at_once_plan_one_reminder(live):
+def test_two_plan_runs_at_once_plan_one_reminder(live):
     committed_plan(live.world)
 
-    counts = together(*[lambda: actions.plan_reminders(at=DUE)] * 4)
+    counts = run_concurrently(*[lambda: actions.plan_reminders(at=DUE)] * 4)
 
     assert sorted(str(count) for count in counts) == ["0", "0", "0", str(len(Channel))]
     with transaction.atomic():
@@ -246,7 +246,7 @@ def test_two_clinicians_at_once_plan_one_check_in(live):
 
         return act
 
-    made = together(of(live.world.ben), of(live.world.dan))
+    made = run_concurrently(of(live.world.ben), of(live.world.dan))
 
     assert sorted(type(each).__name__ for each in made) == ["AlreadyPlannedError", "CheckIn"]
 
@@ -257,7 +257,7 @@ def test_a_check_in_that_is_being_cancelled_is_not_reminded_of(live):
     with transaction.atomic():
         cancel(live.world.ben, check_in.pk, DUE)
         # The cancelling is not committed yet: the planner neither waits for it nor overtakes it.
-        assert together(lambda: actions.plan_reminders(at=DUE)) == [0]
+        assert run_concurrently(lambda: actions.plan_reminders(at=DUE)) == [0]
     assert actions.plan_reminders(at=DUE) == 0
 
     with transaction.atomic():

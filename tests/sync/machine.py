@@ -17,9 +17,9 @@ from django.db import OperationalError, connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from tests import make
+from examples.reference_phone import Answer, Entry, Json, Ledger, LineLostError, Phone
+from tests import factories
 from tests.phone import Phone as Signed
-from tests.reference_phone import Answer, Entry, Json, Ledger, LineLostError, Phone
 from tracker.access.policy import Category
 
 SHARED = tuple(sorted(Category))
@@ -131,13 +131,13 @@ class Reader:
 class Sync(RuleBasedStateMachine):
     """One walk. The class is given its world by ``of``."""
 
-    world: make.World
+    world: factories.World
 
     def __init__(self) -> None:
         super().__init__()
         connection.ensure_connection()
         with transaction.atomic():
-            self.patient = make.patient(self.world.clinic, "ada", self.world.team)
+            self.patient = factories.patient(self.world.clinic, "ada", self.world.team)
         user = self.patient.user
         assert user
         self.lines = [Line(user) for _ in range(3)]
@@ -156,7 +156,7 @@ class Sync(RuleBasedStateMachine):
         ledger = Ledger()
         ledger.keep("device", str(self.lines[n].signed.device))
         return Phone(
-            self.lines[n], ledger, clock=lambda: make.MONDAY + self.skew[n], pause=lambda _: None,
+            self.lines[n], ledger, clock=lambda: factories.MONDAY + self.skew[n], pause=lambda _: None,
             rng=random.Random(n), attempts=2,
         )  # fmt: skip
 
@@ -227,7 +227,12 @@ class Sync(RuleBasedStateMachine):
         self.reader.pull()
 
     def _show(self, categories: Any) -> None:
-        body = {"text_version": 1, "teams": [{"team": str(self.world.team.pk), "categories": [category.lower() for category in categories]}]}
+        body = {
+            "text_version": 1,
+            "teams": [
+                {"team": str(self.world.team.pk), "categories": [category.lower() for category in categories]}
+            ],
+        }
         reply = self.lines[0].signed.call("PUT", "me/consents", body)
         assert reply.status_code == 200, reply.content
         self.shared = frozenset(categories)
@@ -309,7 +314,8 @@ class Sync(RuleBasedStateMachine):
         wanted = {
             record_id: record
             for record_id, record in held.items()
-            if record["category"].upper() in self.shared and (record["kind"] != "journal" or self._is_shared(record))
+            if record["category"].upper() in self.shared
+            and (record["kind"] != "journal" or self._is_shared(record))
         }
         living = {one: record for one, record in self.reader.copy.items() if not record["removed"]}
         assert {one: record["data"] for one, record in living.items()} == {
@@ -320,6 +326,6 @@ class Sync(RuleBasedStateMachine):
         return bool(record.get("data", {}).get("share") == "entry")
 
 
-def of(world: make.World) -> type[Sync]:
+def of(world: factories.World) -> type[Sync]:
     """Return the machine in this world."""
     return type("Walk", (Sync,), {"world": world})

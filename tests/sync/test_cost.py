@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
 
@@ -16,18 +16,18 @@ MOST = 36
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
 def mixed(records: int) -> list[dict[str, Any]]:
     """So many new records, every kind in turn."""
     kinds = sorted(WHOLE)
-    return [make.record(kinds[n % len(kinds)], WHOLE[kinds[n % len(kinds)]]) for n in range(records)]
+    return [factories.record(kinds[n % len(kinds)], WHOLE[kinds[n % len(kinds)]]) for n in range(records)]
 
 
 def pushed(phone: Phone, records: list[dict[str, Any]], key: str | None = None) -> tuple[int, set[str]]:
-    """Push, and return how many statements it cost, and which verdicts there were."""
+    """Push, and return how many statements it cost, and which statuses there were."""
     with CaptureQueriesContext(connection) as asked:
         answer = phone.push(*records, key=key or uuid.uuid4().hex)
     assert answer.status_code == 200, answer.content
@@ -39,7 +39,7 @@ def test_five_hundred_records_cost_as_many_statements_as_ten(phone):
 
     costs = [pushed(phone, mixed(records)) for records in (10, 50, 500)]
 
-    assert [verdicts for _, verdicts in costs] == [{"stored"}] * 3
+    assert [statuses for _, statuses in costs] == [{"stored"}] * 3
     assert len({statements for statements, _ in costs}) == 1, costs
     assert costs[0][0] <= MOST
 
@@ -49,8 +49,8 @@ def test_one_record_costs_no_more_than_all_kinds_together(phone):
     whole, _ = pushed(phone, mixed(10))
 
     for record in mixed(10):
-        statements, verdicts = pushed(phone, [record])
-        assert verdicts == {"stored"}
+        statements, statuses = pushed(phone, [record])
+        assert statuses == {"stored"}
         assert statements <= whole
 
 
@@ -60,10 +60,10 @@ def test_sending_again_costs_no_more_than_sending(phone, records):
     sent, key = mixed(records), uuid.uuid4().hex
     first, _ = pushed(phone, sent, key)
 
-    same_key, verdicts = pushed(phone, sent, key)
+    same_key, statuses = pushed(phone, sent, key)
     other_key, replayed = pushed(phone, sent)
 
-    assert (verdicts, replayed) == ({"stored"}, {"replayed"})
+    assert (statuses, replayed) == ({"stored"}, {"replayed"})
     assert same_key <= first
     assert other_key <= first
 
@@ -78,5 +78,5 @@ def test_amending_five_hundred_records_costs_as_many_statements_as_ten(phone):
         for sent in (few, many)
     ]
 
-    assert [verdicts for _, verdicts in costs] == [{"stored"}] * 2
+    assert [statuses for _, statuses in costs] == [{"stored"}] * 2
     assert costs[0][0] == costs[1][0], costs

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
-from tracker.api import shapes
+from tracker.api import schemas
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sync.md"
 BLOCK = re.compile(r"```json (request|response) ([^\n]*)\n(.*?)```", re.DOTALL)
 SHAPES: dict[str, type[BaseModel]] = {
-    "sync/push": shapes.PushReceipt,
-    "sync/pull": shapes.PullPage,
-    "records/": shapes.RecordReply,
+    "sync/push": schemas.PushReceipt,
+    "sync/pull": schemas.PullPage,
+    "records/": schemas.RecordReply,
 }
 
 
@@ -73,7 +73,7 @@ def agrees(told: Any, real: Any) -> bool:
     return bool(told == real)
 
 
-def test_the_page_holds_examples_of_every_verdict():
+def test_the_page_holds_examples_of_every_status():
     told = {
         result["status"]
         for example in examples()
@@ -84,7 +84,7 @@ def test_the_page_holds_examples_of_every_verdict():
     assert told >= {"stored", "conflict", "rejected", "retry"}
 
 
-def test_every_example_is_answered_as_the_page_tells(world: make.World):
+def test_every_example_is_answered_as_the_page_tells(world: factories.World):
     phone = Phone(world.ada.user)
     cursor = ""
     for example in examples():

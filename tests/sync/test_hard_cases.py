@@ -7,14 +7,14 @@ import uuid
 import psycopg
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.lib import rls
 from tracker.records.models import ChangeCounter
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
@@ -32,8 +32,10 @@ def poisoned(live):
 
 
 def test_a_record_that_the_database_refuses_does_not_hold_up_the_queue_behind_it(poisoned):
-    poison, worrying = make.pain(7), make.phq9([0] * 8 + [2])
-    batch = poisoned.batch(make.pain(3), poison, worrying, make.daily(mood=4), poison | {"revision": 2})
+    poison, positive = factories.pain(7), factories.phq9([0] * 8 + [2])
+    batch = poisoned.batch(
+        factories.pain(3), poison, positive, factories.daily(mood=4), poison | {"revision": 2}
+    )
 
     first = poisoned.post("sync/push", batch)
     again = poisoned.post("sync/push", batch)
@@ -54,19 +56,19 @@ def test_a_record_that_the_database_refuses_does_not_hold_up_the_queue_behind_it
 
 
 def test_a_single_record_that_the_database_refuses_is_a_clear_answer(poisoned):
-    answer = poisoned.post("records", make.pain(7))
+    answer = poisoned.post("records", factories.pain(7))
 
     assert (answer.status_code, answer.json()["code"]) == (400, "cannot_be_stored")
 
 
-def test_a_full_account_says_so_and_still_takes_removals_and_worrying_answers(world, phone, settings):
-    kept = make.pain(3)
+def test_a_full_account_says_so_and_still_takes_removals_and_positive_safety_answers(world, phone, settings):
+    kept = factories.pain(3)
     phone.push(kept)
     settings.PATIENT_STORAGE_BYTES = 500
-    long = make.record("journal", {"text": "x" * 600})
+    long = factories.record("journal", {"text": "x" * 600})
     gone = {name: value for name, value in kept.items() if name != "data"} | {"revision": 2, "removed": True}
 
-    answer = phone.push(long, gone, make.phq9([0] * 8 + [1]))
+    answer = phone.push(long, gone, factories.phq9([0] * 8 + [1]))
 
     assert statuses(answer) == [("rejected", "storage_full"), ("stored", ""), ("rejected", "storage_full")]
     assert "guidance" in answer.json()
@@ -80,12 +82,12 @@ def test_what_was_not_stored_takes_no_room(world, phone):
         with rls.as_clinic(world.clinic.pk):
             return ChangeCounter.objects.get().stored_bytes
 
-    record = make.pain(3)
+    record = factories.pain(3)
     batch = phone.batch(record)
     phone.post("sync/push", batch)
     before = used()
     phone.post("sync/push", batch)
-    phone.push(record, make.pain(99), {"nonsense": 1}, record | {"data": {"intensity": 4}})
+    phone.push(record, factories.pain(99), {"nonsense": 1}, record | {"data": {"intensity": 4}})
 
     assert before == used() > 100
 
@@ -95,7 +97,7 @@ def gzipped(phone, body: bytes, **headers):
 
 
 def test_a_compressed_body_is_taken(phone):
-    body = json.dumps(phone.batch(*(make.pain(n % 11) for n in range(100)))).encode()
+    body = json.dumps(phone.batch(*(factories.pain(n % 11) for n in range(100)))).encode()
 
     assert {status for status, _ in statuses(gzipped(phone, gzip.compress(body)))} == {"stored"}
 
@@ -123,12 +125,12 @@ def test_an_encoding_that_is_not_known_is_refused_by_name(phone):
 
 
 def test_one_key_makes_one_record_for_a_client_without_a_queue(phone):
-    record, key = make.pain(5), uuid.uuid4().hex
+    record, key = factories.pain(5), uuid.uuid4().hex
 
     first = phone.call("POST", "records", record, **{"Idempotency-Key": key})
     again = phone.call("POST", "records", record, **{"Idempotency-Key": key})
-    other = phone.call("POST", "records", make.pain(6), **{"Idempotency-Key": key})
-    bad = phone.call("POST", "records", make.pain(6), **{"Idempotency-Key": "x y"})
+    other = phone.call("POST", "records", factories.pain(6), **{"Idempotency-Key": key})
+    bad = phone.call("POST", "records", factories.pain(6), **{"Idempotency-Key": "x y"})
 
     assert (first.status_code, first.json()["status"]) == (201, "stored")
     assert again.json()["record"] == first.json()["record"]
@@ -138,7 +140,7 @@ def test_one_key_makes_one_record_for_a_client_without_a_queue(phone):
 
 
 def test_an_amendment_names_the_version_that_it_follows(phone):
-    record = make.pain(5)
+    record = factories.pain(5)
     made = phone.post("records", record)
     assert made.headers["ETag"] == '"1"'
     new = {name: value for name, value in record.items() if name != "revision"} | {"data": {"intensity": 6}}
@@ -159,7 +161,7 @@ def test_an_amendment_names_the_version_that_it_follows(phone):
 
 
 def test_records_can_be_found_by_what_they_measure(phone):
-    phone.push(make.pain(5), make.daily(mood=3), make.daily(anxiety=3))
+    phone.push(factories.pain(5), factories.daily(mood=3), factories.daily(anxiety=3))
 
     def kinds(query):
         return [record["kind"] for record in phone.get(f"records?{query}").json()["records"]]
@@ -173,12 +175,12 @@ def test_records_can_be_found_by_what_they_measure(phone):
 def test_several_values_of_a_day_are_told_as_one_line(phone):
     phone.push(
         *(
-            make.pain(n, recorded_at=f"2026-03-02T{hour:02d}:00:00Z")
+            factories.pain(n, recorded_at=f"2026-03-02T{hour:02d}:00:00Z")
             for n, hour in ((2, 8), (9, 12), (4, 20))
         ),
-        make.pain(1, recorded_at="2026-03-02T23:30:00Z"),
-        make.record("practice", {"practice": "other", "minutes": 10}),
-        make.record("practice", {"practice": "other", "minutes": 15}),
+        factories.pain(1, recorded_at="2026-03-02T23:30:00Z"),
+        factories.record("practice", {"practice": "other", "minutes": 10}),
+        factories.record("practice", {"practice": "other", "minutes": 15}),
     )
 
     def days(measure):
@@ -197,9 +199,9 @@ def test_several_values_of_a_day_are_told_as_one_line(phone):
 
 
 def test_observations_page_by_place_so_that_a_late_entry_shifts_nothing(phone):
-    phone.push(*(make.pain(n, recorded_at=f"2026-03-02T{8 + n:02d}:00:00Z") for n in range(1, 7)))
+    phone.push(*(factories.pain(n, recorded_at=f"2026-03-02T{8 + n:02d}:00:00Z") for n in range(1, 7)))
     first = phone.get("observations?measure=pain.intensity&limit=3").json()
-    phone.push(make.pain(10, recorded_at="2026-03-02T05:00:00Z"))
+    phone.push(factories.pain(10, recorded_at="2026-03-02T05:00:00Z"))
     rest = phone.get(f"observations?measure=pain.intensity&limit=3&cursor={first['next']}").json()
 
     assert [row["value"] for row in first["observations"] + rest["observations"]] == [1, 2, 3, 4, 5, 6]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.alerts.models import Alert
 from tracker.lib import rls
@@ -27,7 +27,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "response": {
         "instrument": "phq-9", "version": "1999", "status": "complete",
-        "answers": dict.fromkeys(make.PHQ9_ITEMS, 1),
+        "answers": dict.fromkeys(factories.PHQ9_ITEMS, 1),
     },
     "medication_use": {
         "medication": "pregabalin", "outcome": "prn", "dose_value": 37.5, "dose_unit": "mg", "reason": "other",
@@ -62,7 +62,7 @@ ONE_TAP: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
@@ -72,7 +72,7 @@ def test_every_kind_is_tried_here():
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
 def test_a_whole_entry_comes_back_as_it_was_sent(phone, kind):
-    sent = make.record(kind, WHOLE[kind])
+    sent = factories.record(kind, WHOLE[kind])
     assert [result["status"] for result in phone.push(sent).json()["results"]] == ["stored"]
 
     pulled = phone.get("sync/pull").json()["records"]
@@ -85,7 +85,7 @@ def test_a_whole_entry_comes_back_as_it_was_sent(phone, kind):
 
 @pytest.mark.parametrize("kind", sorted(ONE_TAP))
 def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
-    sent = make.record(kind, ONE_TAP[kind])
+    sent = factories.record(kind, ONE_TAP[kind])
     first = phone.push(sent).json()["results"][0]
     grown = sent | {"revision": 2, "data": WHOLE[kind], "amendment_reason": "added"}
     second = phone.push(grown).json()["results"][0]
@@ -97,7 +97,7 @@ def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
 def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone, kind):
-    sent = make.record(kind, WHOLE[kind])
+    sent = factories.record(kind, WHOLE[kind])
     gone = {name: value for name, value in sent.items() if name != "data"} | {"revision": 2, "removed": True}
     phone.push(sent)
     phone.push(gone)
@@ -159,7 +159,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("kind", "data", "field", "code"), REFUSED)
 def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind, data, field, code):
-    bad, good = make.record(kind, data), make.pain(4)
+    bad, good = factories.record(kind, data), factories.pain(4)
 
     refused, stored = phone.push(bad, good).json()["results"]
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind
     assert stored["status"] == "stored"
 
 
-def numbers(world: make.World) -> dict[str, float]:
+def numbers(world: factories.World) -> dict[str, float]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         return dict(Observation.objects.values_list("measure", "value"))
@@ -175,7 +175,10 @@ def numbers(world: make.World) -> dict[str, float]:
 
 def test_the_newer_kinds_stand_on_the_timeline_in_their_own_units(world, phone):
     phone.push(
-        *(make.record(kind, WHOLE[kind]) for kind in ("practice", "sleep", "side_effects", "vitals", "plan"))
+        *(
+            factories.record(kind, WHOLE[kind])
+            for kind in ("practice", "sleep", "side_effects", "vitals", "plan")
+        )
     )
 
     assert numbers(world) == {
@@ -190,7 +193,7 @@ def test_the_newer_kinds_stand_on_the_timeline_in_their_own_units(world, phone):
 
 def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
     night = {"bed_at": "2026-03-01T23:00:00Z", "up_at": "2026-03-02T05:00:00Z", "hours": 6.25}
-    phone.push(make.record("sleep", night))
+    phone.push(factories.record("sleep", night))
 
     assert numbers(world) == {"sleep.hours": 6.25}
 
@@ -204,20 +207,22 @@ def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
         ("craving_or_wish_to_use_more", "side_effect_craving_or_wish_to_use_more", "REVIEW"),
     ],
 )
-@pytest.mark.parametrize("time_zone", [make.ZONE, "Mars/Olympus"])
-def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(world, phone, effect, rule, level, time_zone):
-    answer = phone.push(make.record("side_effects", {"items": {effect: 1}}, time_zone=time_zone)).json()
+@pytest.mark.parametrize("time_zone", [factories.ZONE, "Mars/Olympus"])
+def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(
+    world, phone, effect, rule, level, time_zone
+):
+    answer = phone.push(factories.record("side_effects", {"items": {effect: 1}}, time_zone=time_zone)).json()
 
     assert answer["guidance"]["crisis_text"] == world.clinic.crisis_text
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert list(Alert.objects.values_list("rule", "level", "answer_kept")) == [
-            (rule, level, time_zone == make.ZONE)
+        assert list(Alert.objects.values_list("rule", "level", "answer_stored")) == [
+            (rule, level, time_zone == factories.ZONE)
         ]
 
 
 def test_side_effects_without_a_red_flag_alert_nobody(world, phone):
-    phone.push(make.record("side_effects", {"items": {"chest_pain": 0, "nausea": 3}}))
+    phone.push(factories.record("side_effects", {"items": {"chest_pain": 0, "nausea": 3}}))
 
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
@@ -225,11 +230,16 @@ def test_side_effects_without_a_red_flag_alert_nobody(world, phone):
 
 
 def test_a_questionnaire_goes_from_draft_to_complete_to_amended(phone):
-    answers: dict[str, Any] = dict.fromkeys(make.PHQ9_ITEMS, 0)
-    begun = {"instrument": "phq-9", "version": "1999", "status": "draft", "answers": {make.PHQ9_ITEMS[0]: 1}}
+    answers: dict[str, Any] = dict.fromkeys(factories.PHQ9_ITEMS, 0)
+    begun = {
+        "instrument": "phq-9",
+        "version": "1999",
+        "status": "draft",
+        "answers": {factories.PHQ9_ITEMS[0]: 1},
+    }
     done = begun | {"status": "complete", "answers": answers}
-    changed = done | {"answers": answers | {make.PHQ9_ITEMS[0]: 2}}
-    record, seen = make.record("response", begun), []
+    changed = done | {"answers": answers | {factories.PHQ9_ITEMS[0]: 2}}
+    record, seen = factories.record("response", begun), []
     for revision, data in enumerate((begun, begun | {"status": "incomplete"}, done, changed), start=1):
         phone.push(record | {"revision": revision, "data": data})
         seen.append(phone.get(f"records/{record['id']}").json()["data"]["status"])
@@ -239,21 +249,21 @@ def test_a_questionnaire_goes_from_draft_to_complete_to_amended(phone):
 
 def test_words_in_place_of_an_answer_are_not_kept_and_hide_no_alert(world):
     phone = Phone(world.ada.user)
-    sent = make.phq9([1] * 8 + [2])
-    sent["data"]["answers"][make.PHQ9_ITEMS[0]] = "my mother says"
+    sent = factories.phq9([1] * 8 + [2])
+    sent["data"]["answers"][factories.PHQ9_ITEMS[0]] = "my mother says"
 
     results = [phone.push(sent).json()["results"][0] for _ in range(2)]
 
     assert [row["status"] for row in results] == ["stored", "replayed"]
     kept = phone.get(f"records/{sent['id']}").json()["data"]
-    assert (kept["status"], kept["answers"][make.PHQ9_ITEMS[0]]) == ("incomplete", "(text)")
+    assert (kept["status"], kept["answers"][factories.PHQ9_ITEMS[0]]) == ("incomplete", "(text)")
     with rls.as_clinic(world.clinic.pk):
         assert Alert.objects.filter(source_id=sent["id"], value=2).count() == 1
 
 
 @pytest.mark.parametrize("field", [{"answers": {"how I am": 1}}, {"version": "my version"}])
 def test_a_response_is_named_by_codes_not_by_words(world, field):
-    sent = make.phq9()
+    sent = factories.phq9()
     sent["data"] |= field
 
     result = Phone(world.ada.user).push(sent).json()["results"][0]

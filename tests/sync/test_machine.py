@@ -8,11 +8,11 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests import make
+from tests import factories
 from tests.sync import machine
 from tracker.records import queries, rebuild
-from tracker.sync import changes, intake, merge
-from tracker.sync.merge import Decision, Verdict
+from tracker.sync import ingest, merge, pull
+from tracker.sync.merge import Decision, Status
 
 
 def walk(live: Any, runs: int, steps: int) -> None:
@@ -21,7 +21,7 @@ def walk(live: Any, runs: int, steps: int) -> None:
         max_examples=runs, stateful_step_count=steps, deadline=None, database=None,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate], print_blob=False,
     )  # fmt: skip
-    run_state_machine_as_test(seed(make.SEED)(machine.of(live.world)), settings=chosen)
+    run_state_machine_as_test(seed(factories.SEED)(machine.of(live.world)), settings=chosen)
 
 
 def test_what_was_acknowledged_stays_on_a_few_walks(live):
@@ -38,8 +38,8 @@ def test_what_was_acknowledged_stays_on_two_hundred_walks(live):
 
 
 def _last_is_skipped(monkeypatch: Any) -> None:
-    whole = changes._that_fits
-    monkeypatch.setattr(changes, "_that_fits", lambda listed: [*whole(listed)[:-2], *whole(listed)[-1:]])
+    whole = pull._that_fits
+    monkeypatch.setattr(pull, "_that_fits", lambda listed: [*whole(listed)[:-2], *whole(listed)[-1:]])
 
 
 def _stale_edits_overwrite(monkeypatch: Any) -> None:
@@ -47,13 +47,13 @@ def _stale_edits_overwrite(monkeypatch: Any) -> None:
 
     def planted(before: Any, incoming: Any) -> Decision:
         decision = decide(before, incoming)
-        return Decision(Verdict.STORED) if decision.verdict == Verdict.CONFLICT else decision
+        return Decision(Status.STORED) if decision.status == Status.CONFLICT else decision
 
     monkeypatch.setattr(merge, "decide", planted)
 
 
 def _acknowledged_and_undone(monkeypatch: Any) -> None:
-    receive = intake.receive
+    receive = ingest.apply_batch
 
     def planted(**more: Any) -> Any:
         receipt = receive(**more)
@@ -61,11 +61,11 @@ def _acknowledged_and_undone(monkeypatch: Any) -> None:
             transaction.set_rollback(True)
         return receipt
 
-    monkeypatch.setattr(intake, "receive", planted)
+    monkeypatch.setattr(ingest, "apply_batch", planted)
 
 
 def _conflict_without_a_copy(monkeypatch: Any) -> None:
-    monkeypatch.setattr("tests.reference_phone.Phone._keep_copy", lambda self, record_id, version: None)
+    monkeypatch.setattr("examples.reference_phone.Phone._keep_copy", lambda self, record_id, version: None)
 
 
 def _what_is_gone_is_not_told(monkeypatch: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.sync import merge
 
@@ -10,7 +10,7 @@ PLAN = {"practice": "breathing_exercise", "per_week": 3, "minutes": 10, "remind_
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
@@ -24,7 +24,7 @@ def edit(record, revision, **changes):
 
 @pytest.fixture
 def plan(phone):
-    record = make.record("plan", PLAN)
+    record = factories.record("plan", PLAN)
     phone.push(record)
     return record
 
@@ -111,4 +111,4 @@ def test_several_stale_edits_in_one_batch_are_merged_one_after_the_other(phone, 
     ],
 )  # fmt: skip
 def test_the_rule_of_merging(base, ours, theirs, merged, overwritten):
-    assert merge.fields(base, ours, theirs) == (merged, overwritten)
+    assert merge.merge_fields(base, ours, theirs) == (merged, overwritten)

@@ -7,13 +7,13 @@ import sys
 import pytest
 from django.db import connection
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.records.models import Epoch
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
@@ -29,7 +29,7 @@ def pages(phone, **query):
 
 
 def test_a_phone_that_was_away_for_long_catches_up_in_bounded_pages(phone):
-    sent = [make.pain(n % 11) for n in range(450)] + [make.daily(mood=n % 11) for n in range(50)]
+    sent = [factories.pain(n % 11) for n in range(450)] + [factories.daily(mood=n % 11) for n in range(50)]
     phone.push(*sent)
 
     got = list(pages(phone, limit=120))
@@ -43,7 +43,7 @@ def test_a_phone_that_was_away_for_long_catches_up_in_bounded_pages(phone):
 
 def test_a_page_of_long_journals_is_cut_by_its_bytes(phone):
     for _ in range(2):
-        phone.push(*(make.record("journal", {"text": "x" * 60_000}) for _ in range(20)))
+        phone.push(*(factories.record("journal", {"text": "x" * 60_000}) for _ in range(20)))
 
     got = list(pages(phone, limit=500))
 
@@ -52,7 +52,7 @@ def test_a_page_of_long_journals_is_cut_by_its_bytes(phone):
 
 
 def test_head_tells_how_many_records_are_left(phone):
-    phone.push(*(make.pain(n) for n in range(7)))
+    phone.push(*(factories.pain(n) for n in range(7)))
     first = phone.get("sync/pull?limit=3").json()
 
     def left(query: str = "") -> str:
@@ -65,7 +65,7 @@ def test_head_tells_how_many_records_are_left(phone):
 
 
 def test_an_entry_that_changed_between_two_pages_comes_again_at_its_new_place(phone):
-    one, two = make.pain(1), make.pain(2)
+    one, two = factories.pain(1), factories.pain(2)
     phone.push(one, two)
     first = phone.get("sync/pull?limit=1").json()
     phone.push(one | {"revision": 2, "data": {"intensity": 9}})
@@ -80,7 +80,8 @@ def test_a_pull_costs_the_same_statements_however_long_the_history_is(
     phone, records, django_assert_max_num_queries
 ):
     phone.push(
-        *(make.pain(n % 11) for n in range(records)), *(make.daily(mood=n % 11) for n in range(records // 8))
+        *(factories.pain(n % 11) for n in range(records)),
+        *(factories.daily(mood=n % 11) for n in range(records // 8)),
     )
 
     with django_assert_max_num_queries(10):
@@ -89,7 +90,7 @@ def test_a_pull_costs_the_same_statements_however_long_the_history_is(
 
 def test_after_a_restore_phones_start_again(live):
     phone = Phone(live.world.ada.user)
-    phone.push(make.pain(3))
+    phone.push(factories.pain(3))
     cursor = phone.get("sync/pull").json()["cursor"]
     as_owner = {"DATABASE_URL": live.environment["DATABASE_OWNER_URL"]}
     command = (sys.executable, "manage.py", "new_epoch", "--why", "restored Tuesday's backup")
@@ -98,7 +99,7 @@ def test_after_a_restore_phones_start_again(live):
     answers = [
         phone.get(f"sync/pull?cursor={cursor}"),
         phone.call("HEAD", f"sync/pull?cursor={cursor}"),
-        phone.post("sync/push", phone.batch(make.pain(4)) | {"cursor": cursor}),
+        phone.post("sync/push", phone.batch(factories.pain(4)) | {"cursor": cursor}),
     ]
 
     assert [answer.status_code for answer in answers] == [410, 410, 410]

@@ -4,20 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from tests import make
+from tests import factories
 from tests.phone import Phone
 from tracker.alerts.models import Alert
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import MeasureState, JournalText, Observation, PainEntry, Response, Score
+from tracker.records.models import JournalText, MeasureState, Observation, PainEntry, Response, Score
 
 
 @pytest.fixture
-def phone(world: make.World) -> Phone:
+def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
-def inside(world: make.World):
+def inside(world: factories.World):
     """Look at the rows as a worker of the clinic would."""
     rls.reset()
     return rls.as_clinic(world.clinic.pk)
@@ -29,18 +29,22 @@ def statuses(answer) -> list[str]:
 
 
 def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
-    answer = phone.push(make.pain(6))
+    answer = phone.push(factories.pain(6))
 
     assert statuses(answer) == ["stored"]
     with inside(world):
         entry = PainEntry.objects.get()
-        assert (entry.intensity, entry.time_zone, entry.local_date.isoformat()) == (6, make.ZONE, "2026-03-02")
+        assert (entry.intensity, entry.time_zone, entry.local_date.isoformat()) == (
+            6,
+            factories.ZONE,
+            "2026-03-02",
+        )
         assert Observation.objects.get().value == 6
         assert MeasureState.objects.get().last == 6
 
 
 def test_sending_the_same_batch_twice_changes_nothing(world, phone):
-    batch = make.batch(make.pain(6), make.daily(mood=3), device=str(phone.device))
+    batch = factories.batch(factories.pain(6), factories.daily(mood=3), device=str(phone.device))
 
     first, second = phone.post("sync/push", batch), phone.post("sync/push", batch)
 
@@ -51,22 +55,22 @@ def test_sending_the_same_batch_twice_changes_nothing(world, phone):
 
 
 def test_the_same_record_under_another_key_is_replayed(world, phone):
-    record = make.pain(6)
+    record = factories.pain(6)
     phone.push(record)
 
     assert statuses(phone.push(record)) == ["replayed"]
 
 
 def test_the_same_key_with_other_records_is_refused(phone):
-    phone.push(make.pain(6), key="one-key-for-two")
-    answer = phone.push(make.pain(7), key="one-key-for-two")
+    phone.push(factories.pain(6), key="one-key-for-two")
+    answer = phone.push(factories.pain(7), key="one-key-for-two")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
 
 
 def test_one_bad_record_never_blocks_another(world, phone):
-    bad = make.pain(11)
-    answer = phone.push(bad, make.pain(4), {"kind": "pain"}, "nonsense", make.record("weather", {}))
+    bad = factories.pain(11)
+    answer = phone.push(bad, factories.pain(4), {"kind": "pain"}, "nonsense", factories.record("weather", {}))
 
     assert statuses(answer) == ["rejected", "stored", "rejected", "rejected", "rejected"]
     first = answer.json()["results"][0]
@@ -74,7 +78,7 @@ def test_one_bad_record_never_blocks_another(world, phone):
 
 
 def test_an_amendment_keeps_the_former_version(world, phone):
-    record = make.pain(6)
+    record = factories.pain(6)
     phone.push(record)
 
     answer = phone.push(record | {"revision": 2, "data": {"intensity": 3}})
@@ -89,7 +93,7 @@ def test_an_amendment_keeps_the_former_version(world, phone):
 
 
 def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_copy(phone):
-    record = make.pain(6)
+    record = factories.pain(6)
     phone.push(record, record | {"revision": 2, "data": {"intensity": 5}})
 
     answer = phone.push(record | {"revision": 2, "data": {"intensity": 1}})
@@ -99,7 +103,7 @@ def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_
 
 
 def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
-    record = make.pain(6)
+    record = factories.pain(6)
     phone.push(record)
     tombstone = {key: value for key, value in record.items() if key != "data"}
     phone.push(tombstone | {"revision": 2, "removed": True})
@@ -114,11 +118,11 @@ def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
 
 
 def test_an_amendment_that_arrives_before_its_base_is_asked_for_again(phone):
-    assert statuses(phone.push(make.pain(6, revision=2))) == ["retry"]
+    assert statuses(phone.push(factories.pain(6, revision=2))) == ["retry"]
 
 
 def test_a_phq9_is_scored_on_the_server(world, phone):
-    answer = phone.push(make.phq9([1, 2, 1, 2, 1, 2, 1, 2, 0]))
+    answer = phone.push(factories.phq9([1, 2, 1, 2, 1, 2, 1, 2, 0]))
 
     assert statuses(answer) == ["stored"]
     with inside(world):
@@ -130,7 +134,7 @@ def test_a_phq9_is_scored_on_the_server(world, phone):
 
 
 def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, phone):
-    phone.push(make.phq9([1, 2, None, 2, 1, 2, 1, 2, 0]))
+    phone.push(factories.phq9([1, 2, None, 2, 1, 2, 1, 2, 0]))
 
     with inside(world):
         assert Response.objects.get().status == "INCOMPLETE"
@@ -138,7 +142,7 @@ def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, p
 
 
 def test_item_nine_at_one_raises_an_alert_and_its_messages_with_the_answer(world, phone):
-    answer = phone.push(make.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
+    answer = phone.push(factories.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
 
     assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     with inside(world):
@@ -149,8 +153,8 @@ def test_item_nine_at_one_raises_an_alert_and_its_messages_with_the_answer(world
 
 
 def test_item_nine_alerts_even_when_the_rest_is_missing_or_cannot_be_used(world, phone):
-    incomplete = make.phq9([None] * 8 + [2])
-    unusable = make.phq9([9, 0, 0, 0, 0, 0, 0, 0, 3])
+    incomplete = factories.phq9([None] * 8 + [2])
+    unusable = factories.phq9([9, 0, 0, 0, 0, 0, 0, 0, 3])
 
     assert statuses(phone.push(incomplete, unusable)) == ["stored", "stored"]
     with inside(world):
@@ -158,38 +162,38 @@ def test_item_nine_alerts_even_when_the_rest_is_missing_or_cannot_be_used(world,
         assert set(Response.objects.values_list("status", flat=True)) == {"INCOMPLETE"}
 
 
-def test_replaying_a_worrying_answer_raises_no_second_alert(world, phone):
-    record = make.phq9([0] * 8 + [3])
+def test_replaying_a_positive_safety_answer_raises_no_second_alert(world, phone):
+    record = factories.phq9([0] * 8 + [3])
     phone.push(record)
     phone.push(record)
-    phone.push(record | {"revision": 2, "recorded_at": (make.MONDAY + timedelta(hours=1)).isoformat()})
+    phone.push(record | {"revision": 2, "recorded_at": (factories.MONDAY + timedelta(hours=1)).isoformat()})
 
     with inside(world):
         assert Alert.objects.count() == 1
 
 
 def test_the_daily_safety_question_alerts(world, phone):
-    phone.push(make.daily(mood=2, self_harm_thoughts=True))
+    phone.push(factories.daily(mood=2, self_harm_thoughts=True))
 
     with inside(world):
         assert Alert.objects.get().rule == "daily_self_harm_thoughts"
 
 
 def test_answers_that_cannot_be_used_are_refused_by_item(phone):
-    result = phone.push(make.phq9([4, 0, 0, 0, 0, 0, 0, 0, 0])).json()["results"][0]
+    result = phone.push(factories.phq9([4, 0, 0, 0, 0, 0, 0, 0, 0])).json()["results"][0]
 
     assert (result["status"], result["pointer"]) == ("rejected", "/data/answers/~144250-9")
 
 
 def test_an_unknown_instrument_is_refused(phone):
-    record = make.phq9()
+    record = factories.phq9()
     record["data"]["version"] = "2050"
 
     assert phone.push(record).json()["results"][0]["code"] == "unknown_instrument"
 
 
-def test_journal_text_is_stored_sealed_and_read_back_by_its_author(world, phone):
-    record = make.record("journal", {"text": "Slept badly, dreamt of the sea.", "mood": 4})
+def test_journal_text_is_stored_encrypted_and_read_back_by_its_author(world, phone):
+    record = factories.record("journal", {"text": "Slept badly, dreamt of the sea.", "mood": 4})
     phone.push(record)
 
     with inside(world):
@@ -199,22 +203,22 @@ def test_journal_text_is_stored_sealed_and_read_back_by_its_author(world, phone)
 
 
 def test_a_skipped_dose_counts_as_none_taken(world, phone):
-    phone.push(make.record("medication_use", {"medication": "venlafaxine", "outcome": "skipped"}))
+    phone.push(factories.record("medication_use", {"medication": "venlafaxine", "outcome": "skipped"}))
 
     with inside(world):
         assert Observation.objects.get(measure="dose.venlafaxine").value == 0
 
 
 def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
-    phone.push(make.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
+    phone.push(factories.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
 
     with inside(world):
         assert PainEntry.objects.get().clock_skew == "AHEAD"
 
 
 def test_a_single_entry_costs_eight_statements(phone, django_assert_max_num_queries):
-    phone.push(make.pain(1))
+    phone.push(factories.pain(1))
 
     # Eight, and the savepoint that the test's own transaction makes of the request's (two).
     with django_assert_max_num_queries(10):
-        assert phone.post("records", make.pain(6)).status_code == 201
+        assert phone.post("records", factories.pain(6)).status_code == 201

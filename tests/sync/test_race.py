@@ -13,17 +13,17 @@ import psycopg
 from django.db import connections, transaction
 from django.utils import timezone
 
-from tests import make, servers
+from tests import factories, servers
+from tests.concurrency import run_concurrently
 from tests.http_phone import Phone as HttpPhone
-from tests.outbox.together import together
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.lib import rls
-from tracker.records import rebuild, change_counter
-from tracker.records.models import MeasureState, Observation, PainEntry, ChangeCounter
-from tracker.sync import intake
-from tracker.sync.models import Batch
-from tracker.sync.work import Sent
+from tracker.records import change_counter, rebuild
+from tracker.records.models import ChangeCounter, MeasureState, Observation, PainEntry
+from tracker.sync import ingest
+from tracker.sync.batch import BatchKey
+from tracker.sync.models import SyncBatch
 
 AT_ONCE = 32
 INTERLEAVINGS = 100
@@ -32,11 +32,11 @@ WRITERS = 3
 
 def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receipt(live):
     pooled = live.environment | {"DATABASE_POOL": "8"}
-    with servers.web(pooled) as url, HttpPhone(url, live.world.ada.user.email, make.PASSWORD) as phone:
-        sent = [make.pain(n % 11) for n in range(20)] + [make.phq9([0] * 8 + [1])]
-        body = make.batch(*sent, device=phone.device)
+    with servers.web(pooled) as url, HttpPhone(url, live.world.ada.user.email, factories.PASSWORD) as phone:
+        sent = [factories.pain(n % 11) for n in range(20)] + [factories.phq9([0] * 8 + [1])]
+        body = factories.batch(*sent, device=phone.device)
 
-        answers = together(*[lambda: phone.http.post("/api/v1/sync/push", json=body)] * AT_ONCE)
+        answers = run_concurrently(*[lambda: phone.http.post("/api/v1/sync/push", json=body)] * AT_ONCE)
 
     receipts = [answer.json() for answer in answers if not isinstance(answer, Exception)]
     assert [answer for answer in answers if isinstance(answer, Exception) or answer.status_code != 200] == []
@@ -46,7 +46,7 @@ def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receip
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
         assert PainEntry.objects.count() == 20
         assert Observation.objects.filter(measure="pain.intensity").count() == 20
-        assert MeasureState.objects.filter(measure="pain.intensity").count() == Batch.objects.count() == 1
+        assert MeasureState.objects.filter(measure="pain.intensity").count() == SyncBatch.objects.count() == 1
         assert ChangeCounter.objects.get(patient_id=live.world.ada.pk).head == len(sent)
     assert rebuild.check().differences == []
 
@@ -69,12 +69,12 @@ def writers() -> Iterator[ThreadPoolExecutor]:
 
 
 def late(user: Any, record: dict[str, Any], before: float, after: float) -> None:
-    """Push as the door does, in a transaction that dawdles before it takes its number and before it commits."""
+    """Push as the view does, in a transaction that dawdles before it takes its number and before it commits."""
     with transaction.atomic():
         principal = load_principal(user.pk, timezone.now())
         time.sleep(before)
-        key = Sent(uuid.uuid4(), uuid.uuid4().hex)
-        receipt = intake.receive(principal=principal, sent=key, items=[record], at=timezone.now())
+        key = BatchKey(uuid.uuid4(), uuid.uuid4().hex)
+        receipt = ingest.apply_batch(principal=principal, sent=key, items=[record], at=timezone.now())
         assert receipt.results[0]["status"] == "stored"
         time.sleep(after)
 
@@ -90,7 +90,7 @@ def interleave(
     phone, user, cursor = Phone(live.world.ada.user), live.world.ada.user, ""
     with writers() as pool:
         for _ in range(rounds):
-            sent = [make.pain(n) for n in range(WRITERS)]
+            sent = [factories.pain(n) for n in range(WRITERS)]
             writing = [
                 pool.submit(late, user, record, chance.uniform(0, 0.01), chance.uniform(0, 0.01))
                 for record in sent
@@ -109,7 +109,7 @@ def interleave(
 
 
 def test_a_hundred_interleavings_of_late_commits_hide_nothing_from_a_reader(live):
-    for sent, seen in interleave(live, random.Random(make.SEED), INTERLEAVINGS):
+    for sent, seen in interleave(live, random.Random(factories.SEED), INTERLEAVINGS):
         assert sorted(record["id"] for record in seen) == sorted(sent)
         changes = [record["sequence"] for record in seen]
         assert changes == sorted(set(changes))
@@ -128,8 +128,8 @@ def test_numbers_that_are_given_without_the_lock_are_found_out(live, monkeypatch
         assert row
         return change_counter.Position(*row)
 
-    Phone(live.world.ada.user).push(make.pain())
+    Phone(live.world.ada.user).push(factories.pain())
     monkeypatch.setattr("tracker.records.change_counter.advance", unlocked)
 
-    with closing(interleave(live, random.Random(make.SEED), INTERLEAVINGS)) as rounds:
+    with closing(interleave(live, random.Random(factories.SEED), INTERLEAVINGS)) as rounds:
         assert any(set(sent) - {record["id"] for record in seen} for sent, seen in rounds)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests import make
+from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone
+from tests import factories
 from tests.phone import Phone as Signed
-from tests.reference_phone import Answer, Json, Ledger, LineLostError, Phone
 
 
 class Line:
@@ -32,23 +32,23 @@ class Line:
         return Answer(answer.status_code, answer.headers, json.loads(answer.content or b"null"))
 
 
-def phone_of(user: Any, seed: int = make.SEED, **more: Any) -> tuple[Phone, Line]:
+def phone_of(user: Any, seed: int = factories.SEED, **more: Any) -> tuple[Phone, Line]:
     line = Line(Signed(user))
     ledger = Ledger()
     ledger.keep("device", str(line.signed.device))
     phone = Phone(
-        line, ledger, clock=lambda: make.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
+        line, ledger, clock=lambda: factories.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
     )
     return phone, line
 
 
 @pytest.fixture
-def ada(world: make.World):
+def ada(world: factories.World):
     return phone_of(world.ada.user)
 
 
 @pytest.fixture
-def tablet(world: make.World):
+def tablet(world: factories.World):
     return phone_of(world.ada.user)
 
 
@@ -140,7 +140,7 @@ def test_what_the_server_refuses_stays_on_the_phone_until_it_is_mended(ada):
 
 def test_a_clock_that_is_wrong_costs_no_entry(ada):
     phone, line = ada
-    phone.clock = lambda: make.MONDAY + timedelta(days=3000)
+    phone.clock = lambda: factories.MONDAY + timedelta(days=3000)
     phone.add("pain", {"intensity": 5})
     phone.sync()
 

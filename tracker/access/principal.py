@@ -124,9 +124,19 @@ def load_principal(user_id: UUID, at: datetime) -> Principal:
         row = cursor.fetchone()
     if row is None or row[0] is None:
         raise InactiveUser
-    clinic_id, role, name, staff_id, patient_id, time_zone, patients, visibility, opened, until, password_hash = (
-        row
-    )
+    (
+        clinic_id,
+        role,
+        name,
+        staff_id,
+        patient_id,
+        time_zone,
+        patients,
+        visibility,
+        opened,
+        until,
+        password_hash,
+    ) = row
     return Principal(
         user_id=user_id,
         clinic_id=clinic_id,

@@ -46,7 +46,9 @@ class SignInAuditMiddleware:
             at = timezone.now()
             if person is not None or request.method in _UNSAFE:
                 clinic_id = _clinic_of(person or began, at)
-                audit.record_event_in_own_transaction(clinic_id=clinic_id, **_event(person, began, request, response, at))
+                audit.record_event_in_own_transaction(
+                    clinic_id=clinic_id, **_event(person, began, request, response, at)
+                )
         return response
 
 

@@ -1,4 +1,4 @@
-"""What the timetable starts."""
+"""What the beat schedule starts."""
 
 from celery import shared_task
 from django.utils import timezone

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from tracker.access.principal import Principal
-from tracker.alerts import rules
+from tracker.alerts import escalation
+from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
-from tracker.alerts.rules import Finding
 from tracker.audit import actions as audit
 from tracker.clinics import responders
 from tracker.clinics.errors import NotFoundOrHidden
@@ -22,13 +22,20 @@ __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "esca
 
 
 _FROM_ANSWER = (
-    "id", "clinic_id", "patient", "rule", "level", "source_kind", "source_id", "value", "times", "answer_kept",
-    "historical", "answered_at", "answered_on", "raised_at", "steps",
+    "id", "clinic_id", "patient", "rule", "level", "source_kind", "source_id", "value", "raise_count", "answer_stored",
+    "is_historical", "answered_at", "answered_on", "raised_at", "escalation_step",
 )  # fmt: skip
 _FROM_NEXT_VERSION = (
-    "value", "times", "answer_kept", "answered_at", "answered_on", "raised_at", "steps", "acknowledged_at",
+    "value",
+    "raise_count",
+    "answer_stored",
+    "answered_at",
+    "answered_on",
+    "raised_at",
+    "escalation_step",
+    "acknowledged_at",
     "acknowledged_by",
-)  # fmt: skip
+)
 
 
 class AlreadyAcknowledgedError(Exception):
@@ -56,12 +63,12 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     told = [_of(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
     bulk.insert(Alert, _FROM_ANSWER, [_values(alert, _FROM_ANSWER) for alert in told])
     again = [alert for key, alert in held.items() if key in worst]
-    told += [alert for alert in again if _take_up(alert, worst[alert.rule, alert.source_id], at)]
+    told += [alert for alert in again if _merge_finding(alert, worst[alert.rule, alert.source_id], at)]
     bulk.update(
         Alert, ["id"], _FROM_NEXT_VERSION, [_values(alert, ("id", *_FROM_NEXT_VERSION)) for alert in again]
     )
     if told:
-        _tell(told, responders.alert_responders(patient_id, at), at=at)
+        _notify(told, responders.alert_responders(patient_id, at), at=at)
     return True
 
 
@@ -73,7 +80,7 @@ def _values(alert: Alert, names: Sequence[str]) -> tuple[Any, ...]:
 def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:
     """One finding per rule and answer, the worst; what could be stored goes before what could not."""
     worst: dict[tuple[str, UUID], Finding] = {}
-    for found in sorted(findings, key=lambda found: (found.value or 0, found.kept)):
+    for found in sorted(findings, key=lambda found: (found.value or 0, found.stored)):
         worst[found.rule, found.source_id] = found
     return worst
 
@@ -89,33 +96,33 @@ def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Aler
         source_kind=found.source_kind,
         source_id=found.source_id,
         value=found.value,
-        answer_kept=found.kept,
-        historical=rules.is_historical(found, at),
+        answer_stored=found.stored,
+        is_historical=escalation.is_historical(found, at),
         answered_at=found.answered_at,
         answered_on=found.answered_on,
         raised_at=at,
     )
 
 
-def _take_up(alert: Alert, found: Finding, at: datetime) -> bool:
+def _merge_finding(alert: Alert, found: Finding, at: datetime) -> bool:
     """Take a further version of an answer into its alert; return whether it must be raised again."""
     worse = (found.value or 0) > (alert.value or 0)
-    alert.answer_kept = alert.answer_kept or found.kept
+    alert.answer_stored = alert.answer_stored or found.stored
     if worse:
         alert.value, alert.raised_at = found.value, at
         alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
-        alert.times, alert.steps = alert.times + 1, 0
+        alert.raise_count, alert.escalation_step = alert.raise_count + 1, 0
         alert.acknowledged_at = alert.acknowledged_by = None
     return worse
 
 
-def _tell(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, step: int = 0) -> None:
+def _notify(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, step: int = 0) -> None:
     """Ask ``recipients`` to look at ``alerts``, which are of one clinic."""
-    outbox.enqueue_about(
+    outbox.enqueue_many(
         clinic_id=alerts[0].clinic_id,
         recipients=recipients,
         words="alert",
-        keys={f"alert/{alert.pk}": f"alert/{alert.pk}/{alert.times}/{step}" for alert in alerts},
+        keys={f"alert/{alert.pk}": f"alert/{alert.pk}/{alert.raise_count}/{step}" for alert in alerts},
         due_at=at,
         urgent=True,
     )
@@ -162,7 +169,7 @@ def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
     )
 
 
-def hand_over(*, clinic_id: UUID, at: datetime) -> None:
+def notify_responders_again(*, clinic_id: UUID, at: datetime) -> None:
     """
     Tell whoever answers now about the clinic's open alerts: somebody who did has been switched off.
 
@@ -170,7 +177,9 @@ def hand_over(*, clinic_id: UUID, at: datetime) -> None:
     """
     with rls.as_clinic(clinic_id):
         for alert in Alert.objects.open().filter(clinic_id=clinic_id).order_by("raised_at", "id"):
-            _tell([alert], responders.alert_responders(alert.patient_id, at), at=at, step=alert.steps)
+            _notify(
+                [alert], responders.alert_responders(alert.patient_id, at), at=at, step=alert.escalation_step
+            )
 
 
 def escalate_overdue(*, at: datetime) -> int:
@@ -191,12 +200,12 @@ def _escalate_clinic(clinic_id: UUID, at: datetime) -> int:
 
 def _escalate(alert: Alert, at: datetime) -> int:
     """Take the latest step that is due; after a standstill the missed ones are not sent one by one."""
-    step = alert.steps
-    while rules.step_due_at(alert.raised_at, step) <= at:
+    step = alert.escalation_step
+    while escalation.step_due_at(alert.raised_at, step) <= at:
         step += 1
-    if step == alert.steps:
+    if step == alert.escalation_step:
         return 0
-    wide = rules.asks_whole_clinic(step)
+    wide = escalation.notifies_whole_clinic(step)
     people = (
         responders.clinic_responders(alert.clinic_id)
         if wide
@@ -204,6 +213,6 @@ def _escalate(alert: Alert, at: datetime) -> int:
     )
     if wide:
         responders.open_to_whole_clinic(alert.patient_id, at)
-    _tell([alert], people, step=step, at=at)
-    Alert.objects.filter(pk=alert.pk).update(steps=step)
+    _notify([alert], people, step=step, at=at)
+    Alert.objects.filter(pk=alert.pk).update(escalation_step=step)
     return 1

@@ -20,11 +20,11 @@ def start_and_notify(
     :raises NotFoundOrHidden: if there is no such patient at the principal's clinic, or the principal is no clinician.
     """
     made = break_glass.start(principal=principal, patient_id=patient_id, reason=reason, at=at)
-    _tell(made, [_user_of(patient_id, made.clinic_id)], "break-glass", at)
+    _notify(made, [_user_of(patient_id, made.clinic_id)], "break-glass", at)
     officers = StaffMember.objects.filter(
         clinic_id=made.clinic_id, role=Role.PRIVACY_OFFICER, user__is_active=True
     )
-    _tell(made, list(officers.values_list("user_id", flat=True)), "break-glass-officer", at)
+    _notify(made, list(officers.values_list("user_id", flat=True)), "break-glass-officer", at)
     return made
 
 
@@ -33,7 +33,7 @@ def _user_of(patient_id: UUID, clinic_id: UUID) -> UUID:
         return Patient.objects.values_list("user_id", flat=True).get(pk=patient_id)
 
 
-def _tell(made: BreakGlassAccess, people: list[UUID], words: str, at: datetime) -> None:
+def _notify(made: BreakGlassAccess, people: list[UUID], words: str, at: datetime) -> None:
     outbox.enqueue(
         clinic_id=made.clinic_id, recipients=people, words=words, subject=str(made), key=str(made), due_at=at
     )

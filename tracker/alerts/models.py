@@ -39,15 +39,19 @@ class Alert(PatientOwned):
     source_kind = models.CharField(max_length=32)
     source_id = models.UUIDField()
     value = models.FloatField(null=True, help_text="the worst answer so far; none for a yes or a tier")
-    times = models.SmallIntegerField(
+    raise_count = models.SmallIntegerField(
         default=1, help_text="how often it was raised: again when the answer got worse"
     )
-    answer_kept = models.BooleanField(default=True, help_text="false: the record could not be stored as sent")
-    historical = models.BooleanField(default=False, help_text="the answer was older than 7 days on arrival")
+    answer_stored = models.BooleanField(
+        default=True, help_text="false: the record could not be stored as sent"
+    )
+    is_historical = models.BooleanField(
+        default=False, help_text="the answer was older than 7 days on arrival"
+    )
     answered_at = models.DateTimeField()
     answered_on = models.DateField(help_text="the patient's local day of the answer, where they were then")
     raised_at = models.DateTimeField()
-    steps = models.SmallIntegerField(default=0)
+    escalation_step = models.SmallIntegerField(default=0)
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 

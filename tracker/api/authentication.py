@@ -13,8 +13,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from tracker.access.principal import InactiveUser, Principal, load_principal, with_session
 from tracker.accounts import sessions
 from tracker.accounts.models import User
-from tracker.api import binding
-from tracker.api.wire import Refused
+from tracker.api import device_binding
+from tracker.api.exceptions import APIProblem
 
 _LONGEST = 128
 
@@ -34,7 +34,7 @@ class SessionToken(BaseAuthentication):
             raise AuthenticationFailed
         principal = _enter(held, held.user_id, at)
         if not (principal.is_patient or held.has_second_factor):
-            raise Refused(403, "second_factor_required", "Staff sign in with a second factor.")
+            raise APIProblem(403, "second_factor_required", "Staff sign in with a second factor.")
         device = _device(request, held, principal, at)
         sessions.touch(held, at)
         return with_session(principal, authenticated_at=held.authenticated_at, device_id=device), held
@@ -62,9 +62,9 @@ def _device(request: Any, held: sessions.SessionData, principal: Principal, at: 
     :raises Refused: where another device sends the token, whose session ends; and where none is named.
     """
     try:
-        return binding.device_of(request, held)
-    except binding.AnotherDeviceError:
-        raise binding.ended(held, principal, at) from None
+        return device_binding.bound_device(request, held)
+    except device_binding.AnotherDeviceError:
+        raise device_binding.end_stolen_session(held, principal, at) from None
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,24 +1,26 @@
-"""The phone's door."""
+"""The routes of the API."""
 
 from typing import Any
 
 from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from tracker.api import (
+from tracker.api.views import (
     access_log,
     alerts,
+    break_glass,
     catalogue,
-    checkins,
+    check_ins,
     consent,
     devices,
-    emergency,
     health,
     invitations,
-    people,
-    reading,
+    me,
+    messages,
+    observations,
     records,
     sessions,
+    summaries,
     sync,
 )
 
@@ -49,7 +51,7 @@ urlpatterns = [
     path("health/ready", health.ready, name="ready"),
     path(V1 + "access-log", access_log.AccessLog.as_view(), name="access-log"),
     path(V1 + "me/access-log", access_log.OwnAccessLog.as_view(), name="own-access-log"),
-    path(V1 + "me", people.Me.as_view(), name="me"),
+    path(V1 + "me", me.Me.as_view(), name="me"),
     path(V1 + "me/consents", consent.MyConsents.as_view(), name="consents"),
     path(V1 + "invitations/accept", invitations.AcceptInvitation.as_view(), name="accept-invitation"),
     path(V1 + "me/sessions", sessions.Sessions.as_view(), name="sessions"),
@@ -58,9 +60,9 @@ urlpatterns = [
     path(V1 + "devices/<uuid:device_id>", devices.OneDevice.as_view(), name="device"),
     path(V1 + "me/caregivers", consent.Caregivers.as_view(), name="caregivers"),
     path(V1 + "me/caregivers/<uuid:caregiver_id>", consent.OneCaregiver.as_view(), name="caregiver"),
-    path(V1 + "break-glass", emergency.BreakGlassDoor.as_view(), name="break-glass"),
-    path(V1 + "messages", people.Messages.as_view(), name="messages"),
-    path(V1 + "messages/<uuid:message_id>/read", people.OneMessage.as_view(), name="message-read"),
+    path(V1 + "break-glass", break_glass.BreakGlassAPIView.as_view(), name="break-glass"),
+    path(V1 + "messages", messages.Messages.as_view(), name="messages"),
+    path(V1 + "messages/<uuid:message_id>/read", messages.OneMessage.as_view(), name="message-read"),
     path(V1 + "sync/push", sync.Push.as_view(), name="push"),
     path(V1 + "sync/pull", sync.Pull.as_view(), name="pull"),
     path(V1 + "records", records.Records.as_view(), name="records"),
@@ -77,14 +79,14 @@ urlpatterns = [
         catalogue.OneQuestionnaire.as_view(),
         name="questionnaire",
     ),
-    path(V1 + "observations", reading.Observations.as_view(), name="observations"),
-    path(V1 + "observations/daily", reading.DailyObservations.as_view(), name="observations-daily"),
-    path(V1 + "summaries", reading.Summaries.as_view(), name="summaries"),
-    path(V1 + "summaries/<uuid:summary_id>", reading.OneSummary.as_view(), name="summary"),
+    path(V1 + "observations", observations.Observations.as_view(), name="observations"),
+    path(V1 + "observations/daily", observations.DailyObservations.as_view(), name="observations-daily"),
+    path(V1 + "summaries", summaries.Summaries.as_view(), name="summaries"),
+    path(V1 + "summaries/<uuid:summary_id>", summaries.OneSummary.as_view(), name="summary"),
     path(V1 + "alerts", alerts.Alerts.as_view(), name="alerts"),
     path(V1 + "alerts/<uuid:alert_id>/acknowledge", alerts.Acknowledge.as_view(), name="acknowledge-alert"),
-    path(V1 + "check-ins", checkins.CheckIns.as_view(), name="check_ins"),
-    path(V1 + "check-ins/<uuid:check_in_id>", checkins.OneCheckIn.as_view(), name="check_in"),
+    path(V1 + "check-ins", check_ins.CheckIns.as_view(), name="check_ins"),
+    path(V1 + "check-ins/<uuid:check_in_id>", check_ins.OneCheckIn.as_view(), name="check_in"),
     path(
         V1 + "schema",
         SpectacularAPIView.as_view(**OPEN),

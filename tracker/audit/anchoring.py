@@ -51,7 +51,9 @@ def chain_heads(since: datetime | None, at: datetime) -> list[Anchor]:
     The system's chain is always among them, so that a line a minute shows that anchoring is alive.
     """
     with transaction.atomic(), rls.as_audit_reader():
-        rows = {row.clinic_id: row for row in ChainHead.objects.all() if since is None or row.moved_at > since}
+        rows = {
+            row.clinic_id: row for row in ChainHead.objects.all() if since is None or row.moved_at > since
+        }
     told = {clinic_id: (row.seq, bytes(row.hash).hex()) for clinic_id, row in rows.items()}
     if SYSTEM not in told:
         told[SYSTEM] = _system()

@@ -26,4 +26,6 @@ def length_prefixed(text: str | None) -> bytes:
 
 def next_hash(before: bytes, clinic_id: str, seq: int, parts: Sequence[str | None]) -> bytes:
     """Return the hash of the event at ``seq``, whose ``parts`` stand in the order of ``PARTS``."""
-    return hashlib.sha256(before + b"".join(length_prefixed(text) for text in (clinic_id, str(seq), *parts))).digest()
+    return hashlib.sha256(
+        before + b"".join(length_prefixed(text) for text in (clinic_id, str(seq), *parts))
+    ).digest()

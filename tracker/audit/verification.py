@@ -116,7 +116,9 @@ def _verify_one(clinic_id: UUID, anchored: AnchorIndex, at: datetime) -> tuple[i
         with rls.as_clinic(clinic_id):
             known = anchored.chains[str(clinic_id)]
             seq, problem = _compare(clinic_id, known)
-            return seq, problem or _unanchored_events(clinic_id, seq, max(known, default=0), anchored.newest, at)
+            return seq, problem or _unanchored_events(
+                clinic_id, seq, max(known, default=0), anchored.newest, at
+            )
 
 
 def _unanchored_events(

@@ -229,4 +229,6 @@ def _note(
     actor: User | None = None,
 ) -> None:
     who = by.actor if by else f"user/{actor.pk}" if actor else "operator"
-    audit.record_event(actor=who, action=action, subject=subject, clinic_id=clinic_id, patient_id=patient_id, at=at)
+    audit.record_event(
+        actor=who, action=action, subject=subject, clinic_id=clinic_id, patient_id=patient_id, at=at
+    )

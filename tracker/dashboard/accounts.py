@@ -27,7 +27,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
 from tracker.accounts import second_factor
-from tracker.dashboard import people
+from tracker.dashboard import staff
 
 View = Callable[..., HttpResponse]
 
@@ -49,20 +49,20 @@ def guarded(view: View) -> View:
     @wraps(view)
     @never_cache
     @login_required
-    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user: Any = request.user
         if not _shown(request) and second_factor.count(user):
             return redirect_to_login(request.path, reverse("second_factor"))
         return view(request, *args, **kwargs)
 
-    return door
+    return wrapper
 
 
 def steady(view: View) -> View:
     """Answer a passkey's answer that makes no sense with a sentence."""
 
     @wraps(view)
-    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except second_factor.MALFORMED_PASSKEY:
@@ -71,7 +71,7 @@ def steady(view: View) -> View:
             messages.error(request, "That passkey could not be used. Please try again.")
             return HttpResponseRedirect(request.get_full_path())
 
-    return door
+    return wrapper
 
 
 @never_cache
@@ -147,7 +147,7 @@ urlpatterns = [
         account.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("invitation/", people.accept, name="accept_invitation"),
+    path("invitation/", staff.accept, name="accept_invitation"),
     path("second-factor/", choose_factor, name="second_factor"),
     path("2fa/", guarded(mfa.index), name="mfa_index"),
     path("2fa/authenticate/", steady(mfa.authenticate), name="mfa_authenticate"),

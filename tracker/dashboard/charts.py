@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 
-from tracker.dashboard import words
-from tracker.dashboard.panels import DAY_WIDTH, Day, Frame, Line, Panel
+from tracker.dashboard import formatting
+from tracker.dashboard.chart_model import DAY_WIDTH, Day, Frame, Line, Panel
 
 HEIGHT = 120
 PAD = 10
@@ -96,7 +96,7 @@ def ticks(frame: Frame) -> list[tuple[date, str, bool]]:
         step = 7 if frame.days <= 45 else 14
         first = frame.first + timedelta(days=-frame.first.weekday() % 7)
         mondays = [first + timedelta(days=n) for n in range(0, (frame.last - first).days + 1, step)]
-        return [(on, words.short_day(on), bool(index % 2)) for index, on in enumerate(mondays)]
+        return [(on, formatting.short_day(on), bool(index % 2)) for index, on in enumerate(mondays)]
     months = (frame.last.year - frame.first.year) * 12 + frame.last.month - frame.first.month
     step = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120) if months / step <= 14 or step == 120)
     found: list[tuple[date, str, bool]] = []
@@ -127,7 +127,7 @@ def grid_values(panel: Panel) -> list[float]:
 
 def _scale(panel: Panel) -> str:
     labels = "".join(
-        f'<text x="100%" dx="-6" y="{PAD + _down(value, panel)}" dy="4">{words.number(value)}</text>'
+        f'<text x="100%" dx="-6" y="{PAD + _down(value, panel)}" dy="4">{formatting.number(value)}</text>'
         for value in grid_values(panel)
     )
     return f'<svg class="scale" height="{HEIGHT + 2 * PAD}" aria-hidden="true">{labels}</svg>'
@@ -243,6 +243,6 @@ def _markers(panel: Panel, line: Line, index: int, frame: Frame) -> str:
         drawn.append(f'<circle class="marker s{index}" cx="{x}%" cy="{y}" r="4.5"/>')
         if len(days) <= 12:
             drawn.append(
-                f'<text class="value" x="{x}%" y="{y + (20 if y < 30 else -9)}">{words.number(day.value)}</text>'
+                f'<text class="value" x="{x}%" y="{y + (20 if y < 30 else -9)}">{formatting.number(day.value)}</text>'
             )
     return "".join(drawn)

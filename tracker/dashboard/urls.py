@@ -2,21 +2,21 @@
 
 from django.urls import path
 
-from tracker.dashboard import emergency, people, sign_in, views
+from tracker.dashboard import break_glass, sessions, staff, views
 
 app_name = "dashboard"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("sessions/", sign_in.own_sessions, name="sessions"),
-    path("sessions/<uuid:reference>/end/", sign_in.end_session, name="end_session"),
-    path("patients/invite/", people.invite_patient, name="invite_patient"),
-    path("patients/invite/<uuid:patient_id>/", people.invite_again, name="invite_again"),
-    path("staff/", people.staff, name="staff"),
-    path("staff/<uuid:member_id>/switch-off/", people.switch_off, name="switch_off"),
-    path("staff/<uuid:member_id>/forget-second-factor/", people.forget_factor, name="forget_factor"),
-    path("emergency/", emergency.open_record, name="emergency"),
-    path("emergency/end/", emergency.end, name="end_emergency"),
-    path("emergency/log/", emergency.log, name="emergency_log"),
+    path("sessions/", sessions.own_sessions, name="sessions"),
+    path("sessions/<uuid:reference>/end/", sessions.end_session, name="end_session"),
+    path("patients/invite/", staff.invite_patient, name="invite_patient"),
+    path("patients/invite/<uuid:patient_id>/", staff.invite_again, name="invite_again"),
+    path("staff/", staff.staff, name="staff"),
+    path("staff/<uuid:member_id>/switch-off/", staff.switch_off, name="switch_off"),
+    path("staff/<uuid:member_id>/forget-second-factor/", staff.forget_factor, name="forget_factor"),
+    path("emergency/", break_glass.open_record, name="emergency"),
+    path("emergency/end/", break_glass.end, name="end_emergency"),
+    path("emergency/log/", break_glass.log, name="emergency_log"),
     path("alerts/", views.open_alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),

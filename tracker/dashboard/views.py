@@ -1,4 +1,4 @@
-"""The dashboard's door: check the shape, make one call, answer."""
+"""The dashboard's views: check the shape, make one call, answer."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -16,8 +16,8 @@ from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.clinics.models import Patient, Role
-from tracker.dashboard import rows, words
-from tracker.dashboard.doors import page
+from tracker.dashboard import caseload_table, formatting
+from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.pages.alerts import alert_box
 from tracker.dashboard.pages.caseload import caseload
@@ -27,7 +27,7 @@ from tracker.reminders import actions as reminders
 
 
 @require_GET
-@page(Action.SEE_SELF)
+@clinical_page(Action.SEE_SELF)
 def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The caseload for who treats, each emergency access for the privacy officer, a plain page for all others."""
     if policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
@@ -40,7 +40,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
         return render(request, f"dashboard/{kind}_home.html", said)
     _note(principal, "caseload.read", principal.caseload, at)
     shown = caseload(principal, request.GET.get("order", ""), at)
-    drawn = rows.rows(shown.rows, with_team=shown.several_teams)
+    drawn = caseload_table.render_rows(shown.rows, with_team=shown.several_teams)
     return render(
         request,
         "dashboard/caseload.html",
@@ -54,7 +54,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
 
 
 @require_GET
-@page(Action.SEE_CASELOAD, by_itself=True)
+@clinical_page(Action.SEE_CASELOAD, is_poll=True)
 def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
     box = alert_box(principal, at)
@@ -64,13 +64,13 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
 
 
 @require_POST
-@page(Action.ACKNOWLEDGE_ALERT)
+@clinical_page(Action.ACKNOWLEDGE_ALERT)
 def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
     """Take an alert on; whoever comes second is told who was first."""
     try:
         alerts.acknowledge(alert_id=alert_id, principal=principal, at=at)
     except alerts.AlreadyAcknowledgedError as first:
-        when = words.moment(days.local(first.at, principal.time_zone))
+        when = formatting.moment(days.local(first.at, principal.time_zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
     else:
         messages.success(request, "Acknowledged. The alert is in your name now.")
@@ -78,7 +78,7 @@ def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_
 
 
 @require_GET
-@page(Action.OPEN_CHART)
+@clinical_page(Action.OPEN_CHART)
 def patient(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
     """A patient's page. What is not the principal's looks as if it did not exist."""
     opened = _open(principal, patient_id, "patient", at)
@@ -86,7 +86,7 @@ def patient(request: HttpRequest, principal: Principal, at: datetime, patient_id
 
 
 @require_POST
-@page(Action.PLAN_CHECK_IN)
+@clinical_page(Action.PLAN_CHECK_IN)
 def plan_check_in(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
     """Plan a telehealth check-in; a mistake comes back with the form."""
     opened = _open(principal, patient_id, "plan_check_in", at, Action.PLAN_CHECK_IN)
@@ -97,7 +97,7 @@ def plan_check_in(request: HttpRequest, principal: Principal, at: datetime, pati
 
 
 @require_POST
-@page(Action.PLAN_CHECK_IN)
+@clinical_page(Action.PLAN_CHECK_IN)
 def cancel_check_in(
     request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID, check_in_id: UUID
 ) -> HttpResponse:
@@ -126,7 +126,7 @@ def _plan(
         form.add_error("time", "There is a check-in at that time already.")
     else:
         # The clock of the night that clocks change may differ from what was typed: say what was planned.
-        when = words.moment(days.local(starts_at, patient.time_zone))
+        when = formatting.moment(days.local(starts_at, patient.time_zone))
         messages.success(request, f"Check-in planned for {when} ({patient.time_zone}).")
     return not form.errors
 
@@ -158,7 +158,9 @@ def _open(
     principal: Principal, patient_id: UUID, purpose: str, at: datetime, action: Action = Action.OPEN_CHART
 ) -> Patient:
     visits = {Category.VISITS} if action == Action.PLAN_CHECK_IN else ()
-    return open_chart(principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=action, categories=visits)
+    return open_chart(
+        principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=action, categories=visits
+    )
 
 
 def _today(patient: Patient, at: datetime) -> date:

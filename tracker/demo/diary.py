@@ -110,7 +110,9 @@ def _of_day(moments: list[Row], mapping: Mapping[str, Any]) -> Iterator[dict[str
         )
         answers = _answers(row, part)
         if answers:
-            record = _response(part, f"{name}/{row['date']}", _instant(row, column, time_zone), time_zone, answers)
+            record = _response(
+                part, f"{name}/{row['date']}", _instant(row, column, time_zone), time_zone, answers
+            )
             if "reported_total" in part and _given(row[part["reported_total"]]):
                 record["data"]["reported_total"] = float(row[part["reported_total"]])
             yield record
@@ -135,5 +137,9 @@ def _medication(
     if said == "1":
         data |= {"dose_value": float(last[part["dose_mg"]]), "dose_unit": "mg"}
     yield _record(
-        "medication_use", f"medication/{last['date']}", _instant(last, "resptime_e", time_zone), time_zone, data
+        "medication_use",
+        f"medication/{last['date']}",
+        _instant(last, "resptime_e", time_zone),
+        time_zone,
+        data,
     )

@@ -1,4 +1,4 @@
-"""Filling the demo clinic: the real diary over HTTP, the simulated patients through the intake. Twice is once."""
+"""Filling the demo clinic: the real diary over HTTP, the simulated patients through ingest. Twice is once."""
 
 import json
 import os
@@ -26,12 +26,12 @@ from tracker.records import actions as records
 from tracker.records.models import TreatmentSession
 from tracker.reminders import actions as reminders
 from tracker.reminders.models import CheckIn
-from tracker.sync import intake, receipts
-from tracker.sync.work import Sent
+from tracker.sync import ingest, receipts
+from tracker.sync.batch import BatchKey
 
 Say = Callable[[str], None]
 # The phone is no part of the product: it shows what the protocol asks of an app, and tests use it too.
-PHONE = settings.BASE_DIR / "tests" / "reference_phone.py"
+PHONE = settings.BASE_DIR / "examples" / "reference_phone.py"
 # Alerts older than this have been taken by a clinician; the newest stand open.
 STILL_OPEN = timedelta(days=7)
 
@@ -74,7 +74,7 @@ def import_diary(url: str, email: str, password: str, say: Say, *, patience_s: f
 
 
 def simulate_everybody(say: Say, now: datetime) -> None:
-    """Put six months of every simulated patient through the intake."""
+    """Put six months of every simulated patient through ingest."""
     everybody = simulate.everybody()
     for n, who in enumerate(everybody, start=1):
         if _simulate(who, now):
@@ -94,20 +94,20 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     with transaction.atomic():
         principal = _enter(who.email, now)
         enrolled_on = Patient.objects.get(pk=principal.own_patient_id).enrolled_on
-        if receipts.has(principal, _sent(who, simulate.WEEKS - 1)):
+        if receipts.exists(principal, _sent(who, simulate.WEEKS - 1)):
             return False
     _sessions(who, enrolled_on)
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
         with transaction.atomic():
             at = simulate.sent_at(who, enrolled_on, week)
-            intake.receive(principal=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
+            ingest.apply_batch(principal=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
     _take_old_alerts(who, now)
     _plan_check_in(who, now)
     return True
 
 
-def _sent(who: simulate.Simulated, week: int) -> Sent:
-    return Sent(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
+def _sent(who: simulate.Simulated, week: int) -> BatchKey:
+    return BatchKey(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
 
 
 @transaction.atomic
@@ -158,6 +158,6 @@ def take_old_alerts_of_diary(now: datetime) -> None:
     """The diary is of 2012: what it raised was looked at long ago."""
     with transaction.atomic():
         principal = _enter("ben@demo.interlude.invalid", now)
-        old = Alert.objects.open().filter(patient__user__email=people.DIARY_EMAIL, historical=True)
+        old = Alert.objects.open().filter(patient__user__email=people.DIARY_EMAIL, is_historical=True)
         for alert in old:
             alerts.acknowledge(alert_id=alert.pk, principal=principal, at=now)

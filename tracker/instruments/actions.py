@@ -72,5 +72,7 @@ def offer(*, clinic_id: UUID, code: str, version: str, actor: str, at: datetime)
     )
     if is_new:
         subject = f"version/{code}@{version}"
-        audit.record_event(actor=actor, action="instrument.offer", subject=subject, clinic_id=clinic_id, at=at)
+        audit.record_event(
+            actor=actor, action="instrument.offer", subject=subject, clinic_id=clinic_id, at=at
+        )
     return made

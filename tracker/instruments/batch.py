@@ -14,7 +14,9 @@ from tracker.lib import strict_json
 _KEYS = {"answers", "stated_total"}
 
 
-def score_lines(form: InstrumentDefinition, lines: Iterable[bytes], *, prorate: bool = False) -> Iterator[str]:
+def score_lines(
+    form: InstrumentDefinition, lines: Iterable[bytes], *, prorate: bool = False
+) -> Iterator[str]:
     """
     Yield one JSON line for each line that is not empty.
 

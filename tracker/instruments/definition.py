@@ -12,19 +12,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, StrictBool, StrictInt
 
 from tracker.instruments.base import (
+    CatalogueModel,
     Code,
     Direction,
     Family,
     Level,
+    LocalizedText,
     Loinc,
     LoincAnswer,
     MeasureCode,
     Number,
-    CatalogueModel,
     Sources,
     Text,
     Version,
-    LocalizedText,
 )
 from tracker.instruments.score_schema import Band, Change, ScoreRule, Scoring
 

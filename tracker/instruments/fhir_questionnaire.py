@@ -30,7 +30,9 @@ def url_of(form: InstrumentDefinition) -> str:
     return f"{OWN}:{form.code}"
 
 
-def to_r4(form: InstrumentDefinition, wording: Mapping[str, Any] | None = None, language: str | None = None) -> Json:
+def to_r4(
+    form: InstrumentDefinition, wording: Mapping[str, Any] | None = None, language: str | None = None
+) -> Json:
     """
     Return the Questionnaire.
 

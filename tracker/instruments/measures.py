@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from tracker.instruments import catalogue
-from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.instruments.base import Direction, Family
+from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.instruments.score_calculators import Bands
 from tracker.instruments.score_schema import Band, Change, Points, ScoreRule
 

@@ -14,8 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from tracker.instruments import validation
-from tracker.instruments.definition import InstrumentDefinition
 from tracker.instruments.base import CatalogueModel
+from tracker.instruments.definition import InstrumentDefinition
 
 Path = tuple[str | int, ...]
 _DEEPEST = 32

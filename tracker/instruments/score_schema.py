@@ -5,14 +5,14 @@ from typing import Literal
 from pydantic import StrictBool, StrictInt
 
 from tracker.instruments.base import (
+    CatalogueModel,
     Direction,
     Family,
+    LocalizedText,
     MeasureCode,
     Number,
-    CatalogueModel,
     Sources,
     Text,
-    LocalizedText,
 )
 
 

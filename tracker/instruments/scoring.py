@@ -150,7 +150,9 @@ class _Scorer:
         """The result of a complete form, from the sum of its answers and the answer to its safety item."""
         count = len(self.form.scored)
         scores = tuple(rule.of_sum(total, count) for rule in self.rules if isinstance(rule, SumOrMean))
-        return Result("complete", scores, (), (), self.safety_findings(watched), self.score_findings(scores), count)
+        return Result(
+            "complete", scores, (), (), self.safety_findings(watched), self.score_findings(scores), count
+        )
 
     def score_findings(self, scores: Iterable[Score]) -> tuple[SafetyFinding, ...]:
         """What scores raise. A prorated total is a guess, but a guess that high is worth a look."""
@@ -169,7 +171,9 @@ class _Scorer:
             if name in values and values[name] >= least
         ]
         for rule in self.rules if self.has_tiers else ():
-            reached = rule.score(values, prorate=False) if isinstance(rule, score_calculators.HighestTier) else None
+            reached = (
+                rule.score(values, prorate=False) if isinstance(rule, score_calculators.HighestTier) else None
+            )
             if reached and reached.band in self.tier_rules:
                 met = self.tier_rules[reached.band]
                 found.append(SafetyFinding(met.id, met.level, None, None))
@@ -243,7 +247,11 @@ def _scorer(form: InstrumentDefinition) -> _Scorer:
 
 
 def score(
-    form: InstrumentDefinition, answers: Mapping[str, object], stated_total: object = None, *, prorate: bool = False
+    form: InstrumentDefinition,
+    answers: Mapping[str, object],
+    stated_total: object = None,
+    *,
+    prorate: bool = False,
 ) -> Result:
     """
     Score one set of answers.

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.instruments.base import CatalogueModel
+from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.instruments.score_schema import Band, Condition, ScoreRule
 
 Path = tuple[str | int, ...]

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
+from tracker.instruments.base import CatalogueModel, Code, Language, LocalizedText, Text, Version
 from tracker.instruments.definition import InstrumentDefinition
-from tracker.instruments.base import Code, Language, CatalogueModel, Text, Version, LocalizedText
 
 
 class ItemWording(CatalogueModel):

@@ -47,13 +47,13 @@ def enqueue(
     Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
     ``expires_at`` is dropped; the row stays, unsent.
     """
-    return enqueue_about(
+    return enqueue_many(
         clinic_id=clinic_id, recipients=recipients, words=words, keys={subject: key}, due_at=due_at,
         expires_at=expires_at, urgent=urgent,
     )  # fmt: skip
 
 
-def enqueue_about(
+def enqueue_many(
     *,
     clinic_id: UUID,
     recipients: Sequence[UUID],
@@ -77,7 +77,7 @@ def enqueue_about(
     return bulk.insert(Message, _COLUMNS, rows, ignore=True)
 
 
-def withdraw(*, clinic_id: UUID, subject: str, at: datetime) -> int:
+def cancel(*, clinic_id: UUID, subject: str, at: datetime) -> int:
     """Take back what has not been sent yet about ``subject``, whoever was to read it."""
     with rls.as_clinic(clinic_id):
         waiting = Message.objects.filter(clinic_id=clinic_id, subject=subject, sent_at__isnull=True)

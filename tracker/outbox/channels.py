@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from tracker.outbox.words import TEXTS
+from tracker.outbox.message_texts import TEXTS
 
 
 def mail(address: str, words: str, message_id: UUID) -> None:

@@ -40,7 +40,7 @@ class Message(ClinicOwned):
     """
     One thing to say to one person by one channel, at most once per ``key``.
 
-    ``words`` names a fixed text (``outbox.words``). ``subject`` points at what it is about, such as
+    ``words`` names a fixed text (``outbox.message_texts``). ``subject`` points at what it is about, such as
     ``check_in/<id>``; it is shown only after sign-in. No health value is ever kept here.
     """
 

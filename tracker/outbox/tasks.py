@@ -1,4 +1,4 @@
-"""What the timetable and the doors start."""
+"""What the beat schedule and the views start."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -16,7 +16,7 @@ def deliver_due() -> int:
     return actions.deliver_due(at=timezone.now())
 
 
-def ring() -> None:
+def wake_delivery() -> None:
     """Hint that something urgent waits. A dead broker is no matter: the rows are found without it."""
     try:
         deliver_due.delay()

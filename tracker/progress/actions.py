@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
 from tracker.progress import trends
-from tracker.progress.models import Progress, Summary
-from tracker.records.measure_state import PLAUSIBLE_BEFORE_ENROLMENT
+from tracker.progress.models import Summary, SummaryState
 from tracker.records.kinds import KINDS
+from tracker.records.measure_state import PLAUSIBLE_BEFORE_ENROLMENT
 
 log = logs.get(__name__)
 AT_ONCE = 100
@@ -24,7 +24,7 @@ AT_ONCE = 100
 _STALE = """
 SELECT patient.id FROM clinics_patient AS patient
 JOIN records_changecounter AS timeline ON timeline.patient_id = patient.id
-LEFT JOIN progress_progress AS done ON done.patient_id = patient.id
+LEFT JOIN progress_summarystate AS done ON done.patient_id = patient.id
 WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
   AND (done.patient_id IS NULL OR done.through_sequence < timeline.head
        OR done.through_on < %(earliest_today)s OR done.algorithm <> %(algorithm)s)
@@ -83,7 +83,7 @@ def refresh_stale(*, at: datetime) -> int:
     done = 0
     for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
         while stale := _stale(clinic_id, at):
-            refreshed = sum(_refresh_or_tell(clinic_id, patient, at) for patient in stale)
+            refreshed = sum(_refresh_or_log(clinic_id, patient, at) for patient in stale)
             done += refreshed
             # The others are in a colleague's hands, or cannot be made.
             if refreshed < len(stale):
@@ -91,7 +91,7 @@ def refresh_stale(*, at: datetime) -> int:
     return done
 
 
-def _refresh_or_tell(clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
+def _refresh_or_log(clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     """Refresh one patient's summaries; one that cannot be made keeps nobody else from theirs."""
     try:
         return refresh(clinic_id=clinic_id, patient_id=patient_id, at=at)
@@ -126,7 +126,8 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     """
     with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE SKIP LOCKED", [patient_id]
+            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE SKIP LOCKED",
+            [patient_id],
         )
         row = cursor.fetchone()
         if row is None:
@@ -157,7 +158,7 @@ def load(patient: Patient, today: date) -> trends.Facts:
         entries=entries,
         entered_late=entered_late,
         values=values,
-        uses=[trends.Use(*row) for row in _rows(_USES, window)],
+        uses=[trends.MedicationDay(*row) for row in _rows(_USES, window)],
         sessions=[tuple(row) for row in _rows(_SESSIONS, window)],
         alerts=dict(_rows(_ALERTS, window)),
     )
@@ -174,8 +175,8 @@ def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: da
     held = dict(Summary.objects.filter(patient=patient).values_list("week_start", "digest"))
     revisions = dict(Summary.objects.filter(patient=patient).values_list("week_start", "revision"))
     rows = []
-    for week_start in trends.weeks(facts, today):
-        content = trends.as_bytes(trends.figures(facts, week_start, today))
+    for week_start in trends.weeks_to_summarize(facts, today):
+        content = trends.canonical_json(trends.weekly_figures(facts, week_start, today))
         digest = hashlib.sha256(content).hexdigest()
         if held.get(week_start) != digest:
             revision = revisions.get(week_start, 0) + 1
@@ -187,9 +188,9 @@ def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: da
             )  # fmt: skip
     changed = ("figures", "digest", "algorithm", "through_sequence", "built_at", "revision")
     bulk.insert(Summary, _COLUMNS, rows, key=("patient", "week_start"), update=changed)
-    _forget_others(patient, trends.weeks(facts, today))
+    _delete_obsolete(patient, trends.weeks_to_summarize(facts, today))
     bulk.insert(
-        Progress,
+        SummaryState,
         ("clinic_id", "patient", "through_sequence", "through_on", "algorithm"),
         [(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
         key=("patient", "clinic_id"),
@@ -197,6 +198,6 @@ def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: da
     )
 
 
-def _forget_others(patient: Patient, kept: Iterable[date]) -> None:
+def _delete_obsolete(patient: Patient, kept: Iterable[date]) -> None:
     """A week whose entries were all moved or removed has no summary any more."""
     Summary.objects.filter(patient=patient).exclude(week_start__in=list(kept)).delete()

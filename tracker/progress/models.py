@@ -7,7 +7,7 @@ from django.db import models
 from tracker.clinics.models import PatientOwned
 
 
-class Progress(PatientOwned):
+class SummaryState(PatientOwned):
     """How far a patient's summaries have come: stale when the timeline's head is beyond ``through_sequence``."""
 
     pk = models.CompositePrimaryKey("patient_id", "clinic_id")

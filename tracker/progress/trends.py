@@ -11,15 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from tracker.lib import codes
 from tracker.instruments import measures
 from tracker.instruments.measures import Measure
-from tracker.lib import days
+from tracker.lib import codes, days
 
 ALGORITHM = "progress/2"
 WEEK = timedelta(days=6)
 # A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
-LEAST_DAYS_NOW, LEAST_DAYS_BASELINE = 4, 5
+MIN_DAYS_NOW, MIN_DAYS_BASELINE = 4, 5
 BASELINE_DAYS = 14
 # Summaries of a silent patient stop after this many empty weeks, and go on when entries do.
 EMPTY_WEEKS = 4
@@ -44,7 +43,7 @@ class DayValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class MedicationDay:
     """How one medication was used on one local day."""
 
     on: date
@@ -62,12 +61,12 @@ class Facts:
     entries: Mapping[date, Mapping[str, int]]
     entered_late: Mapping[date, int]
     values: Mapping[str, Sequence[DayValue]]
-    uses: Sequence[Use] = ()
+    uses: Sequence[MedicationDay] = ()
     sessions: Sequence[tuple[date, str, float]] = ()
     alerts: Mapping[date, int] = field(default_factory=dict)
 
 
-def weeks(facts: Facts, today: date) -> list[date]:
+def weeks_to_summarize(facts: Facts, today: date) -> list[date]:
     """
     Return the Mondays of the weeks that get a summary, the running one included: those with an entry, and
     the ``EMPTY_WEEKS`` after each. So an entry of a phone that believes in 1970 makes five weeks, not thousands.
@@ -77,7 +76,7 @@ def weeks(facts: Facts, today: date) -> list[date]:
     return sorted(monday for monday in told if monday <= today)
 
 
-def figures(facts: Facts, week_start: date, today: date) -> dict[str, Any]:
+def weekly_figures(facts: Facts, week_start: date, today: date) -> dict[str, Any]:
     """Return the figures of the week that starts on the Monday ``week_start``, as known on ``today``."""
     ends_on = week_start + WEEK
     through = min(ends_on, today)
@@ -102,7 +101,7 @@ def figures(facts: Facts, week_start: date, today: date) -> dict[str, Any]:
     }
 
 
-def as_bytes(content: Mapping[str, Any]) -> bytes:
+def canonical_json(content: Mapping[str, Any]) -> bytes:
     """Return canonical JSON: sorted keys, no spaces, numbers rounded to four decimals."""
     return json.dumps(
         _rounded(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
@@ -185,7 +184,7 @@ def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] 
         return None
     return {
         "value": _mean(inside), "n": len(inside), "basis": basis, "from": start, "to": end,
-        "provisional": len(inside) < LEAST_DAYS_BASELINE,
+        "provisional": len(inside) < MIN_DAYS_BASELINE,
     }  # fmt: skip
 
 
@@ -210,7 +209,7 @@ def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] |
 def _daily_now(values: Sequence[DayValue], first: date, last: date) -> dict[str, Any] | None:
     """The mean of this week's daily means; None with fewer than four days, since a few days say little."""
     inside = _window(values, first, last)
-    if len(inside) < LEAST_DAYS_NOW:
+    if len(inside) < MIN_DAYS_NOW:
         return None
     return {"value": _mean(inside), "n": len(inside), "from": inside[0].on, "to": inside[-1].on}
 
@@ -240,10 +239,10 @@ def _change(
     percent = None
     if measure.has_true_zero and baseline["value"] > 0:
         percent = 100 * absolute / baseline["value"]
-    return {"absolute": absolute, "percent": percent, "word": word(measure, absolute)}
+    return {"absolute": absolute, "percent": percent, "word": change_label(measure, absolute)}
 
 
-def word(measure: Measure, absolute: float) -> str:
+def change_label(measure: Measure, absolute: float) -> str:
     """
     Return what a change means for the patient.
 
@@ -266,7 +265,9 @@ def _medication(facts: Facts, first: date, last: date) -> list[dict[str, Any]]:
     ]
 
 
-def _one_medication(facts: Facts, name: str, uses: Sequence[Use], first: date, last: date) -> dict[str, Any]:
+def _one_medication(
+    facts: Facts, name: str, uses: Sequence[MedicationDay], first: date, last: date
+) -> dict[str, Any]:
     own = [use for use in uses if use.medication == name]
     doses = _window(facts.values.get(f"dose.{name}", ()), first, last)
     # A day's dose is the sum of its doses, not their mean.

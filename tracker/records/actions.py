@@ -8,15 +8,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from tracker.lib import codes
 from tracker.access.principal import Principal
 from tracker.audit import actions as audit
 from tracker.clinics.models import Patient
 from tracker.instruments import catalogue, scoring
 from tracker.instruments.definition import InstrumentDefinition
 from tracker.keys import data_keys
-from tracker.lib import bulk, days, encryption, rls
-from tracker.records import categories, measure_state, observing, change_counter
+from tracker.lib import bulk, codes, days, encryption, rls
+from tracker.records import categories, change_counter, measure_state, observing
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import JournalText, Observation, PatientRecord, Score, TreatmentSession
 from tracker.records.models.base import ClockSkew
@@ -286,7 +285,9 @@ def store_observations(provenance: Provenance, accepted: Sequence[AcceptedRecord
             for measure, value, band in values_of(item)
         ]  # fmt: skip
     bulk.insert(Observation, _OBSERVATION, rows)
-    measure_state.refresh(provenance.clinic_id, provenance.patient_id, touched | {row[4] for row in rows}, bool(replaced))
+    measure_state.refresh(
+        provenance.clinic_id, provenance.patient_id, touched | {row[4] for row in rows}, bool(replaced)
+    )
 
 
 def record_session(

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from tracker.clinics.models import Patient, StaffMember
-from tracker.records import queries, plans
+from tracker.records import plans, queries
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import PatientRecord
 
@@ -25,7 +25,11 @@ def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, as_patient: 
     for note, row in queries.previous_versions(patient_id, record_id):
         rows.append((KINDS[note.kind], row))
         replaced[note.revision] = note.replaced_at
-    overwritten = {edit.merged_revision: edit.overwritten for edit in plans.overwritten_values(patient_id, record_id) if edit.overwritten}
+    overwritten = {
+        edit.merged_revision: edit.overwritten
+        for edit in plans.overwritten_values(patient_id, record_id)
+        if edit.overwritten
+    }
     authors = _names({row.author_id for _, row in rows}, patient_id)
     devices = {row.revision: row.device_id for _, row in rows}
     writers = {row.revision: row.author_id for _, row in rows}

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.lib import codes
 from tracker.keys import data_keys
+from tracker.lib import codes
 from tracker.records import categories
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import FormerVersion, JournalText, PatientRecord
@@ -44,7 +44,8 @@ def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Curren
         cursor.execute(_CURRENT_VERSIONS, [patient_id, list(ids)] * len(KINDS))
         rows = cursor.fetchall()
     return {
-        record_id: CurrentVersion(kind, revision, bytes(key), status) for kind, record_id, revision, key, status in rows
+        record_id: CurrentVersion(kind, revision, bytes(key), status)
+        for kind, record_id, revision, key, status in rows
     }
 
 
@@ -104,7 +105,9 @@ def _is_private(kind: Kind, row: PatientRecord) -> bool:
     return kind.name == "journal" and row.share != Share.ENTRY  # type: ignore[attr-defined]
 
 
-def serialize(patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]], *, as_patient: bool) -> list[dict[str, Any]]:
+def serialize(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]], *, as_patient: bool
+) -> list[dict[str, Any]]:
     """
     Return records as the wire shows them, in the order given.
 
@@ -196,7 +199,9 @@ def changed_since(patient_id: UUID, sequence: int, limit: int, *, as_patient: bo
         for kind in KINDS.values()
     ]
     if not as_patient:
-        revoked = _CHANGED_OF.format(kind=REVOKED, id="record_id", table="records_accessrevocation", bytes="0")
+        revoked = _CHANGED_OF.format(
+            kind=REVOKED, id="record_id", table="records_accessrevocation", bytes="0"
+        )
         branches.append(revoked)
     values: dict[str, Any] = {"patient": patient_id, "sequence": sequence, "limit": limit}
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """
 Deriving every observation and current value again from the records, and comparing them with what is stored.
 
-The intake derives them in the transaction of the record. This goes the same way once more, from the stored rows, and
+Ingest derives them in the transaction of the record. This goes the same way once more, from the stored rows, and
 so finds nothing: a difference is a mistake in the product, or somebody's hand in the database.
 """
 
@@ -15,7 +15,7 @@ from django.db import transaction
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue, measures
 from tracker.lib import rls
-from tracker.records import actions, categories, measure_state, change_counter
+from tracker.records import actions, categories, change_counter, measure_state
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import MeasureState, Observation, PatientRecord
 from tracker.records.shapes import RECORD
@@ -85,7 +85,7 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
 
 def accepted(kind: Kind, row: PatientRecord) -> actions.AcceptedRecord:
     """
-    Return a stored record as the intake had it, so that one way alone makes numbers of records.
+    Return a stored record as ingest had it, so that one way alone makes numbers of records.
 
     :raises catalogue.UnknownInstrumentError: if the catalogue no longer has the form that was answered.
     """

@@ -78,7 +78,9 @@ class Report:
     no longer has a form for. Both are left alone.
     """
 
-    counts: dict[tuple[str, str, str, str], ChangeCount] = field(default_factory=lambda: defaultdict(ChangeCount))
+    counts: dict[tuple[str, str, str, str], ChangeCount] = field(
+        default_factory=lambda: defaultdict(ChangeCount)
+    )
     unversioned: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     unknown: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     patients: list[tuple[UUID, UUID]] = field(default_factory=list)
@@ -149,7 +151,9 @@ def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: dateti
 
 def _lock(patient_id: UUID) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE", [patient_id])
+        cursor.execute(
+            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE", [patient_id]
+        )
 
 
 def _move_head(patient_id: UUID) -> None:

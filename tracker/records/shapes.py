@@ -192,7 +192,8 @@ class Daily(StrictModel):
     sleep_hours: Annotated[float, Field(ge=0, le=24), AfterValidator(_quarter_hours)] | None = None
     sleep_quality: Scale | None = None
     self_harm_thoughts: bool | None = Field(
-        default=None, description="Thoughts of harming oneself or of being better off dead since the last entry: true means yes."
+        default=None,
+        description="Thoughts of harming oneself or of being better off dead since the last entry: true means yes.",
     )
 
     @model_validator(mode="after")
@@ -267,7 +268,9 @@ class Sleep(StrictModel):
         if all(value is None for value in self.__dict__.values()):
             raise PydanticCustomError("empty", "must hold at least one answer")
         if self.bed_at and self.up_at and not timedelta(0) < self.up_at - self.bed_at <= timedelta(hours=24):
-            raise PydanticCustomError("invalid_sleep_interval", "getting up must be within 24 hours after lights out")
+            raise PydanticCustomError(
+                "invalid_sleep_interval", "getting up must be within 24 hours after lights out"
+            )
         return self
 
 
@@ -285,7 +288,9 @@ class SideEffects(StrictModel):
     @model_validator(mode="after")
     def _lasted_what_was_there(self) -> "SideEffects":
         if set(self.duration_minutes or ()) - set(self.items):
-            raise PydanticCustomError("duration_without_effect", "only an effect that is named can have lasted")
+            raise PydanticCustomError(
+                "duration_without_effect", "only an effect that is named can have lasted"
+            )
         return self
 
 

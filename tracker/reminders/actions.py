@@ -14,7 +14,7 @@ from tracker.outbox import actions as outbox
 from tracker.reminders import timing
 from tracker.reminders.models import CheckIn
 
-HORIZON = timedelta(days=3)
+LOOKAHEAD = timedelta(days=3)
 ONCE_AT_A_TIME = "check_in_once_at_a_time"
 
 
@@ -53,8 +53,8 @@ def plan_check_in(
         if ONCE_AT_A_TIME not in str(problem):
             raise
         raise AlreadyPlannedError from None
-    _tell(check_in, patient, words="check-in-planned", due_at=at)
-    _note(principal, check_in, "check_in.plan", at)
+    _notify(check_in, patient, words="check-in-planned", due_at=at)
+    _audit(principal, check_in, "check_in.plan", at)
     return check_in
 
 
@@ -74,9 +74,9 @@ def cancel_check_in(
     changed = CheckIn.objects.planned().filter(pk=check_in_id).update(cancelled_at=at)
     if changed:
         patient = Patient.objects.get(pk=check_in.patient_id)
-        outbox.withdraw(clinic_id=check_in.clinic_id, subject=str(check_in), at=at)
-        _tell(check_in, patient, words="check-in-cancelled", due_at=at)
-        _note(principal, check_in, "check_in.cancel", at)
+        outbox.cancel(clinic_id=check_in.clinic_id, subject=str(check_in), at=at)
+        _notify(check_in, patient, words="check-in-cancelled", due_at=at)
+        _audit(principal, check_in, "check_in.cancel", at)
 
 
 def plan_reminders(*, at: datetime) -> int:
@@ -93,20 +93,20 @@ def plan_reminders(*, at: datetime) -> int:
 def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     planned = 0
     with rls.as_clinic(clinic_id):
-        coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + HORIZON)
+        coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + LOOKAHEAD)
         # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
         # being cancelled, or is in a colleague's hands, is looked at again at the next beat.
         locked = coming.select_for_update(skip_locked=True, of=("self",))
         for check_in in locked.select_related("patient").order_by("starts_at", "id"):
             due = timing.remind_at(check_in.starts_at, check_in.patient.time_zone, check_in.planned_at)
             if due is not None and timing.is_due(due, at):
-                planned += _tell(
+                planned += _notify(
                     check_in, check_in.patient, words="check-in", due_at=due, expires_at=due + timing.LATEST
                 )
     return planned
 
 
-def _tell(
+def _notify(
     check_in: CheckIn, patient: Patient, *, words: str, due_at: datetime, expires_at: datetime | None = None
 ) -> int:
     return outbox.enqueue(
@@ -121,7 +121,7 @@ def _tell(
     )
 
 
-def _note(principal: Principal, check_in: CheckIn, action: str, at: datetime) -> None:
+def _audit(principal: Principal, check_in: CheckIn, action: str, at: datetime) -> None:
     audit.record_event(
         actor=principal.actor,
         action=action,

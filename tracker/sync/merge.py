@@ -1,5 +1,5 @@
 """
-Held and incoming versions to verdicts. Pure.
+Current and incoming versions to decisions. Pure.
 
 A record's revision counts its versions. New content comes with the revision after the one held; the same
 revision with the same content was sent before; the same or an older revision with other content was
@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 
-class Verdict(StrEnum):
+class Status(StrEnum):
     """What becomes of one incoming record."""
 
     STORED = "stored"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CurrentVersion:
     """
     What we have under an id. ``former`` maps earlier revisions to their fingerprints; ``is_finished`` says of a
     questionnaire that it was complete.
@@ -50,38 +50,38 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, and why when it is not ``stored`` or ``replayed``."""
+    """The status, and why when it is not ``stored`` or ``replayed``."""
 
-    verdict: Verdict
+    status: Status
     code: str = ""
 
 
-def decide(held: Held | None, incoming: Incoming) -> Decision:
+def decide(held: CurrentVersion | None, incoming: Incoming) -> Decision:
     """Return what becomes of ``incoming`` when ``held`` is what we have under its id."""
     if held is None:
         if incoming.revision == 1:
-            return Decision(Verdict.STORED)
-        return Decision(Verdict.RETRY, "missing_base_revision")
+            return Decision(Status.STORED)
+        return Decision(Status.RETRY, "missing_base_revision")
     if held.kind != incoming.kind:
-        return Decision(Verdict.REJECTED, "kind_mismatch")
+        return Decision(Status.REJECTED, "kind_mismatch")
     if incoming.revision == held.revision + 1:
-        return Decision(Verdict.STORED)
+        return Decision(Status.STORED)
     if incoming.revision > held.revision:
-        return Decision(Verdict.RETRY, "missing_base_revision")
+        return Decision(Status.RETRY, "missing_base_revision")
     known = held.fingerprint if incoming.revision == held.revision else held.former.get(incoming.revision)
     if known == incoming.fingerprint:
-        return Decision(Verdict.REPLAYED)
-    return Decision(Verdict.CONFLICT, "newer_version_held")
+        return Decision(Status.REPLAYED)
+    return Decision(Status.CONFLICT, "newer_version_held")
 
 
-def after(held: Held | None, incoming: Incoming, *, is_finished: bool = False) -> Held:
+def after(held: CurrentVersion | None, incoming: Incoming, *, is_finished: bool = False) -> CurrentVersion:
     """Return what is held once ``incoming`` has been stored. What was finished once, stays so."""
     former = dict(held.former) | {held.revision: held.fingerprint} if held else {}
     finished = is_finished or (held is not None and held.is_finished)
-    return Held(incoming.kind, incoming.revision, incoming.fingerprint, former, finished)
+    return CurrentVersion(incoming.kind, incoming.revision, incoming.fingerprint, former, finished)
 
 
-def fields(
+def merge_fields(
     base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """

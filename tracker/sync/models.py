@@ -5,8 +5,8 @@ from django.db import models
 from tracker.clinics.models import PatientOwned
 
 
-class Batch(PatientOwned):
-    """What a device sent under one key, and what it was told. ``results`` holds ids and verdicts, no values."""
+class SyncBatch(PatientOwned):
+    """What a device sent under one key, and what it was told. ``results`` holds ids and statuses, no values."""
 
     pk = models.CompositePrimaryKey("patient_id", "device_id", "key")
     device_id = models.UUIDField()

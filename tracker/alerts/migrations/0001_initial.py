@@ -43,19 +43,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "times",
+                    "raise_count",
                     models.SmallIntegerField(
                         default=1, help_text="how often it was raised: again when the answer got worse"
                     ),
                 ),
                 (
-                    "answer_kept",
+                    "answer_stored",
                     models.BooleanField(
                         default=True, help_text="false: the record could not be stored as sent"
                     ),
                 ),
                 (
-                    "historical",
+                    "is_historical",
                     models.BooleanField(
                         default=False, help_text="the answer was older than 7 days on arrival"
                     ),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                     models.DateField(help_text="the patient's local day of the answer, where they were then"),
                 ),
                 ("raised_at", models.DateTimeField()),
-                ("steps", models.SmallIntegerField(default=0)),
+                ("escalation_step", models.SmallIntegerField(default=0)),
                 ("acknowledged_at", models.DateTimeField(null=True)),
                 (
                     "acknowledged_by",

@@ -11,9 +11,9 @@ from django.db.models import F
 from tracker.access import policy
 from tracker.access.policy import Action, Relation
 from tracker.access.principal import Principal
-from tracker.alerts import rules
+from tracker.alerts import escalation
 from tracker.alerts.models import Alert, Level
-from tracker.dashboard import words
+from tracker.dashboard import formatting
 from tracker.lib import days
 
 # A phone's clock within this of ours tells the same time.
@@ -37,8 +37,8 @@ class OpenAlert:
     arrived: str
     arrived_at: datetime
     times_differ: bool
-    historical: bool
-    answer_kept: bool
+    is_historical: bool
+    answer_stored: bool
     may_open: bool
     may_break_glass: bool
 
@@ -56,11 +56,11 @@ def alert_box(principal: Principal, at: datetime, patient_id: UUID | None = None
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
     rows = alerts.values(
-        "id", "rule", "level", "answer_kept", "historical", "answered_at", "raised_at", "patient_id",
+        "id", "rule", "level", "answer_stored", "is_historical", "answered_at", "raised_at", "patient_id",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
     found = [_shown(row, principal, at) for row in rows]
-    return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.historical)))
+    return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.is_historical)))
 
 
 def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAlert:
@@ -69,17 +69,17 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         id=row["id"],
         level=row["level"],
         level_name=Level(row["level"]).label,
-        answer=rules.label(row["rule"]),
+        answer=escalation.label(row["rule"]),
         patient_id=row["patient_id"],
         patient=row["name"],
-        age=words.age(at - answered_at),
-        answered=words.moment(days.local(answered_at, row["time_zone"])),
+        age=formatting.age(at - answered_at),
+        answered=formatting.moment(days.local(answered_at, row["time_zone"])),
         answered_at=answered_at,
-        arrived=words.moment(days.local(raised_at, principal.time_zone)),
+        arrived=formatting.moment(days.local(raised_at, principal.time_zone)),
         arrived_at=raised_at,
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
-        historical=row["historical"],
-        answer_kept=row["answer_kept"],
+        is_historical=row["is_historical"],
+        answer_stored=row["answer_stored"],
         may_break_glass=policy.role_may(principal.role, Action.BREAK_GLASS),
         may_open=principal.relation_to(row["patient_id"]) != Relation.ALERT_RESPONDER,
     )

@@ -17,12 +17,12 @@ from django.db.models.functions import Greatest
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.clinics.models import Patient
-from tracker.dashboard import need, words
-from tracker.dashboard.need import Held
+from tracker.dashboard import formatting, triage
 from tracker.dashboard.pages import alerts as alerts_page
+from tracker.dashboard.triage import MeasureReading
 from tracker.instruments import measures
 from tracker.lib import days
-from tracker.records.models import MeasureState, DailyLog, JournalEntry, MedicationUse, PainEntry, Response
+from tracker.records.models import DailyLog, JournalEntry, MeasureState, MedicationUse, PainEntry, Response
 from tracker.reminders.models import CheckIn
 
 ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
@@ -86,7 +86,7 @@ def caseload(principal: Principal, order: str, at: datetime) -> CaseloadPage:
     alerts = alerts_page.alert_box(principal, at)
     raised: dict[UUID, list[tuple[str, bool]]] = {}
     for alert in alerts.open:
-        raised.setdefault(alert.patient_id, []).append((alert.level, alert.historical))
+        raised.setdefault(alert.patient_id, []).append((alert.level, alert.is_historical))
     held = _held()
     rows = [
         _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), principal, at)
@@ -130,33 +130,33 @@ def _patients(principal: Principal, at: datetime) -> QuerySet[Patient, Any]:
     )
 
 
-def _held() -> dict[UUID, dict[str, list[Held]]]:
+def _held() -> dict[UUID, dict[str, list[MeasureReading]]]:
     """What is kept ready: patient to family to measures. Row security narrows it to theirs."""
     wanted = {m.code: m for m in measures.all().values() if m.family in _FAMILIES}
-    found: dict[UUID, dict[str, list[Held]]] = {}
+    found: dict[UUID, dict[str, list[MeasureReading]]] = {}
     rows = MeasureState.objects.filter(measure__in=wanted).values_list(
         "patient_id", "measure", "baseline", "baseline_to", "last", "last_on", "week_mean", "week_n"
     )
     for patient_id, code, baseline, baseline_to, last, last_on, week_mean, week_n in rows:
         measure = wanted[code]
-        held = Held(measure, baseline, baseline_to, last, last_on, week_mean, week_n)
+        held = MeasureReading(measure, baseline, baseline_to, last, last_on, week_mean, week_n)
         found.setdefault(patient_id, {}).setdefault(measure.family, []).append(held)
     return found
 
 
 def _row(
     patient: dict[str, Any],
-    families: dict[str, list[Held]],
+    families: dict[str, list[MeasureReading]],
     alerts: Sequence[tuple[str, bool]],
     principal: Principal,
     at: datetime,
 ) -> Row:
     today = days.local_day(at, patient["time_zone"])
-    pain = need.pick(families.get("pain", ()), today, _FIRST["pain"])
-    mood = need.pick(families.get("mood", ()), today, _FIRST["mood"])
+    pain = triage.representative(families.get("pain", ()), today, _FIRST["pain"])
+    mood = triage.representative(families.get("mood", ()), today, _FIRST["mood"])
     last_on = patient["last_on"]
     seen = principal.visible_categories(patient["id"])
-    standing = need.Standing(
+    standing = triage.TriageState(
         alerts=alerts,
         worse=[*_worse("pain", pain, today), *_worse("mood", mood, today)],
         # Of somebody who shares none of their entries, silence says nothing.
@@ -171,10 +171,12 @@ def _row(
         pain=_reading(pain, today),
         mood=_reading(mood, today),
         last_on=last_on,
-        last=words.day(last_on) if last_on else "",
-        last_ago=words.days_ago((today - last_on).days) if last_on else "none yet",
+        last=formatting.day(last_on) if last_on else "",
+        last_ago=formatting.days_ago((today - last_on).days) if last_on else "none yet",
         next_at=patient["next_at"],
-        next=words.soon(days.local(patient["next_at"], patient["next_zone"])) if patient["next_at"] else "",
+        next=formatting.soon(days.local(patient["next_at"], patient["next_zone"]))
+        if patient["next_at"]
+        else "",
         next_zone=patient["next_zone"] if patient["next_zone"] != principal.time_zone else "",
         rank=standing.rank(),
         # The daily log, which is of mood and daily life, tells of pain too.
@@ -183,24 +185,28 @@ def _row(
     )
 
 
-def _worse(name: str, held: Held | None, today: date) -> list[tuple[str, float]]:
+def _worse(name: str, held: MeasureReading | None, today: date) -> list[tuple[str, float]]:
     """The family's name and how much worse it is, if it is."""
-    change = need.change(held, today) if held else None
-    return [(name, need.size(held, change))] if held and change and change.word == "worse" else []
+    change = triage.change(held, today) if held else None
+    return (
+        [(name, triage.relative_change(held, change))] if held and change and change.word == "worse" else []
+    )
 
 
-def _reading(held: Held | None, today: date) -> Reading | None:
+def _reading(held: MeasureReading | None, today: date) -> Reading | None:
     if held is None:
         return None
-    change = need.change(held, today)
+    change = triage.change(held, today)
     return Reading(
         label=held.measure.label,
-        baseline=words.number(held.baseline) if held.baseline is not None else "",
-        now=words.number(held.now),
-        basis=words.short_day(held.last_on) if held.measure.is_questionnaire else words.count(held.n, "day"),
-        then="" if held.is_current(today) else words.days_ago((today - held.last_on).days),
+        baseline=formatting.number(held.baseline) if held.baseline is not None else "",
+        now=formatting.number(held.now),
+        basis=formatting.short_day(held.last_on)
+        if held.measure.is_questionnaire
+        else formatting.count(held.n, "day"),
+        then="" if held.is_current(today) else formatting.days_ago((today - held.last_on).days),
         arrow=change.arrow if change else "",
-        change=words.signed(change.absolute) if change else "",
+        change=formatting.signed(change.absolute) if change else "",
         word=change.word if change else "",
     )
 

@@ -16,12 +16,12 @@ from tracker.access import consent_texts, policy
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
 from tracker.clinics.models import Patient
-from tracker.dashboard import charts, numbers, timeline, words
+from tracker.dashboard import chart_text, charts, formatting, timeline_panels
+from tracker.dashboard.chart_model import Frame, Mark
 from tracker.dashboard.charts import Drawing
 from tracker.dashboard.pages import alerts as alerts_page
-from tracker.dashboard.pages import happenings as happenings_page
+from tracker.dashboard.pages import recent_entries as recent_entries_page
 from tracker.dashboard.pages import summary as summary_page
-from tracker.dashboard.panels import Frame, Mark
 from tracker.lib import days
 from tracker.progress.models import Summary
 from tracker.records.models import MeasureState, Observation
@@ -80,7 +80,7 @@ class PatientPage:
     weeks: Sequence[tuple[date, str]]
     newer: date | None
     older: date | None
-    entries: Sequence[happenings_page.Entry]
+    entries: Sequence[recent_entries_page.Entry]
     check_ins: Sequence[PlannedCheckIn]
     not_shared: str
     shares_visits: bool
@@ -94,7 +94,7 @@ def patient_page(
     chosen = chosen if chosen in RANGES else DEFAULT_RANGE
     today = days.local_day(at, patient.time_zone)
     alerts = alerts_page.alert_box(principal, at, patient.pk)
-    happened = happenings_page.happenings(patient.pk, today)
+    happened = recent_entries_page.recent_entries(patient.pk, today)
     tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
     last_on = happened.last_on
     if week is None and last_on and _end(last_on, today) != today:
@@ -109,16 +109,18 @@ def patient_page(
         time_zone=patient.time_zone,
         local_time=f"{days.local(at, patient.time_zone):%a %H:%M}",
         age=_age(patient.birth_date, today),
-        enrolled=words.day(patient.enrolled_on),
-        last=words.day(last_on) if last_on else "none yet",
-        last_ago=words.days_ago((today - last_on).days) if last_on else "",
+        enrolled=formatting.day(patient.enrolled_on),
+        last=formatting.day(last_on) if last_on else "none yet",
+        last_ago=formatting.days_ago((today - last_on).days) if last_on else "",
         alerts=alerts,
         range=chosen,
         ranges=[(key, label) for key, (label, _) in RANGES.items()],
         timeline=_timeline(tallies, happened.marks, figures, chosen, drawn_to, today),
         summary=summary_page.read(figures) if figures else None,
         summary_is_newest=position == 0,
-        weeks=[(on, f"{words.short_day(on)} to {words.day(on + timedelta(days=6))}") for on in weeks],
+        weeks=[
+            (on, f"{formatting.short_day(on)} to {formatting.day(on + timedelta(days=6))}") for on in weeks
+        ],
         newer=weeks[position - 1] if position else None,
         older=weeks[position + 1] if position is not None and position + 1 < len(weeks) else None,
         entries=happened.entries,
@@ -146,14 +148,14 @@ def _may_plan(principal: Principal, patient_id: UUID) -> bool:
 
 def _tallies(
     patient_id: UUID, range_days: int | None, today: date
-) -> tuple[list[timeline.Tally], date | None]:
+) -> tuple[list[timeline_panels.Tally], date | None]:
     """Return what each measure came to on each day of the range, and the last day of the whole record."""
     kept = list(MeasureState.objects.filter(patient=patient_id).values_list("measure", "last_on"))
     last_on = max((on for _, on in kept), default=None)
     if last_on is None:
         return [], None
     rows = Observation.objects.filter(
-        patient=patient_id, measure__in=timeline.drawable(measure for measure, _ in kept)
+        patient=patient_id, measure__in=timeline_panels.drawable(measure for measure, _ in kept)
     )
     if range_days:
         # Six days more than are drawn, so that the first seven-day means have their days.
@@ -161,7 +163,7 @@ def _tallies(
     found = rows.values_list("measure", "local_date").annotate(
         Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
     )
-    return [timeline.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
+    return [timeline_panels.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
 
 
 def _end(last_on: date, today: date) -> date:
@@ -170,7 +172,7 @@ def _end(last_on: date, today: date) -> date:
 
 
 def _timeline(
-    tallies: Sequence[timeline.Tally],
+    tallies: Sequence[timeline_panels.Tally],
     marks: Sequence[Mark],
     figures: str,
     chosen: str,
@@ -183,18 +185,18 @@ def _timeline(
     range_days = RANGES[chosen][1]
     first = end - timedelta(days=range_days - 1) if range_days else min(tally.on for tally in tallies)
     frame = Frame(first, end, [mark for mark in marks if first <= mark.on <= end])
-    found = timeline.panels(tallies, summary_page.baselines(figures) if figures else {})
-    panels, left_out = timeline.fit(found)
+    found = timeline_panels.panels(tallies, summary_page.baselines(figures) if figures else {})
+    panels, left_out = timeline_panels.fit(found)
     return Timeline(
         drawings=[
-            (charts.draw(panel, frame, numbers.described(panel, frame)), numbers.table(panel, frame))
+            (charts.draw(panel, frame, chart_text.described(panel, frame)), chart_text.table(panel, frame))
             for panel in panels
         ],
         left_out=left_out,
         axis=charts.axis(frame),
-        span=f"{words.day(first)} to {words.day(end)}",
-        ended="" if end == today else words.days_ago((today - end).days),
-        marks=[(words.day(mark.on), mark.label) for mark in frame.marks],
+        span=f"{formatting.day(first)} to {formatting.day(end)}",
+        ended="" if end == today else formatting.days_ago((today - end).days),
+        marks=[(formatting.day(mark.on), mark.label) for mark in frame.marks],
         strip=charts.strip(frame),
     )
 
@@ -205,7 +207,9 @@ def _summaries(patient_id: UUID, week: date | None) -> tuple[list[date], str, da
     wanted: Any = week or Subquery(own.order_by("-week_start").values("week_start")[:1])
     rows = list(
         own.annotate(
-            shown=Case(When(week_start=wanted, then=F("figures")), default=Value(""), output_field=TextField())
+            shown=Case(
+                When(week_start=wanted, then=F("figures")), default=Value(""), output_field=TextField()
+            )
         )
         .order_by("-week_start")
         .values_list("week_start", "shown")
@@ -219,7 +223,7 @@ def _check_ins(patient_id: UUID, at: datetime) -> list[PlannedCheckIn]:
     return [
         PlannedCheckIn(
             id=row.pk,
-            when=words.moment(days.local(row.starts_at, row.time_zone)),
+            when=formatting.moment(days.local(row.starts_at, row.time_zone)),
             at=row.starts_at,
             minutes=row.minutes,
             time_zone=row.time_zone,
@@ -233,4 +237,4 @@ def _age(birth_date: date | None, today: date) -> str:
     if birth_date is None:
         return ""
     had_birthday = (today.month, today.day) >= (birth_date.month, birth_date.day)
-    return words.count(today.year - birth_date.year - (not had_birthday), "year")
+    return formatting.count(today.year - birth_date.year - (not had_birthday), "year")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tracker.dashboard import words
-from tracker.dashboard.panels import Baseline
+from tracker.dashboard import formatting
+from tracker.dashboard.chart_model import Baseline
 
 _KINDS = {
     "pain": "pain entry",
@@ -77,13 +77,13 @@ def read(figures: str) -> SummaryView:
     starts_on, ends_on = date.fromisoformat(week["starts_on"]), date.fromisoformat(week["ends_on"])
     return SummaryView(
         week_start=starts_on,
-        heading=f"{words.short_day(starts_on)} to {words.day(ends_on)}",
+        heading=f"{formatting.short_day(starts_on)} to {formatting.day(ends_on)}",
         is_running=not week["ended"],
-        through=words.day(date.fromisoformat(week["through_on"])),
-        logged=f"{logged['days_logged']} of {words.count(logged['days_expected'], 'day')}",
-        missed=words.listed([date.fromisoformat(on) for on in logged["days_missed"]]),
+        through=formatting.day(date.fromisoformat(week["through_on"])),
+        logged=f"{logged['days_logged']} of {formatting.count(logged['days_expected'], 'day')}",
+        missed=formatting.listed([date.fromisoformat(on) for on in logged["days_missed"]]),
         entries=", ".join(
-            words.count(n, _KINDS.get(kind, kind)) for kind, n in sorted(logged["entries"].items()) if n
+            formatting.count(n, _KINDS.get(kind, kind)) for kind, n in sorted(logged["entries"].items()) if n
         ),
         entered_late=logged["entered_late"],
         changes=[_change(measure) for measure in facts["measures"]],
@@ -119,13 +119,13 @@ def _change(measure: Mapping[str, Any]) -> ChangeRow:
     return ChangeRow(
         label=measure["label"],
         unit=measure["unit"],
-        baseline=words.number(baseline["value"]) if baseline else "none",
+        baseline=formatting.number(baseline["value"]) if baseline else "none",
         built=_built(baseline) if baseline else "",
-        now=words.number(now["value"]) if now else "too few",
+        now=formatting.number(now["value"]) if now else "too few",
         now_n=f"n {now['n']}" if now else "",
         arrow=arrow(change["word"], change["absolute"]) if change else "",
-        absolute=words.signed(change["absolute"]) if change else "n/a",
-        percent=f"{words.signed(change['percent'], 0)}\u00a0%"
+        absolute=formatting.signed(change["absolute"]) if change else "n/a",
+        percent=f"{formatting.signed(change['percent'], 0)}\u00a0%"
         if change and change["percent"] is not None
         else "n/a",
         word=change["word"] if change else "not enough to say",
@@ -134,7 +134,9 @@ def _change(measure: Mapping[str, Any]) -> ChangeRow:
 
 def _built(baseline: Mapping[str, Any]) -> str:
     first, last = date.fromisoformat(baseline["from"]), date.fromisoformat(baseline["to"])
-    span = words.day(first) if first == last else f"{words.short_day(first)} to {words.day(last)}"
+    span = (
+        formatting.day(first) if first == last else f"{formatting.short_day(first)} to {formatting.day(last)}"
+    )
     provisional = ", provisional" if baseline["provisional"] else ""
     return f"{span}, n {baseline['n']}{provisional}"
 
@@ -149,7 +151,7 @@ def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:
     dose = item["daily_mg"]
     text = "not known"
     if dose:
-        first, last = words.number(dose["first"]), words.number(dose["last"])
+        first, last = formatting.number(dose["first"]), formatting.number(dose["last"])
         text = f"{first} mg" if first == last else f"{first} to {last} mg"
     return MedicationRow(
         name=str(item["medication"]).replace("-", " ").capitalize(),
@@ -164,4 +166,4 @@ def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:
 def _session(session: Mapping[str, Any]) -> str:
     route = str(session["route"]).replace("_", " ").lower().replace("iv ", "IV ")
     on = date.fromisoformat(session["local_date"])
-    return f"{words.short_day(on)}: {route}, {words.number(session['dose_mg'])} mg"
+    return f"{formatting.short_day(on)}: {route}, {formatting.number(session['dose_mg'])} mg"

@@ -1,7 +1,7 @@
 """
 The instruments that the product carries, read once per process from the files beside this module.
 
-Scoring and the intake use these objects, not the database: a response costs no query. The rows that
+Scoring and ingest use these objects, not the database: a response costs no query. The rows that
 ``load_catalogue`` writes are the published copy, which pins answers to what was asked.
 """
 
@@ -51,7 +51,9 @@ def _forms() -> Mapping[str, Mapping[str, InstrumentDefinition]]:
     return found
 
 
-def _corrected(versions: Mapping[str, InstrumentDefinition], former: str, by: InstrumentDefinition) -> InstrumentDefinition:
+def _corrected(
+    versions: Mapping[str, InstrumentDefinition], former: str, by: InstrumentDefinition
+) -> InstrumentDefinition:
     said = f"{by.code}@{by.version} corrects {former}"
     if former not in versions or former == by.version:
         raise ValueError(f"{said}, which is no former version")

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Progress",
+            name="SummaryState",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (

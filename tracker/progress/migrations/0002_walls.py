@@ -10,6 +10,6 @@ from tracker.lib import rls
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("progress", "0001_initial"), ("access", "0002_row_security")]
     operations: ClassVar = [
-        rls.patient_only("progress_progress"),
+        rls.patient_only("progress_summarystate"),
         rls.visible_to("progress_summary", " AND ".join(rls.shared(each) for each in rls.CATEGORIES)),
     ]

@@ -132,7 +132,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -352,7 +355,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -444,7 +450,9 @@ class Migration(migrations.Migration):
                         ),
                         name="journalentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "sequence"), name="journalentry_sequence_once"),
+                    models.UniqueConstraint(
+                        fields=("patient", "sequence"), name="journalentry_sequence_once"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("mood__gte", 0), ("mood__lte", 10)),
@@ -523,7 +531,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -645,7 +656,9 @@ class Migration(migrations.Migration):
                         ),
                         name="medicationuse_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "sequence"), name="medicationuse_sequence_once"),
+                    models.UniqueConstraint(
+                        fields=("patient", "sequence"), name="medicationuse_sequence_once"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("outcome__in", ["TAKEN", "SKIPPED", "PRN"])),
                         name="medication_outcome_is_known",
@@ -802,7 +815,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1020,7 +1036,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1174,7 +1193,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1260,7 +1282,9 @@ class Migration(migrations.Migration):
                         ),
                         name="practiceentry_amendment_reason_is_known",
                     ),
-                    models.UniqueConstraint(fields=("patient", "sequence"), name="practiceentry_sequence_once"),
+                    models.UniqueConstraint(
+                        fields=("patient", "sequence"), name="practiceentry_sequence_once"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("practice__isnull", True),
@@ -1326,7 +1350,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1513,7 +1540,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1636,7 +1666,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(
@@ -1916,7 +1949,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
                 ("sequence", models.BigIntegerField()),
-                ("entered_late", models.BooleanField(help_text="received on a later local day than it tells of")),
+                (
+                    "entered_late",
+                    models.BooleanField(help_text="received on a later local day than it tells of"),
+                ),
                 (
                     "clock_skew",
                     models.CharField(

@@ -1,8 +1,9 @@
 """What happened, as the patient lived it: one table per kind, and what is derived from them."""
 
-from tracker.records.models.base import Epoch, FormerVersion, PatientRecord, ChangeCounter
+from tracker.records.models.base import ChangeCounter, Epoch, FormerVersion, PatientRecord
 from tracker.records.models.body import SideEffects, Vitals
 from tracker.records.models.diary import (
+    AccessRevocation,
     DailyLog,
     JournalEntry,
     JournalText,
@@ -10,7 +11,6 @@ from tracker.records.models.diary import (
     PainEntry,
     PracticeEntry,
     SleepEntry,
-    AccessRevocation,
 )
 from tracker.records.models.observed import MeasureState, Observation
 from tracker.records.models.plans import MergedEdit, Plan

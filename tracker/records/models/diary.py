@@ -61,7 +61,8 @@ class PainEntry(PatientRecord):
             within("interference", 0, 10, name="pain_interference_0_to_10"),
             ordered("least", "worst", name="pain_least_up_to_worst"),
             sql_check(
-                numbers_by_code("regions", body_sites.SIDED, 0, 10, or_null=True), name="pain_regions_are_known"
+                numbers_by_code("regions", body_sites.SIDED, 0, 10, or_null=True),
+                name="pain_regions_are_known",
             ),
             sql_check(codes_in_list("qualities", value_sets.QUALITIES), name="pain_qualities_are_known"),
             code_or_null("trigger", value_sets.TRIGGERS, name="pain_trigger_is_known"),

@@ -29,7 +29,9 @@ class Observation(PatientOwned):
         constraints = [one_of("category", Category, name="observation_category_is_known")]
         indexes = [
             models.Index(
-                fields=["patient", "measure", "local_date", "at"], include=["value"], name="observation_by_day"
+                fields=["patient", "measure", "local_date", "at"],
+                include=["value"],
+                name="observation_by_day",
             )
         ]
 

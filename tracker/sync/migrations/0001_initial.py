@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Batch",
+            name="SyncBatch",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),
                 (

@@ -9,4 +9,4 @@ from tracker.lib import rls
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("sync", "0001_initial"), ("access", "0002_row_security")]
-    operations: ClassVar = [rls.patient_only("sync_batch")]
+    operations: ClassVar = [rls.patient_only("sync_syncbatch")]

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from tracker.alerts import actions as alerts
-from tracker.alerts import pulse as pulses
+from tracker.alerts import heartbeat as heartbeats
 from tracker.audit import anchoring
 from tracker.lib import logs
 from tracker.outbox import actions as outbox
@@ -25,27 +25,29 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--every", type=float, default=5.0, help="seconds between two rounds")
         parser.add_argument("--once", action="store_true", help="one round, then stop")
-        parser.add_argument("--pulse", type=Path, help="file in which each round that did its work is noted")
+        parser.add_argument(
+            "--heartbeat", type=Path, help="file in which each round that did its work is noted"
+        )
         parser.add_argument(
             "--check",
             action="store_true",
-            help="ask the file of --pulse whether a watch is at work; then stop",
+            help="ask the file of --heartbeat whether a watch is at work; then stop",
         )
 
     def handle(
-        self, *args: Any, every: float, once: bool, pulse: Path | None, check: bool, **options: Any
+        self, *args: Any, every: float, once: bool, heartbeat: Path | None, check: bool, **options: Any
     ) -> None:
         if check:
-            self.check_pulse(pulse)
+            self.check_heartbeat(heartbeat)
         else:
-            self.watch(every, once, pulse)
+            self.watch(every, once, heartbeat)
 
-    def check_pulse(self, path: Path | None) -> None:
+    def check_heartbeat(self, path: Path | None) -> None:
         if path is None:
-            raise CommandError("--check needs --pulse FILE, the same as the watch was started with.")
-        complaint = pulses.complaint(path)
-        if complaint:
-            raise CommandError(complaint)
+            raise CommandError("--check needs --heartbeat FILE, the same as the watch was started with.")
+        problem = heartbeats.problem(path)
+        if problem:
+            raise CommandError(problem)
         self.stdout.write("The watch is at work.")
 
     def watch(self, every: float, once: bool, path: Path | None) -> None:
@@ -58,7 +60,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, on_signal)
         while not stop.is_set():
             if self.round() and path:
-                pulses.beat(path)
+                heartbeats.write(path)
             if once:
                 return
             stop.wait(every)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracker.instruments import catalogue, batch
+from tracker.instruments import batch, catalogue
 
 
 class Command(BaseCommand):

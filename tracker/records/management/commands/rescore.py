@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from tracker.instruments import catalogue
 from tracker.records import rescoring
-from tracker.records.rescoring import Selection, Report, ChangeCount
+from tracker.records.rescoring import ChangeCount, Report, Selection
 
 
 class Command(BaseCommand):
@@ -33,7 +33,9 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was changed. Run again with --apply to write the new scores.")
             return
         written = sum(
-            rescoring.apply(clinic_id=clinic_id, patient_id=patient_id, selection=selection, at=timezone.now())
+            rescoring.apply(
+                clinic_id=clinic_id, patient_id=patient_id, selection=selection, at=timezone.now()
+            )
             for clinic_id, patient_id in report.patients
         )
         self.stdout.write(

@@ -1,0 +1,243 @@
+"""
+What each route and method must answer, to whom, and about whose resources. One row each; no row, no route.
+
+It is written from the rules (docs and policy in words), not from the code: if the two differ, one of them is wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests import factories
+from tests.access.actors import Actor
+from tests.access.resources import Resource
+
+PATIENT = frozenset({"PATIENT"})
+TREAT = frozenset({"CLINICIAN", "COORDINATOR"})
+READ = TREAT | {"PATIENT", "CAREGIVER"}
+STAFF = TREAT | {"ADMINISTRATOR", "PRIVACY_OFFICER", "OPERATOR"}
+ALL = STAFF | {"PATIENT", "CAREGIVER"}
+ANY_CATEGORY = frozenset({"PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"})
+WHOEVER = ("SELF", "CAREGIVER", "TEAM", "BREAK_GLASS")
+
+Reach = Callable[[Actor, str], bool]
+Body = Callable[[Resource], Any]
+
+
+def own(actor: Actor, whose: str) -> bool:
+    return actor.name == whose
+
+
+def tied(*kinds: str, of: frozenset[str] | set[str] = frozenset()) -> Reach:
+    """Whoever is one of ``kinds`` to the patient, and is shown at least one category of ``of``, if it names any."""
+
+    def reaches(actor: Actor, whose: str) -> bool:
+        tie = actor.ties.get(whose)
+        return tie is not None and tie.kind in kinds and (not of or bool(tie.shares & of))
+
+    return reaches
+
+
+def may_invite(actor: Actor, whose: str) -> bool:
+    return whose in actor.waiting
+
+
+def at_clinic(*names: str) -> Reach:
+    """Whoever works where the named people of the first clinic are; at the other one there is Gus."""
+    return lambda actor, whose: whose in (names if actor.place == "here" else ("gus",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """
+    ``roles`` may use it at all; ``reach`` says with whose resources, and then it answers ``answer``, else ``refused``.
+
+    The resource is named in the path, by ``query`` (parameter -> what of the resource) or by what ``body`` makes of it.
+    ``fixed`` is asked in each query. ``public`` routes give everybody the same answer; a role that may not gets
+    ``others``.
+    """
+
+    roles: frozenset[str] = ALL
+    reach: Reach | None = None
+    answer: int = 200
+    refused: int = 404
+    others: int = 403
+    query: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    public: bool = False
+
+
+PATIENTS = {"patient": "patient"}
+EVERYTHING = tied(*WHOEVER, of=ANY_CATEGORY)
+
+
+def item(resource: Resource) -> dict[str, Any]:
+    """A pain entry under the id of somebody's."""
+    return factories.pain(3, id=resource["pain"])
+
+
+def check_in(resource: Resource) -> dict[str, Any]:
+    return {"patient": resource["patient"], "starts_at": "2026-03-09T10:00:00+01:00", "minutes": 20}
+
+
+def check_in_form(resource: Resource) -> dict[str, Any]:
+    assert resource["patient"]
+    return {"on": "2026-03-09", "time": "10:00", "minutes": "20"}
+
+
+def consent(resource: Resource) -> dict[str, Any]:
+    return {"text_version": 1, "teams": [{"team": resource["team"], "categories": ["pain"]}]}
+
+
+def break_glass(resource: Resource) -> dict[str, Any]:
+    return {"name": resource["name"], "birth_date": resource["birth_date"], "reason": "Found on the floor."}
+
+
+def caregiver(_: Resource) -> dict[str, Any]:
+    return {"name": "Carla", "email": "carla@example.org", "categories": ["pain"]}
+
+
+def push(resource: Resource) -> dict[str, Any]:
+    """The sender's device is filled in on the way."""
+    return {"key": "matrix-key", "device": "OWN", "records": [item(resource)]}
+
+
+def unfinished(_: Resource) -> dict[str, Any]:
+    return {"name": ""}
+
+
+def stranger(_: Resource) -> dict[str, Any]:
+    return {
+        "code": "2222-2222", "birth_date": "1990-01-01", "email": "new@example.org", "password": "a long password",
+    }  # fmt: skip
+
+
+# What the path of a route calls it -> what of a resource it is.
+IN_PATH = {
+    "record_id": "pain", "device_id": "device", "reference": "session", "caregiver_id": "caregiver",
+    "message_id": "message", "summary_id": "summary", "alert_id": "alert", "check_in_id": "check_in",
+    "patient_id": "patient", "member_id": "member", "pk": "passkey",
+}  # fmt: skip
+IN_PATH_OF = {"patients/invite/<uuid:patient_id>/": {"patient_id": "waiting"}}
+FIXED_IN_PATH = {"instrument": "phq-9", "version": "1999", "uidb36": "1", "key": "set-password"}
+
+API: Mapping[str, Row | tuple[Row, ...]] = {
+    "GET health/live": Row(public=True),
+    "GET health/ready": Row(public=True),
+    "GET api/v1/schema": Row(public=True),
+    "GET api/v1/docs": Row(public=True),
+    "POST api/v1/invitations/accept": Row(public=True, answer=403, body=stranger),
+    "GET api/v1/me": Row(),
+    "GET api/v1/access-log": (
+        Row(roles=frozenset({"PRIVACY_OFFICER"})),
+        # A clinic's own access log, narrowed: of whom there is no event there, there is an empty list.
+        Row(roles=frozenset({"PRIVACY_OFFICER"}), reach=at_clinic("ada", "nan", "deb", "bea"), refused=200,
+            query=PATIENTS),
+    ),
+    "GET api/v1/me/access-log": Row(roles=PATIENT),
+    "GET api/v1/me/consents": Row(roles=PATIENT),
+    # A patient may show herself to every team of her clinic, and to none of another.
+    "PUT api/v1/me/consents": Row(
+        roles=PATIENT, reach=at_clinic("ada", "nan", "deb", "bea"), body=consent
+    ),
+    "GET api/v1/me/sessions": Row(),
+    "DELETE api/v1/me/sessions/<uuid:reference>": Row(reach=own, answer=204),
+    "GET api/v1/devices": Row(roles=PATIENT),
+    # A sign-in is bound to its own phone; that another phone has this id tells nothing.
+    "POST api/v1/devices": Row(
+        roles=PATIENT, reach=own, refused=409, body=lambda resource: {"id": resource["device"]}
+    ),
+    "DELETE api/v1/devices/<uuid:device_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "POST api/v1/me/caregivers": Row(roles=PATIENT, answer=201, body=caregiver),
+    "DELETE api/v1/me/caregivers/<uuid:caregiver_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "GET api/v1/break-glass": Row(roles=frozenset({"PRIVACY_OFFICER"})),
+    "POST api/v1/break-glass": Row(
+        roles=frozenset({"CLINICIAN"}), reach=at_clinic("ada", "nan", "deb", "bea"), answer=201, body=break_glass
+    ),
+    "DELETE api/v1/break-glass": Row(roles=frozenset({"CLINICIAN"}), answer=204),
+    "GET api/v1/messages": Row(),
+    "POST api/v1/messages/<uuid:message_id>/read": Row(reach=own, answer=204),
+    # Ids are unique per owner: under another's id one's own record is made, as under an id nobody has.
+    "POST api/v1/sync/push": Row(roles=PATIENT, reach=own, refused=200, body=push),
+    # Also of who shares nothing: the reader is told what has to go.
+    "GET api/v1/sync/pull": Row(roles=READ, reach=tied(*WHOEVER), query=PATIENTS),
+    "GET api/v1/records": (
+        Row(roles=READ, reach=EVERYTHING, query=PATIENTS),
+        Row(roles=READ, reach=tied(*WHOEVER, of={"MOOD"}), query=PATIENTS, fixed={"kind": "daily"}),
+        Row(roles=READ, reach=tied(*WHOEVER, of={"JOURNAL"}), query=PATIENTS, fixed={"kind": "journal"}),
+    ),
+    "POST api/v1/records": Row(roles=PATIENT, reach=own, answer=409, refused=201, body=item),
+    "GET api/v1/records/<uuid:record_id>": Row(
+        roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
+    ),
+    "PUT api/v1/records/<uuid:record_id>": Row(
+        roles=PATIENT, reach=own, answer=409, refused=200, body=item
+    ),
+    "DELETE api/v1/records/<uuid:record_id>": Row(roles=PATIENT, reach=own),
+    "GET api/v1/records/<uuid:record_id>/history": Row(
+        roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
+    ),
+    "GET api/v1/instruments": Row(),
+    "GET api/v1/instruments/<code:instrument>/<code:version>": Row(),
+    "GET api/v1/instruments/<code:instrument>/<code:version>/fhir": Row(),
+    "GET api/v1/observations": (
+        Row(roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS,
+            fixed={"measure": "pain.intensity"}),
+        Row(roles=READ, reach=tied(*WHOEVER, of={"MOOD"}), query=PATIENTS, fixed={"measure": "daily.mood"}),
+    ),
+    "GET api/v1/observations/daily": Row(
+        roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS, fixed={"measure": "pain.intensity"}
+    ),
+    "GET api/v1/summaries": Row(
+        roles=TREAT | PATIENT, reach=tied("SELF", "TEAM", "BREAK_GLASS", of=ANY_CATEGORY), query=PATIENTS
+    ),
+    "GET api/v1/summaries/<uuid:summary_id>": Row(
+        roles=TREAT | PATIENT, reach=tied("SELF", "TEAM", "BREAK_GLASS", of=ANY_CATEGORY)
+    ),
+    "GET api/v1/alerts": Row(roles=TREAT),
+    # That an answer needs attention is told whatever is shared.
+    "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
+    "GET api/v1/check-ins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
+    # In an emergency nothing is planned.
+    "POST api/v1/check-ins": Row(roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=201, body=check_in),
+    "DELETE api/v1/check-ins/<uuid:check_in_id>": Row(
+        roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=204
+    ),
+}  # fmt: skip
+
+PAGES: Mapping[str, Row | tuple[Row, ...]] = {
+    # Of the privacy officer: on to the emergency log.
+    "GET ": (Row(roles=ALL - {"PRIVACY_OFFICER"}, others=302),),
+    "GET sessions/": Row(),
+    "POST sessions/<uuid:reference>/end/": Row(reach=own, answer=302),
+    "GET patients/invite/": Row(roles=TREAT | {"ADMINISTRATOR"}),
+    "POST patients/invite/": Row(roles=TREAT | {"ADMINISTRATOR"}, answer=422, body=unfinished),
+    "POST patients/invite/<uuid:patient_id>/": Row(roles=TREAT | {"ADMINISTRATOR"}, reach=may_invite),
+    "GET staff/": Row(roles=frozenset({"ADMINISTRATOR"})),
+    "POST staff/": Row(roles=frozenset({"ADMINISTRATOR"}), answer=422, body=unfinished),
+    "POST staff/<uuid:member_id>/switch-off/": Row(
+        roles=frozenset({"ADMINISTRATOR"}), reach=at_clinic("ben", "cleo", "dan", "hal", "gil", "olga", "otto",
+                                                            "ivo", "kim"), answer=302,
+    ),
+    "POST staff/<uuid:member_id>/forget-second-factor/": Row(
+        roles=frozenset({"ADMINISTRATOR"}), reach=at_clinic("ben", "cleo", "dan", "hal", "gil", "olga", "otto",
+                                                            "ivo", "kim"), answer=302,
+    ),
+    "GET emergency/": Row(roles=frozenset({"CLINICIAN"})),
+    "POST emergency/": Row(
+        roles=frozenset({"CLINICIAN"}), reach=at_clinic("ada", "nan", "deb", "bea"), answer=302, refused=422,
+        body=break_glass,
+    ),
+    "POST emergency/end/": Row(roles=frozenset({"CLINICIAN"}), answer=302),
+    "GET emergency/log/": Row(roles=frozenset({"PRIVACY_OFFICER"})),
+    "GET alerts/": Row(roles=TREAT),
+    "POST alerts/<uuid:alert_id>/acknowledge/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), answer=302),
+    "GET patients/<uuid:patient_id>/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
+    "POST patients/<uuid:patient_id>/check-ins/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
+    ),
+    "POST patients/<uuid:patient_id>/check-ins/<uuid:check_in_id>/cancel/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302
+    ),
+}  # fmt: skip

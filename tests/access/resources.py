@@ -1,0 +1,106 @@
+"""What is whose: the ids by which a route names it, and the markers that only those who may see it ever meet."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from tests import authenticator, factories
+from tests.phone import Phone
+from tracker.access.principal import load_principal
+from tracker.accounts.models import Session, User
+from tracker.alerts.models import Alert
+from tracker.clinics.models import Patient, StaffMember
+from tracker.lib import rls
+from tracker.outbox import actions as outbox
+from tracker.outbox.models import Channel, Message
+from tracker.progress import actions as progress
+from tracker.progress.models import Summary
+from tracker.reminders import actions as reminders
+
+NOW = factories.MONDAY + timedelta(hours=1)
+# Numbers that nobody else has: each patient's own dose.
+DOSES = {"ada": 41739.125, "nan": 52847.375, "deb": 63951.625, "bea": 74063.875, "gus": 85179.125}
+Resource = dict[str, str]
+IDS = (
+    "patient", "team", "clinic", "pain", "daily", "dose_id", "page", "shared", "answers", "alert", "check_in",
+    "summary", "device", "session", "message", "passkey", "caregiver", "member", "user", "waiting",
+)  # fmt: skip
+
+
+def missing_resource() -> Resource:
+    """Ids of everything, and none of them exists."""
+    made = {name: str(uuid.uuid4()) for name in IDS} | {"passkey": "987654321"}
+    return made | {"name": "Nobodyvqz", "birth_date": "1990-01-01"}
+
+
+def patient_resources(patient: Patient, name: str, phone: Phone | None, by: StaffMember | None) -> Resource:
+    """A patient's record, full of marks. Who has no phone has not come in yet, and has none."""
+    resource = {"patient": str(patient.pk), "name": patient.name, "birth_date": str(patient.birth_date)}
+    if phone is None or by is None:
+        return {"waiting": str(patient.pk), "name": patient.name}
+    resource |= {"team": str(patient.care_team_id), "clinic": str(patient.clinic_id)}
+    resource |= _records(name, phone) | _derived(patient, by)
+    resource |= {"device": str(phone.device)}
+    assert patient.user
+    return (
+        resource
+        | account_resources(patient.user, phone)
+        | {"message": _message(patient.clinic_id, patient.user)}
+    )
+
+
+def account_resources(person: StaffMember | User, phone: Phone) -> Resource:
+    """What everybody has who signs in: an account, a session, a passkey; staff a message too."""
+    user = person.user if isinstance(person, StaffMember) else person
+    session = Session.objects.filter(user=user).latest("began_at")
+    key = authenticator.add_passkey(user)
+    resource = {"user": str(user.pk), "email": user.email, "session": str(session.reference)}
+    resource |= {"passkey": str(key.pk)}
+    if isinstance(person, StaffMember):
+        resource |= {"member": str(person.pk), "name": person.name}
+        resource |= {"message": _message(person.clinic_id, user)}
+    return resource
+
+
+def _records(name: str, phone: Phone) -> Resource:
+    sent: dict[str, dict[str, Any]] = {
+        "pain": factories.pain(6),
+        "daily": factories.daily(mood=4, pain_avg=5),
+        "dose_id": factories.record(
+            "medication_use",
+            {"medication": "sertraline", "outcome": "taken", "dose_value": DOSES[name], "dose_unit": "mg"},
+        ),
+        "page": factories.record("journal", {"text": f"privatevqz{name}", "share": "none"}),
+        "shared": factories.record("journal", {"text": f"sharedvqz{name}", "share": "entry"}),
+        "answers": factories.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]),
+    }
+    answer = phone.push(*sent.values())
+    assert {row["status"] for row in answer.json()["results"]} == {"stored"}, answer.content
+    rls.reset()
+    return {kind: record["id"] for kind, record in sent.items()}
+
+
+def _derived(patient: Patient, by: StaffMember) -> Resource:
+    progress.refresh(clinic_id=patient.clinic_id, patient_id=patient.pk, at=NOW)
+    planned = reminders.plan_check_in(
+        principal=load_principal(by.user_id, NOW), patient=patient, starts_at=NOW + timedelta(days=2), minutes=20,
+        at=NOW,
+    )  # fmt: skip
+    rls.reset()
+    with rls.as_patient(patient.clinic_id, patient.pk):
+        return {
+            "check_in": str(planned.pk),
+            "alert": str(Alert.objects.get(patient=patient).pk),
+            "summary": str(Summary.objects.filter(patient=patient).latest("week_start").pk),
+        }
+
+
+def _message(clinic_id: uuid.UUID, user: User) -> str:
+    with rls.as_clinic(clinic_id):
+        outbox.enqueue(
+            clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check_in/1",
+            key=f"own/{user.pk}", due_at=NOW,
+        )  # fmt: skip
+        own = Message.objects.filter(recipient=user, subject="check_in/1", channel=Channel.INBOX)
+        own.update(sent_at=NOW)
+        return str(own.get().pk)

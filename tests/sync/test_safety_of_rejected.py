@@ -1,0 +1,181 @@
+"""An answer about self-harm is seen even where the record that held it could not be stored."""
+
+import pytest
+
+from tests import factories
+from tests.phone import Phone
+from tracker.alerts.models import Alert
+from tracker.lib import rls
+from tracker.outbox.models import Message
+
+POSITIVE = [0] * 8 + [2]
+
+
+@pytest.fixture
+def phone(world: factories.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def alerts(world: factories.World) -> list[tuple[str, bool]]:
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        assert Message.objects.count() == 4 * Alert.objects.count()
+        return list(Alert.objects.values_list("rule", "answer_stored"))
+
+
+def spoilt(**changes):
+    record = factories.phq9(POSITIVE)
+    return (
+        record
+        | {key: value for key, value in changes.items() if key != "data"}
+        | {"data": record["data"] | changes.get("data", {})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        (spoilt(time_zone="Mars/Olympus"), "phq9_item9"),
+        (spoilt(revision=7), "phq9_item9"),
+        (spoilt(recorded_at="yesterday"), "phq9_item9"),
+        (spoilt(note="hello"), "phq9_item9"),
+        (spoilt(id="no id"), "phq9_item9"),
+        (spoilt(data={"version": "2050"}), "phq9_item9"),
+        (spoilt(data={"status": "done"}), "phq9_item9"),
+        (spoilt(data={"answers": {"/44260-8": 2, "/44250-9": [1]}}), "phq9_item9"),
+        (spoilt(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),
+        (spoilt(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
+        (spoilt(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
+        (factories.record("daily", {"mood": 99, "self_harm_thoughts": True}), "daily_self_harm_thoughts"),
+    ],
+)
+@pytest.mark.parametrize("route", ["push", "single"])
+def test_a_positive_answer_alerts_although_its_record_is_refused(world, phone, item, rule, route):
+    for _ in range(2):
+        answer = phone.push(item) if route == "push" else phone.post("records", item)
+
+    body = answer.json()
+    assert body["guidance"]["crisis_text"] == world.clinic.crisis_text
+    if route == "push":
+        assert body["results"][0]["status"] in {"rejected", "retry"}
+    else:
+        assert answer.status_code in {400, 409}
+    assert alerts(world) == [(rule, False)]
+
+
+def test_a_positive_answer_in_conflict_alerts(world, phone):
+    record = factories.phq9()
+    phone.push(record)
+
+    answer = phone.push(factories.phq9(POSITIVE, id=record["id"]))
+
+    assert answer.json()["results"][0]["status"] == "conflict"
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
+    bad = spoilt(time_zone="Mars/Olympus")
+    phone.push(bad)
+    phone.push(bad | {"time_zone": factories.ZONE})
+
+    assert alerts(world) == [("phq9_item9", True)]
+
+
+def test_a_rejected_response_without_a_positive_safety_answer_raises_no_alert(world, phone):
+    phone.push(
+        factories.phq9(time_zone="Mars/Olympus"),
+        factories.record("daily", {"mood": 99, "self_harm_thoughts": False}),
+    )
+
+    assert alerts(world) == []
+
+
+def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(world, phone):
+    record = factories.phq9([0] * 8 + [1])
+    phone.push(record)
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        Alert.objects.update(acknowledged_at=factories.MONDAY, acknowledged_by=world.ben.user)
+        before = Message.objects.count()
+
+    phone.push(factories.phq9([3] * 9, id=record["id"], revision=2))
+    again = phone.push(factories.phq9([2] * 9, id=record["id"], revision=3))
+
+    assert again.status_code == 200
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+        assert (alert.acknowledged_at, alert.value) == (None, 3)
+        assert Message.objects.count() == 2 * before
+
+
+HALF_AN_EMOJI = "\ud83d"
+
+
+def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(world, phone):
+    page = factories.record("journal", {"text": f"so tired {HALF_AN_EMOJI}"})
+
+    answer = phone.push(page, factories.phq9(POSITIVE), factories.pain(4))
+
+    assert [(row["status"], row.get("code")) for row in answer.json()["results"]] == [
+        ("rejected", "bad_text"), ("stored", None), ("stored", None),
+    ]  # fmt: skip
+    assert "guidance" in answer.json()
+    assert alerts(world) == [("phq9_item9", True)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"instrument": "PHQ-9"},
+        {"instrument": " phq-9 "},
+        {"answers": {" /44260-8 ": 2}},
+        {"answers": [{"linkId": "/44260-8", "value": 2}]},
+    ],
+)
+def test_a_positive_answer_is_made_out_however_it_is_spelt(world, phone, change):
+    assert "guidance" in phone.push(spoilt(data=change)).json()
+    assert len(alerts(world)) == 1
+
+
+def test_a_positive_answer_in_a_list_is_made_out(world, phone):
+    record = factories.phq9(POSITIVE)
+
+    assert "guidance" in phone.push(record | {"data": [record["data"]]}).json()
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+@pytest.mark.parametrize(
+    "more", [{"key": "x"}, {"device": "0196f0a1-0000-7000-8000-000000000001"}, {"note": 1}, {"cursor": "nonsense"},
+             {"note": HALF_AN_EMOJI}],
+)  # fmt: skip
+def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phone, more):
+    answer = phone.post("sync/push", phone.batch(factories.phq9(POSITIVE)) | more)
+
+    assert answer.status_code == 400
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_key_that_was_used_hides_no_positive_answer(world, phone):
+    first = phone.batch(factories.pain(3))
+    phone.post("sync/push", first)
+    answer = phone.post("sync/push", first | {"records": [factories.phq9(POSITIVE)]})
+
+    assert (answer.status_code, "guidance" in answer.json()) == (409, True)
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_version_that_is_too_old_hides_no_positive_answer(world, phone):
+    record = factories.phq9()
+    phone.push(record)
+    phone.push(record | {"revision": 2, "amendment_reason": "typo"})
+    worse = factories.phq9([0] * 8 + [3], id=record["id"])
+
+    stale = phone.call("PUT", f"records/{record['id']}", worse, **{"If-Match": '"1"'})
+    other = phone.call("PUT", f"records/{factories.pain()['id']}", worse)
+
+    assert (stale.status_code, other.status_code) == (412, 400)
+    assert "guidance" in stale.json()
+    assert "guidance" in other.json()
+    assert alerts(world) == [("phq9_item9", False)]

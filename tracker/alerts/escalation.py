@@ -1,0 +1,66 @@
+"""
+What must not wait: from a record's facts to findings, and who is next when nobody answers. Pure.
+
+Steps: ``docs/alerts.md``, which names their source. A clinic's policy may raise a level, never lower it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+# What staff read, after signing in. Which answer meets which rule, and its level, stand in the catalogue.
+LABELS = {
+    "phq9_item9": "PHQ-9 item 9: thoughts of death or self-harm",
+    "scl90r_item15": "SCL-90-R item 15: suicidal thoughts",
+    "unreadable_safety_answer": "A safety question was answered in a form that cannot be read",
+    "daily_self_harm_thoughts": "Daily log: thoughts of self-harm",
+    "cssrs_high": "C-SSRS: high risk",
+    "cssrs_moderate": "C-SSRS: moderate risk",
+    "cssrs_low": "C-SSRS: low risk",
+}
+# An answer that arrives this late still alerts; it is marked, so that the reader knows.
+HISTORICAL_AFTER = timedelta(days=7)
+
+_STEPS = (timedelta(minutes=15), timedelta(minutes=30), timedelta(minutes=60))
+_AFTERWARDS = timedelta(minutes=60)
+TEAM_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a clinician must see: which rule, how soon, which record, when answered, whether stored."""
+
+    rule: str
+    level: str
+    source_kind: str
+    source_id: UUID
+    answered_at: datetime
+    answered_on: date
+    value: float | None = None
+    stored: bool = True
+
+
+def label(rule: str) -> str:
+    """Return what the alert is about, for staff who have signed in."""
+    return LABELS.get(rule, rule.replace("_", " "))
+
+
+def is_historical(finding: Finding, received_at: datetime) -> bool:
+    """Return whether the answer was already older than 7 days when it arrived."""
+    return received_at - finding.answered_at > HISTORICAL_AFTER
+
+
+def step_due_at(raised_at: datetime, steps_taken: int) -> datetime:
+    """
+    Return when the next step is due if nobody has acknowledged: 15, 30, 60 minutes, then every 60.
+
+    The clock runs from the server's receipt, never from the phone's time.
+    """
+    if steps_taken < len(_STEPS):
+        return raised_at + _STEPS[steps_taken]
+    return raised_at + _STEPS[-1] + _AFTERWARDS * (steps_taken - len(_STEPS) + 1)
+
+
+def notifies_whole_clinic(step: int) -> bool:
+    """Return whether a step (1 is the first reminder) goes beyond the patient's own team."""
+    return step > TEAM_STEPS

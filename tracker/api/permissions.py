@@ -1,0 +1,29 @@
+"""Permissions: may this role use this method of this route?"""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from tracker.access import policy
+from tracker.access.principal import Principal
+from tracker.api.exceptions import APIProblem
+
+
+class ActionPermission(BasePermission):
+    """May somebody with this role use this method of this route? Which patients it reaches is another matter."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal: object = request.user
+        if not isinstance(principal, Principal):
+            return False
+        wanted = view.actions.get("GET" if request.method == "HEAD" else request.method)
+        # A method that the view does not have is answered with 405, whoever asks.
+        if wanted is None:
+            return True
+        allowed = policy.role_may(principal.role, wanted)
+        if allowed and principal.is_patient and principal.device_id is None and view.needs_device:
+            raise APIProblem(
+                403, "device_not_paired", "Pair this phone (POST /api/v1/devices) and send X-Device."
+            )
+        return allowed

@@ -1,0 +1,139 @@
+"""The instruments that this clinic may use, and all that a phone needs to show and score one offline."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.access.policy import Action
+from tracker.api import schemas
+from tracker.api.exceptions import APIProblem
+from tracker.api.renderers import JSONRenderer
+from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.instruments import catalogue, fhir_questionnaire, wording
+from tracker.instruments.models import Permission, Version
+
+_PROBLEMS = {401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+FHIR_JSON = "application/fhir+json"
+
+
+class FhirJSONRenderer(JSONRenderer):
+    """JSON under the name that FHIR gives it."""
+
+    media_type = FHIR_JSON
+    format = "fhir"
+
+
+def cacheable(request: Request, body: Any) -> Response:
+    """Return ``body`` with an ETag, or 304 if the client holds it already."""
+    tag = '"' + hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()[:32] + '"'
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
+    response = Response(status=304) if tag in known or known == ["*"] else Response(body)
+    response["ETag"] = tag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _published(request: Request, instrument: str, version: str) -> tuple[Version, dict[str, Any] | None]:
+    """
+    Return a published version, and the wording that the caller's clinic holds for it, if it holds one.
+
+    :raises NotFoundOrHidden: if it is not published.
+    """
+    # PostgreSQL takes no NUL, and no instrument is called by one.
+    if "\0" in instrument + version:
+        raise NotFoundOrHidden
+    clinic_id = viewer_of(request).clinic_id
+    row = Version.objects.for_clinic(clinic_id).filter(instrument_id=instrument, version=version).first()
+    if row is None:
+        raise NotFoundOrHidden
+    held = None
+    if not row.wording_ships:
+        given = Permission.objects.filter(clinic_id=clinic_id, version=row)
+        held = given.values_list("wording", flat=True).first()
+    return row, held
+
+
+class Instruments(ClinicalAPIView):
+    """Every instrument of the catalogue; ``available`` says whether this clinic may use its wording."""
+
+    actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
+
+    @extend_schema(operation_id="instruments_list", responses={200: schemas.InstrumentList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        rows = Version.objects.for_clinic(viewer_of(request).clinic_id).order_by("instrument_id", "version")
+        listed = [
+            {
+                "instrument": row.instrument_id,
+                "version": row.version,
+                "title": row.title,
+                "available": row.available,
+            }
+            for row in rows.defer("content")
+        ]
+        return cacheable(request, {"instruments": listed})
+
+
+class OneInstrument(ClinicalAPIView):
+    """
+    One published version: items, options, ranges, bands, scoring, terms, sources.
+
+    Where the terms keep us from shipping the wording it holds the wording of the caller's clinic, if that has
+    permission; else the items have no text, and ``available`` is false.
+    """
+
+    actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
+
+    @extend_schema(
+        operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None, **_PROBLEMS}
+    )
+    def get(self, request: Request, instrument: str, version: str) -> Response:
+        only(request)
+        row, held = _published(request, instrument, version)
+        content = wording.worded(row.content, held) if held else row.content
+        return cacheable(request, {"available": row.available, "content_hash": row.content_hash} | content)
+
+
+class OneQuestionnaire(ClinicalAPIView):
+    """
+    One published version as a FHIR R4 Questionnaire.
+
+    409 ``wording_not_available`` where the clinic holds no permission for the wording: a form without its
+    questions is none.
+    """
+
+    actions = {"GET": Action.READ_CATALOGUE}
+    needs_device = False
+    renderer_classes = [FhirJSONRenderer, JSONRenderer]
+
+    @extend_schema(
+        operation_id="instruments_fhir",
+        responses={
+            (200, FHIR_JSON): OpenApiTypes.OBJECT,
+            304: None,
+            **_PROBLEMS,
+            409: schemas.Problem,
+        },
+    )
+    def get(self, request: Request, instrument: str, version: str) -> Response:
+        only(request)
+        row, held = _published(request, instrument, version)
+        if not row.available:
+            raise APIProblem(
+                409,
+                "wording_not_available",
+                "Your clinic holds no permission for the wording of this instrument.",
+            )
+        try:
+            form = catalogue.get(row.instrument_id, row.version)
+        except catalogue.UnknownInstrumentError:
+            raise NotFoundOrHidden from None
+        return cacheable(request, fhir_questionnaire.to_r4(form, held))

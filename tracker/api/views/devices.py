@@ -1,0 +1,85 @@
+"""My phones: pair one, list them, retire one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.access import devices
+from tracker.access.models import Device
+from tracker.access.policy import Action
+from tracker.api import schemas
+from tracker.api.exceptions import APIProblem
+from tracker.api.parsers import validate
+from tracker.api.views.base import ClinicalAPIView, only, session_of, viewer_of
+
+_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+
+
+def _out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "label": label,
+        "paired_at": device.paired_at,
+        "retired_at": device.retired_at,
+        "this_one": device.id == viewer_device,
+    }
+
+
+class Devices(ClinicalAPIView):
+    """
+    My phones; and pair this one: the session that pairs is bound to it, once and for good.
+
+    From then on every call sends ``X-Device`` with the id of the phone. Pairing a further phone needs a sign-in of
+    the last five minutes. Pairing the same phone again changes nothing but the label.
+    """
+
+    actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
+    needs_device = False
+
+    @extend_schema(operation_id="devices_list", responses={200: schemas.DeviceList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        principal = viewer_of(request)
+        own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
+        labels = devices.labels(principal.own_patient_id) if principal.own_patient_id else {}
+        shown = [_out(device, labels.get(device.id, ""), principal.device_id) for device in own]
+        return Response({"devices": shown})
+
+    @extend_schema(
+        operation_id="devices_pair",
+        request=schemas.DeviceIn,
+        responses={200: schemas.DeviceOut, 201: schemas.DeviceOut, 409: schemas.Problem, **_PROBLEMS},
+    )
+    def post(self, request: Request) -> Response:
+        given = validate(schemas.DeviceIn, request.data)
+        try:
+            device, new = devices.pair(
+                principal=viewer_of(request),
+                session_key=session_of(request).key,
+                device_id=given.id,
+                label=given.label,
+                at=timezone.now(),
+            )
+        except devices.DeviceRetired:
+            raise APIProblem(
+                409, "device_retired", "This device was retired: pair it under a new id."
+            ) from None
+        except devices.DeviceMismatch:
+            raise APIProblem(409, "already_paired", "This sign-in is bound to another device.") from None
+        return Response(_out(device, given.label, given.id), 201 if new else 200)
+
+
+class OneDevice(ClinicalAPIView):
+    """Retire a phone: its sign-in ends with it."""
+
+    actions = {"DELETE": Action.WRITE_RECORDS}
+    needs_device = False
+
+    @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request, device_id: UUID) -> Response:
+        devices.retire(principal=viewer_of(request), device_id=device_id, at=timezone.now())
+        return Response(status=204)

@@ -1,0 +1,54 @@
+"""My inbox."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.access.policy import Action
+from tracker.api import schemas
+from tracker.api.views.base import ClinicalAPIView, limit_of, only, viewer_of
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.outbox import actions as outbox
+from tracker.outbox.message_texts import TEXTS
+from tracker.outbox.models import Message
+
+_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+
+
+def _message_out(row: Message) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "text": TEXTS[row.words].inbox,
+        "about": row.subject,
+        "sent_at": row.sent_at,
+        "read": row.read_at is not None,
+    }
+
+
+class Messages(ClinicalAPIView):
+    """My inbox, newest first."""
+
+    actions = {"GET": Action.READ_MESSAGES}
+
+    @extend_schema(operation_id="messages_list", responses={200: schemas.MessageList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request, "limit")
+        rows = Message.objects.inbox_of(viewer_of(request).user_id).order_by("-sent_at", "id")
+        return Response({"messages": [_message_out(row) for row in rows[: limit_of(request)]]})
+
+
+class OneMessage(ClinicalAPIView):
+    """Mark a message as read."""
+
+    actions = {"POST": Action.READ_MESSAGES}
+
+    @extend_schema(operation_id="messages_read", request=None, responses={204: None, **_PROBLEMS})
+    def post(self, request: Request, message_id: UUID) -> Response:
+        principal = viewer_of(request)
+        if not outbox.mark_read(recipient_id=principal.user_id, message_id=message_id, at=timezone.now()):
+            raise NotFoundOrHidden
+        return Response(status=204)

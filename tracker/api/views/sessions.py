@@ -1,0 +1,65 @@
+"""Where I am signed in; and ending one of those sign-ins."""
+
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.access.policy import Action
+from tracker.accounts import sessions
+from tracker.api import schemas
+from tracker.api.views.base import ClinicalAPIView, only, session_of, viewer_of
+from tracker.audit import actions as audit
+from tracker.clinics.errors import NotFoundOrHidden
+
+_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+
+
+class Sessions(ClinicalAPIView):
+    """Where I am signed in, latest used first."""
+
+    actions = {"GET": Action.SEE_SELF}
+    needs_device = False
+
+    @extend_schema(operation_id="sessions_list", responses={200: schemas.SessionList, **_PROBLEMS})
+    def get(self, request: Request) -> Response:
+        only(request)
+        here = sessions.key_hash(session_of(request).key)
+        own = sessions.list_for_user(viewer_of(request).user_id, timezone.now())
+        listed = [
+            {
+                "id": each.reference,
+                "client": sessions.client_of(each),
+                "device": each.device_id,
+                "began_at": each.began_at,
+                "seen_at": each.seen_at,
+                "ends_at": each.expire_date,
+                "this_one": each.pk == here,
+            }
+            for each in own
+        ]
+        return Response({"sessions": listed})
+
+
+class OneSession(ClinicalAPIView):
+    """End one of my sign-ins; its next request is refused."""
+
+    actions = {"DELETE": Action.SEE_SELF}
+    needs_device = False
+
+    @extend_schema(operation_id="sessions_end", responses={204: None, **_PROBLEMS})
+    def delete(self, request: Request, reference: UUID) -> Response:
+        principal = viewer_of(request)
+        if not sessions.revoke(principal.user_id, reference):
+            raise NotFoundOrHidden
+        audit.record_event(
+            actor=principal.actor,
+            action="session.end",
+            subject=f"session/{reference}",
+            clinic_id=principal.clinic_id,
+            patient_id=principal.patient_id,
+            at=timezone.now(),
+        )
+        return Response(status=204)

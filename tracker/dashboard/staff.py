@@ -1,0 +1,147 @@
+"""Pages by which people come in, and staff go."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
+from tracker.alerts import actions as alerts
+from tracker.clinics import invitations
+from tracker.clinics.models import StaffMember
+from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
+from tracker.dashboard.decorators import clinical_page
+from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
+from tracker.lib import days, rls
+
+
+@require_http_methods(["GET", "POST"])
+@clinical_page(Action.INVITE_PATIENT)
+def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
+    """Enrol a patient and show the code, once; and who has been asked in and not come yet."""
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
+    today = days.local_day(at, principal.time_zone)
+    form = EnrolForm(request.POST or None, teams=teams, time_zone=principal.time_zone, today=today)
+    given = None
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        _, code = invitations.enrol(
+            principal=principal,
+            name=asked["name"],
+            birth_date=asked["birth_date"],
+            time_zone=asked["time_zone"],
+            team_id=asked["team"],
+            at=at,
+        )
+        given = {"name": asked["name"], "code": code}
+        form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=today)
+    return _patients(request, principal, at, form, given)
+
+
+@require_POST
+@clinical_page(Action.INVITE_PATIENT)
+def invite_again(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
+    """Give a patient who has not come in yet another code; the former one ends."""
+    code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
+    form = EnrolForm(
+        teams=teams, time_zone=principal.time_zone, today=days.local_day(at, principal.time_zone)
+    )
+    name = next(
+        (each.name for each in invitations.pending_patients(principal, at) if each.pk == patient_id), ""
+    )
+    return _patients(request, principal, at, form, {"name": name, "code": code})
+
+
+def _patients(
+    request: HttpRequest, principal: Principal, at: datetime, form: EnrolForm, given: dict[str, str] | None
+) -> HttpResponse:
+    shown = {
+        "principal": principal,
+        "form": form,
+        "given": given,
+        "waiting": invitations.pending_patients(principal, at),
+    }
+    return render(request, "dashboard/invite_patient.html", shown, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@clinical_page(Action.MANAGE_STAFF)
+def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
+    """Who works at the clinic; ask somebody in."""
+    teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
+    form = StaffForm(request.POST or None, teams=teams)
+    given = None
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        with rls.as_clinic(principal.clinic_id):
+            code = invitations.invite_staff(
+                clinic_id=principal.clinic_id,
+                name=asked["name"],
+                role=asked["role"],
+                team_id=asked["team"],
+                at=at,
+                by=principal,
+            )
+        link = request.build_absolute_uri("/accounts/invitation/")
+        given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
+        form = StaffForm(teams=teams)
+    colleagues = (
+        StaffMember.objects.filter(clinic_id=principal.clinic_id)
+        .select_related("user")
+        .order_by("name", "id")
+    )
+    shown = {"principal": principal, "form": form, "given": given, "colleagues": colleagues}
+    return render(request, "dashboard/staff.html", shown, status=422 if form.errors else 200)
+
+
+@require_POST
+@clinical_page(Action.MANAGE_STAFF)
+def switch_off(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
+    """Switch off a colleague's account, at once."""
+    try:
+        disable_account(by=principal, member_id=member_id, at=at)
+        alerts.notify_responders_again(clinic_id=principal.clinic_id, at=at)
+    except LastFallbackContact:
+        messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
+    else:
+        messages.success(request, "The account is switched off, and every sign-in of it has ended.")
+    return redirect("dashboard:staff")
+
+
+@require_POST
+@clinical_page(Action.MANAGE_STAFF)
+def forget_factor(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
+    """Let a colleague who has lost the second factor set up another at the next sign-in."""
+    reset_second_factor(by=principal, member_id=member_id, at=at)
+    messages.success(request, "The second factor is forgotten; the next sign-in asks for a new one.")
+    return redirect("dashboard:staff")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def accept(request: HttpRequest) -> HttpResponse:
+    """A member of staff comes in: the code makes the account; the second factor follows at the first sign-in."""
+    form = AcceptForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked: dict[str, Any] = form.cleaned_data
+        try:
+            invitations.accept(
+                code=asked["code"], birth_date=None, email=asked["email"], password=asked["password"],
+                at=timezone.now(), for_patient=False,
+            )  # fmt: skip
+        except invitations.InvitationRejected:
+            form.add_error(
+                None, "This does not fit an open invitation. Ask your administrator for another code."
+            )
+        else:
+            messages.success(request, "Welcome. Sign in with what you have just chosen.")
+            return redirect("account_login")
+    return render(request, "account/invitation.html", {"form": form}, status=422 if form.errors else 200)

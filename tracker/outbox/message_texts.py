@@ -1,0 +1,36 @@
+"""
+The fixed texts. What leaves the product holds no name, condition, drug, score, speciality, sender or time.
+
+``inbox`` is read after sign-in; ``mail`` may lie open on a kitchen table.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MessageText:
+    """One text, for the inbox and for the world outside."""
+
+    inbox: str
+    mail_subject: str = "You have a new message"
+    mail_body: str = (
+        "You have a new message in the app.\n\nSign in to read it: {url}\nReference: {reference}\n"
+    )
+
+
+TEXTS = {
+    "alert": MessageText(inbox="An answer needs your attention now."),
+    "break-glass": MessageText(
+        inbox="A clinician who is not on your team opened your record in an emergency. You find who, when and why "
+        "where you see who sees what."
+    ),
+    "break-glass-officer": MessageText(
+        inbox="A clinician opened a record in an emergency. Please look into it."
+    ),
+    "check-in": MessageText(inbox="You have a check-in coming up."),
+    "check-in-planned": MessageText(inbox="A check-in has been planned for you."),
+    "check-in-cancelled": MessageText(inbox="A check-in has been cancelled."),
+    "sign-in-ended": MessageText(
+        inbox="Your sign-in was used on another device, so we ended it. If that was not you, change your password."
+    ),
+}

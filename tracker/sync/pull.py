@@ -1,0 +1,142 @@
+"""
+The way back out: what changed since a cursor.
+
+The cursor is opaque and signed, bound to the person, to what they may see and to the epoch. Change numbers are given
+under the patient's lock, so they commit in order and a cursor can never skip a late commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+
+from tracker.access.policy import Category
+from tracker.access.principal import Principal
+from tracker.lib import codes
+from tracker.records import change_counter, queries
+
+# Without a time in it: the same place has the same cursor, and a receipt is the same whenever it is handed out.
+_SIGNER = signing.Signer(salt="interlude.sync.cursor")
+START = 0
+# A page is cut where its records are about this large together; one record always goes.
+PAGE_BYTES = 1024 * 1024
+# What a record takes on the wire beside its free text, roughly.
+_RECORD_BYTES = 450
+
+
+class BadCursorError(Exception):
+    """The cursor was not made here, or not for this person."""
+
+
+class EpochChangedError(Exception):
+    """The system was restored from a backup since the cursor was made: start again without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    Records in the order of their changes, and where to go on.
+
+    ``revoked_ids`` are ids that the reader may no longer see,
+    ``revoked_categories`` what is no longer shared as a whole.
+    """
+
+    records: list[dict[str, Any]]
+    revoked_ids: list[UUID]
+    revoked_categories: list[str]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a reader stands: after this change, having been shown these categories."""
+
+    sequence: int
+    shared: frozenset[Category]
+
+
+def cursor_at(principal: Principal, patient_id: UUID, sequence: int) -> str:
+    """Return the cursor that stands after ``sequence``."""
+    shared = sorted(principal.visible_categories(patient_id))
+    return _SIGNER.sign_object(
+        [str(principal.user_id), str(patient_id), change_counter.epoch(), sequence, shared]
+    )
+
+
+def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
+    """
+    Return the change that ``cursor`` stands after; the beginning if there is none.
+
+    :raises BadCursorError: if it is not one of ours for this person.
+    :raises EpochChangedError: if the system was restored since it was made.
+    """
+    return _read(principal, patient_id, cursor).sequence
+
+
+def _read(principal: Principal, patient_id: UUID, cursor: str | None) -> _Place:
+    if not cursor:
+        return _Place(START, principal.visible_categories(patient_id))
+    try:
+        person, patient, epoch, sequence, shared = _SIGNER.unsign_object(cursor)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise BadCursorError from None
+    if (person, patient) != (str(principal.user_id), str(patient_id)):
+        raise BadCursorError
+    if epoch != change_counter.epoch():
+        raise EpochChangedError
+    return _Place(int(sequence), frozenset(Category(name) for name in shared))
+
+
+def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int) -> Page:
+    """
+    Return up to ``limit`` of a patient's records that changed after ``cursor``, tombstones included.
+
+    For anybody but the patient the walls leave out what is not shared with them. Where more is shared than the last
+    time, everything comes again from the start; where less is, the page says what has to go.
+    The number of statements depends on the kinds among them, not on how many there are or how long the history is.
+
+    :raises BadCursorError: if the cursor is not one of ours for this person.
+    :raises EpochChangedError: if the system was restored since it was made.
+    """
+    place, shared, as_patient = (
+        _read(principal, patient_id, cursor),
+        principal.visible_categories(patient_id),
+        principal.is_patient,
+    )
+    start = START if shared - place.shared else place.sequence
+    # Who starts anew has no copy that would have to go.
+    listed = queries.changed_since(patient_id, start, limit + 1, as_patient=as_patient or not cursor)
+    changes = _that_fits(listed[:limit])
+    end = changes[-1].sequence if changes else start
+    return Page(
+        records=_shown(principal, patient_id, start, changes),
+        revoked_ids=[changed.id for changed in changes if changed.kind == queries.REVOKED],
+        revoked_categories=codes.all_to_wire(sorted(place.shared - shared)),
+        cursor=cursor_at(principal, patient_id, end),
+        more=len(listed) > len(changes),
+    )
+
+
+def remaining(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
+    """Return how many records a reader who stands at ``cursor`` has still to pull."""
+    return queries.count_since(patient_id, read_cursor(principal, patient_id, cursor))
+
+
+def _that_fits(listed: Sequence[queries.Changed]) -> Sequence[queries.Changed]:
+    size = 0
+    for place, changed in enumerate(listed):
+        size += _RECORD_BYTES + changed.bytes
+        if size > PAGE_BYTES and place:
+            return listed[:place]
+    return listed
+
+
+def _shown(
+    principal: Principal, patient_id: UUID, after: int, changes: Sequence[queries.Changed]
+) -> list[dict[str, Any]]:
+    kinds = {changed.kind for changed in changes} - {queries.REVOKED}
+    rows = queries.changed_between(patient_id, after, changes[-1].sequence, kinds) if changes else []
+    return queries.serialize(patient_id, rows, as_patient=principal.is_patient)
