@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from rest_framework.parsers import BaseParser
 
 from tracker.api.exceptions import APIProblem
-from tracker.lib import strict_json
+from tracker.lib import strict_json, validation_errors
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 5 * 1024 * 1024
@@ -53,9 +53,6 @@ class StrictJSONParser(BaseParser):
             raise APIProblem(400, problem.code, str(problem)) from None
 
 
-_CODES = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
-
-
 def validate(shape: type[T], data: Any) -> T:
     """
     Return ``data`` in its shape.
@@ -65,14 +62,5 @@ def validate(shape: type[T], data: Any) -> T:
     try:
         return shape.model_validate(data)
     except ValidationError as problem:
-        errors = [
-            {
-                "pointer": "/" + "/".join(str(part) for part in error["loc"][:4])[:120],
-                "code": _CODES.get(error["type"], error["type"]),
-                "detail": "This field is not known here."
-                if error["type"] == "extra_forbidden"
-                else "This field cannot be taken.",
-            }
-            for error in problem.errors(include_input=False, include_url=False, include_context=False)[:20]
-        ]
+        errors = [error.as_dict() for error in validation_errors.of(problem, data)]
         raise APIProblem(400, "invalid", "Some fields cannot be taken.", errors) from None

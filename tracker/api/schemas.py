@@ -229,11 +229,14 @@ def _day(value: Any) -> Any:
         raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31") from None
 
 
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class InvitationIn(StrictModel):
     """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
 
     code: Annotated[str, Field(min_length=8, max_length=40)]
-    birth_date: Annotated[date, BeforeValidator(_day)]
+    birth_date: Day
     email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
 

@@ -82,7 +82,7 @@ def _thousandths(value: float) -> float:
 
 def _fits(value: str) -> str:
     if len(value.encode()) > JOURNAL_BYTES:
-        raise PydanticCustomError("too_long", "must be at most 64 KiB of text")
+        raise PydanticCustomError("string_too_long", "must be at most 64 KiB of text")
     return value
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from tracker.instruments import catalogue, scoring
+from tracker.lib import validation_errors
 from tracker.records import actions as records
 from tracker.records import plans, queries
 from tracker.records.kinds import KINDS
@@ -163,7 +164,9 @@ def _scored(record: Record) -> scoring.Result | None:
         raise _UnusableError("unknown_instrument", "/data/instrument") from None
     if result.errors and not result.safety_findings:
         problem = result.errors[0]
-        raise _UnusableError(problem.code, f"data.answers.{problem.item}"[:120], problem.detail)
+        raise _UnusableError(
+            problem.code, validation_errors.pointer(("data", "answers", problem.item)), problem.detail
+        )
     return result
 
 

@@ -1,13 +1,13 @@
 """Break-glass: a clinician opens one patient's record in an emergency."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,24 +17,17 @@ from tracker.alerts.break_glass import start_and_notify
 from tracker.api import schemas
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, only, viewer_of
-from tracker.lib import days
 from tracker.outbox.tasks import wake_delivery
 from tracker.records.shapes import StrictModel
 
 _PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 
 
-def _day(given: object) -> date:
-    if not isinstance(given, str):
-        raise ValueError("a day is written as text")
-    return days.parse_date(given)
-
-
 class BreakGlassIn(StrictModel):
     """Whose record, by name and day of birth as the clinic knows them, and why it cannot wait."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    birth_date: Annotated[date, BeforeValidator(_day)]
+    birth_date: schemas.Day
     reason: Annotated[str, Field(min_length=10, max_length=500)]
 
 

@@ -126,7 +126,8 @@ def _only_if_held(principal: Principal, record_id: UUID, wanted: int) -> None:
 
 def _refusal(principal: Principal, result: dict[str, Any], alerted: bool) -> APIProblem:
     """Return why the record was not stored. An alert that it raised all the same is committed."""
-    errors = [{"pointer": "/" + result.get("field", "").replace(".", "/"), "code": result.get("code", "")}]
+    names = ("pointer", "code", "detail")
+    errors = [{name: result[name] for name in names if name in result}] if "pointer" in result else []
     more = {"server": result["server"]} if "server" in result else {}
     if alerted:
         more["guidance"] = guidance(principal)
