@@ -76,13 +76,13 @@ def test_a_refusal_that_names_the_missing_is_seen(scenario, monkeypatch):
 
 
 def test_a_header_that_is_believed_is_seen(scenario, monkeypatch):
-    known = base.viewer_of
+    known = base.principal_of
 
     def believing(request):
         principal = known(request)
         return replace(principal, name=request.headers.get("X-User", principal.name))
 
-    monkeypatch.setattr(me, "viewer_of", believing)
+    monkeypatch.setattr(me, "principal_of", believing)
 
     checker = id_injection.check_injection(Checker(scenario), ("cleo",), of="api/v1/me")
 

@@ -38,7 +38,7 @@ BEGIN
 
     -- A patient: their own record, all of it.
     SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.time_zone, ARRAY[p.id], ARRAY[63]
-        INTO clinic, role, name, patient, zone, patients, visibility
+        INTO clinic, role, name, patient, time_zone, patients, visibility
         FROM clinics_patient p WHERE p.user_id = access_set_context.user_id;
     IF FOUND THEN
         PERFORM

@@ -11,7 +11,7 @@ from tracker.access import access_log
 from tracker.access.policy import Action
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
-from tracker.api.views.base import ClinicalAPIView, limit_of, only, uuid_or_refuse, viewer_of
+from tracker.api.views.base import ClinicalAPIView, limit_of, only, principal_of, uuid_or_refuse
 from tracker.lib import codes
 
 _SALT = "interlude.access-log.page"
@@ -34,7 +34,7 @@ def _before(request: Request) -> int | None:
 
 def _page(request: Request, **asked: Any) -> Response:
     limit = limit_of(request)
-    found = access_log.entries(viewer_of(request), before=_before(request), limit=limit + 1, **asked)
+    found = access_log.entries(principal_of(request), before=_before(request), limit=limit + 1, **asked)
     shown = found[:limit]
     following = signing.dumps(shown[-1].event.pk, salt=_SALT) if len(found) > limit else None
     return Response({"events": [_shown(look) for look in shown], "next": following})
@@ -70,7 +70,7 @@ class OwnAccessLog(ClinicalAPIView):
         own = request.query_params.get("own", "no")
         if own not in {"yes", "no"}:
             raise APIProblem(400, "invalid", "own is yes or no.", [{"parameter": "own", "code": "invalid"}])
-        return _page(request, patient_id=viewer_of(request).own_patient_id, own=own == "yes")
+        return _page(request, patient_id=principal_of(request).own_patient_id, own=own == "yes")
 
 
 class AccessLog(ClinicalAPIView):

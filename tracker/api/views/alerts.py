@@ -13,7 +13,7 @@ from tracker.access.policy import Action
 from tracker.alerts import actions, escalation
 from tracker.alerts.models import Alert
 from tracker.api import schemas
-from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.clinics.models import StaffMember
 from tracker.lib import codes
 
@@ -43,7 +43,7 @@ class Alerts(ClinicalAPIView):
     @extend_schema(operation_id="alerts_list", responses={200: schemas.AlertList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        rows = Alert.objects.open().filter(patient_id__in=viewer_of(request).patients)
+        rows = Alert.objects.open().filter(patient_id__in=principal_of(request).patients)
         return Response({"alerts": [_shown(row, None) for row in rows.order_by("raised_at", "id")]})
 
 
@@ -58,7 +58,7 @@ class Acknowledge(ClinicalAPIView):
     def post(self, request: Request, alert_id: UUID) -> Response:
         # The reply names who was first, to the first as to the second.
         with suppress(actions.AlreadyAcknowledgedError):
-            actions.acknowledge(alert_id=alert_id, principal=viewer_of(request), at=timezone.now())
+            actions.acknowledge(alert_id=alert_id, principal=principal_of(request), at=timezone.now())
         row = Alert.objects.get(pk=alert_id)
         first = StaffMember.objects.filter(user=row.acknowledged_by).first()
         return Response(_shown(row, first.name if first else None))

@@ -84,7 +84,7 @@ def is_retry_by_record(request: Request) -> bool:
     return getattr(request._request, "is_retry_by_record", False)
 
 
-def viewer_of(request: Request) -> Principal:
+def principal_of(request: Request) -> Principal:
     """Return who asks."""
     principal: object = request.user
     assert isinstance(principal, Principal)
@@ -124,7 +124,7 @@ def patient_of(request: Request, purpose: str, categories: Collection[policy.Cat
     ``categories`` are what the answer is about: one of them at least must be shared with the caller. The only
     way of a route to a patient: it checks relation and consent, and leaves a trace for all but the patient.
     """
-    principal = viewer_of(request)
+    principal = principal_of(request)
     named = request.query_params.get("patient")
     if principal.patient_id is not None:
         if named and named != str(principal.patient_id):

@@ -16,7 +16,7 @@ from tracker.access.policy import Action
 from tracker.alerts.break_glass import start_and_notify
 from tracker.api import schemas
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.outbox.tasks import wake_delivery
 from tracker.records.shapes import StrictModel
 
@@ -65,7 +65,7 @@ class BreakGlassAPIView(ClinicalAPIView):
     @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        found = break_glass.list_for_clinic(principal=viewer_of(request))
+        found = break_glass.list_for_clinic(principal=principal_of(request))
         shown = [
             {
                 "id": one.id,
@@ -84,7 +84,7 @@ class BreakGlassAPIView(ClinicalAPIView):
     )
     def post(self, request: Request) -> Response:
         given = validate(BreakGlassIn, request.data)
-        principal, at = viewer_of(request), timezone.now()
+        principal, at = principal_of(request), timezone.now()
         patient_id = break_glass.find_patient(
             principal=principal, name=given.name, birth_date=given.birth_date
         )
@@ -96,5 +96,5 @@ class BreakGlassAPIView(ClinicalAPIView):
     @extend_schema(operation_id="break_glass_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request) -> Response:
         only(request)
-        break_glass.end(principal=viewer_of(request), at=timezone.now())
+        break_glass.end(principal=principal_of(request), at=timezone.now())
         return Response(status=204)

@@ -13,7 +13,7 @@ from tracker.access.policy import Action
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
 from tracker.api.renderers import JSONRenderer
-from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.instruments import catalogue, fhir_questionnaire, wording
 from tracker.instruments.models import Permission, Version
@@ -48,7 +48,7 @@ def _published(request: Request, instrument: str, version: str) -> tuple[Version
     # PostgreSQL takes no NUL, and no instrument is called by one.
     if "\0" in instrument + version:
         raise NotFoundOrHidden
-    clinic_id = viewer_of(request).clinic_id
+    clinic_id = principal_of(request).clinic_id
     row = Version.objects.for_clinic(clinic_id).filter(instrument_id=instrument, version=version).first()
     if row is None:
         raise NotFoundOrHidden
@@ -68,7 +68,9 @@ class Instruments(ClinicalAPIView):
     @extend_schema(operation_id="instruments_list", responses={200: schemas.InstrumentList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        rows = Version.objects.for_clinic(viewer_of(request).clinic_id).order_by("instrument_id", "version")
+        rows = Version.objects.for_clinic(principal_of(request).clinic_id).order_by(
+            "instrument_id", "version"
+        )
         listed = [
             {
                 "instrument": row.instrument_id,

@@ -15,7 +15,7 @@ from tracker.access.principal import Principal
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, patient_of, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, patient_of, principal_of
 from tracker.lib import days
 from tracker.reminders import actions
 from tracker.reminders.models import CheckIn
@@ -68,7 +68,7 @@ class CheckIns(ClinicalAPIView):
     )
     def post(self, request: Request) -> Response:
         given = validate(schemas.CheckInIn, request.data)
-        principal, at = viewer_of(request), timezone.now()
+        principal, at = principal_of(request), timezone.now()
         patient = open_chart(
             principal,
             given.patient,
@@ -96,5 +96,5 @@ class OneCheckIn(ClinicalAPIView):
 
     @extend_schema(operation_id="check_ins_cancel", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
-        actions.cancel_check_in(principal=viewer_of(request), check_in_id=check_in_id, at=timezone.now())
+        actions.cancel_check_in(principal=principal_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

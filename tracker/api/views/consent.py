@@ -18,7 +18,7 @@ from tracker.accounts import reauthentication
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.lib import codes
 from tracker.records.shapes import Id, Instant, StrictModel
 
@@ -112,7 +112,7 @@ class MyConsents(ClinicalAPIView):
     @extend_schema(operation_id="consents_read", responses={200: Consents, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        return Response(_shown(consent.overview(viewer_of(request), timezone.now())))
+        return Response(_shown(consent.overview(principal_of(request), timezone.now())))
 
     @extend_schema(
         operation_id="consents_change",
@@ -121,7 +121,7 @@ class MyConsents(ClinicalAPIView):
     )
     def put(self, request: Request) -> Response:
         given = validate(ConsentsIn, request.data)
-        principal, at = viewer_of(request), timezone.now()
+        principal, at = principal_of(request), timezone.now()
         wanted = {each.team: frozenset(each.categories) for each in given.teams}
         if consent.expands(principal, wanted):
             reauthentication.require_recent(principal.authenticated_at, at)
@@ -144,7 +144,7 @@ class Caregivers(ClinicalAPIView):
     )
     def post(self, request: Request) -> Response:
         given = validate(CaregiverIn, request.data)
-        principal, at = viewer_of(request), timezone.now()
+        principal, at = principal_of(request), timezone.now()
         reauthentication.require_recent(principal.authenticated_at, at)
         if given.ends_at is not None and given.ends_at <= at:
             errors = [{"pointer": "/ends_at", "code": "in_the_past"}]
@@ -168,7 +168,7 @@ class OneCaregiver(ClinicalAPIView):
     @extend_schema(operation_id="caregivers_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
         only(request)
-        caregivers.revoke(principal=viewer_of(request), caregiver_id=caregiver_id, at=timezone.now())
+        caregivers.revoke(principal=principal_of(request), caregiver_id=caregiver_id, at=timezone.now())
         return Response(status=204)
 
 

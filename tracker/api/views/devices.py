@@ -14,7 +14,7 @@ from tracker.access.policy import Action
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, session_of, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of, session_of
 
 _PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 
@@ -43,7 +43,7 @@ class Devices(ClinicalAPIView):
     @extend_schema(operation_id="devices_list", responses={200: schemas.DeviceList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request)
-        principal = viewer_of(request)
+        principal = principal_of(request)
         own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
         labels = devices.labels(principal.own_patient_id) if principal.own_patient_id else {}
         shown = [_out(device, labels.get(device.id, ""), principal.device_id) for device in own]
@@ -58,7 +58,7 @@ class Devices(ClinicalAPIView):
         given = validate(schemas.DeviceIn, request.data)
         try:
             device, new = devices.pair(
-                principal=viewer_of(request),
+                principal=principal_of(request),
                 session_key=session_of(request).key,
                 device_id=given.id,
                 label=given.label,
@@ -81,5 +81,5 @@ class OneDevice(ClinicalAPIView):
 
     @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, device_id: UUID) -> Response:
-        devices.retire(principal=viewer_of(request), device_id=device_id, at=timezone.now())
+        devices.retire(principal=principal_of(request), device_id=device_id, at=timezone.now())
         return Response(status=204)

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api import schemas
-from tracker.api.views.base import ClinicalAPIView, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.api.views.check_ins import upcoming
 from tracker.api.views.sync import NOT_WATCHED
 from tracker.clinics.models import Clinic
@@ -26,7 +26,7 @@ class Me(ClinicalAPIView):
     @extend_schema(operation_id="me", responses={200: schemas.Me, 401: schemas.Problem})
     def get(self, request: Request) -> Response:
         only(request)
-        principal = viewer_of(request)
+        principal = principal_of(request)
         clinic = Clinic.objects.get(pk=principal.clinic_id)
         unread = Message.objects.inbox_of(principal.user_id).filter(read_at__isnull=True).count()
         return Response(

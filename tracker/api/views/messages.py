@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api import schemas
-from tracker.api.views.base import ClinicalAPIView, limit_of, only, viewer_of
+from tracker.api.views.base import ClinicalAPIView, limit_of, only, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.outbox import actions as outbox
 from tracker.outbox.message_texts import TEXTS
@@ -37,7 +37,7 @@ class Messages(ClinicalAPIView):
     @extend_schema(operation_id="messages_list", responses={200: schemas.MessageList, **_PROBLEMS})
     def get(self, request: Request) -> Response:
         only(request, "limit")
-        rows = Message.objects.inbox_of(viewer_of(request).user_id).order_by("-sent_at", "id")
+        rows = Message.objects.inbox_of(principal_of(request).user_id).order_by("-sent_at", "id")
         return Response({"messages": [_message_out(row) for row in rows[: limit_of(request)]]})
 
 
@@ -48,7 +48,7 @@ class OneMessage(ClinicalAPIView):
 
     @extend_schema(operation_id="messages_read", request=None, responses={204: None, **_PROBLEMS})
     def post(self, request: Request, message_id: UUID) -> Response:
-        principal = viewer_of(request)
+        principal = principal_of(request)
         if not outbox.mark_read(recipient_id=principal.user_id, message_id=message_id, at=timezone.now()):
             raise NotFoundOrHidden
         return Response(status=204)

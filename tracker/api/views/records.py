@@ -22,7 +22,7 @@ from tracker.api.views.base import (
     limit_of,
     only,
     patient_of,
-    viewer_of,
+    principal_of,
 )
 from tracker.api.views.sync import guidance, refusal_with_alerts
 from tracker.clinics.errors import NotFoundOrHidden
@@ -56,7 +56,7 @@ def _asked(kind: str | None) -> Collection[Category]:
 
 def _take(request: Request, item: Any, *, created: int) -> Response:
     """Put one record through ingest and answer with what is held now."""
-    principal = viewer_of(request)
+    principal = principal_of(request)
     try:
         receipt = ingest.apply_batch(
             principal=principal,
@@ -169,7 +169,7 @@ class Records(RecordsAPIView):
     def get(self, request: Request) -> Response:
         only(request, "patient", "kind", "measure", "since", "until", "limit", "cursor")
         patient = patient_of(request, "api/records", _asked(request.query_params.get("kind")))
-        as_patient = viewer_of(request).is_patient
+        as_patient = principal_of(request).is_patient
         asked = {name: request.query_params.get(name) for name in _FILTERS}
         try:
             rows, following = pages.newest(
@@ -208,7 +208,7 @@ class OneRecord(RecordsAPIView):
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
         patient = patient_of(request, "api/record", EVERYTHING)
-        record = _one(viewer_of(request), patient.pk, record_id)
+        record = _one(principal_of(request), patient.pk, record_id)
         tag = _tag(record)
         if request.headers.get("If-None-Match", "").strip() == tag:
             return Response(status=304, headers={"ETag": tag})
@@ -221,7 +221,7 @@ class OneRecord(RecordsAPIView):
         responses={200: schemas.RecordReply, 409: schemas.Problem, 412: schemas.Problem, **_PROBLEMS},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
-        item, principal = request.data, viewer_of(request)
+        item, principal = request.data, principal_of(request)
         try:
             item = self._following(request, principal, record_id, item)
         except APIProblem as refused:
@@ -251,12 +251,12 @@ class OneRecord(RecordsAPIView):
     )
     def delete(self, request: Request, record_id: UUID) -> Response:
         only(request, "revision")
-        record = _one(viewer_of(request), viewer_of(request).own_patient_id, record_id)
+        record = _one(principal_of(request), principal_of(request).own_patient_id, record_id)
         if record["removed"]:
             return Response({"status": "replayed", "record": record})
         wanted = _revision_wanted(request)
         if wanted is not None:
-            _only_if_held(viewer_of(request), record_id, wanted)
+            _only_if_held(principal_of(request), record_id, wanted)
         known = request.query_params.get("revision", str(record["revision"]))
         if known != str(record["revision"]):
             raise APIProblem(409, "newer_version_held", "There is a newer version.", server=record)
@@ -284,7 +284,7 @@ class History(ClinicalAPIView):
     def get(self, request: Request, record_id: UUID) -> Response:
         only(request, "patient")
         patient = patient_of(request, "api/history", EVERYTHING)
-        as_patient = viewer_of(request).is_patient
+        as_patient = principal_of(request).is_patient
         found = history.versions(patient.clinic_id, patient.pk, record_id, as_patient=as_patient)
         if not found:
             raise NotFoundOrHidden

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from tracker.access.policy import Action
 from tracker.accounts import sessions
 from tracker.api import schemas
-from tracker.api.views.base import ClinicalAPIView, only, session_of, viewer_of
+from tracker.api.views.base import ClinicalAPIView, only, principal_of, session_of
 from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 
@@ -27,7 +27,7 @@ class Sessions(ClinicalAPIView):
     def get(self, request: Request) -> Response:
         only(request)
         here = sessions.key_hash(session_of(request).key)
-        own = sessions.list_for_user(viewer_of(request).user_id, timezone.now())
+        own = sessions.list_for_user(principal_of(request).user_id, timezone.now())
         listed = [
             {
                 "id": each.reference,
@@ -51,7 +51,7 @@ class OneSession(ClinicalAPIView):
 
     @extend_schema(operation_id="sessions_end", responses={204: None, **_PROBLEMS})
     def delete(self, request: Request, reference: UUID) -> Response:
-        principal = viewer_of(request)
+        principal = principal_of(request)
         if not sessions.revoke(principal.user_id, reference):
             raise NotFoundOrHidden
         audit.record_event(

@@ -15,7 +15,7 @@ from tracker.access.policy import EVERYTHING, Action
 from tracker.access.principal import Principal
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
-from tracker.api.views.base import ClinicalAPIView, limit_of, only, patient_of, viewer_of
+from tracker.api.views.base import ClinicalAPIView, limit_of, only, patient_of, principal_of
 from tracker.api.views.observations import day_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
@@ -57,7 +57,7 @@ class Summaries(ClinicalAPIView):
     )
     def get(self, request: Request) -> Response:
         only(request, "patient", "week", "limit")
-        _may_see_summaries(viewer_of(request))
+        _may_see_summaries(principal_of(request))
         patient = patient_of(request, "api/summaries", EVERYTHING)
         rows = Summary.objects.filter(patient_id=patient.pk)
         day = day_of(request, "week")
@@ -75,7 +75,7 @@ class OneSummary(ClinicalAPIView):
     @extend_schema(operation_id="summaries_read", responses={200: schemas.SummaryOut, **_PROBLEMS})
     def get(self, request: Request, summary_id: UUID) -> Response:
         only(request)
-        principal = viewer_of(request)
+        principal = principal_of(request)
         _may_see_summaries(principal)
         row = Summary.objects.filter(pk=summary_id, patient_id__in=principal.patients).first()
         if row is None:

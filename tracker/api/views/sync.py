@@ -21,7 +21,7 @@ from tracker.api.views.base import (
     limit_of,
     only,
     patient_of,
-    viewer_of,
+    principal_of,
 )
 from tracker.clinics.models import Clinic
 from tracker.lib import strict_json
@@ -65,7 +65,7 @@ class Push(RecordsAPIView):
                    409: schemas.Problem, 410: schemas.Problem, 413: schemas.Problem, 415: schemas.Problem},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        principal = viewer_of(request)
+        principal = principal_of(request)
         try:
             batch, known, receipt = self._received(request)
         except APIProblem as refused:
@@ -86,7 +86,7 @@ class Push(RecordsAPIView):
 
     def _received(self, request: Request) -> tuple[schemas.Push, int, Receipt]:
         """Return the batch, the phone's own cursor, and the receipt."""
-        principal = viewer_of(request)
+        principal = principal_of(request)
         if isinstance(request.data, strict_json.Spoilt):
             raise APIProblem(400, "bad_text", "A text holds NUL or half a character.")
         batch = validate(schemas.Push, request.data)
@@ -146,7 +146,7 @@ class Pull(ClinicalAPIView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         only(request, "patient", "cursor", "limit")
-        principal, cursor = viewer_of(request), request.query_params.get("cursor")
+        principal, cursor = principal_of(request), request.query_params.get("cursor")
         limit = limit_of(request, most=500, usual=200)
         # Also where nothing is shared any more: the reader is told what has to go.
         patient_id = patient_of(request, "api/pull", ()).pk
