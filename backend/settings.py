@@ -86,6 +86,8 @@ TEMPLATES = [
             ],
         },
     },
+    # Long tables only (`dashboard/jinja2/`): it escapes like Django's own engine and renders rows several times faster.
+    {"BACKEND": "django.template.backends.jinja2.Jinja2", "APP_DIRS": True, "NAME": "jinja2"},
 ]
 
 # PostgreSQL, as a role that owns nothing. `manage.py migrate` and `grant_app_role` are run with the owner's address.

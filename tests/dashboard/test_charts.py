@@ -8,6 +8,7 @@ import pytest
 
 from tracker.dashboard import chart_text, charts
 from tracker.dashboard.chart_model import Baseline, Day, Frame, Line, Mark, Panel
+from tracker.dashboard.fragments import render_fragment
 
 FIRST = date(2026, 3, 2)
 
@@ -27,6 +28,10 @@ def frame(days: int = 10, *marks: Mark) -> Frame:
 
 def drawn(shown: Panel, over: Frame) -> str:
     return charts.draw(shown, over, chart_text.described(shown, over)).plot
+
+
+def number_table(shown: Panel, over: Frame) -> str:
+    return render_fragment("number_table", table=chart_text.table(shown, over))
 
 
 def test_a_drawing_is_well_formed_and_has_a_title_and_a_description():
@@ -118,7 +123,7 @@ def test_a_label_from_outside_cannot_become_markup():
     line = Line("<script>alert(1)</script>", [day(0, 5)])
     shown = Panel("x", "daily", "<b>Pain</b>", "", 0, 10, "", [line])
 
-    made = drawn(shown, frame()) + chart_text.table(shown, frame())
+    made = drawn(shown, frame()) + number_table(shown, frame())
 
     assert "<script>" not in made
     assert "<b>" not in made
@@ -150,7 +155,7 @@ def test_the_scale_is_labelled_at_its_bands_where_there_is_room():
 def test_the_table_is_by_day_for_a_month_and_by_week_beyond():
     shown = panel(day(0, 4), day(1, 6))
 
-    by_day, by_week = chart_text.table(shown, frame(28)), chart_text.table(shown, frame(60))
+    by_day, by_week = number_table(shown, frame(28)), number_table(shown, frame(60))
 
     assert '<th scope="row">3 Mar 2026</th><td>6</td>' in by_day
     assert '<th scope="row">2 Mar 2026</th><td>5 (2 days, 4 to 6)</td>' in by_week
@@ -163,5 +168,5 @@ def test_days_before_the_range_feed_the_mean_but_are_not_drawn():
 
     assert 'class="points s0" d="M5 60.0h0"' in plot
     assert 'class="mean s0" d="M5 60.0"' in plot
-    assert "2 Mar 2026" in chart_text.table(panel(*days), frame())
-    assert "1 Mar 2026" not in chart_text.table(panel(*days), frame())
+    assert "2 Mar 2026" in number_table(panel(*days), frame())
+    assert "1 Mar 2026" not in number_table(panel(*days), frame())

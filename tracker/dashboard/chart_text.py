@@ -1,8 +1,8 @@
 """What a panel shows, in a sentence and in a table, for those who read rather than look. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from html import escape
 
 from tracker.dashboard import formatting
 from tracker.dashboard.chart_model import Day, Frame, Panel
@@ -24,22 +24,22 @@ def described(panel: Panel, frame: Frame) -> str:
     return " ".join(parts)
 
 
-def table(panel: Panel, frame: Frame) -> str:
-    """Return the numbers as an HTML table: a row per score or day, or per week where there are many days."""
+@dataclass(frozen=True, slots=True)
+class NumberTable:
+    """The numbers of a panel: the first cell of each row is its heading."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def table(panel: Panel, frame: Frame) -> NumberTable:
+    """Return the numbers as a table: a row per score or day, or per week where there are many days."""
     if panel.kind == "form" or frame.days <= 31:
         caption, first, rows = f"{panel.title}, by day", "Day", _by_day(panel, frame)
     else:
         caption, first, rows = f"{panel.title}, by week", "Week of", _by_week(panel, frame)
-    columns = [first, *(escape(line.label) for line in panel.lines)]
-    header = "".join(f'<th scope="col">{column}</th>' for column in columns)
-    body = "".join(
-        f'<tr><th scope="row">{head}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for head, *cells in rows
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{header}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
+    return NumberTable(caption, [first, *(line.label for line in panel.lines)], rows)
 
 
 def _by_day(panel: Panel, frame: Frame) -> list[list[str]]:

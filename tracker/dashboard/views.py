@@ -16,9 +16,10 @@ from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.clinics.models import Patient, Role
-from tracker.dashboard import caseload_table, formatting
+from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import CheckInForm
+from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages.alerts import alert_box
 from tracker.dashboard.pages.caseload import caseload
 from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
@@ -40,14 +41,13 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
         return render(request, f"dashboard/{kind}_home.html", said)
     _note(principal, "caseload.read", principal.caseload, at)
     shown = caseload(principal, request.GET.get("order", ""), at)
-    drawn = caseload_table.render_rows(shown.rows, with_team=shown.several_teams)
     return render(
         request,
         "dashboard/caseload.html",
         {
             "principal": principal,
             "page": shown,
-            "rows": drawn,
+            "rows": render_fragment("caseload_rows", rows=shown.rows, with_team=shown.several_teams),
             "may_break_glass": policy.role_may(principal.role, Action.BREAK_GLASS),
         },
     )

@@ -19,6 +19,7 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import chart_text, charts, formatting, timeline_panels
 from tracker.dashboard.chart_model import Frame, Mark
 from tracker.dashboard.charts import Drawing
+from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.dashboard.pages import recent_entries as recent_entries_page
 from tracker.dashboard.pages import summary as summary_page
@@ -189,7 +190,10 @@ def _timeline(
     panels, left_out = timeline_panels.fit(found)
     return Timeline(
         drawings=[
-            (charts.draw(panel, frame, chart_text.described(panel, frame)), chart_text.table(panel, frame))
+            (
+                charts.draw(panel, frame, chart_text.described(panel, frame)),
+                render_fragment("number_table", table=chart_text.table(panel, frame)),
+            )
             for panel in panels
         ],
         left_out=left_out,
