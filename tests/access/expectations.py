@@ -86,6 +86,11 @@ def check_in_form(resource: Resource) -> dict[str, Any]:
     return {"on": "2026-03-09", "time": "10:00", "minutes": "20"}
 
 
+def session_form(resource: Resource) -> dict[str, Any]:
+    assert resource["patient"]
+    return {"on": "2026-03-01", "time": "10:00", "route": "IV_INFUSION", "dose_mg": "35"}
+
+
 def consent(resource: Resource) -> dict[str, Any]:
     return {"text_version": 1, "teams": [{"team": resource["team"], "categories": ["pain"]}]}
 
@@ -117,7 +122,7 @@ def stranger(_: Resource) -> dict[str, Any]:
 IN_PATH = {
     "record_id": "pain", "device_id": "device", "reference": "session", "caregiver_id": "caregiver",
     "message_id": "message", "summary_id": "summary", "alert_id": "alert", "check_in_id": "check_in",
-    "patient_id": "patient", "member_id": "member", "pk": "passkey",
+    "patient_id": "patient", "member_id": "member", "pk": "passkey", "period_id": "duty",
 }  # fmt: skip
 IN_PATH_OF = {"patients/invite/<uuid:patient_id>/": {"patient_id": "waiting"}}
 FIXED_IN_PATH = {"instrument": "phq-9", "version": "1999", "uidb36": "1", "key": "set-password"}
@@ -224,6 +229,13 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
         roles=frozenset({"ADMINISTRATOR"}), reach=at_clinic("ben", "cleo", "dan", "hal", "gil", "olga", "otto",
                                                             "ivo", "kim"), answer=302,
     ),
+    "GET on-call/": Row(roles=frozenset({"ADMINISTRATOR"})),
+    "POST on-call/fallback-contact/": Row(roles=frozenset({"ADMINISTRATOR"}), answer=422, body=unfinished),
+    "POST on-call/duty-periods/": Row(roles=frozenset({"ADMINISTRATOR"}), answer=422, body=unfinished),
+    "POST on-call/duty-periods/<int:period_id>/end/": Row(
+        roles=frozenset({"ADMINISTRATOR"}), reach=at_clinic("ben", "cleo", "dan", "hal", "gil", "olga", "otto",
+                                                            "ivo", "kim", "eve"), answer=302,
+    ),
     "GET emergency/": Row(roles=frozenset({"CLINICIAN"})),
     "POST emergency/": Row(
         roles=frozenset({"CLINICIAN"}), reach=at_clinic("ada", "nan", "deb", "bea"), answer=302, refused=422,
@@ -234,6 +246,13 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     "GET alerts/": Row(roles=TREAT),
     "POST alerts/<uuid:alert_id>/acknowledge/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), answer=302),
     "GET patients/<uuid:patient_id>/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
+    "GET patients/discharged/": Row(roles=TREAT),
+    # In an emergency nothing is recorded, and nobody is discharged.
+    "POST patients/<uuid:patient_id>/treatment-sessions/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=302, body=session_form
+    ),
+    "POST patients/<uuid:patient_id>/discharge/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
+    "POST patients/<uuid:patient_id>/readmit/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/check-ins/": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
     ),

@@ -9,7 +9,7 @@ from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
-from tracker.clinics.models import Patient, StaffMember
+from tracker.clinics.models import DutyPeriod, Patient, StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Channel, Message
@@ -24,12 +24,13 @@ Resource = dict[str, str]
 IDS = (
     "patient", "team", "clinic", "pain", "daily", "dose_id", "page", "shared", "answers", "alert", "check_in",
     "summary", "device", "session", "message", "passkey", "caregiver", "member", "user", "waiting",
+    "duty",
 )  # fmt: skip
 
 
 def missing_resource() -> Resource:
     """Ids of everything, and none of them exists."""
-    made = {name: str(uuid.uuid4()) for name in IDS} | {"passkey": "987654321"}
+    made = {name: str(uuid.uuid4()) for name in IDS} | {"passkey": "987654321", "duty": "987654321"}
     return made | {"name": "Nobodyvqz", "birth_date": "1990-01-01"}
 
 
@@ -58,8 +59,21 @@ def account_resources(person: StaffMember | User, phone: Phone) -> Resource:
     resource |= {"passkey": str(key.pk)}
     if isinstance(person, StaffMember):
         resource |= {"member": str(person.pk), "name": person.name}
-        resource |= {"message": _message(person.clinic_id, user)}
+        resource |= {"message": _message(person.clinic_id, user), "duty": _duty(person)}
     return resource
+
+
+def _duty(person: StaffMember) -> str:
+    """A duty period that has not begun: nobody is asked because of it yet."""
+    starts_at = NOW + timedelta(days=30)
+    with rls.as_clinic(person.clinic_id):
+        period = DutyPeriod.objects.create(
+            clinic_id=person.clinic_id,
+            staff_member=person,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(days=1),
+        )
+    return str(period.pk)
 
 
 def _records(name: str, phone: Phone) -> Resource:

@@ -55,6 +55,8 @@ class Action(StrEnum):
     ACKNOWLEDGE_ALERT = "acknowledge_alert"
     PLAN_CHECK_IN = "plan_check_in"
     SEE_CHECK_INS = "see_check_ins"
+    RECORD_TREATMENT_SESSION = "record_treatment_session"
+    DISCHARGE_PATIENT = "discharge_patient"
     READ_MESSAGES = "read_messages"
     SEE_CONSENT = "see_consent"
     CHANGE_CONSENT = "change_consent"
@@ -85,6 +87,12 @@ _READ = {
     Action.SEE_CHECK_INS: _VISITS,
     Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY,
 }
+_CARE = {
+    **_READ,
+    Action.PLAN_CHECK_IN: _VISITS,
+    Action.RECORD_TREATMENT_SESSION: frozenset({Category.TREATMENT}),
+    Action.DISCHARGE_PATIENT: _NO_CATEGORY,
+}
 _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]] = {
     ("PATIENT", Relation.SELF): {
         Action.WRITE_RECORDS: EVERYTHING,
@@ -96,8 +104,8 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
         Action.READ_RECORDS: EVERYTHING,
         Action.SEE_CHECK_INS: _VISITS,
     },
-    ("CLINICIAN", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
-    ("COORDINATOR", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
+    ("CLINICIAN", Relation.TEAM): _CARE,
+    ("COORDINATOR", Relation.TEAM): _CARE,
     # Who is asked about an alert sees that it is there, whose it is, and takes it on. To read on they break the glass.
     ("CLINICIAN", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     ("COORDINATOR", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},

@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 
 from tracker.clinics.models import Role
 from tracker.lib import days
+from tracker.records.models.treatment import Route
 
 FURTHEST = timedelta(days=366)
 
@@ -39,6 +40,76 @@ class CheckInForm(forms.Form):
     def starts_at(self, time_zone: str) -> datetime:
         """Return the instant that was meant, in the patient's zone."""
         return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], time_zone)
+
+
+class TreatmentSessionForm(forms.Form):
+    """A treatment session that has taken place: when where the patient lives, by which route, how much in mg."""
+
+    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
+    route = forms.ChoiceField(label="Route", choices=Route.choices)
+    dose_mg = forms.DecimalField(label="Dose in mg", min_value=0, max_value=2000, decimal_places=2)
+
+    def clean_on(self) -> date:
+        """Refuse a day that no clock can reach."""
+        on: date = self.cleaned_data["on"]
+        if not date(1970, 1, 2) <= on <= date(2199, 1, 1):
+            raise forms.ValidationError("That is no day of a treatment session.")
+        return on
+
+    def starts_at(self, time_zone: str) -> datetime:
+        """Return the instant that was meant, in the patient's zone."""
+        return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], time_zone)
+
+
+class FallbackContactForm(forms.Form):
+    """Who is asked about an alert when nobody else answers for it."""
+
+    member = forms.TypedChoiceField(label="Fallback contact", coerce=UUID)
+
+    def __init__(self, *args: Any, members: Iterable[tuple[UUID, str]], **kwargs: Any) -> None:
+        """``members`` are the clinical staff of the clinic."""
+        super().__init__(*args, **kwargs)
+        self.fields["member"].choices = list(members)  # type: ignore[attr-defined]
+
+
+class DutyPeriodForm(forms.Form):
+    """Who answers for alerts, for one team or the whole clinic, from when to when on the clinic's clock."""
+
+    member = forms.TypedChoiceField(label="Who", coerce=UUID)
+    team = forms.TypedChoiceField(label="For", coerce=UUID, required=False, empty_value=None)
+    starts_on = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    starts_time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
+    ends_on = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
+
+    def __init__(
+        self,
+        *args: Any,
+        members: Iterable[tuple[UUID, str]],
+        teams: Iterable[tuple[UUID, str]],
+        **kwargs: Any,
+    ) -> None:
+        """``members`` are the clinical staff, ``teams`` the care teams of the clinic."""
+        super().__init__(*args, **kwargs)
+        self.fields["member"].choices = list(members)  # type: ignore[attr-defined]
+        self.fields["team"].choices = [("", "the whole clinic"), *teams]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that no clock can reach."""
+        for name in ("starts_on", "ends_on"):
+            on = self.cleaned_data.get(name)
+            if on and not date(2000, 1, 1) <= on <= date(2199, 1, 1):
+                self.add_error(name, "That day cannot be meant.")
+        return self.cleaned_data
+
+    def period(self, time_zone: str) -> tuple[datetime, datetime]:
+        """Return start and end as instants, in the clinic's zone."""
+        asked = self.cleaned_data
+        return (
+            days.instant(asked["starts_on"], asked["starts_time"], time_zone),
+            days.instant(asked["ends_on"], asked["ends_time"], time_zone),
+        )
 
 
 class EnrolForm(forms.Form):

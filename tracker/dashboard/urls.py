@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracker.dashboard import break_glass, sessions, staff, views
+from tracker.dashboard import break_glass, care, clinic, sessions, staff, views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -14,12 +14,20 @@ urlpatterns = [
     path("staff/", staff.staff, name="staff"),
     path("staff/<uuid:member_id>/switch-off/", staff.switch_off, name="switch_off"),
     path("staff/<uuid:member_id>/forget-second-factor/", staff.forget_factor, name="forget_factor"),
+    path("on-call/", clinic.on_call, name="on_call"),
+    path("on-call/fallback-contact/", clinic.set_fallback_contact, name="set_fallback_contact"),
+    path("on-call/duty-periods/", clinic.add_duty_period, name="add_duty_period"),
+    path("on-call/duty-periods/<int:period_id>/end/", clinic.end_duty_period, name="end_duty_period"),
     path("emergency/", break_glass.open_record, name="emergency"),
     path("emergency/end/", break_glass.end, name="end_emergency"),
     path("emergency/log/", break_glass.log, name="emergency_log"),
     path("alerts/", views.open_alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
+    path("patients/discharged/", care.discharged, name="discharged"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),
+    path("patients/<uuid:patient_id>/treatment-sessions/", care.record_session, name="record_session"),
+    path("patients/<uuid:patient_id>/discharge/", care.discharge, name="discharge"),
+    path("patients/<uuid:patient_id>/readmit/", care.readmit, name="readmit"),
     path("patients/<uuid:patient_id>/check-ins/", views.plan_check_in, name="plan_check_in"),
     path(
         "patients/<uuid:patient_id>/check-ins/<uuid:check_in_id>/cancel/",

@@ -18,6 +18,7 @@ from tracker.access.models import ConsentChange
 from tracker.access.policy import EVERYTHING
 from tracker.access.principal import load_principal
 from tracker.accounts.models import AccountKind, User
+from tracker.clinics import actions as clinics
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.demo import simulate
 from tracker.lib import rls
@@ -79,9 +80,9 @@ def _activate(today: date) -> None:
         clinic = Clinic.objects.get(name=name)
         with rls.as_clinic(clinic.pk):
             contact = StaffMember.objects.get(user__email=f"{first}@demo.interlude.invalid")
-            Clinic.objects.filter(pk=clinic.pk, activated_at=None).update(
-                fallback_contact=contact, activated_at=datetime.combine(today, time(9), UTC)
-            )
+        if clinic.activated_at is None:
+            at = datetime.combine(today, time(9), UTC)
+            clinics.set_fallback_contact(clinic_id=clinic.pk, member_id=contact.pk, by=None, at=at)
 
 
 @transaction.atomic

@@ -290,6 +290,14 @@ def store_observations(provenance: Provenance, accepted: Sequence[AcceptedRecord
     )
 
 
+class InTheFuture(Exception):
+    """A treatment session is recorded once it has begun."""
+
+
+class AlreadyRecorded(Exception):
+    """The patient has a treatment session at that instant already."""
+
+
 def record_session(
     *,
     principal: Principal,
@@ -304,9 +312,18 @@ def record_session(
 
     The session is written with the rights of ``principal``. What follows from it is worked out from the whole
     record, whatever of it they may see.
+
+    :raises InTheFuture: if ``starts_at`` is later than ``at``.
+    :raises AlreadyRecorded: if a session of that instant was recorded before: a form that is sent twice.
     """
+    if starts_at > at:
+        raise InTheFuture
     local_date: date = days.local_day(starts_at, patient.time_zone)
     with rls.as_patient(patient.clinic_id, patient.pk):
+        # Locked before the look, so that of a form that is sent twice only one is recorded.
+        change_counter.advance(patient.clinic_id, patient.pk, 0)
+        if TreatmentSession.objects.filter(patient=patient, starts_at=starts_at).exists():
+            raise AlreadyRecorded
         change_counter.advance(patient.clinic_id, patient.pk, 1)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,

@@ -93,7 +93,9 @@ def plan_reminders(*, at: datetime) -> int:
 def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     planned = 0
     with rls.as_clinic(clinic_id):
-        coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + LOOKAHEAD)
+        coming = CheckIn.objects.upcoming(at).filter(
+            clinic_id=clinic_id, starts_at__lte=at + LOOKAHEAD, patient__discharged_on__isnull=True
+        )
         # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
         # being cancelled, or is in a colleague's hands, is looked at again at the next run.
         locked = coming.select_for_update(skip_locked=True, of=("self",))

@@ -19,6 +19,7 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import chart_text, charts, formatting, timeline_panels
 from tracker.dashboard.chart_model import Frame, Mark
 from tracker.dashboard.charts import Drawing
+from tracker.dashboard.forms import TreatmentSessionForm
 from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.dashboard.pages import recent_entries as recent_entries_page
@@ -86,6 +87,9 @@ class PatientPage:
     not_shared: str
     shares_visits: bool
     may_plan: bool
+    may_discharge: bool
+    discharged: str
+    session_form: TreatmentSessionForm | None
 
 
 def patient_page(
@@ -128,7 +132,12 @@ def patient_page(
         check_ins=_check_ins(patient.pk, at),
         not_shared=_not_shared(principal, patient.pk),
         shares_visits=principal.can_see(patient.pk, Category.VISITS),
-        may_plan=_may_plan(principal, patient.pk),
+        may_plan=_may(principal, patient.pk, Action.PLAN_CHECK_IN, Category.VISITS),
+        may_discharge=_may(principal, patient.pk, Action.DISCHARGE_PATIENT),
+        discharged=formatting.day(patient.discharged_on) if patient.discharged_on else "",
+        session_form=TreatmentSessionForm(initial={"on": today})
+        if _may(principal, patient.pk, Action.RECORD_TREATMENT_SESSION, Category.TREATMENT)
+        else None,
     )
 
 
@@ -138,12 +147,12 @@ def _not_shared(principal: Principal, patient_id: UUID) -> str:
     return ", ".join(consent_texts.label(each).lower() for each in Category if each not in seen)
 
 
-def _may_plan(principal: Principal, patient_id: UUID) -> bool:
+def _may(principal: Principal, patient_id: UUID, action: Action, category: Category | None = None) -> bool:
     relation = principal.relation_to(patient_id)
     return (
         relation is not None
-        and principal.can_see(patient_id, Category.VISITS)
-        and policy.may(principal.role, relation, Action.PLAN_CHECK_IN, Category.VISITS)
+        and (category is None or principal.can_see(patient_id, category))
+        and policy.may(principal.role, relation, action, category)
     )
 
 

@@ -1,0 +1,86 @@
+"""What a team does with a patient beside reading: treatment sessions, discharge and readmission."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from tracker.access.chart import open_chart
+from tracker.access.policy import Action, Category
+from tracker.access.principal import Principal
+from tracker.clinics import actions as clinics
+from tracker.clinics.models import Patient
+from tracker.dashboard import formatting
+from tracker.dashboard.decorators import clinical_page
+from tracker.dashboard.forms import TreatmentSessionForm
+from tracker.records import actions as records
+
+
+@require_POST
+@clinical_page(Action.RECORD_TREATMENT_SESSION)
+def record_session(
+    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
+) -> HttpResponse:
+    """Record a treatment session that has taken place; a mistake comes back in a sentence."""
+    patient = open_chart(
+        principal, patient_id, purpose="dashboard/record_session", at=at,
+        action=Action.RECORD_TREATMENT_SESSION, categories={Category.TREATMENT},
+    )  # fmt: skip
+    form = TreatmentSessionForm(request.POST)
+    if form.is_valid() and _record(form, principal, patient, at):
+        messages.success(request, "Recorded. Baselines count back from the first treatment session.")
+        return redirect("dashboard:patient", patient_id)
+    shown = {"principal": principal, "patient": patient, "form": form}
+    return render(request, "dashboard/record_session.html", shown, status=422)
+
+
+def _record(form: TreatmentSessionForm, principal: Principal, patient: Patient, at: datetime) -> bool:
+    try:
+        records.record_session(
+            principal=principal, patient=patient, starts_at=form.starts_at(patient.time_zone),
+            route=form.cleaned_data["route"], dose_mg=form.cleaned_data["dose_mg"], at=at,
+        )  # fmt: skip
+    except records.InTheFuture:
+        form.add_error("on", "That time has not come yet where the patient lives.")
+    except records.AlreadyRecorded:
+        form.add_error("time", "There is a treatment session at that time already.")
+    return not form.errors
+
+
+@require_POST
+@clinical_page(Action.DISCHARGE_PATIENT)
+def discharge(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
+    """Discharge a patient from care; the page stays open to the team."""
+    clinics.discharge(by=principal, patient=_open(principal, patient_id, "discharge", at), at=at)
+    messages.success(
+        request, "Discharged: off the caseload, and no more reminders. Alerts are raised as before."
+    )
+    return redirect("dashboard:patient", patient_id)
+
+
+@require_POST
+@clinical_page(Action.DISCHARGE_PATIENT)
+def readmit(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
+    """Take a discharged patient back into care."""
+    clinics.readmit(by=principal, patient=_open(principal, patient_id, "readmit", at), at=at)
+    messages.success(request, "Back in care, and on the caseload.")
+    return redirect("dashboard:patient", patient_id)
+
+
+@require_GET
+@clinical_page(Action.SEE_CASELOAD)
+def discharged(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
+    """The discharged patients of the principal's teams, the last one first."""
+    rows = Patient.objects.filter(pk__in=principal.caseload, discharged_on__isnull=False)
+    values = rows.order_by("-discharged_on", "name", "id").values_list("pk", "name", "discharged_on")
+    patients = [{"id": pk, "name": name, "on": formatting.day(on)} for pk, name, on in values if on]
+    return render(request, "dashboard/discharged.html", {"principal": principal, "patients": patients})
+
+
+def _open(principal: Principal, patient_id: UUID, purpose: str, at: datetime) -> Patient:
+    return open_chart(
+        principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=Action.DISCHARGE_PATIENT
+    )
