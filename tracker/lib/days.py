@@ -1,9 +1,9 @@
 """
 Local days and weeks, safe across clock changes: the one resolver of local times.
 
-A missing local time (clocks go forward) is the first instant after the gap; a repeated one (clocks go
-back) is its first occurrence. Naive instants are refused. PostgreSQL is never asked: it disagrees on
-the repeated hour.
+A local time that does not exist (clocks go forward) is read with the offset before the gap, as calendars do (RFC 5545,
+3.3.5); a repeated one (clocks go back) is its first occurrence. Naive instants are refused. PostgreSQL is never asked:
+it disagrees on the repeated hour.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -33,7 +33,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def local(at: datetime, zone_name: str) -> datetime:
-    """Return the instant ``at`` as wall-clock time in the zone. A naive ``at`` raises ValueError."""
+    """Return the instant ``at`` as local time in the zone. A naive ``at`` raises ValueError."""
     if at.tzinfo is None:
         raise ValueError("an instant needs an offset")
     return at.astimezone(zone(zone_name))
@@ -44,34 +44,9 @@ def local_day(at: datetime, zone_name: str) -> date:
     return local(at, zone_name).date()
 
 
-def instant(day: date, wall: time, zone_name: str) -> datetime:
-    """Return the instant, in UTC, at which clocks in the zone show ``wall`` on ``day``."""
-    naive = datetime.combine(day, wall)
-    tz = zone(zone_name)
-    first = naive.replace(tzinfo=tz, fold=0)
-    at = first.astimezone(UTC)
-    if at.astimezone(tz).replace(tzinfo=None) == naive:
-        return at
-    # The wall time is missing. With fold=0 the offset before the gap was used, with fold=1 the one
-    # after it: the gap opens where the two meet.
-    before, after = first.utcoffset(), naive.replace(tzinfo=tz, fold=1).utcoffset()
-    assert before is not None
-    assert after is not None
-    return _end_of_gap(naive, tz, after - before)
-
-
-def _end_of_gap(naive: datetime, tz: ZoneInfo, width: timedelta) -> datetime:
-    """Return the first instant after a gap of ``width`` that swallows ``naive``, to the second."""
-    low = (naive - width).replace(tzinfo=tz).astimezone(UTC)
-    high = (naive + width).replace(tzinfo=tz).astimezone(UTC)
-    before = low.astimezone(tz).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(tz).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
+def instant(day: date, local_time: time, zone_name: str) -> datetime:
+    """Return the instant, in UTC, at which clocks in the zone show ``local_time`` on ``day``."""
+    return datetime.combine(day, local_time, tzinfo=zone(zone_name)).astimezone(UTC)
 
 
 def parse_date(text: str) -> date:
