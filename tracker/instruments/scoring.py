@@ -66,7 +66,7 @@ class _Scorer:
         self.has_tiers = any(isinstance(rule, score_calculators.HighestTier) for rule in self.rules)
         self.item_rules: list[tuple[str, int | float, SafetyRule]] = []
         self.score_rules: list[tuple[str, int | float, SafetyRule]] = []
-        self.tier_rules: dict[str, SafetyRule] = {}
+        self.tier_rules: list[tuple[str, SafetyRule]] = []
         for rule in form.safety:
             when = rule.when
             if when.item and when.at_least is not None:
@@ -74,7 +74,7 @@ class _Scorer:
             elif when.score and when.at_least is not None:
                 self.score_rules.append((when.score, when.at_least, rule))
             elif when.tier:
-                self.tier_rules[when.tier] = rule
+                self.tier_rules.append((when.tier, rule))
 
     def score_findings(self, scores: Iterable[Score]) -> tuple[SafetyFinding, ...]:
         """What scores raise. A prorated total is a guess, but a guess that high is worth a look."""
@@ -96,9 +96,11 @@ class _Scorer:
             reached = (
                 rule.score(values, prorate=False) if isinstance(rule, score_calculators.HighestTier) else None
             )
-            if reached and reached.band in self.tier_rules:
-                met = self.tier_rules[reached.band]
-                found.append(SafetyFinding(met.id, met.level, None, None))
+            found += [
+                SafetyFinding(met.id, met.level, None, None)
+                for tier, met in self.tier_rules
+                if reached and reached.band == tier
+            ]
         return tuple(found)
 
     def unanswered(self, values: Answers, scores: Iterable[Score]) -> tuple[Problem, ...]:
