@@ -14,9 +14,6 @@ from tracker.instruments import scoring
 from tracker.instruments.base import Level
 from tracker.instruments.definition import InstrumentDefinition
 
-UNREADABLE = "unreadable_safety_answer"
-_UNREADABLE_LABEL = "A safety question was answered in a form that cannot be read"
-
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
@@ -34,6 +31,15 @@ class AlertRule:
     evaluate: Callable[[Mapping[str, Any]], float | bool | None]
 
 
+UNREADABLE = "unreadable_safety_answer"
+
+
+def unreadable(evaluate: Callable[[Any], float | bool | None]) -> AlertRule:
+    """Return the rule for a safety answer that is there and cannot be read: nobody knows that it is a no."""
+    label = "A safety question was answered in a form that cannot be read"
+    return AlertRule(UNREADABLE, 1, "urgent", label, evaluate)
+
+
 @cache
 def of_instrument(form: InstrumentDefinition) -> tuple[AlertRule, ...]:
     """Return the rules of an instrument: those of its file, and the one for a safety answer that cannot be read."""
@@ -41,25 +47,27 @@ def of_instrument(form: InstrumentDefinition) -> tuple[AlertRule, ...]:
         AlertRule(rule.id, rule.version, rule.level, rule.label, partial(_evaluate, form, rule.id))
         for rule in form.safety
     )
-    if not declared:
-        return ()
-    unreadable = partial(_evaluate, form, UNREADABLE)
-    return (*declared, AlertRule(UNREADABLE, 1, "urgent", _UNREADABLE_LABEL, unreadable))
+    return (*declared, unreadable(partial(_evaluate, form, UNREADABLE))) if declared else ()
 
 
-def met(form: InstrumentDefinition, answers: Mapping[str, Any]) -> Iterator[tuple[AlertRule, float | bool]]:
+def met(form: InstrumentDefinition, answers: Any) -> Iterator[tuple[AlertRule, float | bool]]:
     """Yield the rules that ``answers`` meet, each with the value that meets it. The answers are scored once."""
+    if not form.safety:
+        return
     values = _values(form, answers)
     for rule in of_instrument(form):
         if rule.id in values:
             yield rule, values[rule.id]
 
 
-def _evaluate(form: InstrumentDefinition, rule: str, answers: Mapping[str, Any]) -> float | bool | None:
+def _evaluate(form: InstrumentDefinition, rule: str, answers: Any) -> float | bool | None:
     return _values(form, answers).get(rule)
 
 
-def _values(form: InstrumentDefinition, answers: Mapping[str, Any]) -> dict[str, float | bool]:
+def _values(form: InstrumentDefinition, answers: Any) -> dict[str, float | bool]:
+    if not isinstance(answers, Mapping):
+        # Answers there are, and nobody can say what to.
+        return {UNREADABLE: True} if answers else {}
     result = scoring.score(form, answers)
     findings = (*result.safety_findings, *result.score_findings)
     values: dict[str, float | bool] = {

@@ -24,7 +24,7 @@ from tracker.records import actions as records
 from tracker.records import change_counter
 from tracker.records.kinds import Kind
 from tracker.records.models import PatientRecord
-from tracker.sync import decisions, parsing, receipts, safety_findings
+from tracker.sync import decisions, parsing, receipts, safety
 from tracker.sync.batch import BatchKey, BatchState, Receipt
 from tracker.sync.merge import Status
 
@@ -52,6 +52,7 @@ def apply_batch(
     source = records.Provenance(
         principal.clinic_id, principal.own_patient_id, principal.user_id, sent.device_id if sent else None, at
     )
+    findings = safety.scan(items, at)
     plain = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
     sizes = [len(text) for text in plain]
     work = BatchState(principal, source, sent, items, sizes, [parsing.parse(item) for item in items])
@@ -68,17 +69,30 @@ def apply_batch(
             change_counter.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
             return Receipt(seen.receipt, seen.results["results"], seen.head, seen.results["alerted"])
     decisions.load_current_versions(work)
-    found: list[alerts.Finding] = []
     if one_by_one:
         _take_one_by_one(work)
-        receipt = _answer(work, found)
+        receipt = _answer(work, alerted=any(findings))
     else:
         with bulk.pipelined():
             for current_round in decisions.rounds(work):
                 decisions.decide_all(work, current_round)
-            receipt = _answer(work, found)
-    alerts.assess(clinic_id=source.clinic_id, patient_id=source.patient_id, findings=found, at=at)
+            receipt = _answer(work, alerted=any(findings))
+    alerts.assess(
+        clinic_id=source.clinic_id, patient_id=source.patient_id, findings=_decided(findings, work), at=at
+    )
     return receipt
+
+
+def _decided(findings: Sequence[tuple[alerts.Finding, ...]], work: BatchState) -> list[alerts.Finding]:
+    """The findings of a batch; those of an item that is stored name its record."""
+    known = {Status.STORED, Status.REPLAYED}
+    return [
+        safety.stored_as(finding, item.kind)
+        if outcome.status in known and not isinstance(item, parsing.InvalidItem)
+        else finding
+        for of_item, item, outcome in zip(findings, work.items, work.outcomes, strict=True)
+        for finding in of_item
+    ]
 
 
 def raise_alerts_for_rejected(*, principal: Principal, items: Sequence[Any], at: datetime) -> bool:
@@ -87,7 +101,7 @@ def raise_alerts_for_rejected(*, principal: Principal, items: Sequence[Any], at:
 
     An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old.
     """
-    found = [finding for item in items for finding in safety_findings.in_rejected(item, at)]
+    found = [finding for of_item in safety.scan(items, at) for finding in of_item]
     alerts.assess(clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=found, at=at)
     return bool(found)
 
@@ -107,14 +121,13 @@ def _take_one_by_one(work: BatchState) -> None:
                     work.held[record.id] = before
 
 
-def _answer(work: BatchState, found: list[alerts.Finding]) -> Receipt:
+def _answer(work: BatchState, *, alerted: bool) -> Receipt:
     """
-    Collect what a clinician must see, keep the receipt, leave the trace.
+    Keep the receipt and leave the audit event.
 
     Statements may be sent without waiting for their answers, so nothing in here may ask how many rows it changed.
     """
     decisions.attach_server_copies(work)
-    found += safety_findings.in_batch(work)
     source = work.source
     unused = sum(
         size for size, outcome in zip(work.sizes, work.outcomes, strict=True) if not outcome.is_stored
@@ -122,7 +135,7 @@ def _answer(work: BatchState, found: list[alerts.Finding]) -> Receipt:
     if unused:
         change_counter.advance(source.clinic_id, source.patient_id, 0, -unused)
     results = [outcome.as_dict() for outcome in work.outcomes]
-    receipt = Receipt(uuid4(), results, work.head, bool(found), partial(_stored, work))
+    receipt = Receipt(uuid4(), results, work.head, alerted, partial(_stored, work))
     # What is to be sent again is decided again: a receipt would answer `retry` for ever.
     if work.sent is not None and all(row["status"] != Status.RETRY for row in results):
         receipts.save(work, receipt)

@@ -43,9 +43,7 @@ def guidance(principal: Principal) -> dict[str, str]:
 
 def refusal_with_alerts(principal: Principal, items: list[Any], refused: APIProblem) -> APIProblem:
     """Raise alerts for safety answers in a rejected body; return the error, with guidance if any was raised."""
-    if ingest.raise_alerts_for_rejected(
-        principal=principal, items=items[: ingest.MAX_RECORDS], at=timezone.now()
-    ):
+    if ingest.raise_alerts_for_rejected(principal=principal, items=items, at=timezone.now()):
         refused.commits = True
         refused.more["guidance"] = guidance(principal)
         transaction.on_commit(wake_delivery)
