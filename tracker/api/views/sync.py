@@ -17,7 +17,6 @@ from tracker.api.parsers import MAX_BATCH_BYTES, validate
 from tracker.api.views.base import (
     ClinicalAPIView,
     RecordsAPIView,
-    is_retry_by_record,
     limit_of,
     only,
     patient_of,
@@ -100,7 +99,6 @@ class Push(RecordsAPIView):
                 sent=BatchKey(batch.device, batch.key),
                 items=batch.records,
                 at=timezone.now(),
-                one_by_one=is_retry_by_record(request),
             )
         except receipts.KeyReusedError:
             raise APIProblem(
