@@ -81,7 +81,8 @@ def test_the_decision_on_a_stale_edit_of_a_plan_is_a_merge_with_what_it_overwrot
     assert (decision.result.status, decision.result.code, decision.result.revision) == ("stored", "merged", 3)
     assert decision.store is not None
     assert decision.merged is not None
-    assert decision.store.record.data.model_dump(exclude_none=True) == PLAN | {
+    data: Any = decision.store.record.data
+    assert data.model_dump(exclude_none=True) == PLAN | {
         "minutes": 45, "per_week": 5, "paused": False,
     }  # fmt: skip
     assert (decision.merged.revision, decision.merged.overwritten) == (3, {"minutes": 20})
