@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.phone import Phone
+from tests.sync.test_cost import mixed
 from tracker.alerts.models import Alert
 from tracker.lib import rls
 from tracker.records.models import ChangeCounter, MergedEdit
@@ -76,6 +77,18 @@ def test_records_that_the_database_refuses_are_found_by_halving_the_batch(poison
     assert refused == [5, 40]
     # The whole batch, then two halves for each record refused and each time that 64 is halved.
     assert len(tries) <= 1 + 2 * 2 * 6
+
+
+def test_a_connection_stores_on_after_many_refusals(poisoned):
+    """A statement that was prepared in a refused savepoint was never made: the driver must not use its name."""
+    for kinds in range(1, 9):
+        good = [factories.daily(mood=4), factories.pain(3), factories.record("journal", {"text": "x"})][
+            :kinds
+        ]
+        answer = poisoned.push(*good, factories.pain(7), factories.pain(2), factories.pain(7), *mixed(kinds))
+
+        assert {status for status, _ in statuses(answer)} == {"stored", "rejected"}
+        assert statuses(answer).count(("rejected", "cannot_be_stored")) == 2
 
 
 def test_a_positive_answer_that_the_database_refuses_to_store_raises_its_alert(poisoned, live):

@@ -39,8 +39,12 @@ def savepoint() -> Iterator[None]:
             yield
             raw.execute("RELEASE SAVEPOINT bulk")
     except (DataError, IntegrityError):
-        raw.execute("ROLLBACK TO SAVEPOINT bulk")
-        raw.execute("RELEASE SAVEPOINT bulk")
+        raw.execute("ROLLBACK TO SAVEPOINT bulk", prepare=False)
+        raw.execute("RELEASE SAVEPOINT bulk", prepare=False)
+        # A pipeline that fails leaves the driver with names of prepared statements that the server never made: it
+        # forgets them at the end of a block that is rolled back.
+        with raw.transaction(force_rollback=True):
+            pass
         # As ``transaction.atomic`` does: a block without a savepoint inside this one may have marked the transaction.
         connection.needs_rollback = False
         raise
