@@ -92,11 +92,11 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def worker(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Celery worker with one child process."""
+def worker(environment: Mapping[str, str], *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker with one child process; ``more`` are options of its own."""
     level = "INFO" if "TEST_LOG" in environment else "ERROR"
     command = ("celery", "-A", "backend", "worker", "--concurrency", "1", "--loglevel", level)
-    with running(*command, environment=environment) as process:
+    with running(*command, *more, environment=environment) as process:
         yield process
 
 

@@ -12,7 +12,8 @@ from tracker.alerts.models import Alert
 from tracker.clinics.models import DutyPeriod, Patient, StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
-from tracker.outbox.models import Channel, Message
+from tracker.outbox.channels import INBOX
+from tracker.outbox.models import Message
 from tracker.progress import actions as progress
 from tracker.progress.models import Summary
 from tracker.reminders import actions as reminders
@@ -115,6 +116,6 @@ def _message(clinic_id: uuid.UUID, user: User) -> str:
             clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check_in/1",
             key=f"own/{user.pk}", due_at=NOW,
         )  # fmt: skip
-        own = Message.objects.filter(recipient=user, subject="check_in/1", channel=Channel.INBOX)
+        own = Message.objects.filter(recipient=user, subject="check_in/1", channel=INBOX)
         own.update(sent_at=NOW)
         return str(own.get().pk)

@@ -22,7 +22,8 @@ from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import StaffMember, TeamMembership
 from tracker.lib import rls
-from tracker.outbox.models import Channel, Message
+from tracker.outbox.channels import CHANNELS
+from tracker.outbox.models import Message
 from tracker.records.models import PainEntry, Response
 
 RAISED = factories.MONDAY
@@ -67,7 +68,7 @@ def told(world: factories.World, alert: Alert, step: int) -> set[uuid.UUID]:
     with inside(world):
         rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/1/{step}/", urgent=True)
         by_channel = [
-            set(rows.filter(channel=channel).values_list("recipient_id", flat=True)) for channel in Channel
+            set(rows.filter(channel=channel).values_list("recipient_id", flat=True)) for channel in CHANNELS
         ]
     assert all(people == by_channel[0] for people in by_channel)
     return by_channel[0]
@@ -143,7 +144,7 @@ def test_the_same_finding_again_raises_nothing_and_tells_nobody(world):
 
     assert again.pk == first.pk
     with inside(world):
-        assert Message.objects.count() == len(team(world)) * len(Channel)
+        assert Message.objects.count() == len(team(world)) * len(CHANNELS)
 
 
 def test_two_rules_met_by_one_answer_are_two_alerts(world):

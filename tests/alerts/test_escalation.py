@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 
 from tracker.alerts import escalation
-from tracker.instruments import catalogue
 
 RAISED = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
@@ -50,18 +49,3 @@ def test_an_answer_older_than_seven_days_on_arrival_is_historical(age, historica
     )
 
     assert escalation.is_historical(finding, RAISED) is historical
-
-
-def test_every_rule_of_the_catalogue_is_told_in_words_and_none_is_named_that_is_not_there():
-    named = {rule.id for form in catalogue.all() for rule in form.safety} | {
-        "daily_self_harm_thoughts",
-        "unreadable_safety_answer",
-    }
-
-    assert set(escalation.LABELS) <= named
-    assert not any("_" in escalation.label(rule) for rule in named)
-
-
-def test_a_rule_of_a_clinics_own_form_is_named_as_it_stands():
-    assert escalation.label("our_own_rule") == "our own rule"
-    assert escalation.label("phq9_item9") == "PHQ-9 item 9: thoughts of death or self-harm"

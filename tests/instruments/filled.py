@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracker.instruments import catalogue, scoring
-from tracker.instruments.definition import InstrumentDefinition
+from tracker.instruments.definition import InstrumentDefinition, SafetyRule
 from tracker.instruments.scoring import Result, Score
 
 SUMMED = (
@@ -51,3 +51,17 @@ def main(result: Result) -> Score:
 
 def scored(code: str, answers: Mapping[str, object], **more: object) -> Result:
     return scoring.score(catalogue.latest(code), answers, **more)  # type: ignore[arg-type]
+
+
+def positive_answers(form: InstrumentDefinition, rule: SafetyRule) -> dict[str, Any]:
+    """Answers that meet a safety rule: just its item, just enough for its tier, or every item at the score's end."""
+    when = rule.when
+    if when.item:
+        return {when.item: when.at_least}
+    if when.score:
+        return all_at(form, 1)
+    tier = next(tier for score in form.scoring.scores for tier in score.tiers if tier.tier == when.tier)
+    condition = tier.any[0]
+    assert condition.item
+    wanted = (condition.equals, condition.at_least, *(condition.one_of or ()))
+    return {condition.item: next(value for value in wanted if value is not None)}

@@ -56,9 +56,8 @@ def value(form: InstrumentDefinition, **answers: Any) -> float | None:
 
 
 def harm(item: str, at_least: int = 1) -> str:
-    return (
-        f"  - {{id: {item}_rule, when: {{item: {item}, at_least: {at_least}}}, level: urgent, src: [us]}}\n"
-    )
+    when = f"when: {{item: {item}, at_least: {at_least}}}"
+    return f"  - {{id: {item}_rule, label: Harm, {when}, level: urgent, src: [us]}}\n"
 
 
 def test_a_plain_form_is_summed_with_and_without_its_other_item():

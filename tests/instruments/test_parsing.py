@@ -35,6 +35,11 @@ sources:
 KINDS = "must be one of 'sum', 'mean', 'tiers', 'branches', 'count', 'worst', 'marks' or 'areas'"
 
 
+def safety(when: str, more: str = "label: Ours, ") -> str:
+    """A safety rule with this condition, before the cadence."""
+    return f"safety: [{{id: r, {more}when: {when}, level: urgent, src: [us]}}]\ncadence:"
+
+
 def mistakes(text: str) -> list[str]:
     with pytest.raises(parsing.DecryptionError) as caught:
         parsing.read(text)
@@ -171,13 +176,35 @@ def test_a_good_file_becomes_a_form():
         ("scoring:\n", "scoring:\n  main: x\n", "line 11: scoring.main: there is no score 'x'"),
         (
             "cadence:",
-            "safety: [{id: r, when: {item: c, at_least: 1}, level: urgent, src: [us]}]\ncadence:",
-            "line 22: safety[1].when: there is no item 'c'",
+            safety("{item: c, at_least: 1}"),
+            "line 22: safety[1].when: there is no item 'c' with a number",
         ),
         (
             "cadence:",
-            "safety: [{id: r, when: {item: a}, level: urgent, src: [us]}]\ncadence:",
+            safety("{item: a}"),
             "line 22: safety[1].when: needs at_least",
+        ),
+        (
+            "cadence:",
+            safety('{history: "a rise of 4 or more"}'),
+            "line 22: safety[1].when.history: is not a key that belongs here",
+        ),
+        ("cadence:", safety("{}"), "line 22: safety[1].when: needs exactly one of item, score or tier"),
+        ("cadence:", safety("{tier: high}"), "line 22: safety[1].when: there is no tier 'high'"),
+        (
+            "cadence:",
+            safety("{score: x, at_least: 1}"),
+            "line 22: safety[1].when: there is no score 'x' with a number",
+        ),
+        (
+            "cadence:",
+            safety("{item: a, at_least: 99}"),
+            "line 22: safety[1].when: item 'a' never reaches 99",
+        ),
+        (
+            "cadence:",
+            safety("{item: a, at_least: 1}", more=""),
+            "line 22: safety[1].label: is missing",
         ),
         (
             "n: 2, range",
@@ -246,3 +273,11 @@ def test_the_fingerprint_is_of_the_content_not_of_its_layout():
 
 def test_what_is_fetched_from_elsewhere_in_yaml_is_not_run():
     assert mistakes(GOOD + "x: !!python/object/apply:os.getcwd []\n") != []
+
+
+def test_two_safety_rules_of_one_name_are_refused():
+    rule = "{id: r, label: Ours, when: {item: a, at_least: 1}, level: urgent, src: [us]}"
+
+    assert mistakes(GOOD.replace("cadence:", f"safety: [{rule}, {rule}]\ncadence:")) == [
+        f"line 22: safety[{n}].id: 'r' names more than one rule" for n in (1, 2)
+    ]

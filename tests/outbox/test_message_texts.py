@@ -8,8 +8,9 @@ from django.core import mail
 
 from tests import factories
 from tracker.instruments import catalogue
-from tracker.outbox import channels
+from tracker.outbox.channels import CHANNELS, Email
 from tracker.outbox.message_texts import TEXTS, MessageText
+from tracker.outbox.models import Message
 
 HEALTH = (
     "alert", "answer", "anxiety", "appointment", "attention", "care", "check-in", "clinic", "clinician",
@@ -30,7 +31,7 @@ def leaving(words: str, world: factories.World, settings) -> str:
     """One mail as it leaves, headers and all, without the address that it goes to."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PUBLIC_URL = "https://app.invalid"
-    channels.mail(world.ben.user.email, words, REFERENCE)
+    Email().send(world.ben.user.email, Message(pk=REFERENCE, words=words))
     (message,) = mail.outbox
     text = message.message().as_string()
     assert world.ben.user.email in text
@@ -46,7 +47,9 @@ def test_a_mail_holds_no_word_of_health(sent):
 
 
 def test_a_mail_that_says_too_much_would_be_seen(monkeypatch, world, settings):
-    loose = MessageText(inbox="", mail_subject="Your session", mail_body="Dr Ben at 14:30 {url} {reference}")
+    loose = MessageText(
+        inbox="", channels=(), mail_subject="Your session", mail_body="Dr Ben at 14:30 {url} {reference}"
+    )
     monkeypatch.setitem(TEXTS, "alert", loose)
     text = leaving("alert", world, settings)
 
@@ -70,3 +73,9 @@ def test_a_mail_leads_to_the_sign_in_and_to_nothing_behind_it(sent):
 
 def test_every_mail_is_the_same_but_for_its_reference():
     assert len({(words.mail_subject, words.mail_body) for words in TEXTS.values()}) == 1
+
+
+@pytest.mark.parametrize("words", sorted(TEXTS))
+def test_a_text_names_channels_that_there_are(words):
+    assert TEXTS[words].channels
+    assert set(TEXTS[words].channels) <= set(CHANNELS)

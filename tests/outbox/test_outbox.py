@@ -16,7 +16,9 @@ from tracker.accounts.models import User
 from tracker.clinics.models import StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions
-from tracker.outbox.models import Channel, Message
+from tracker.outbox.channels import EMAIL, INBOX
+from tracker.outbox.message_texts import TEXTS
+from tracker.outbox.models import Message
 
 MINUTE = timedelta(minutes=1)
 
@@ -110,8 +112,8 @@ def test_a_mail_server_that_fails_leaves_the_message_due_again_and_the_inbox_tol
     server.refuses = True
 
     assert deliver() == 1
-    (mail,) = rows(world, channel=Channel.EMAIL)
-    (inbox,) = rows(world, channel=Channel.INBOX)
+    (mail,) = rows(world, channel=EMAIL)
+    (inbox,) = rows(world, channel=INBOX)
     assert (mail.sent_at, mail.attempts, inbox.sent_at is not None) == (None, 1, True)
     # The lease keeps it from being tried again at once.
     assert deliver() == 0
@@ -120,7 +122,7 @@ def test_a_mail_server_that_fails_leaves_the_message_due_again_and_the_inbox_tol
     end_leases(world)
     assert deliver() == 1
     assert [address for address, _ in server.received] == [world.ben.user.email]
-    (mail,) = rows(world, channel=Channel.EMAIL)
+    (mail,) = rows(world, channel=EMAIL)
     assert (mail.sent_at is not None, mail.attempts) == (True, 2)
 
 
@@ -129,7 +131,7 @@ def test_no_mail_server_at_all_is_no_reason_to_stop(world, server, settings):
     enqueue(world, world.ben, world.dan)
 
     assert deliver() == 2
-    assert {row.channel for row in rows(world, sent_at=None)} == {Channel.EMAIL}
+    assert {row.channel for row in rows(world, sent_at=None)} == {EMAIL}
 
 
 @pytest.mark.parametrize(("attempts", "tried"), [(19, True), (20, False)])
@@ -143,7 +145,7 @@ def test_a_message_that_cannot_be_sent_stops_after_twenty_tries_and_stays_visibl
 
     deliver()
 
-    (mail,) = rows(world, channel=Channel.EMAIL)
+    (mail,) = rows(world, channel=EMAIL)
     assert (mail.attempts > attempts, mail.sent_at, mail.withdrawn_at) == (tried, None, None)
 
 
@@ -152,7 +154,7 @@ def test_an_urgent_message_is_tried_for_ever(world, server, attempts):
     enqueue(world, urgent=True)
     server.refuses = True
     with inside(world):
-        Message.objects.filter(channel=Channel.EMAIL).update(attempts=attempts)
+        Message.objects.filter(channel=EMAIL).update(attempts=attempts)
 
     for _ in range(2):
         deliver()
@@ -174,8 +176,10 @@ def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
     assert {row.attempts for row in rows(world, recipient=world.dan.user_id)} == {0}
 
 
-def test_a_message_that_no_server_can_take_holds_up_no_other(world, server):
-    enqueue(world, key="broken", urgent=True, words="words-that-do-not-exist", due_at=factories.MONDAY)
+def test_a_message_that_no_server_can_take_holds_up_no_other(world, server, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setitem(TEXTS, "a-text-of-a-former-version", TEXTS["alert"])
+        enqueue(world, key="broken", urgent=True, words="a-text-of-a-former-version", due_at=factories.MONDAY)
     enqueue(world, world.ben, world.dan, key="sound")
 
     # The broken one's place in the inbox, and both channels of the two sound ones.
@@ -203,7 +207,7 @@ def test_a_slow_mail_server_is_left_before_the_lease_ends(world, server, monkeyp
     for n in range(3):
         enqueue(world, key=str(n))
     with inside(world):
-        Message.objects.filter(channel=Channel.INBOX).delete()
+        Message.objects.filter(channel=INBOX).delete()
 
     assert deliver() == 1
     # What is left over is in nobody's hands when the lease has ended, and is sent then.
@@ -219,7 +223,7 @@ def test_a_lease_ends_by_the_databases_clock_and_not_by_a_workers_that_runs_ahea
     deliver()
 
     assert deliver(timezone.now() + timedelta(days=1)) == 0
-    assert {row.attempts for row in rows(world, channel=Channel.EMAIL)} == {1}
+    assert {row.attempts for row in rows(world, channel=EMAIL)} == {1}
 
 
 def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays(world, server):
@@ -264,8 +268,8 @@ def test_the_same_key_in_two_clinics_is_two_messages(world):
 def test_one_reads_one_s_own_inbox_and_a_second_reading_keeps_the_first_time(world, server):
     enqueue(world)
     deliver()
-    (inbox,) = rows(world, channel=Channel.INBOX)
-    (mail,) = rows(world, channel=Channel.EMAIL)
+    (inbox,) = rows(world, channel=INBOX)
+    (mail,) = rows(world, channel=EMAIL)
 
     def read(who: StaffMember, message: uuid.UUID, at: datetime) -> bool:
         with inside(world):
@@ -276,7 +280,7 @@ def test_one_reads_one_s_own_inbox_and_a_second_reading_keeps_the_first_time(wor
     assert not read(world.dan, inbox.pk, factories.MONDAY)
     assert not read(world.ben, mail.pk, factories.MONDAY)
     assert not read(world.ben, uuid.uuid4(), factories.MONDAY)
-    assert rows(world, channel=Channel.INBOX)[0].read_at == factories.MONDAY
+    assert rows(world, channel=INBOX)[0].read_at == factories.MONDAY
 
 
 def test_an_unsent_message_is_in_no_inbox(world):

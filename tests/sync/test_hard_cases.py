@@ -6,11 +6,15 @@ import uuid
 
 import psycopg
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.phone import Phone
+from tests.sync.test_cost import mixed
+from tracker.alerts.models import Alert
 from tracker.lib import rls
-from tracker.records.models import ChangeCounter
+from tracker.records.models import ChangeCounter, MergedEdit
 
 
 @pytest.fixture
@@ -28,6 +32,7 @@ def poisoned(live):
     """A database with a rule that nobody foresaw: 7 cannot be stored."""
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
         owner.execute("ALTER TABLE records_painentry ADD CONSTRAINT unforeseen CHECK (intensity <> 7)")
+        owner.execute("ALTER TABLE records_dailylog ADD CONSTRAINT unforeseen_too CHECK (mood <> 7)")
     return Phone(live.world.ada.user)
 
 
@@ -59,6 +64,55 @@ def test_a_single_record_that_the_database_refuses_is_a_clear_answer(poisoned):
     answer = poisoned.post("records", factories.pain(7))
 
     assert (answer.status_code, answer.json()["code"]) == (400, "cannot_be_stored")
+
+
+def test_records_that_the_database_refuses_are_found_by_halving_the_batch(poisoned):
+    sent = [factories.pain(7 if n in (5, 40) else 3) for n in range(64)]
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = poisoned.push(*sent)
+
+    refused = [n for n, (status, _) in enumerate(statuses(answer)) if status != "stored"]
+    tries = [row for row in asked.captured_queries if 'INSERT INTO "records_painentry"' in row["sql"]]
+    assert refused == [5, 40]
+    # The whole batch, then two halves for each record refused and each time that 64 is halved.
+    assert len(tries) <= 1 + 2 * 2 * 6
+
+
+def test_a_connection_stores_on_after_many_refusals(poisoned):
+    """A statement that was prepared in a refused savepoint was never made: the driver must not use its name."""
+    for kinds in range(1, 9):
+        good = [factories.daily(mood=4), factories.pain(3), factories.record("journal", {"text": "x"})][
+            :kinds
+        ]
+        answer = poisoned.push(*good, factories.pain(7), factories.pain(2), factories.pain(7), *mixed(kinds))
+
+        assert {status for status, _ in statuses(answer)} == {"stored", "rejected"}
+        assert statuses(answer).count(("rejected", "cannot_be_stored")) == 2
+
+
+def test_a_positive_answer_that_the_database_refuses_to_store_raises_its_alert(poisoned, live):
+    answer = poisoned.push(factories.daily(mood=7, self_harm_thoughts=True), factories.pain(3))
+
+    assert statuses(answer) == [("rejected", "cannot_be_stored"), ("stored", "")]
+    assert "guidance" in answer.json()
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+        alert = Alert.objects.get()
+        assert (alert.rule, alert.answer_stored) == ("daily_self_harm_thoughts", False)
+
+
+def test_a_merge_that_the_database_refuses_leaves_no_note_of_it(live):
+    phone = Phone(live.world.ada.user)
+    plan = factories.record("plan", {"practice": "stretching", "minutes": 10, "per_week": 3})
+    phone.push(plan, plan | {"revision": 2, "data": plan["data"] | {"minutes": 20}})
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("ALTER TABLE records_plan ADD CONSTRAINT unforeseen CHECK (per_week <> 7)")
+
+    answer = phone.push(plan | {"revision": 2, "data": plan["data"] | {"per_week": 7}})
+
+    assert statuses(answer) == [("rejected", "cannot_be_stored")]
+    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+        assert not MergedEdit.objects.exists()
 
 
 def test_a_full_account_says_so_and_still_takes_removals_and_positive_safety_answers(world, phone, settings):

@@ -12,7 +12,7 @@ from tests import factories
 from tests.sync import machine
 from tracker.records import queries, rebuild
 from tracker.sync import ingest, merge, pull
-from tracker.sync.merge import Decision, Status
+from tracker.sync.merge import Status, VersionDecision
 
 
 def walk(live: Any, runs: int, steps: int) -> None:
@@ -45,9 +45,9 @@ def _last_is_skipped(monkeypatch: Any) -> None:
 def _stale_edits_overwrite(monkeypatch: Any) -> None:
     decide = merge.decide
 
-    def planted(before: Any, incoming: Any) -> Decision:
+    def planted(before: Any, incoming: Any) -> VersionDecision:
         decision = decide(before, incoming)
-        return Decision(Status.STORED) if decision.status == Status.CONFLICT else decision
+        return VersionDecision(Status.STORED) if decision.status == Status.CONFLICT else decision
 
     monkeypatch.setattr(merge, "decide", planted)
 

@@ -47,6 +47,10 @@ def spoilt(**changes):
         (spoilt(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
         (spoilt(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
         (factories.record("daily", {"mood": 99, "self_harm_thoughts": True}), "daily_self_harm_thoughts"),
+        (factories.record("Daily", {"self_harm_thoughts": True}), "daily_self_harm_thoughts"),
+        (factories.record("daily", {"self_harm_thoughts": "yes"}), "unreadable_safety_answer"),
+        (factories.record("Side_Effects", {"items": {"chest_pain": 2}}), "side_effect_chest_pain"),
+        (factories.record("side_effects", {"items": ["chest_pain"]}), "unreadable_safety_answer"),
     ],
 )
 @pytest.mark.parametrize("route", ["push", "single"])
@@ -79,6 +83,9 @@ def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
     phone.push(bad | {"time_zone": factories.ZONE})
 
     assert alerts(world) == [("phq9_item9", True)]
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        assert Alert.objects.values_list("source_kind", flat=True).get() == "response"
 
 
 def test_a_rejected_response_without_a_positive_safety_answer_raises_no_alert(world, phone):
@@ -98,8 +105,8 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
         Alert.objects.update(acknowledged_at=factories.MONDAY, acknowledged_by=world.ben.user)
         before = Message.objects.count()
 
-    phone.push(factories.phq9([3] * 9, id=record["id"], revision=2))
-    again = phone.push(factories.phq9([2] * 9, id=record["id"], revision=3))
+    phone.push(factories.phq9([0] * 8 + [3], id=record["id"], revision=2))
+    again = phone.push(factories.phq9([0] * 8 + [2], id=record["id"], revision=3))
 
     assert again.status_code == 200
     rls.reset()
@@ -130,12 +137,21 @@ def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(wor
         {"instrument": "PHQ-9"},
         {"instrument": " phq-9 "},
         {"answers": {" /44260-8 ": 2}},
-        {"answers": [{"linkId": "/44260-8", "value": 2}]},
+        {"answers": {" 9 ": 2}},
+        {"answers": {"44260-8": 2, "9": 0}},
+        {"answers": {"/44260-8": 2, " /44260-8": 0}},
+        {"answers": {" /44260-8": 0, "/44260-8 ": 2}},
     ],
 )
 def test_a_positive_answer_is_made_out_however_it_is_spelt(world, phone, change):
     assert "guidance" in phone.push(spoilt(data=change)).json()
-    assert len(alerts(world)) == 1
+    assert [rule for rule, _ in alerts(world)] == ["phq9_item9"]
+
+
+def test_answers_that_are_a_list_are_told_as_unreadable(world, phone):
+    phone.push(spoilt(data={"answers": [{"linkId": "/44260-8", "value": 2}]}))
+
+    assert alerts(world) == [("unreadable_safety_answer", False)]
 
 
 def test_a_positive_answer_in_a_list_is_made_out(world, phone):
@@ -155,6 +171,32 @@ def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phon
     assert answer.status_code == 400
     assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_batch_of_too_many_records_hides_no_positive_answer_at_its_end(world, phone):
+    answer = phone.push(*(factories.pain(3) for _ in range(500)), factories.phq9(POSITIVE))
+
+    assert (answer.status_code, "guidance" in answer.json()) == (400, True)
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+def test_a_positive_answer_that_is_sent_again_shows_the_crisis_text_again(world, phone):
+    """A phone that sends again has not seen the first reply."""
+    record = factories.phq9(POSITIVE)
+    phone.push(record)
+
+    again = phone.push(record).json()
+
+    assert (again["results"][0]["status"], "guidance" in again) == ("replayed", True)
+    assert alerts(world) == [("phq9_item9", True)]
+
+
+def test_a_severe_total_raises_an_alert_beside_the_one_of_item_9(world, phone):
+    phone.push(
+        factories.phq9([3] * 8 + [0]), factories.phq9([3] * 9), factories.phq9([3, 3, 3, 3, 3, 3, 1, 0, 0])
+    )
+
+    assert sorted(alerts(world)) == [("phq9_item9", True), ("phq9_severe", True), ("phq9_severe", True)]
 
 
 def test_a_key_that_was_used_hides_no_positive_answer(world, phone):

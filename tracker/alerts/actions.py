@@ -22,10 +22,12 @@ __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "esca
 
 
 _FROM_ANSWER = (
-    "id", "clinic_id", "patient", "rule", "level", "source_kind", "source_id", "value", "raise_count", "answer_stored",
-    "is_historical", "answered_at", "answered_on", "raised_at", "escalation_step",
+    "id", "clinic_id", "patient", "rule", "rule_version", "level", "source_kind", "source_id", "value", "raise_count",
+    "answer_stored", "is_historical", "answered_at", "answered_on", "raised_at", "escalation_step",
 )  # fmt: skip
 _FROM_NEXT_VERSION = (
+    "rule_version",
+    "source_kind",
     "value",
     "raise_count",
     "answer_stored",
@@ -92,6 +94,7 @@ def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Aler
         clinic_id=clinic_id,
         patient_id=patient_id,
         rule=found.rule,
+        rule_version=found.rule_version,
         level=found.level,
         source_kind=found.source_kind,
         source_id=found.source_id,
@@ -107,8 +110,10 @@ def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Aler
 def _merge_finding(alert: Alert, found: Finding, at: datetime) -> bool:
     """Take a further version of an answer into its alert; return whether it must be raised again."""
     worse = (found.value or 0) > (alert.value or 0)
-    alert.answer_stored = alert.answer_stored or found.stored
+    if found.stored:
+        alert.answer_stored, alert.source_kind = True, found.source_kind
     if worse:
+        alert.rule_version = found.rule_version
         alert.value, alert.raised_at = found.value, at
         alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
         alert.raise_count, alert.escalation_step = alert.raise_count + 1, 0

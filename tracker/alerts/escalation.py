@@ -1,5 +1,5 @@
 """
-What must not wait: from a record's facts to findings, and who is next when nobody answers. Pure.
+Escalation: what a finding is, when the next step of an alert is due, and whom it asks. Pure.
 
 Steps: ``docs/alerts.md``, which names their source. A clinic's policy may raise a level, never lower it.
 """
@@ -8,16 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-# What staff read, after signing in. Which answer meets which rule, and its level, stand in the catalogue.
-LABELS = {
-    "phq9_item9": "PHQ-9 item 9: thoughts of death or self-harm",
-    "scl90r_item15": "SCL-90-R item 15: suicidal thoughts",
-    "unreadable_safety_answer": "A safety question was answered in a form that cannot be read",
-    "daily_self_harm_thoughts": "Daily log: thoughts of self-harm",
-    "cssrs_high": "C-SSRS: high risk",
-    "cssrs_moderate": "C-SSRS: moderate risk",
-    "cssrs_low": "C-SSRS: low risk",
-}
 # An answer that arrives this late still alerts; it is marked, so that the reader knows.
 HISTORICAL_AFTER = timedelta(days=7)
 
@@ -38,11 +28,7 @@ class Finding:
     answered_on: date
     value: float | None = None
     stored: bool = True
-
-
-def label(rule: str) -> str:
-    """Return what the alert is about, for staff who have signed in."""
-    return LABELS.get(rule, rule.replace("_", " "))
+    rule_version: int = 1
 
 
 def is_historical(finding: Finding, received_at: datetime) -> bool:

@@ -35,6 +35,7 @@ class Alert(PatientOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rule = models.CharField(max_length=64)
+    rule_version = models.SmallIntegerField(default=1)
     level = models.CharField(max_length=12, choices=Level.choices)
     source_kind = models.CharField(max_length=32)
     source_id = models.UUIDField()

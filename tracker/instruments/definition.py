@@ -118,17 +118,20 @@ class Item(CatalogueModel):
 
 
 class SafetyWhen(CatalogueModel):
-    """One answer, one score, one tier; or, in words, something that needs the history."""
+    """One answer, one score or one tier: what can be evaluated from a single set of answers."""
 
     item: Text | None = None
     score: MeasureCode | None = None
     at_least: Number | None = None
     tier: Text | None = None
-    history: Text | None = None
 
 
 class SafetyRule(CatalogueModel):
+    """An alert rule: ``label`` is what a clinician reads; ``version`` changes whenever it would be met by others."""
+
     id: Text
+    version: StrictInt = 1
+    label: Text
     when: SafetyWhen
     level: Level
     within: Text | None = None

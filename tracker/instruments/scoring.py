@@ -5,16 +5,15 @@ The rules come from the form (``definition.InstrumentDefinition``), each with it
 answer to a safety item is reported whatever else is wrong with the answers.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tracker.instruments import answers as answers_
 from tracker.instruments import score_calculators
 from tracker.instruments.answers import Answers, Problem
 from tracker.instruments.definition import InstrumentDefinition, SafetyRule
-from tracker.instruments.score_calculators import Score, SumOrMean
+from tracker.instruments.score_calculators import Score
 
 __all__ = ["Problem", "Result", "SafetyFinding", "Score", "score"]
 
@@ -58,42 +57,6 @@ class Result(NamedTuple):
     missing: tuple[Problem, ...] = ()
 
 
-class _FastPath:
-    """
-    The short way for plain forms: every answer is there, from one set of whole numbers; only the sum counts.
-
-    All results are made beforehand, by the answer to the one safety item (if there is one) and by the sum, so
-    that a response costs a few C calls. Anything unusual (another name for an item, a missing answer, a wrong
-    type) returns None, and the long way takes over.
-    """
-
-    def __init__(self, scorer: "_Scorer", names: tuple[str, ...], allowed: frozenset[int]) -> None:
-        self._values: Callable[[Any], tuple[Any, ...]] = itemgetter(*names)
-        self._allows = allowed.issuperset
-        self._count = len(scorer.form.scored)
-        self._exact = self._count == len(names)
-        watched = next((name for name, _, _ in scorer.item_rules if name in names), None)
-        self._watched = names.index(watched) if watched else 0
-        sums = range(min(allowed) * self._count, max(allowed) * self._count + 1)
-        self._ready = {
-            answer: {total: scorer.of_sum(total, {watched: answer} if watched else {}) for total in sums}
-            for answer in allowed
-        }
-
-    def result(self, answers: Mapping[str, object]) -> Result | None:
-        try:
-            values = self._values(answers)
-        except KeyError:
-            return None
-        # Types before values: True is in {0, 1}, and a list cannot be looked up at all.
-        if {*map(type, values)} != _WHOLE or not self._allows(values):
-            return None
-        return self._ready[values[self._watched]][sum(values if self._exact else values[: self._count])]
-
-
-_WHOLE = {int}
-
-
 class _Scorer:
     """A form made ready for scoring."""
 
@@ -103,7 +66,7 @@ class _Scorer:
         self.has_tiers = any(isinstance(rule, score_calculators.HighestTier) for rule in self.rules)
         self.item_rules: list[tuple[str, int | float, SafetyRule]] = []
         self.score_rules: list[tuple[str, int | float, SafetyRule]] = []
-        self.tier_rules: dict[str, SafetyRule] = {}
+        self.tier_rules: list[tuple[str, SafetyRule]] = []
         for rule in form.safety:
             when = rule.when
             if when.item and when.at_least is not None:
@@ -111,48 +74,7 @@ class _Scorer:
             elif when.score and when.at_least is not None:
                 self.score_rules.append((when.score, when.at_least, rule))
             elif when.tier:
-                self.tier_rules[when.tier] = rule
-        self.fast_paths = self._fast_paths()
-
-    def _fast_paths(self) -> dict[int, _FastPath]:
-        """By the number of answers: those of the items that count, and those of the whole form."""
-        form, fast_paths = self.form, {}
-        every = tuple(item.link_id for item in form.items if not item.recorded_as)
-        plain = (
-            len(form.scored) > 1
-            and len(self.item_rules) <= 1
-            and form.scoring.complete_when == "scored"
-            and not form.scoring.in_order
-            and all(isinstance(rule, SumOrMean) and rule.items == form.scored for rule in self.rules)
-        )
-        for names in (form.scored, form.scored + tuple(name for name in every if name not in form.scored)):
-            allowed = self._same_whole_numbers(names) if plain else None
-            if allowed:
-                fast_paths[len(names)] = _FastPath(self, names, allowed)
-        return fast_paths
-
-    def _same_whole_numbers(self, names: Iterable[str]) -> frozenset[int] | None:
-        sets = {self._whole_numbers(name) for name in names}
-        return sets.pop() if len(sets) == 1 else None
-
-    def _whole_numbers(self, name: str) -> frozenset[int] | None:
-        item = self.form.item[name]
-        options = self.form.options_of(item)
-        if item.asked_when or item.reverse or item.recode or item.allow_off_step or item.step != 1:
-            return None
-        values = [option.value for option in options] if options else list(item.range or ())
-        if any(type(value) is not int for value in values):
-            return None
-        whole = [int(value) for value in values]
-        return frozenset(whole) if options else frozenset(range(whole[0], whole[1] + 1))
-
-    def of_sum(self, total: int, watched: Answers) -> Result:
-        """The result of a complete form, from the sum of its answers and the answer to its safety item."""
-        count = len(self.form.scored)
-        scores = tuple(rule.of_sum(total, count) for rule in self.rules if isinstance(rule, SumOrMean))
-        return Result(
-            "complete", scores, (), (), self.safety_findings(watched), self.score_findings(scores), count
-        )
+                self.tier_rules.append((when.tier, rule))
 
     def score_findings(self, scores: Iterable[Score]) -> tuple[SafetyFinding, ...]:
         """What scores raise. A prorated total is a guess, but a guess that high is worth a look."""
@@ -174,9 +96,11 @@ class _Scorer:
             reached = (
                 rule.score(values, prorate=False) if isinstance(rule, score_calculators.HighestTier) else None
             )
-            if reached and reached.band in self.tier_rules:
-                met = self.tier_rules[reached.band]
-                found.append(SafetyFinding(met.id, met.level, None, None))
+            found += [
+                SafetyFinding(met.id, met.level, None, None)
+                for tier, met in self.tier_rules
+                if reached and reached.band == tier
+            ]
         return tuple(found)
 
     def unanswered(self, values: Answers, scores: Iterable[Score]) -> tuple[Problem, ...]:
@@ -260,11 +184,4 @@ def score(
     never used. With ``prorate`` a score whose instrument allows it on request stands in for a few missing
     answers; the default is no total.
     """
-    scorer = _scorer(form)
-    if stated_total is None:
-        fast_path = scorer.fast_paths.get(len(answers))
-        if fast_path is not None:
-            result = fast_path.result(answers)
-            if result is not None:
-                return result
-    return scorer.result(answers, stated_total, prorate)
+    return _scorer(form).result(answers, stated_total, prorate)

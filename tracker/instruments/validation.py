@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracker.instruments.base import CatalogueModel
-from tracker.instruments.definition import InstrumentDefinition, Item
+from tracker.instruments.definition import InstrumentDefinition, Item, SafetyWhen
 from tracker.instruments.score_schema import Band, Condition, ScoreRule
 
 Path = tuple[str | int, ...]
@@ -218,25 +218,55 @@ def _scoring(form: InstrumentDefinition) -> Iterator[Fault]:
 
 
 def _safety(form: InstrumentDefinition) -> Iterator[Fault]:
-    guarded = {rule.when.item for rule in form.safety}
-    names = {rule.name for rule in form.scoring.scores}
-    tiers = {tier.tier for rule in form.scoring.scores for tier in rule.tiers}
+    ids = Counter(rule.id for rule in form.safety)
     for at, rule in enumerate(form.safety):
-        path: Path = ("safety", at, "when")
-        when = rule.when
-        if sum(given is not None for given in (when.item, when.score, when.tier, when.history)) != 1:
-            yield path, "needs exactly one of item, score, tier or history"
-        if (when.item or when.score) and when.at_least is None:
-            yield path, "needs at_least"
-        if when.item and when.item not in form.item:
-            yield path, f"there is no item {when.item!r}"
-        if when.score and when.score not in names:
-            yield path, f"there is no score {when.score!r}"
-        if when.tier and when.tier not in tiers:
-            yield path, f"there is no tier {when.tier!r}"
+        path: Path = ("safety", at)
+        if ids[rule.id] > 1:
+            yield (*path, "id"), f"{rule.id!r} names more than one rule"
+        for said in _unevaluated(form, rule.when):
+            yield (*path, "when"), said
+    guarded = {rule.when.item for rule in form.safety}
     for at, item in enumerate(form.items):
-        if item.safety and item.link_id not in guarded and not tiers:
+        if item.safety and item.link_id not in guarded and not _tiers(form):
             yield ("items", at, "safety"), "no safety rule says what this item raises"
+
+
+def _tiers(form: InstrumentDefinition) -> set[str]:
+    return {tier.tier for rule in form.scoring.scores for tier in rule.tiers}
+
+
+def _unevaluated(form: InstrumentDefinition, when: SafetyWhen) -> Iterator[str]:
+    """Why a rule would never be evaluated, or never be met."""
+    if sum(given is not None for given in (when.item, when.score, when.tier)) != 1:
+        yield "needs exactly one of item, score or tier"
+    if (when.item or when.score) and when.at_least is None:
+        yield "needs at_least"
+    if when.tier and when.tier not in _tiers(form):
+        yield f"there is no tier {when.tier!r}"
+    if when.item:
+        yield from _unreached(when, f"item {when.item!r}", _highest_answer(form, when.item))
+    if when.score:
+        yield from _unreached(when, f"score {when.score!r}", _highest_score(form, when.score))
+
+
+def _unreached(when: SafetyWhen, name: str, highest: float | None) -> Iterator[str]:
+    if highest is None:
+        yield f"there is no {name} with a number"
+    elif when.at_least is not None and when.at_least > highest:
+        yield f"{name} never reaches {when.at_least:g}"
+
+
+def _highest_answer(form: InstrumentDefinition, link_id: str) -> float | None:
+    item = form.item.get(link_id)
+    if item is None or item.recorded_as:
+        return None
+    options = form.options_of(item)
+    return max(option.value for option in options) if options else item.range[1] if item.range else None
+
+
+def _highest_score(form: InstrumentDefinition, name: str) -> float | None:
+    rule = next((rule for rule in form.scoring.scores if rule.name == name), None)
+    return rule.range[1] if rule and rule.range else None
 
 
 def _sources(form: InstrumentDefinition) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import DataError, IntegrityError, connection, models
 
 
 @contextmanager
@@ -22,6 +22,32 @@ def pipelined() -> Iterator[None]:
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """
+    ``pipelined``, and undone as a whole if the database refuses one of the statements; the transaction goes on.
+
+    The savepoint is sent with the statements that it holds: it waits for no answer of its own.
+    """
+    connection.ensure_connection()
+    raw = connection.connection
+    try:
+        with connection.wrap_database_errors, raw.pipeline():
+            raw.execute("SAVEPOINT bulk")
+            yield
+            raw.execute("RELEASE SAVEPOINT bulk")
+    except (DataError, IntegrityError):
+        raw.execute("ROLLBACK TO SAVEPOINT bulk", prepare=False)
+        raw.execute("RELEASE SAVEPOINT bulk", prepare=False)
+        # A pipeline that fails leaves the driver with names of prepared statements that the server never made: it
+        # forgets them at the end of a block that is rolled back.
+        with raw.transaction(force_rollback=True):
+            pass
+        # As ``transaction.atomic`` does: a block without a savepoint inside this one may have marked the transaction.
+        connection.needs_rollback = False
+        raise
 
 
 def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":

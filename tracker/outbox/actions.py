@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
-from tracker.outbox import channels
-from tracker.outbox.models import Channel, Message
+from tracker.outbox.channels import CHANNELS
+from tracker.outbox.message_texts import TEXTS
+from tracker.outbox.models import Message
 
 log = logs.get(__name__)
 LEASE = timedelta(minutes=2)
@@ -42,7 +43,9 @@ def enqueue(
     urgent: bool = False,
 ) -> int:
     """
-    Write one message per recipient and channel, unless it was written before; return how many are new.
+    Write one message per recipient and channel of the text ``words``, unless it was written before.
+
+    Return how many are new.
 
     Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
     ``expires_at`` is dropped; the row stays, unsent.
@@ -66,12 +69,12 @@ def enqueue_many(
     """Do what ``enqueue`` does for several subjects, each with its own key, in one statement."""
     rows = [
         (
-            clinic_id, uuid4(), person, channel.value, words, subject,
-            f"{key}/{person}/{channel.value}", urgent, due_at, expires_at, 0,
+            clinic_id, uuid4(), person, channel, words, subject,
+            f"{key}/{person}/{channel}", urgent, due_at, expires_at, 0,
         )
         for subject, key in keys.items()
         for person in recipients
-        for channel in Channel
+        for channel in TEXTS[words].channels
     ]  # fmt: skip
     # Whoever writes a message need not be one who may read it: a patient's answer alerts the team.
     return bulk.insert(Message, _COLUMNS, rows, ignore=True)
@@ -100,48 +103,56 @@ def deliver_due(*, at: datetime) -> int:
 
 
 @transaction.atomic
-def _claim(clinic_id: UUID, at: datetime) -> list[tuple[Message, str]]:
+def _claim(clinic_id: UUID, at: datetime) -> list[Message]:
     """Take a lease on up to ``AT_ONCE`` due messages, so that no other worker sends them meanwhile."""
     with rls.as_clinic(clinic_id):
         # Who has left gets nothing, and takes no place in the line from those who have not.
         due = Message.objects.due(at).filter(clinic_id=clinic_id, recipient__is_active=True)
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
         # The inbox before the mail: it needs no network, so no slow mail server holds it up.
+        networked = [code for code, channel in CHANNELS.items() if channel.uses_network]
+        by_network = Case(When(channel__in=networked, then=1), default=0)
         rows = list(
             due.select_for_update(skip_locked=True, of=("self",))
             .select_related("recipient")
-            .order_by("-urgent", "-channel", "due_at", "id")[:AT_ONCE]
+            .order_by("-urgent", by_network, "due_at", "id")[:AT_ONCE]
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(
             claimed_until=Now() + Value(LEASE), attempts=Least(F("attempts") + 1, MOST_COUNTED)
         )
-        return [(row, row.recipient.email) for row in rows]
+        return rows
 
 
-def _deliver_in_time(claimed: Sequence[tuple[Message, str]]) -> int:
+def _deliver_in_time(claimed: Sequence[Message]) -> int:
     """Send while the lease holds; what is left over is due again when it ends."""
     ends = time.monotonic() + (LEASE - MARGIN).total_seconds()
     sent = 0
-    for message, address in claimed:
+    for message in claimed:
         if time.monotonic() > ends:
             break
-        sent += _deliver(message, address)
+        sent += _deliver(message)
     return sent
 
 
-def _deliver(message: Message, address: str) -> int:
+def _deliver(message: Message) -> int:
     """Send with no transaction open, then mark. A crash between the two means a second notice, never none."""
-    if message.channel == Channel.EMAIL:
-        try:
-            channels.mail(address, message.words, message.pk)
-        # Whatever is wrong with one message, the others are not to wait for it.
-        except Exception as problem:
-            log.warning(
-                "message not sent",
-                channel=message.channel,
-                attempt=message.attempts + 1,
-                error=type(problem).__name__,
-            )
-            return 0
+    try:
+        problem = _send(message)
+    # Whatever is wrong with one message, the others are not to wait for it.
+    except Exception as error:
+        problem = type(error).__name__
+    if problem is not None:
+        log.warning("message not sent", channel=message.channel, attempt=message.attempts + 1, error=problem)
+        return 0
     with transaction.atomic(), rls.as_clinic(message.clinic_id):
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())
+
+
+def _send(message: Message) -> str | None:
+    """Send by the message's channel; return None, or why nobody can be reached by it."""
+    channel = CHANNELS[message.channel]
+    address = channel.address(message.recipient)
+    if address is None:
+        return "no address"
+    channel.send(address, message)
+    return None

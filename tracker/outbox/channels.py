@@ -1,21 +1,67 @@
-"""How a message leaves: one function per channel, each with a time-out, none inside a transaction."""
+"""Delivery channels: how a message leaves, a class for each, found in ``CHANNELS`` by its code."""
 
-from uuid import UUID
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from tracker.outbox.message_texts import TEXTS
+from tracker.accounts.models import User
+
+if TYPE_CHECKING:
+    from tracker.outbox.models import Message
+
+INBOX = "INBOX"
+EMAIL = "EMAIL"
 
 
-def mail(address: str, words: str, message_id: UUID) -> None:
-    """Hand one e-mail to the mail server, or put it into the local mail folder."""
-    text = TEXTS[words]
-    # The reference is the message's own random id: it opens nothing without signing in.
-    body = text.mail_body.format(url=settings.PUBLIC_URL, reference=message_id)
-    EmailMessage(
-        subject=text.mail_subject,
-        body=body,
-        to=[address],
-        headers={"Message-ID": f"<{message_id}@interlude>", "Auto-Submitted": "auto-generated"},
-    ).send()
+class Channel(Protocol):
+    """
+    One way to reach a person. It is used for the texts that name its ``code``, and for no other.
+
+    ``address`` is None for somebody who cannot be reached so. ``send`` has a time-out, runs with no transaction open,
+    and may come twice for one message: the message's id is the idempotency key. Messages of a channel that
+    ``uses_network`` go after those of one that does not.
+    """
+
+    code: ClassVar[str]
+    uses_network: ClassVar[bool]
+
+    def address(self, user: User) -> str | None: ...
+
+    def send(self, address: str, message: "Message") -> None: ...
+
+
+class Inbox:
+    """The inbox in the app: the row is what it shows, from the moment that it counts as sent."""
+
+    code: ClassVar[str] = INBOX
+    uses_network: ClassVar[bool] = False
+
+    def address(self, user: User) -> str | None:
+        return str(user.pk)
+
+    def send(self, address: str, message: "Message") -> None:
+        pass
+
+
+class Email:
+    """E-mail: handed to the mail server, or put into the local mail folder."""
+
+    code: ClassVar[str] = EMAIL
+    uses_network: ClassVar[bool] = True
+
+    def address(self, user: User) -> str | None:
+        return user.email or None
+
+    def send(self, address: str, message: "Message") -> None:
+        text = message.text
+        EmailMessage(
+            subject=text.mail_subject,
+            # The reference is the message's own random id: it opens nothing without signing in.
+            body=text.mail_body.format(url=settings.PUBLIC_URL, reference=message.pk),
+            to=[address],
+            headers={"Message-ID": f"<{message.pk}@interlude>", "Auto-Submitted": "auto-generated"},
+        ).send()
+
+
+CHANNELS: dict[str, Channel] = {channel.code: channel for channel in (Inbox(), Email())}

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 
 from tracker.accounts.models import User
 from tracker.clinics.models import ClinicOwned
-from tracker.lib.constraints import one_of
+from tracker.outbox.channels import CHANNELS, INBOX
+from tracker.outbox.message_texts import TEXTS, MessageText
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -27,13 +28,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def inbox_of(self, user_id: uuid.UUID) -> Self:
         return self.filter(
-            recipient_id=user_id, channel=Channel.INBOX, sent_at__isnull=False, withdrawn_at__isnull=True
+            recipient_id=user_id, channel=INBOX, sent_at__isnull=False, withdrawn_at__isnull=True
         )
-
-
-class Channel(models.TextChoices):
-    INBOX = "INBOX", "inbox in the app"
-    EMAIL = "EMAIL", "e-mail"
 
 
 class Message(ClinicOwned):
@@ -46,7 +42,7 @@ class Message(ClinicOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recipient = models.ForeignKey(User, models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=8, choices=Channel.choices)
+    channel = models.CharField(max_length=8)
     words = models.CharField(max_length=40)
     subject = models.CharField(max_length=120)
     key = models.CharField(max_length=160)
@@ -64,7 +60,7 @@ class Message(ClinicOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic_id", "key"], name="message_once_per_key"),
-            one_of("channel", Channel, name="message_channel_is_known"),
+            models.CheckConstraint(condition=Q(channel__in=list(CHANNELS)), name="message_channel_is_known"),
         ]
         indexes = [
             models.Index(
@@ -77,3 +73,8 @@ class Message(ClinicOwned):
 
     def __str__(self) -> str:
         return f"message/{self.pk}"
+
+    @property
+    def text(self) -> MessageText:
+        """The fixed text that ``words`` names."""
+        return TEXTS[self.words]

@@ -1,17 +1,13 @@
-"""One batch on its way through ingest, and what it is answered with."""
+"""What a batch is sent under, and what it is answered with."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tracker.access.principal import Principal
-from tracker.records import actions as records
 from tracker.records.kinds import Kind
 from tracker.records.models import PatientRecord
-from tracker.records.shapes import Record
-from tracker.sync import parsing
-from tracker.sync.merge import CurrentVersion, Status
+from tracker.sync.merge import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +18,25 @@ class BatchKey:
     key: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of one item, in the order sent."""
+    """What the phone is told of one item."""
 
     id: str | None
-    status: str
+    status: Status
     revision: int | None = None
     code: str = ""
     pointer: str = ""
     detail: str = ""
     server: dict[str, Any] | None = None
 
-    @property
-    def is_stored(self) -> bool:
-        """Whether the record is to be stored, as far as it has been looked at."""
-        return self.status == Status.STORED
-
     def as_dict(self) -> dict[str, Any]:
-        shown = {"id": self.id, "status": self.status}
-        rest = {
+        optional = {
             "revision": self.revision, "code": self.code, "pointer": self.pointer,
             "detail": self.detail, "server": self.server,
         }  # fmt: skip
-        return shown | {name: value for name, value in rest.items() if value}
+        present = {name: value for name, value in optional.items() if value}
+        return {"id": self.id, "status": self.status, **present}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +52,3 @@ class Receipt:
     head: int
     alerted: bool
     stored: Callable[[], list[tuple[Kind, PatientRecord]]] = list
-
-
-@dataclass(slots=True)
-class BatchState:
-    """One batch: what arrived, what is held under its ids, what became of it."""
-
-    principal: Principal
-    source: records.Provenance
-    sent: BatchKey | None
-    raw: Sequence[Any]
-    sizes: Sequence[int]
-    items: list[Record | parsing.InvalidItem]
-    fingerprint: bytes = b""
-    head: int = 0
-    has_room: bool = True
-    outcomes: list[ItemResult] = field(default_factory=list)
-    held: dict[UUID, CurrentVersion] = field(default_factory=dict)
-    stored: list[records.AcceptedRecord] = field(default_factory=list)
-
-    def change_of(self, place: int) -> int:
-        """The change number of the item at ``place`` in the batch."""
-        return self.head - len(self.items) + 1 + place

@@ -1,188 +1,217 @@
 """
-A decision on each record of a batch, and the storing of what is to be stored.
+Decisions: what becomes of each item of a batch, from values alone.
 
-The order inside a batch does not matter: the records go in rounds in which each id stands once, lower revisions
-first, and each round is stored in bulk.
+``decide`` extends the rule of versions (``merge.decide``) by what may be stored and how it scores. The order inside a
+batch does not matter: records are decided on in rounds in which each id stands once, lower revisions first.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
-
-from django.conf import settings
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
 from tracker.records import actions as records
-from tracker.records import plans, queries
-from tracker.records.kinds import KINDS
+from tracker.records.plans import Versions
 from tracker.records.shapes import Record
 from tracker.sync import merge, parsing
-from tracker.sync.batch import BatchState, ItemResult
+from tracker.sync.batch import ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status
+from tracker.sync.parsing import InvalidItem
 
-Round = list[tuple[int, Record]]
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """A record that could be read: its place in the batch, its number in the patient's changes, its fingerprint."""
+
+    place: int
+    record: Record
+    sequence: int
+    fingerprint: bytes
+
+    @property
+    def incoming(self) -> Incoming:
+        return Incoming(self.record.kind, self.record.id, self.record.revision, self.fingerprint)
+
+    def result(self, status: Status, code: str = "", pointer: str = "", detail: str = "") -> ItemResult:
+        return ItemResult(str(self.record.id), status, self.record.revision, code, pointer, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEdit:
+    """
+    What the merge of a conflicting edit needs: whether this edit was merged before, and the versions.
+
+    ``versions`` is None where the record or its base is removed, or the base is not known.
+    """
+
+    was_merged: bool
+    versions: Versions | None
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPlan:
+    """An edit that was merged into a plan, and the values of ours that it replaced."""
+
+    sent: SentRecord
+    revision: int
+    overwritten: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one item: what the phone is told, and what is written, if anything."""
+
+    result: ItemResult
+    store: records.AcceptedRecord | None = None
+    merged: MergedPlan | None = None
 
 
 @dataclass
-class _UnusableError(Exception):
-    """The answers to a questionnaire cannot be used."""
+class _RefusedError(Exception):
+    """A record cannot be stored as it is."""
 
     code: str
-    pointer: str
+    pointer: str = ""
     detail: str = ""
 
 
-def load_current_versions(work: BatchState) -> None:
-    """Read what is held under the ids that arrived: one statement, and one more if any comes again."""
-    patient_id = work.source.patient_id
-    ids = [item.id for item in work.items if not isinstance(item, parsing.InvalidItem)]
-    heads = queries.current_versions(patient_id, ids) if ids else {}
-    again = [record_id for record_id, head in heads.items() if head.revision > 1]
-    former = queries.previous_fingerprints(patient_id, again) if again else {}
-    for record_id, head in heads.items():
-        work.held[record_id] = CurrentVersion(
-            head.kind,
-            head.revision,
-            head.fingerprint,
-            former.get(record_id, {}),
-            head.status in records.FINISHED,
-        )
+Round = Sequence[SentRecord]
+Current = Mapping[UUID, CurrentVersion]
 
 
-def rounds(work: BatchState) -> list[Round]:
-    """Put the readable records in rounds; what cannot be read is refused here."""
-    work.outcomes = [
-        ItemResult(item.id, Status.REJECTED, code=item.code, pointer=item.pointer, detail=item.detail)
-        if isinstance(item, parsing.InvalidItem)
-        else ItemResult(str(item.id), Status.RETRY)
-        for item in work.items
+def sent_records(items: Sequence[Record | InvalidItem], *, first: int, key: bytes) -> list[SentRecord]:
+    """Return the items that could be read; ``first`` is the change number of the batch's first item."""
+    return [
+        SentRecord(place, item, first + place, parsing.fingerprint(key, item))
+        for place, item in enumerate(items)
+        if not isinstance(item, InvalidItem)
     ]
-    readable = [(n, item) for n, item in enumerate(work.items) if not isinstance(item, parsing.InvalidItem)]
-    readable.sort(key=lambda pair: pair[1].revision)
-    found: list[Round] = []
+
+
+def refuse_invalid(items: Sequence[Record | InvalidItem]) -> dict[int, Decision]:
+    """Return the decisions on the items that could not be read, by their place."""
+    return {
+        place: Decision(ItemResult(item.id, Status.REJECTED, None, item.code, item.pointer, item.detail))
+        for place, item in enumerate(items)
+        if isinstance(item, InvalidItem)
+    }
+
+
+def rounds(sent: Iterable[SentRecord]) -> list[Round]:
+    """Put the records in rounds in which each id stands once, lower revisions first."""
+    found: list[list[SentRecord]] = []
     count: dict[UUID, int] = {}
-    for n, record in readable:
-        place = count.get(record.id, 0)
-        count[record.id] = place + 1
+    for one in sorted(sent, key=lambda one: one.record.revision):
+        place = count.get(one.record.id, 0)
+        count[one.record.id] = place + 1
         if place == len(found):
             found.append([])
-        found[place].append((n, record))
-    return found
+        found[place].append(one)
+    return list(found)
 
 
-def decide_all(work: BatchState, current_round: Sequence[tuple[int, Record]]) -> None:
-    """Decide on each record of ``current_round`` and store what is accepted."""
-    accepted = []
-    for n, record in current_round:
-        item = _decided(work, n, record)
-        if item is not None:
-            accepted.append(item)
-    records.store(work.source, accepted)
-    work.stored += accepted
+def decide_all(
+    current_round: Round, current: Current, edits: Mapping[int, PlanEdit], *, has_room: bool, key: bytes
+) -> dict[int, Decision]:
+    """Return the decision on each record of a round, by its place. ``edits`` are those that can be merged."""
+    return {
+        one.place: decide(one, current.get(one.record.id), edits.get(one.place), has_room=has_room, key=key)
+        for one in current_round
+    }
 
 
-def _decided(work: BatchState, n: int, record: Record) -> records.AcceptedRecord | None:
-    fingerprint = parsing.fingerprint(settings.LOOKUP_KEY, record)
-    before = work.held.get(record.id)
-    incoming = Incoming(record.kind, record.id, record.revision, fingerprint)
-    decision = merge.decide(before, incoming)
-    outcome = work.outcomes[n]
-    outcome.status, outcome.code, outcome.revision = decision.status, decision.code, record.revision
-    if decision.status == Status.CONFLICT and before is not None and KINDS[record.kind].merges:
-        merged = _merged(work, record, incoming, before, outcome)
-        if merged is None:
-            return None
-        record, incoming = merged
-    if outcome.status != Status.STORED or not _may_be_stored(work, record, before, outcome):
-        return None
+def decide(
+    sent: SentRecord, current: CurrentVersion | None, edit: PlanEdit | None, *, has_room: bool, key: bytes
+) -> Decision:
+    """
+    Return what becomes of ``sent`` when ``current`` is what is held under its id.
+
+    ``has_room`` says whether the account may store more; ``key`` makes the fingerprint of a merge.
+    """
+    version = merge.decide(current, sent.incoming)
+    if version.status == Status.CONFLICT and current is not None and edit is not None:
+        return _decide_edit(sent, current, edit, has_room=has_room, key=key)
+    if version.status != Status.STORED:
+        return Decision(sent.result(version.status, version.code))
+    return _accept(sent, current, has_room=has_room)
+
+
+def _decide_edit(
+    sent: SentRecord, current: CurrentVersion, edit: PlanEdit, *, has_room: bool, key: bytes
+) -> Decision:
+    """
+    Merge an edit that was made without knowing of ours.
+
+    An edit of what was removed, a removal of what was edited and two makings of one id stay a conflict.
+    """
+    data, versions = sent.record.data, edit.versions
+    if edit.was_merged:
+        return Decision(replace(sent.result(Status.REPLAYED, "merged"), revision=current.revision))
+    if versions is None or data is None:
+        return Decision(sent.result(Status.CONFLICT, "newer_version_held"))
+    fields, overwritten = merge.merge_fields(versions.base, versions.held, data.model_dump(exclude_none=True))
+    revision = current.revision + 1
+    record = sent.record.model_copy(update={"revision": revision, "data": type(data).model_validate(fields)})
+    merged = replace(sent, record=record, fingerprint=parsing.fingerprint(key, record))
+    decision = _accept(merged, current, has_room=has_room, code="merged")
+    return replace(decision, merged=MergedPlan(sent, revision, overwritten)) if decision.store else decision
+
+
+def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_room: bool, code: str = "") -> Decision:
     try:
-        result = _scored(record)
-    except _UnusableError as refused:
-        outcome.status, outcome.code = Status.REJECTED, refused.code
-        outcome.pointer, outcome.detail = refused.pointer, refused.detail
-        return None
-    amends = before is not None and before.is_finished
-    item = records.AcceptedRecord(
-        record, work.change_of(n), incoming.fingerprint, result, before is not None, amends
+        _check(sent.record, current, has_room=has_room)
+        result = _score(sent.record)
+    except _RefusedError as refused:
+        return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
+    amends = current is not None and current.is_finished
+    accepted = records.AcceptedRecord(
+        sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends
     )
-    finished = result is not None and item.status in records.FINISHED
-    work.held[record.id] = merge.after(before, incoming, is_finished=finished)
-    return item
+    return Decision(sent.result(Status.STORED, code), accepted)
 
 
-def _may_be_stored(
-    work: BatchState, record: Record, before: CurrentVersion | None, outcome: ItemResult
-) -> bool:
-    if record.removed and before is None:
-        outcome.status, outcome.code = Status.REJECTED, "not_found"
-    elif not record.removed and not work.has_room:
-        outcome.status, outcome.code = Status.REJECTED, "storage_full"
-        outcome.detail = "The storage of this account is full: keep the entry and tell the clinic."
-    return outcome.is_stored
+def _check(record: Record, current: CurrentVersion | None, *, has_room: bool) -> None:
+    if record.removed and current is None:
+        raise _RefusedError("not_found")
+    if not record.removed and not has_room:
+        detail = "The storage of this account is full: keep the entry and tell the clinic."
+        raise _RefusedError("storage_full", detail=detail)
 
 
-def _merged(
-    work: BatchState, record: Record, incoming: Incoming, before: CurrentVersion, outcome: ItemResult
-) -> tuple[Record, Incoming] | None:
-    """
-    Merge an edit that was made without knowing of ours; None if it was merged before, or stays a conflict.
-
-    An edit of what was removed, a removal of what was edited and two makings of one id cannot be merged.
-    """
-    patient_id = work.source.patient_id
-    if plans.was_merged(patient_id, record.id, record.revision, incoming.fingerprint):
-        outcome.status, outcome.code, outcome.revision = Status.REPLAYED, "merged", before.revision
-        return None
-    found = plans.versions(patient_id, record.id, record.revision - 1)
-    if found is None or record.removed or record.data is None:
-        return None
-    data, overwritten = merge.merge_fields(found.base, found.held, record.data.model_dump(exclude_none=True))
-    merged = record.model_copy(
-        update={"revision": before.revision + 1, "data": type(record.data).model_validate(data)}
-    )
-    plans.record_merge(
-        work.source, record.id, record.revision, incoming.fingerprint, before.revision + 1, overwritten
-    )
-    outcome.status, outcome.code, outcome.revision = Status.STORED, "merged", before.revision + 1
-    key = parsing.fingerprint(settings.LOOKUP_KEY, merged)
-    return merged, Incoming(merged.kind, merged.id, merged.revision, key)
-
-
-def _scored(record: Record) -> scoring.Result | None:
+def _score(record: Record) -> scoring.Result | None:
     """
     Score a response. Answers that cannot be used are refused by item, so that the phone can mend them,
-    unless one of them is a positive safety answer: then the answers are kept as incomplete, and the alert is raised.
+    unless one of them is a positive safety answer: then the answers are kept as incomplete.
 
-    :raises _UnusableError: naming the item.
+    :raises _RefusedError: naming the item.
     """
     if record.kind != "response" or record.data is None:
         return None
     try:
         result = records.score(record.data)
     except catalogue.UnknownInstrumentError:
-        raise _UnusableError("unknown_instrument", "/data/instrument") from None
+        raise _RefusedError("unknown_instrument", "/data/instrument") from None
     if result.errors and not result.safety_findings:
         problem = result.errors[0]
-        raise _UnusableError(
-            problem.code, validation_errors.pointer(("data", "answers", problem.item)), problem.detail
-        )
+        pointer = validation_errors.pointer(("data", "answers", problem.item))
+        raise _RefusedError(problem.code, pointer, problem.detail)
     return result
 
 
-def attach_server_copies(work: BatchState) -> None:
-    """Put our copy beside each conflict and each merge, so that the phone can show what is held."""
-    shown = [
-        n
-        for n, outcome in enumerate(work.outcomes)
-        if outcome.status == Status.CONFLICT or outcome.code == "merged"
-    ]
-    wanted = {(work.items[n].kind, work.items[n].id) for n in shown}  # type: ignore[union-attr]
-    if not wanted:
-        return
-    source = work.source
-    rows = queries.get_many(source.patient_id, wanted)  # type: ignore[arg-type]
-    copies = {str(copy["id"]): copy for copy in queries.serialize(source.patient_id, rows, as_patient=True)}
-    for outcome in (work.outcomes[n] for n in shown):
-        outcome.server = copies.get(outcome.id or "")
-        outcome.revision = outcome.server["revision"] if outcome.server else None
+def refuse_unstorable(decision: Decision) -> Decision:
+    """Return the decision on a record that the database refused."""
+    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored")
+    return Decision(result)
+
+
+def after(current: Current, decided: Iterable[Decision]) -> Current:
+    """Return what is held once the decisions have been carried out."""
+    held = dict(current)
+    for accepted in (decision.store for decision in decided if decision.store is not None):
+        record = accepted.record
+        incoming = Incoming(record.kind, record.id, record.revision, accepted.fingerprint)
+        finished = accepted.result is not None and accepted.status in records.FINISHED
+        held[record.id] = merge.after(held.get(record.id), incoming, is_finished=finished)
+    return held

@@ -1,83 +1,87 @@
 """
-The one way in. Phones, single-record routes, forms and imports all end here.
+Ingest of a patient's records: phones, single-record routes, forms and imports all end here.
 
-In one transaction: lock the patient's timeline; key seen before? return that receipt; read what is held;
-decide; store with scores and observations; raise alerts with their messages; note the receipt and the trail.
-The number of statements does not grow with the number of records.
+In one transaction: scan for safety answers; lock the patient's changes; key seen before? return that receipt; read
+what is held; decide; store with scores and observations; raise alerts with their messages; keep the receipt and the
+audit event. The number of statements does not grow with the number of records.
 """
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError
 
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
-from tracker.lib import bulk
+from tracker.lib import bulk, logs
 from tracker.records import actions as records
-from tracker.records import change_counter
-from tracker.records.kinds import Kind
+from tracker.records import change_counter, plans, queries
+from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import PatientRecord
-from tracker.sync import decisions, parsing, receipts, safety_findings
-from tracker.sync.batch import BatchKey, BatchState, Receipt
-from tracker.sync.merge import Status
+from tracker.records.shapes import Record
+from tracker.sync import decisions, merge, parsing, receipts, safety
+from tracker.sync.batch import BatchKey, Receipt
+from tracker.sync.decisions import Current, Decision, PlanEdit, Round
+from tracker.sync.merge import CurrentVersion, Status
+from tracker.sync.parsing import InvalidItem
 
+log = logs.get(__name__)
 MAX_RECORDS = 500
+
+Items = Sequence[Record | InvalidItem]
 
 
 def apply_batch(
-    *,
-    principal: Principal,
-    sent: BatchKey | None,
-    items: Sequence[Any],
-    at: datetime,
-    one_by_one: bool = False,
+    *, principal: Principal, sent: BatchKey | None, items: Sequence[Any], at: datetime
 ) -> Receipt:
     """
     Take in a patient's records; sending them twice changes nothing.
 
-    ``items`` are records as decoded JSON. With ``sent`` the receipt is kept, and the same key from the
-    same device gets the same receipt again. Must be called inside the transaction that ``access.enter``
-    has set the walls of. ``one_by_one`` is the second try of a batch that the database has refused as a whole,
-    for a reason that nobody foresaw: the record that it refuses is rejected alone.
+    ``items`` are records as decoded JSON. With ``sent`` the receipt is kept, and the same key from the same device gets
+    the same receipt again. Must be called inside the transaction whose row-security context is the patient's. A record
+    that the database refuses, for a reason that nobody foresaw, is rejected alone.
 
     :raises receipts.KeyReusedError: if the key was used before with other records.
     """
-    source = records.Provenance(
-        principal.clinic_id, principal.own_patient_id, principal.user_id, sent.device_id if sent else None, at
+    device_id = sent.device_id if sent else None
+    provenance = records.Provenance(
+        principal.clinic_id, principal.own_patient_id, principal.user_id, device_id, at
     )
-    plain = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
-    sizes = [len(text) for text in plain]
-    work = BatchState(principal, source, sent, items, sizes, [parsing.parse(item) for item in items])
-    head = change_counter.advance(source.clinic_id, source.patient_id, len(items), sum(sizes))
-    work.head, work.has_room = head.sequence, head.stored_bytes <= settings.PATIENT_STORAGE_BYTES
-    if sent is not None:
-        work.fingerprint = parsing.batch_fingerprint(settings.LOOKUP_KEY, plain)
-        try:
-            seen = receipts.find(source.patient_id, sent, work.fingerprint)
-        except receipts.KeyReusedError:
-            change_counter.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
-            raise
-        if seen is not None:
-            change_counter.advance(source.clinic_id, source.patient_id, -len(items), -sum(sizes))
-            return Receipt(seen.receipt, seen.results["results"], seen.head, seen.results["alerted"])
-    decisions.load_current_versions(work)
-    found: list[alerts.Finding] = []
-    if one_by_one:
-        _take_one_by_one(work)
-        receipt = _answer(work, found)
-    else:
-        with bulk.pipelined():
-            for current_round in decisions.rounds(work):
-                decisions.decide_all(work, current_round)
-            receipt = _answer(work, found)
-    alerts.assess(clinic_id=source.clinic_id, patient_id=source.patient_id, findings=found, at=at)
+    findings = safety.scan(items, at)
+    texts = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
+    sizes = [len(text) for text in texts]
+    fingerprint = parsing.batch_fingerprint(settings.LOOKUP_KEY, texts) if sent else b""
+    parsed = [parsing.parse(item) for item in items]
+    with change_counter.reserve(
+        provenance.clinic_id, provenance.patient_id, count=len(items), stored_bytes=sum(sizes)
+    ) as reserved:
+        earlier = receipts.find(provenance.patient_id, sent) if sent else None
+        if earlier is not None:
+            reserved.release(stored_bytes=sum(sizes), count=len(items))
+        else:
+            decided = _decide_and_store(provenance, parsed, reserved)
+            reserved.release(stored_bytes=_not_stored(sizes, decided))
+    if earlier is not None:
+        return receipts.issue_again(earlier, fingerprint)
+    receipt = _receipt(provenance, decided, reserved.last, alerted=any(findings))
+    # What is to be sent again is decided again: a receipt would answer `retry` for ever.
+    if sent is not None and all(decision.result.status != Status.RETRY for decision in decided):
+        receipts.save(provenance, sent, fingerprint, receipt)
+    _audit(principal, provenance, parsed, receipt)
+    alerts.assess(
+        clinic_id=provenance.clinic_id,
+        patient_id=provenance.patient_id,
+        findings=_after_decisions(findings, parsed, decided),
+        at=at,
+    )
     return receipt
 
 
@@ -87,67 +91,153 @@ def raise_alerts_for_rejected(*, principal: Principal, items: Sequence[Any], at:
 
     An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old.
     """
-    found = [finding for item in items for finding in safety_findings.in_rejected(item, at)]
-    alerts.assess(clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=found, at=at)
-    return bool(found)
-
-
-def _take_one_by_one(work: BatchState) -> None:
-    for current_round in decisions.rounds(work):
-        for n, record in current_round:
-            before = work.held.get(record.id)
-            try:
-                with transaction.atomic():
-                    decisions.decide_all(work, [(n, record)])
-            except (IntegrityError, DataError):
-                outcome = work.outcomes[n]
-                outcome.status, outcome.code = Status.REJECTED, "cannot_be_stored"
-                work.held.pop(record.id, None)
-                if before is not None:
-                    work.held[record.id] = before
-
-
-def _answer(work: BatchState, found: list[alerts.Finding]) -> Receipt:
-    """
-    Collect what a clinician must see, keep the receipt, leave the trace.
-
-    Statements may be sent without waiting for their answers, so nothing in here may ask how many rows it changed.
-    """
-    decisions.attach_server_copies(work)
-    found += safety_findings.in_batch(work)
-    source = work.source
-    unused = sum(
-        size for size, outcome in zip(work.sizes, work.outcomes, strict=True) if not outcome.is_stored
+    findings = [finding for of_item in safety.scan(items, at) for finding in of_item]
+    alerts.assess(
+        clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=findings, at=at
     )
-    if unused:
-        change_counter.advance(source.clinic_id, source.patient_id, 0, -unused)
-    results = [outcome.as_dict() for outcome in work.outcomes]
-    receipt = Receipt(uuid4(), results, work.head, bool(found), partial(_stored, work))
-    # What is to be sent again is decided again: a receipt would answer `retry` for ever.
-    if work.sent is not None and all(row["status"] != Status.RETRY for row in results):
-        receipts.save(work, receipt)
-    _note(work, receipt)
-    return receipt
+    return bool(findings)
 
 
-def _stored(work: BatchState) -> list[tuple[Kind, PatientRecord]]:
-    """The records that this batch left behind, tombstones excepted."""
-    return [records.stored_row(work.source, item) for item in work.stored if not item.record.removed]
+def _decide_and_store(
+    provenance: records.Provenance, items: Items, reserved: change_counter.Reservation
+) -> list[Decision]:
+    """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
+    key, has_room = settings.LOOKUP_KEY, reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
+    sent = decisions.sent_records(items, first=reserved.first, key=key)
+    current = _load_current(provenance.patient_id, [one.record.id for one in sent])
+    decided = decisions.refuse_invalid(items)
+    for current_round in decisions.rounds(sent):
+        edits = _load_edits(provenance.patient_id, current_round, current)
+        of_round = decisions.decide_all(current_round, current, edits, has_room=has_room, key=key)
+        of_round = _store(provenance, of_round)
+        current = decisions.after(current, of_round.values())
+        decided |= of_round
+    return _with_server_copies(provenance.patient_id, items, [decided[n] for n in range(len(items))])
 
 
-def _note(work: BatchState, receipt: Receipt) -> None:
-    counts: dict[str, int] = {}
-    for row in receipt.results:
-        counts[row["status"]] = counts.get(row["status"], 0) + 1
+def _load_current(patient_id: UUID, ids: Sequence[UUID]) -> Current:
+    """Read what is held under the ids that arrived: one statement, and one more if any comes again."""
+    heads = queries.current_versions(patient_id, ids) if ids else {}
+    again = [record_id for record_id, head in heads.items() if head.revision > 1]
+    former = queries.previous_fingerprints(patient_id, again) if again else {}
+    return {
+        record_id: CurrentVersion(
+            head.kind, head.revision, head.fingerprint, former.get(record_id, {}), head.status in records.FINISHED
+        )
+        for record_id, head in heads.items()
+    }  # fmt: skip
+
+
+def _load_edits(patient_id: UUID, current_round: Round, current: Current) -> dict[int, PlanEdit]:
+    """Read what the merge of each conflicting edit of a round needs."""
+    edits = {}
+    for one in current_round:
+        record, held = one.record, current.get(one.record.id)
+        if KINDS[record.kind].merges and merge.decide(held, one.incoming).status == Status.CONFLICT:
+            was_merged = plans.was_merged(patient_id, record.id, record.revision, one.fingerprint)
+            versions = None if was_merged else plans.versions(patient_id, record.id, record.revision - 1)
+            edits[one.place] = PlanEdit(was_merged, versions)
+    return edits
+
+
+def _store(provenance: records.Provenance, decided: Mapping[int, Decision]) -> dict[int, Decision]:
+    """Store what is accepted, and the notes of merges; what the database refuses is rejected."""
+    accepted = [decision.store for decision in decided.values() if decision.store is not None]
+    refused = _store_or_halve(provenance, accepted) if accepted else frozenset()
+    done = {
+        place: decisions.refuse_unstorable(decision)
+        if decision.store is not None and decision.store.sequence in refused
+        else decision
+        for place, decision in decided.items()
+    }
+    for merged in (decision.merged for decision in done.values() if decision.merged is not None):
+        plans.record_merge(
+            provenance, merged.sent.record.id, merged.sent.record.revision, merged.sent.fingerprint,
+            merged.revision, merged.overwritten,
+        )  # fmt: skip
+    return done
+
+
+def _store_or_halve(
+    provenance: records.Provenance, accepted: Sequence[records.AcceptedRecord]
+) -> frozenset[int]:
+    """Store the records; return the change numbers of those that the database refuses each by itself."""
+    try:
+        with bulk.savepoint():
+            records.store(provenance, accepted)
+    except (DataError, IntegrityError):
+        log.warning("records refused by the database", count=len(accepted))
+        if len(accepted) == 1:
+            return frozenset({accepted[0].sequence})
+        half = len(accepted) // 2
+        return _store_or_halve(provenance, accepted[:half]) | _store_or_halve(provenance, accepted[half:])
+    return frozenset()
+
+
+def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision]) -> list[Decision]:
+    """Put our copy beside each conflict and each merge, so that the phone can show what is held."""
+    shown = {
+        place: (items[place].kind, items[place].id)  # type: ignore[union-attr]
+        for place, decision in enumerate(decided)
+        if decision.result.status == Status.CONFLICT or decision.result.code == "merged"
+    }
+    if not shown:
+        return decided
+    rows = queries.get_many(patient_id, set(shown.values()))  # type: ignore[arg-type]
+    copies = {str(copy["id"]): copy for copy in queries.serialize(patient_id, rows, as_patient=True)}
+    return [
+        _with_copy(decision, copies.get(decision.result.id or "")) if place in shown else decision
+        for place, decision in enumerate(decided)
+    ]
+
+
+def _with_copy(decision: Decision, copy: dict[str, Any] | None) -> Decision:
+    revision = copy["revision"] if copy else None
+    return replace(decision, result=replace(decision.result, server=copy, revision=revision))
+
+
+def _not_stored(sizes: Sequence[int], decided: Sequence[Decision]) -> int:
+    return sum(size for size, decision in zip(sizes, decided, strict=True) if decision.store is None)
+
+
+def _receipt(
+    provenance: records.Provenance, decided: Sequence[Decision], head: int, *, alerted: bool
+) -> Receipt:
+    results = [decision.result.as_dict() for decision in decided]
+    return Receipt(uuid4(), results, head, alerted, partial(_stored_rows, provenance, decided))
+
+
+def _stored_rows(
+    provenance: records.Provenance, decided: Sequence[Decision]
+) -> list[tuple[Kind, PatientRecord]]:
+    """The records that the batch left behind, tombstones excepted."""
+    accepted = [decision.store for decision in decided if decision.store is not None]
+    return [records.stored_row(provenance, item) for item in accepted if not item.record.removed]
+
+
+def _after_decisions(
+    findings: Sequence[tuple[alerts.Finding, ...]], items: Items, decided: Sequence[Decision]
+) -> list[alerts.Finding]:
+    """The findings of a batch; those of an item that is held now name its record."""
+    return [
+        safety.stored_as(finding, item.kind)
+        if decision.result.status in {Status.STORED, Status.REPLAYED} and not isinstance(item, InvalidItem)
+        else finding
+        for of_item, item, decision in zip(findings, items, decided, strict=True)
+        for finding in of_item
+    ]
+
+
+def _audit(principal: Principal, provenance: records.Provenance, items: Items, receipt: Receipt) -> None:
     audit.record_event(
-        actor=work.principal.actor,
+        actor=principal.actor,
         action="records.receive",
         subject=f"receipt/{receipt.receipt}",
-        clinic_id=work.source.clinic_id,
-        patient_id=work.source.patient_id,
+        clinic_id=provenance.clinic_id,
+        patient_id=provenance.patient_id,
         # Only what was read as an id: anything else that stood in its place could say anything.
-        ids=[item.id for item in work.items if not isinstance(item, parsing.InvalidItem)],
-        device=work.source.device_id or "",
-        at=work.source.received_at,
-        detail=counts,
+        ids=[item.id for item in items if not isinstance(item, InvalidItem)],
+        device=provenance.device_id or "",
+        at=provenance.received_at,
+        detail=dict(Counter(row["status"] for row in receipt.results)),
     )

@@ -49,29 +49,29 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class VersionDecision:
     """The status, and why when it is not ``stored`` or ``replayed``."""
 
     status: Status
     code: str = ""
 
 
-def decide(held: CurrentVersion | None, incoming: Incoming) -> Decision:
+def decide(held: CurrentVersion | None, incoming: Incoming) -> VersionDecision:
     """Return what becomes of ``incoming`` when ``held`` is what we have under its id."""
     if held is None:
         if incoming.revision == 1:
-            return Decision(Status.STORED)
-        return Decision(Status.RETRY, "missing_base_revision")
+            return VersionDecision(Status.STORED)
+        return VersionDecision(Status.RETRY, "missing_base_revision")
     if held.kind != incoming.kind:
-        return Decision(Status.REJECTED, "kind_mismatch")
+        return VersionDecision(Status.REJECTED, "kind_mismatch")
     if incoming.revision == held.revision + 1:
-        return Decision(Status.STORED)
+        return VersionDecision(Status.STORED)
     if incoming.revision > held.revision:
-        return Decision(Status.RETRY, "missing_base_revision")
+        return VersionDecision(Status.RETRY, "missing_base_revision")
     known = held.fingerprint if incoming.revision == held.revision else held.former.get(incoming.revision)
     if known == incoming.fingerprint:
-        return Decision(Status.REPLAYED)
-    return Decision(Status.CONFLICT, "newer_version_held")
+        return VersionDecision(Status.REPLAYED)
+    return VersionDecision(Status.CONFLICT, "newer_version_held")
 
 
 def after(held: CurrentVersion | None, incoming: Incoming, *, is_finished: bool = False) -> CurrentVersion:

@@ -1,4 +1,4 @@
-"""Reading what a phone sent: each item on its own, so that one bad record never blocks another. Pure."""
+"""Parsing of what a phone sent: each item on its own, so that one bad record never blocks another."""
 
 import hashlib
 import json

@@ -4,7 +4,8 @@ import json
 from uuid import UUID
 
 from tracker.access.principal import Principal
-from tracker.sync.batch import BatchKey, BatchState, Receipt
+from tracker.records.actions import Provenance
+from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.models import SyncBatch
 
 
@@ -12,16 +13,20 @@ class KeyReusedError(Exception):
     """The batch key was used before, with other records."""
 
 
-def find(patient_id: UUID, sent: BatchKey, print_of_all: bytes) -> SyncBatch | None:
-    """
-    Return the receipt that this key got before. Asked under the timeline's lock, so two at once are safe.
+def find(patient_id: UUID, sent: BatchKey) -> SyncBatch | None:
+    """Return what this key was used for before. Asked under the patient's lock, so two at once are safe."""
+    return SyncBatch.objects.filter(patient_id=patient_id, device_id=sent.device_id, key=sent.key).first()
 
-    :raises KeyReusedError: if it was for other records.
+
+def issue_again(batch: SyncBatch, fingerprint: bytes) -> Receipt:
     """
-    batch = SyncBatch.objects.filter(patient_id=patient_id, device_id=sent.device_id, key=sent.key).first()
-    if batch is not None and bytes(batch.fingerprint) != print_of_all:
+    Return the receipt of then, if it was for the same records.
+
+    :raises KeyReusedError: if it was for others.
+    """
+    if bytes(batch.fingerprint) != fingerprint:
         raise KeyReusedError
-    return batch
+    return Receipt(batch.receipt, batch.results["results"], batch.head, batch.results["alerted"])
 
 
 def exists(principal: Principal, sent: BatchKey) -> bool:
@@ -31,19 +36,18 @@ def exists(principal: Principal, sent: BatchKey) -> bool:
     ).exists()
 
 
-def save(work: BatchState, receipt: Receipt) -> None:
+def save(provenance: Provenance, sent: BatchKey, fingerprint: bytes, receipt: Receipt) -> None:
     """Keep the receipt: ids and statuses. The server's copies of records hold health data and are left out."""
-    assert work.sent is not None
     bare = [{name: value for name, value in row.items() if name != "server"} for row in receipt.results]
     SyncBatch.objects.bulk_create(
         [
             SyncBatch(
-                clinic_id=work.source.clinic_id,
-                patient_id=work.source.patient_id,
-                device_id=work.sent.device_id,
-                key=work.sent.key,
-                fingerprint=work.fingerprint,
-                received_at=work.source.received_at,
+                clinic_id=provenance.clinic_id,
+                patient_id=provenance.patient_id,
+                device_id=sent.device_id,
+                key=sent.key,
+                fingerprint=fingerprint,
+                received_at=provenance.received_at,
                 receipt=receipt.receipt,
                 results=json.loads(json.dumps({"results": bare, "alerted": receipt.alerted}, default=str)),
                 head=receipt.head,

@@ -1,73 +1,129 @@
 """
-Find positive safety answers in raw, unvalidated records, so that a rejected record still raises its alert. Pure.
+The safety scan: positive safety answers in everything that was sent, before any decision on it.
 
-The form of the item does not matter here. Where a positive answer to a safety item can be made out, it is
-reported: an answer about self-harm is not lost to a wrong zone or an unknown field.
+The form of an item does not matter here. Where a positive answer to a safety question can be made out, it is found: an
+answer about self-harm is not lost to a wrong key, a stale version or another spelling. An answer to a safety question
+that is there but cannot be read is found too, since nobody knows that it is a no.
 """
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
-from tracker.instruments import catalogue, scoring
+from tracker.alerts import rules
+from tracker.alerts.escalation import Finding
+from tracker.instruments import alert_rules, catalogue
+from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
 from tracker.lib import days
 from tracker.records.shapes import as_instant
 
-_SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
+NOT_STORED = "unstored"
+_ID_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
+_Met = Iterator[tuple[AlertRule, float | bool]]
 
 
-def scan(item: Any) -> Iterator[tuple[str, str, float | None]]:
+def scan(items: Sequence[Any], received_at: datetime) -> list[tuple[Finding, ...]]:
     """
-    Yield (rule, level, value) for each positive safety answer that can be made out in ``item``.
+    Return the findings of each item as it was sent, in the order of ``items``; none of them says that it is stored.
 
-    An answer to a safety item that is there but cannot be read counts too: nobody knows that it is a no.
+    ``stored_as`` names the record of one that is.
     """
+    return [tuple(_findings(item, received_at)) for item in items]
+
+
+def stored_as(finding: Finding, kind: str) -> Finding:
+    """Return the finding of an item that is stored, as a record of this kind."""
+    return replace(finding, source_kind=kind, stored=True)
+
+
+def _findings(item: Any, received_at: datetime) -> Iterator[Finding]:
+    worst = _worst_by_rule(item)
+    if not worst:
+        return
+    source_id, (answered_at, answered_on) = _source_of(item), _answered(item, received_at)
+    for rule, value in worst.values():
+        yield Finding(
+            rule=rule.id,
+            rule_version=rule.version,
+            level=rule.level.upper(),
+            source_kind=NOT_STORED,
+            source_id=source_id,
+            answered_at=answered_at,
+            answered_on=answered_on,
+            value=None if value is True else float(value),
+            stored=False,
+        )
+
+
+def _worst_by_rule(item: Any) -> dict[str, tuple[AlertRule, float | bool]]:
+    worst: dict[str, tuple[AlertRule, float | bool]] = {}
     if not isinstance(item, dict):
-        return
+        return worst
     data = item.get("data")
-    seen = set()
     for part in data if isinstance(data, list) else [data]:
-        for found in _in_data(item.get("kind"), part) if isinstance(part, dict) else ():
-            if found[0] not in seen:
-                seen.add(found[0])
-                yield found
+        for rule, value in _met(item.get("kind"), part) if isinstance(part, dict) else ():
+            if rule.id not in worst or value > worst[rule.id][1]:
+                worst[rule.id] = (rule, value)
+    return worst
 
 
-def _in_data(kind: Any, data: dict[str, Any]) -> Iterator[tuple[str, str, float | None]]:
-    if data.get("self_harm_thoughts") is True:
-        yield "daily_self_harm_thoughts", "URGENT", None
-    form, answers = _form(data), data.get("answers")
-    if kind == "side_effects":
-        form, answers = catalogue.latest("side-effects"), data.get("items")
-    if form is None or not form.safety:
+def _met(kind: Any, data: Mapping[str, Any]) -> _Met:
+    for rule in rules.of_all_kinds():
+        value = rule.evaluate(data)
+        if value is not None and value is not False:
+            yield rule, value
+    form = _form(data)
+    if form is not None:
+        yield from _met_by_answers(form, data.get("answers"))
+    checklist = rules.checklist_of_kind(_folded(kind)) if isinstance(kind, str) else None
+    if checklist is not None:
+        yield from _met_by_answers(checklist, data.get("items"))
+
+
+def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
+    if not form.safety:
         return
-    if not isinstance(answers, dict):
-        # Answers there are, and nobody can say what to.
-        if answers:
-            yield "unreadable_safety_answer", "URGENT", None
-        return
-    result = scoring.score(form, _tidy(form, answers))
-    for finding in result.safety_findings:
-        yield finding.rule, finding.level.upper(), finding.value
-    if "safety_item_unreadable" in result.flags:
-        yield "unreadable_safety_answer", "URGENT", None
+    for spelling in _spellings(form, answers) if isinstance(answers, dict) else [answers]:
+        yield from alert_rules.met(form, spelling)
 
 
-def _tidy(form: InstrumentDefinition, answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers by the link ids of the form, however they were spelt."""
-    known = {item.link_id.casefold(): item.link_id for item in form.items}
-    return {known.get(key.strip().casefold(), key): value for key, value in answers.items()}
+def _spellings(form: InstrumentDefinition, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The answers by link ids, however these are spelt; an item that comes in several spellings is read in each."""
+    readings: list[dict[str, Any]] = [{}]
+    count: dict[str, int] = {}
+    for key, value in answers.items():
+        name = _names(form).get(_folded(key), key)
+        place = count.get(name, 0)
+        count[name] = place + 1
+        if place == len(readings):
+            readings.append({})
+        readings[place][name] = value
+    return readings
 
 
-def _form(data: dict[str, Any]) -> InstrumentDefinition | None:
-    """The form that is meant, however its name is spelt; its newest version if the one named is not known."""
+@cache
+def _names(form: InstrumentDefinition) -> Mapping[str, str]:
+    """Every name that an item can be answered by, to its link id."""
+    numbers = {str(item.n).casefold(): item.link_id for item in form.items if item.n is not None}
+    bare = {item.link_id.lstrip("/").casefold(): item.link_id for item in form.items}
+    return numbers | bare | {item.link_id.casefold(): item.link_id for item in form.items}
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _form(data: Mapping[str, Any]) -> InstrumentDefinition | None:
+    """The instrument that is meant, however its name is spelt; its newest version if the one named is not known."""
     code, version = data.get("instrument"), data.get("version")
     if not isinstance(code, str):
         return None
-    code = code.strip().casefold()
+    code = _folded(code)
     try:
         return catalogue.get(code, str(version))
     except catalogue.UnknownInstrumentError:
@@ -78,16 +134,16 @@ def _form(data: dict[str, Any]) -> InstrumentDefinition | None:
         return None
 
 
-def source_of(item: Any) -> uuid.UUID:
-    """Return the item's id; where it has none, one made from its content, so that it alerts once."""
+def _source_of(item: Mapping[str, Any]) -> uuid.UUID:
+    """The item's id; where it has none, one made from its content, so that it alerts once."""
     try:
         return uuid.UUID(item["id"])
     except (TypeError, KeyError, ValueError, AttributeError):
-        return uuid.uuid5(_SPACE, json.dumps(item, sort_keys=True, default=str))
+        return uuid.uuid5(_ID_NAMESPACE, json.dumps(item, sort_keys=True, default=str))
 
 
-def answered(item: Any, received_at: datetime) -> tuple[datetime, date]:
-    """Return the phone's instant and local day of the answer; ours, in UTC, where they cannot be read."""
+def _answered(item: Mapping[str, Any], received_at: datetime) -> tuple[datetime, date]:
+    """The phone's instant and local day of the answer; ours, in UTC, where they cannot be read."""
     try:
         at = as_instant(item["recorded_at"])
     except (TypeError, KeyError, ValueError):

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("rule", models.CharField(max_length=64)),
+                ("rule_version", models.SmallIntegerField(default=1)),
                 (
                     "level",
                     models.CharField(

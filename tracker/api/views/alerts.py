@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
-from tracker.alerts import actions, escalation
+from tracker.alerts import actions, rules
 from tracker.alerts.models import Alert
 from tracker.api import schemas
 from tracker.api.views.base import ClinicalAPIView, only, principal_of
@@ -25,7 +25,7 @@ def _shown(row: Alert, by_name: str | None) -> dict[str, Any]:
         "id": row.pk,
         "patient": row.patient_id,
         "rule": row.rule,
-        "label": escalation.label(row.rule),
+        "label": rules.label(row.rule),
         "level": codes.to_wire(row.level),
         "historical": row.is_historical,
         "answered_at": row.answered_at,

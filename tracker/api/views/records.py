@@ -18,7 +18,6 @@ from tracker.api.exceptions import APIProblem
 from tracker.api.views.base import (
     ClinicalAPIView,
     RecordsAPIView,
-    is_retry_by_record,
     limit_of,
     only,
     patient_of,
@@ -63,7 +62,6 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
             sent=_sent(request),
             items=[item],
             at=timezone.now(),
-            one_by_one=is_retry_by_record(request),
         )
     except receipts.KeyReusedError:
         reused = APIProblem(409, "idempotency_key_reused", "This key was used before, with another record.")

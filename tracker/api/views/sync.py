@@ -17,7 +17,6 @@ from tracker.api.parsers import MAX_BATCH_BYTES, validate
 from tracker.api.views.base import (
     ClinicalAPIView,
     RecordsAPIView,
-    is_retry_by_record,
     limit_of,
     only,
     patient_of,
@@ -43,9 +42,7 @@ def guidance(principal: Principal) -> dict[str, str]:
 
 def refusal_with_alerts(principal: Principal, items: list[Any], refused: APIProblem) -> APIProblem:
     """Raise alerts for safety answers in a rejected body; return the error, with guidance if any was raised."""
-    if ingest.raise_alerts_for_rejected(
-        principal=principal, items=items[: ingest.MAX_RECORDS], at=timezone.now()
-    ):
+    if ingest.raise_alerts_for_rejected(principal=principal, items=items, at=timezone.now()):
         refused.commits = True
         refused.more["guidance"] = guidance(principal)
         transaction.on_commit(wake_delivery)
@@ -102,7 +99,6 @@ class Push(RecordsAPIView):
                 sent=BatchKey(batch.device, batch.key),
                 items=batch.records,
                 at=timezone.now(),
-                one_by_one=is_retry_by_record(request),
             )
         except receipts.KeyReusedError:
             raise APIProblem(

@@ -11,7 +11,7 @@ from django.db.models import F
 from tracker.access import policy
 from tracker.access.policy import Action, Relation
 from tracker.access.principal import Principal
-from tracker.alerts import escalation
+from tracker.alerts import rules
 from tracker.alerts.models import Alert, Level
 from tracker.dashboard import formatting
 from tracker.lib import days
@@ -69,7 +69,7 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         id=row["id"],
         level=row["level"],
         level_name=Level(row["level"]).label,
-        answer=escalation.label(row["rule"]),
+        answer=rules.label(row["rule"]),
         patient_id=row["patient_id"],
         patient=row["name"],
         age=formatting.age(at - answered_at),

@@ -20,12 +20,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("INBOX", "inbox in the app"), ("EMAIL", "e-mail")], max_length=8
-                    ),
-                ),
+                ("channel", models.CharField(max_length=8)),
                 ("words", models.CharField(max_length=40)),
                 ("subject", models.CharField(max_length=120)),
                 ("key", models.CharField(max_length=160)),

@@ -1,0 +1,106 @@
+"""The declared alert rules: each has a level, a label and an evaluator, and raises its alert through a real push."""
+
+from typing import Any, get_args
+
+import pytest
+
+from tests import factories
+from tests.instruments.filled import positive_answers
+from tests.phone import Phone
+from tracker.alerts import rules
+from tracker.alerts.models import Alert
+from tracker.instruments import alert_rules, catalogue
+from tracker.instruments.base import Level
+from tracker.lib import rls
+
+# What meets the rules that no instrument's file declares.
+OF_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "daily_self_harm_thoughts": ("daily", {"mood": 4, "self_harm_thoughts": True}),
+    alert_rules.UNREADABLE: ("daily", {"mood": 4, "self_harm_thoughts": "yes"}),
+}
+
+
+def declared_positives() -> dict[str, tuple[str, dict[str, Any]]]:
+    """A kind and data that meet each declared rule."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for form in catalogue.all():
+        for rule in form.safety:
+            data = {"instrument": form.code, "version": form.version, "status": "complete"}
+            found[rule.id] = "response", data | {"answers": positive_answers(form, rule)}
+    return found | OF_KINDS
+
+
+POSITIVES = declared_positives()
+
+
+def test_every_declared_alert_rule_has_an_example_here():
+    assert set(POSITIVES) == set(rules.declared())
+
+
+@pytest.mark.parametrize("rule", sorted(rules.declared()))
+def test_every_declared_alert_rule_has_a_level_a_label_and_an_evaluator(rule):
+    declared = rules.declared()[rule]
+
+    assert declared.level in get_args(Level)
+    assert declared.version >= 1
+    assert rules.label(rule) == declared.label
+    assert declared.label not in {"", rule}
+    assert "_" not in declared.label
+    assert declared.evaluate({}) is None
+
+
+def test_no_two_alert_rules_read_the_same():
+    labels = [rule.label for rule in rules.declared().values()]
+
+    assert len(set(labels)) == len(labels)
+
+
+def test_an_alert_rule_that_is_no_longer_declared_is_named_as_it_stands():
+    assert rules.label("our_own_rule") == "our own rule"
+
+
+# Five ways that a record can take: what is pushed before it, what is changed in it, what it is answered with.
+Item = dict[str, Any]
+
+
+def stored(phone: Phone, item: Item) -> Any:
+    return phone.push(item)
+
+
+def rejected(phone: Phone, item: Item) -> Any:
+    return phone.push(item | {"time_zone": "Mars/Olympus"})
+
+
+def in_conflict(phone: Phone, item: Item) -> Any:
+    other = factories.pain(id=item["id"])
+    phone.push(other, other | {"revision": 2, "data": {"intensity": 1}})
+    return phone.push(item)
+
+
+def in_retry(phone: Phone, item: Item) -> Any:
+    return phone.push(item | {"revision": 7})
+
+
+def refused_as_a_whole(phone: Phone, item: Item) -> Any:
+    return phone.post("sync/push", phone.batch(item) | {"note": "not a field"})
+
+
+@pytest.mark.parametrize("way", [stored, rejected, in_conflict, in_retry, refused_as_a_whole])
+def test_the_safety_scan_raises_every_declared_alert_whatever_becomes_of_the_record(world, way):
+    phone = Phone(world.ada.user)
+    sent = {rule: factories.record(kind, data) for rule, (kind, data) in POSITIVES.items()}
+
+    for rule, item in sent.items():
+        reply = way(phone, item)
+        assert "guidance" in reply.json(), rule
+
+    rls.reset()
+    with rls.as_clinic(world.clinic.pk):
+        for rule, item in sent.items():
+            declared = rules.declared()[rule]
+            alert = Alert.objects.get(rule=rule, source_id=item["id"])
+            assert (alert.level, alert.rule_version) == (declared.level.upper(), declared.version)
+            kept = way is stored and rule != alert_rules.UNREADABLE
+            assert (alert.source_kind, alert.answer_stored) == (
+                (item["kind"], True) if kept else ("unstored", False)
+            )
