@@ -23,21 +23,21 @@ def _for_program(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: a host that is not ours, a body that is too large."""
     if _for_program(request):
-        return exceptions.problem_response(400, "bad_request", "The request cannot be taken.")
+        return exceptions.problem_response("bad_request")
     return defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: the role may not use this page."""
     if _for_program(request):
-        return exceptions.problem_response(403, "not_allowed", "Your role may not use this route.")
+        return exceptions.problem_response("not_allowed")
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: nothing here, or nothing here for you."""
     if _for_program(request):
-        return exceptions.problem_response(404, "not_found", "There is nothing here for you.")
+        return exceptions.problem_response("not_found")
     return defaults.page_not_found(request, exception)
 
 
@@ -51,9 +51,7 @@ def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     if isinstance(problem, _DATABASE_ERRORS):
         return _unavailable(request, problem)
     if _for_program(request):
-        return exceptions.problem_response(
-            500, "internal_error", "This is our mistake. Nothing of the request was stored."
-        )
+        return exceptions.problem_response("internal_error")
     return defaults.server_error(request)
 
 
@@ -73,16 +71,14 @@ class ServiceUnavailableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django with what a view raised."""
         if isinstance(exception, RecursionError) and _for_program(request):
-            return exceptions.problem_response(400, "too_deep", "The body is nested too deep.")
+            return exceptions.problem_response("too_deep")
         return _unavailable(request, exception) if isinstance(exception, _DATABASE_ERRORS) else None
 
 
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
     log.warning("database away", error=type(problem).__name__)
     if _for_program(request):
-        return exceptions.problem_response(
-            503, "service_unavailable", "The database is away. Nothing was stored; try again."
-        )
+        return exceptions.problem_response("service_unavailable")
     response = HttpResponse(loader.render_to_string("503.html"), status=503)
     response["Retry-After"] = "5"
     return response

@@ -79,7 +79,7 @@ class SignInThrottleMiddleware:
             try:
                 given = _strict(request.body) if request.method != "GET" else {}
             except strict_json.BadJSON as problem:
-                return exceptions.problem_response(400, problem.code, str(problem))
+                return exceptions.problem_response(problem.code)
         if name not in THROTTLED or not _is_try(request):
             return None
         return _counted(request, name, _form(request) if given is None else given)
@@ -151,7 +151,7 @@ def _form(request: HttpRequest) -> dict[str, Any]:
 
 def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
     if request.path.startswith(("/api/", _APP)):
-        answer = exceptions.problem_response(429, "too_many_tries", "Too many tries. Wait, then try again.")
+        answer = exceptions.problem_response("too_many_tries")
     else:
         answer = HttpResponse(render_to_string("429.html"), status=429)
     answer["Retry-After"] = str(retry_after)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from tests import factories
+from tests import factories, openapi
 from tracker.access import devices
 from tracker.access.principal import load_principal, with_session
 from tracker.accounts import sessions
@@ -55,7 +55,11 @@ def pair(user: User, token: str, device: uuid.UUID) -> None:
 
 
 class Phone:
-    """Calls the API as a signed-in person would; a patient's phone is paired, unless it is not to be."""
+    """
+    Calls the API as a signed-in person would; a patient's phone is paired, unless it is not to be.
+
+    Each answer is held against the OpenAPI document.
+    """
 
     def __init__(
         self, user: User | None, *, device: uuid.UUID | str | None = None, paired: bool = True
@@ -71,13 +75,16 @@ class Phone:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return self.client.generic(
+        response = self.client.generic(
             method,
             f"/api/v1/{path}",
             sent,
             content_type="application/json",
             headers=self.headers | headers,
         )
+        wrong = openapi.problems(method, f"/api/v1/{path}", response)
+        assert not wrong, wrong
+        return response
 
     def get(self, path: str, **headers: str) -> Any:
         return self.call("GET", path, **headers)

@@ -14,11 +14,12 @@ from tests.access.requests import few
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.models import Device
-from tracker.api.exceptions import _PROBLEM_OF
+from tracker.api.exceptions import _CODE_OF
 from tracker.api.views import base, me
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 from tracker.lib import rls
+from tracker.lib.error_codes import CODES
 from tracker.outbox import actions as outbox
 
 
@@ -67,7 +68,8 @@ def test_a_refusal_that_names_the_missing_is_seen(scenario, monkeypatch):
         return known(principal, patient_id, **more)
 
     monkeypatch.setattr(base, "open_chart", telling)
-    monkeypatch.setitem(_PROBLEM_OF, PermissionError, (404, "not_found", "There is nothing here for you!"))
+    monkeypatch.setitem(CODES, "forbidden", replace(CODES["not_found"], code="forbidden"))
+    monkeypatch.setitem(_CODE_OF, PermissionError, "forbidden")
 
     checker = Checker(scenario).check(of(scenario, "api/v1/records", "cleo"))
 

@@ -40,7 +40,7 @@ def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
         2,
     )
     assert look["purpose"] == "GET /api/v1/records"
-    assert look["broken_glass"] is False
+    assert look["break_glass"] is False
 
 
 def test_a_look_at_her_page_and_at_the_caseload_is_in_it_too(world):
@@ -70,7 +70,7 @@ def test_a_read_under_break_glass_says_so(world):
     rls.reset()
 
     (look,) = own_log(world)
-    assert look["broken_glass"] is True
+    assert look["break_glass"] is True
 
 
 def test_what_she_did_herself_is_shown_when_asked_for(world):

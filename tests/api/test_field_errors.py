@@ -1,5 +1,7 @@
 """One bad value, one code, one pointer, whichever route it is sent to."""
 
+import json
+
 import pytest
 
 from tests import factories
@@ -74,7 +76,100 @@ def test_a_category_in_another_case_or_unknown_is_not_offered(world, phone):
         assert (error["pointer"], error["code"]) == ("/teams/0/categories/0", "not_offered")
 
 
-def test_a_parameter_that_cannot_be_taken_is_named_as_one(phone):
-    (error,) = phone.get("records?limit=0").json()["errors"]
+NUL, HALF_A_CHARACTER = "a\x00b", "\ud83d"
 
-    assert error == {"parameter": "limit", "code": "out_of_range"}
+
+@pytest.mark.parametrize("bad", [NUL, HALF_A_CHARACTER])
+@pytest.mark.parametrize(
+    ("kind", "data", "pointer"),
+    [
+        ("journal", {"text": "{}"}, "/data/text"),
+        ("pain", {"intensity": 3, "trigger": "{}"}, "/data/trigger"),
+        ("pain", {"intensity": 3, "{}": 1}, None),
+        ("response", {"instrument": "phq-9", "version": "1999", "status": "draft", "answers": {"/1": "{}"}},
+         "/data/answers/~11"),
+        ("response", {"instrument": "phq-9", "version": "1999", "status": "draft", "answers": {"{}": 1}}, None),
+    ],
+)  # fmt: skip
+def test_bad_text_rejects_its_record_alone_with_the_pointer_of_its_field(phone, kind, data, pointer, bad):
+    def filled(value):
+        if isinstance(value, dict):
+            return {key.replace("{}", bad): filled(part) for key, part in value.items()}
+        return value.replace("{}", bad) if isinstance(value, str) else value
+
+    record = factories.record(kind, filled(data))
+    pushed, stored = phone.push(record, factories.pain(4)).json()["results"]
+    added = phone.post("records", record)
+
+    assert (pushed["status"], stored["status"], added.status_code) == ("rejected", "stored", 400)
+    (error,) = added.json()["errors"]
+    assert (error["pointer"], error["code"]) == (pushed["pointer"], pushed["code"])
+    # A key that cannot be shown is shown with U+FFFD.
+    assert pushed["pointer"] == pointer if pointer else "\ufffd" in pushed["pointer"]
+
+
+@pytest.mark.parametrize("bad", [NUL, HALF_A_CHARACTER])
+@pytest.mark.parametrize(
+    ("method", "route", "body", "pointer"),
+    [
+        ("POST", "devices", {"id": "0191d6a0-0000-7000-8000-000000000001", "label": "{}"}, "/label"),
+        ("POST", "me/caregivers", {"name": "{}", "email": "c@example.org", "categories": ["pain"]}, "/name"),
+        ("POST", "me/caregivers", {"name": "C", "email": "{}@example.org", "categories": ["pain"]}, "/email"),
+        (
+            "PUT",
+            "me/consents",
+            {"text_version": 1, "teams": [{"team": "{}", "categories": []}]},
+            "/teams/0/team",
+        ),
+    ],
+)
+def test_bad_text_is_refused_by_field_on_every_other_route(phone, method, route, body, pointer, bad):
+    sent = json.dumps(body).replace("{}", json.dumps(bad)[1:-1])
+
+    response = phone.call(method, route, sent.encode())
+
+    assert response.status_code == 400
+    assert pointer in {error["pointer"] for error in response.json()["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("route", "parameter", "code"),
+    [
+        ("records?limit=0", "limit", "out_of_range"),
+        ("records?limit=٣", "limit", "wrong_type"),
+        ("records?limit=5&limit=6", "limit", "duplicate"),
+        ("records?kind=weather", "kind", "not_offered"),
+        ("records?since=soon", "since", "not_a_day"),
+        ("records?measure=luck", "measure", "unknown_measure"),
+        ("records?a~b%2Fc=1", "a~b/c", "unknown_field"),
+        ("observations", "measure", "missing_field"),
+        ("observations?measure=dose.%00", "measure", "unknown_measure"),
+        ("observations?measure=pain.intensity&from=2026-W10-1", "from", "not_a_day"),
+        ("observations/daily?measure=pain.intensity&from=2020-01-01&to=2026-01-01", "from", "out_of_range"),
+        ("summaries?patient=x", "patient", "not_a_uuid"),
+        ("me/access-log?own=maybe", "own", "not_offered"),
+        ("sync/pull?cursor=%00", "cursor", "bad_text"),
+    ],
+)
+def test_a_query_parameter_that_cannot_be_taken_has_its_name_and_the_code_of_a_field(
+    phone, route, parameter, code
+):
+    response = phone.get(route)
+
+    assert response.status_code == 400
+    assert [(one["parameter"], one["code"]) for one in response.json()["errors"]] == [(parameter, code)]
+
+
+def test_staff_who_name_no_patient_are_told_which_parameter_is_missing(world):
+    (error,) = Phone(world.ben.user).get("records").json()["errors"]
+
+    assert (error["parameter"], error["code"]) == ("patient", "missing_field")
+
+
+def test_a_cursor_of_another_measure_or_list_is_invalid(phone):
+    phone.push(*(factories.pain(n) for n in range(3)))
+    cursor = phone.get("observations?measure=pain.intensity&limit=1").json()["next"]
+
+    for route in ("observations?measure=daily.mood&", "records?", "sync/pull?", "me/access-log?"):
+        response = phone.get(f"{route}cursor={cursor}")
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_cursor")

@@ -11,14 +11,14 @@ from pydantic import BaseModel
 
 from tests import factories
 from tests.phone import Phone
-from tracker.api import schemas
+from tracker.api.views import records, sync
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sync.md"
 BLOCK = re.compile(r"```json (request|response) ([^\n]*)\n(.*?)```", re.DOTALL)
 SHAPES: dict[str, type[BaseModel]] = {
-    "sync/push": schemas.PushReceipt,
-    "sync/pull": schemas.PullPage,
-    "records/": schemas.RecordReply,
+    "sync/push": sync.PushReceipt,
+    "sync/pull": sync.PullPage,
+    "records/": records.RecordReply,
 }
 
 

@@ -116,6 +116,28 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
         assert Message.objects.count() == 2 * before
 
 
+@pytest.mark.parametrize(
+    ("path", "header"),
+    [
+        ("records", {"Idempotency-Key": "bad key!"}),
+        ("records?who=me", {}),
+        ("records/{id}", {"Idempotency-Key": "bad key!"}),
+        ("records/{id}?who=me", {}),
+        ("records/{id}", {"If-Match": "x"}),
+        ("records/{id}", {"If-Match": '"1"'}),
+    ],
+)
+def test_a_header_or_a_query_parameter_that_is_refused_hides_no_positive_answer(world, phone, path, header):
+    record = factories.phq9(POSITIVE)
+    method = "PUT" if "{id}" in path else "POST"
+
+    answer = phone.call(method, path.format(id=record["id"]), record, **header)
+
+    assert answer.status_code in {400, 404}
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == [("phq9_item9", False)]
+
+
 HALF_AN_EMOJI = "\ud83d"
 
 

@@ -29,42 +29,42 @@ class SessionToken(BaseAuthentication):
         if len(token) > _LONGEST or not token.isascii() or not token.isalnum():
             raise AuthenticationFailed
         at = timezone.now()
-        held = sessions.load(token, at)
-        if held is None or held.user_id is None:
+        session = sessions.load(token, at)
+        if session is None or session.user_id is None:
             raise AuthenticationFailed
-        principal = _enter(held, held.user_id, at)
-        if not (principal.is_patient or held.has_second_factor):
-            raise APIProblem(403, "second_factor_required", "Staff sign in with a second factor.")
-        device = _device(request, held, principal, at)
-        sessions.touch(held, at)
-        return with_session(principal, authenticated_at=held.authenticated_at, device_id=device), held
+        principal = _enter(session, session.user_id, at)
+        if not (principal.is_patient or session.has_second_factor):
+            raise APIProblem("second_factor_required")
+        device = _device(request, session, principal, at)
+        sessions.touch(session, at)
+        return with_session(principal, authenticated_at=session.authenticated_at, device_id=device), session
 
     def authenticate_header(self, request: Any) -> str:
         return "SessionToken"
 
 
-def _enter(held: sessions.SessionData, user_id: UUID, at: datetime) -> Principal:
+def _enter(session: sessions.SessionData, user_id: UUID, at: datetime) -> Principal:
     try:
         principal = load_principal(user_id, at)
     except InactiveUser:
         raise AuthenticationFailed from None
     # A changed password ends the sessions that were made with the old one.
     made_with = User(password=principal.password_hash).get_session_auth_hash()
-    if not constant_time_compare(held.password_mark, made_with):
+    if not constant_time_compare(session.password_mark, made_with):
         raise AuthenticationFailed
     return principal
 
 
-def _device(request: Any, held: sessions.SessionData, principal: Principal, at: datetime) -> UUID | None:
+def _device(request: Any, session: sessions.SessionData, principal: Principal, at: datetime) -> UUID | None:
     """
     Return the phone that the request comes from: the one that the session is bound to, and none but that.
 
-    :raises Refused: where another device sends the token, whose session ends; and where none is named.
+    :raises APIProblem: where another device sends the token, whose session ends; and where none is named.
     """
     try:
-        return device_binding.bound_device(request, held)
+        return device_binding.bound_device(request, session)
     except device_binding.AnotherDeviceError:
-        raise device_binding.end_stolen_session(held, principal, at) from None
+        raise device_binding.end_stolen_session(session, principal, at) from None
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

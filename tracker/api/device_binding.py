@@ -15,39 +15,35 @@ from tracker.api.exceptions import APIProblem
 from tracker.audit import actions as audit
 from tracker.outbox import actions as outbox
 
-DEVICE_REQUIRED = (
-    403,
-    "device_header_required",
-    "This sign-in belongs to a phone: send the phone's id in X-Device.",
-)
-SESSION_ENDED = (401, "session_ended", "This sign-in belongs to another device and has been ended.")
+DEVICE_REQUIRED = "device_header_required"
+SESSION_ENDED = "session_ended"
 
 
 class AnotherDeviceError(Exception):
     """The token of one phone came from another."""
 
 
-def bound_device(request: Any, held: sessions.SessionData) -> UUID | None:
+def bound_device(request: Any, session: sessions.SessionData) -> UUID | None:
     """
     Return the phone that the session is bound to and the request names; None of a session that is bound to none.
 
-    :raises Refused: 403, where the request names no phone; nothing ends.
+    :raises APIProblem: 403, where the request names no phone; nothing ends.
     :raises AnotherDeviceError: where it names another.
     """
-    if held.device_id is None:
+    if session.device_id is None:
         return None
     named = request.headers.get("X-Device", "")
     if not named:
-        raise APIProblem(*DEVICE_REQUIRED)
-    if named.lower() != str(held.device_id):
+        raise APIProblem(DEVICE_REQUIRED)
+    if named.lower() != str(session.device_id):
         raise AnotherDeviceError
-    return held.device_id
+    return session.device_id
 
 
-def end_stolen_session(held: sessions.SessionData, principal: Principal, at: datetime) -> APIProblem:
+def end_stolen_session(session: sessions.SessionData, principal: Principal, at: datetime) -> APIProblem:
     """End a session whose token came from another device, tell the person, and return the answer."""
-    sessions.delete(held.key)
-    subject = f"device/{held.device_id}"
+    sessions.delete(session.key)
+    subject = f"device/{session.device_id}"
     audit.record_event(
         actor=principal.actor,
         action="session.end_stolen",
@@ -61,10 +57,10 @@ def end_stolen_session(held: sessions.SessionData, principal: Principal, at: dat
         recipients=[principal.user_id],
         words="sign-in-ended",
         subject=subject,
-        key=f"sign-in-ended/{sessions.key_hash(held.key)}",
+        key=f"sign-in-ended/{sessions.key_hash(session.key)}",
         due_at=at,
     )
-    refused = APIProblem(*SESSION_ENDED)
+    refused = APIProblem(SESSION_ENDED)
     refused.commits = True
     return refused
 
@@ -72,17 +68,17 @@ def end_stolen_session(held: sessions.SessionData, principal: Principal, at: dat
 def check(request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a request to allauth's API that does not come from the token's phone; None if it does."""
     at = timezone.now()
-    held = sessions.load(request.headers.get("X-Session-Token", ""), at)
-    if held is None:
+    session = sessions.load(request.headers.get("X-Session-Token", ""), at)
+    if session is None:
         return None
     try:
-        bound_device(request, held)
+        bound_device(request, session)
     except APIProblem:
         # Whoever has nothing but the token may still throw it away.
-        return None if _is_sign_out(request) else exceptions.problem_response(*DEVICE_REQUIRED)
+        return None if _is_sign_out(request) else exceptions.problem_response(DEVICE_REQUIRED)
     except AnotherDeviceError:
-        _end(held, at)
-        return exceptions.problem_response(*SESSION_ENDED)
+        _end(session, at)
+        return exceptions.problem_response(SESSION_ENDED)
     return None
 
 
@@ -91,12 +87,12 @@ def _is_sign_out(request: HttpRequest) -> bool:
     return request.method == "DELETE" and match is not None and match.url_name == "current_session"
 
 
-def _end(held: sessions.SessionData, at: datetime) -> None:
-    if held.user_id is None:
-        return sessions.delete(held.key)
+def _end(session: sessions.SessionData, at: datetime) -> None:
+    if session.user_id is None:
+        return sessions.delete(session.key)
     try:
         with transaction.atomic():
-            end_stolen_session(held, load_principal(held.user_id, at), at)
+            end_stolen_session(session, load_principal(session.user_id, at), at)
     except InactiveUser:
-        sessions.delete(held.key)
+        sessions.delete(session.key)
     return None

@@ -3,15 +3,16 @@
 import zlib
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from rest_framework.parsers import BaseParser
 
 from tracker.api.exceptions import APIProblem
 from tracker.lib import strict_json, validation_errors
+from tracker.lib.strict_model import StrictModel
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 5 * 1024 * 1024
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T", bound=StrictModel)
 
 
 def gunzip(body: bytes, encoding: str, most: int) -> bytes:
@@ -19,19 +20,23 @@ def gunzip(body: bytes, encoding: str, most: int) -> bytes:
     if encoding in ("", "identity"):
         return body
     if encoding != "gzip":
-        raise APIProblem(415, "unknown_encoding", "Send the body as it is, or with Content-Encoding: gzip.")
+        raise APIProblem("unknown_encoding")
     inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         plain = inflater.decompress(body, most + 1)
     except zlib.error:
-        raise APIProblem(400, "bad_gzip", "The body is not gzip.") from None
+        raise APIProblem("bad_gzip") from None
     if len(plain) <= most and not (inflater.eof and not inflater.unused_data):
-        raise APIProblem(400, "bad_gzip", "The body is not one whole gzip stream.")
+        raise APIProblem("bad_gzip")
     return plain
 
 
 class StrictJSONParser(BaseParser):
-    """Reads a JSON body that is no larger than the view allows, gzipped or not."""
+    """
+    Reads a JSON body that is no larger than the view allows, gzipped or not.
+
+    Bad text (NUL, lone surrogates) is refused later by the schema, which names the field.
+    """
 
     media_type = "application/json"
 
@@ -46,21 +51,21 @@ class StrictJSONParser(BaseParser):
         if len(sent) <= most:
             body = gunzip(sent, request.headers.get("Content-Encoding", "").strip().lower(), most)
         if len(body) > most:
-            raise APIProblem(413, "too_large", f"The body is larger than {most} bytes.")
+            raise APIProblem("too_large")
         try:
-            return strict_json.decode(body, spoilt_ok=getattr(view, "takes_spoilt", False))
+            return strict_json.decode(body, any_text=True)
         except strict_json.BadJSON as problem:
-            raise APIProblem(400, problem.code, str(problem)) from None
+            raise APIProblem(problem.code) from None
 
 
-def validate(shape: type[T], data: Any) -> T:
+def validate(schema: type[T], data: Any) -> T:
     """
-    Return ``data`` in its shape.
+    Return ``data`` as a ``schema``.
 
-    :raises Refused: 400, naming each field that cannot be taken; values are never echoed.
+    :raises APIProblem: 400, naming each field that cannot be taken; values are never echoed.
     """
     try:
-        return shape.model_validate(data)
+        return schema.model_validate(data)
     except ValidationError as problem:
         errors = [error.as_dict() for error in validation_errors.of(problem, data)]
-        raise APIProblem(400, "invalid", "Some fields cannot be taken.", errors) from None
+        raise APIProblem("invalid", errors) from None

@@ -17,13 +17,11 @@ class ActionPermission(BasePermission):
         principal: object = request.user
         if not isinstance(principal, Principal):
             return False
-        wanted = view.actions.get("GET" if request.method == "HEAD" else request.method)
+        action = view.actions.get("GET" if request.method == "HEAD" else request.method)
         # A method that the view does not have is answered with 405, whoever asks.
-        if wanted is None:
+        if action is None:
             return True
-        allowed = policy.role_may(principal.role, wanted)
+        allowed = policy.role_may(principal.role, action)
         if allowed and principal.is_patient and principal.device_id is None and view.needs_device:
-            raise APIProblem(
-                403, "device_not_paired", "Pair this phone (POST /api/v1/devices) and send X-Device."
-            )
+            raise APIProblem("device_not_paired")
         return allowed

@@ -4,8 +4,6 @@ Sign-in in the browser: allauth's views behind our own pages, and no other of it
 A session of somebody who has a second factor and has not shown it reaches none of the pages that change sign-in.
 """
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from allauth.account import views as account
@@ -27,9 +25,8 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
 from tracker.accounts import second_factor
+from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
 from tracker.dashboard import staff
-
-View = Callable[..., HttpResponse]
 
 
 def _shown(request: HttpRequest) -> bool:
@@ -43,35 +40,26 @@ def _next(request: HttpRequest) -> str:
     return wanted if url_has_allowed_host_and_scheme(wanted, {request.get_host()}) else "/"
 
 
+def _is_factor_due(request: HttpRequest) -> bool:
+    user: Any = request.user
+    return not _shown(request) and second_factor.count(user) > 0
+
+
+def _ask_for_factor(request: HttpRequest) -> HttpResponse:
+    return redirect_to_login(request.path, reverse("second_factor"))
+
+
+def _ask_for_passkey(request: HttpRequest) -> HttpResponse:
+    messages.error(request, "That passkey could not be used. Please try again.")
+    return HttpResponseRedirect(request.get_full_path())
+
+
 def guarded(view: View) -> View:
     """Let in who has signed in, with their second factor if they have one."""
-
-    @wraps(view)
-    @never_cache
-    @login_required
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user: Any = request.user
-        if not _shown(request) and second_factor.count(user):
-            return redirect_to_login(request.path, reverse("second_factor"))
-        return view(request, *args, **kwargs)
-
-    return wrapper
+    return never_cache(login_required(require_second_factor(_is_factor_due, _ask_for_factor)(view)))
 
 
-def steady(view: View) -> View:
-    """Answer a passkey's answer that makes no sense with a sentence."""
-
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except second_factor.MALFORMED_PASSKEY:
-            if request.method != "POST":
-                raise
-            messages.error(request, "That passkey could not be used. Please try again.")
-            return HttpResponseRedirect(request.get_full_path())
-
-    return wrapper
+steady = refuse_malformed_passkey(_ask_for_passkey)
 
 
 @never_cache

@@ -2,13 +2,16 @@
 A JSON decoder for what strangers send.
 
 Refused, each with a stable code: bad UTF-8, numbers that are not finite (``1e400``, ``NaN``), NUL and lone
-surrogates, duplicate keys, nesting deeper than 32. Python's own decoder accepts all of them.
+surrogates (unless a schema refuses them by field), duplicate keys, nesting deeper than 32. Python's own decoder
+accepts all of them.
 """
 
 import json
 import math
 import re
 from typing import Any, NoReturn
+
+from tracker.lib import strict_text
 
 DEEPEST = 32
 # Possessive, and content with a string that never ends: one pass whatever is sent.
@@ -66,25 +69,18 @@ def _depth(body: bytes) -> int:
 
 
 def _has_bad_text(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, dict):
         return any(_has_bad_text(key) or _has_bad_text(part) for key, part in value.items())
     if isinstance(value, list):
         return any(map(_has_bad_text, value))
-    return False
+    return strict_text.is_bad(value)
 
 
-class Spoilt(dict[str, Any]):
-    """An object somewhere in which a text holds NUL or half a character: it can be looked at, and not be stored."""
-
-
-def decode(body: bytes, *, spoilt_ok: bool = False) -> Any:
+def decode(body: bytes, *, any_text: bool = False) -> Any:
     """
     Return the value that ``body`` holds.
 
-    With ``spoilt_ok`` bad text does not refuse the body as a whole: the object that holds it, or each such object in
-    its lists, comes as ``Spoilt``.
+    With ``any_text`` bad text is left to the schema that the value is validated against, which names the field.
 
     :raises BadJSON: if it is not strict JSON.
     """
@@ -98,19 +94,6 @@ def decode(body: bytes, *, spoilt_ok: bool = False) -> Any:
         raise BadJSON("too_deep", f"The body is nested deeper than {DEEPEST}.") from None
     except json.JSONDecodeError:
         raise BadJSON("bad_json", "The body is not JSON.") from None
-    if _SUSPECT.search(body) and _has_bad_text(value):
-        if spoilt_ok and isinstance(value, dict):
-            return _marked(value)
+    if not any_text and _SUSPECT.search(body) and _has_bad_text(value):
         raise BadJSON("bad_text", "A text holds NUL or half a character.")
     return value
-
-
-def _marked(value: dict[str, Any]) -> dict[str, Any]:
-    """Mark what is spoilt as closely as one level of lists allows."""
-    marked = {name: _marked_list(part) if isinstance(part, list) else part for name, part in value.items()}
-    rest = {name: part for name, part in value.items() if not isinstance(part, list)}
-    return Spoilt(marked) if _has_bad_text(rest) or len(marked) == len(rest) else marked
-
-
-def _marked_list(parts: list[Any]) -> list[Any]:
-    return [Spoilt(part) if isinstance(part, dict) and _has_bad_text(part) else part for part in parts]

@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from pydantic import ValidationError
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
+
+from tracker.lib import strict_text
+from tracker.lib.error_codes import CODES
 
 _MOST = 20
 _DEEPEST, _LONGEST_PART = 6, 80
@@ -28,15 +31,9 @@ _CODES = {
     "string_too_long": "too_long",
     "string_too_short": "too_short",
     "string_pattern_mismatch": "bad_format",
+    "string_unicode": "bad_text",
     "too_long": "too_many",
     "too_short": "too_short",
-}
-_DETAILS = {
-    "extra_forbidden": "This field is not known here.",
-    "missing": "This field must be there.",
-    "greater_than_equal": "The value is below the scale.",
-    "less_than_equal": "The value is above the scale.",
-    "literal_error": "The value is not one that is offered.",
 }
 _OWN_WORDS = frozenset(get_args(core_schema.ErrorType))
 
@@ -54,8 +51,12 @@ class FieldError:
 
 
 def pointer(parts: Iterable[str | int]) -> str:
-    """Return the RFC 6901 pointer of a place."""
-    return "".join("/" + str(part)[:_LONGEST_PART].replace("~", "~0").replace("/", "~1") for part in parts)
+    """Return the RFC 6901 pointer of a place; of a name that holds bad text, what can be shown of it."""
+    return "".join("/" + _escaped(strict_text.printable(str(part))) for part in parts)
+
+
+def _escaped(part: str) -> str:
+    return part[:_LONGEST_PART].replace("~", "~0").replace("/", "~1")
 
 
 def of(problem: ValidationError, document: Any, *, tag: str | None = None) -> list[FieldError]:
@@ -65,35 +66,50 @@ def of(problem: ValidationError, document: Any, *, tag: str | None = None) -> li
     ``tag`` is what the validator puts in front of each place in a union that is told apart by a field.
     """
     found = problem.errors(include_input=False, include_url=False)[:_MOST]
-    return [_error(error["type"], error["loc"], error.get("ctx", {}), document, tag) for error in found]
+    return [_error(error, document, tag) for error in found]
 
 
-def _error(
-    kind: str, loc: tuple[str | int, ...], context: Mapping[str, Any], document: Any, tag: str | None
-) -> FieldError:
+def field_error(place: Iterable[str | int], code: str) -> FieldError:
+    """Return the error of one place with the sentence of its code."""
+    return FieldError(pointer(place), code, CODES[code].detail)
+
+
+def _error(error: ErrorDetails, document: Any, tag: str | None) -> FieldError:
+    kind, loc = error["type"], error["loc"]
     place = _place(loc[1:] if tag is not None and loc[:1] == (tag,) else loc, document, kind)
     if kind.startswith("union_tag_"):
-        place.append(str(context["discriminator"]).strip("'"))
-    return FieldError(
-        pointer(place[:_DEEPEST]), _code(kind), _DETAILS.get(kind, "The value cannot be taken here.")
-    )
+        place.append(str(error["ctx"]["discriminator"]).strip("'"))
+    code = _code(kind)
+    # A kind of record may have a code of its own: the sentence is then the one that it was raised with.
+    sentence = CODES[code].detail if code in CODES else error["msg"]
+    return FieldError(pointer(place[:_DEEPEST]), code, sentence)
 
 
 def _place(loc: tuple[str | int, ...], document: Any, kind: str) -> list[str | int]:
     """The place in the document: without the types that the validator names where it tried several."""
     place: list[str | int] = []
     for n, part in enumerate(loc, start=1):
-        is_in = (
-            0 <= part < len(document)
-            if isinstance(document, list) and isinstance(part, int)
-            else isinstance(document, Mapping) and part in document
-        )
-        if is_in:
-            document = document[part]
+        key = _key(part, document)
+        if key is not None:
+            document = document[key]
         elif kind != "missing" or n < len(loc):
             continue
         place.append(part)
+    if kind == "string_unicode" and isinstance(document, Mapping):
+        place += [key for key in document if strict_text.is_bad(key)][:1]
     return place
+
+
+def _key(part: str | int, document: Any) -> str | int | None:
+    """The index or key of ``document`` that the validator means by ``part``; None if it names a type."""
+    if isinstance(document, list):
+        return part if isinstance(part, int) and 0 <= part < len(document) else None
+    if not isinstance(document, Mapping) or part in document:
+        return part if isinstance(document, Mapping) else None
+    # The validator writes half a character as U+FFFD.
+    return next(
+        (key for key in document if strict_text.is_bad(key) and strict_text.printable(key) == part), None
+    )
 
 
 def _code(kind: str) -> str:
@@ -101,4 +117,4 @@ def _code(kind: str) -> str:
         return _CODES[kind]
     if kind not in _OWN_WORDS:
         return kind
-    return "wrong_type" if kind.endswith(("_type", "_parsing")) else "invalid"
+    return "wrong_type" if kind.endswith(("_type", "_parsing")) else "bad_format"

@@ -4,44 +4,24 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.core import signing
 from django.db.models import CharField, QuerySet, Value
 
-from tracker.instruments import measures
-from tracker.lib import days
+from tracker.lib.cursors import CursorSigner, InvalidCursor
 from tracker.records import queries
 from tracker.records.kinds import KINDS, Kind
 from tracker.records.models import Observation, PatientRecord
 from tracker.records.models.diary import Share
 
-_SALT = "interlude.records.page"
-
-
-class BadFilterError(ValueError):
-    """A filter cannot be taken; ``name`` says which."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def _day(name: str, text: str | None) -> date | None:
-    try:
-        return None if text is None else days.parse_date(text)
-    except ValueError:
-        raise BadFilterError(name) from None
+_SIGNER = CursorSigner("records")
 
 
 def _after(patient_id: UUID, cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    try:
-        owner, sequence = signing.loads(cursor, salt=_SALT)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise BadFilterError("cursor") from None
+    owner, sequence = _SIGNER.read(cursor, lambda owner, sequence: (owner, int(sequence)))
     if owner != str(patient_id):
-        raise BadFilterError("cursor")
-    return int(sequence)
+        raise InvalidCursor
+    return sequence
 
 
 def newest(
@@ -49,8 +29,8 @@ def newest(
     *,
     limit: int,
     kind: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
     measure: str | None = None,
     cursor: str | None = None,
     as_patient: bool = True,
@@ -60,16 +40,12 @@ def newest(
 
     Without ``as_patient`` the reader is the care team, for whom a journal that is not shared does not exist.
 
-    :raises BadFilterError: naming the filter that cannot be taken.
+    :raises InvalidCursor: if the cursor is not one of this patient's list.
     """
-    if kind is not None and kind not in KINDS:
-        raise BadFilterError("kind")
-    if measure is not None and measures.find(measure) is None:
-        raise BadFilterError("measure")
-    first, last, before = _day("since", since), _day("until", until), _after(patient_id, cursor)
+    before = _after(patient_id, cursor)
     filters: dict[str, Any] = {"patient_id": patient_id, "removed_at__isnull": True}
-    filters |= {"local_date__gte": first} if first else {}
-    filters |= {"local_date__lte": last} if last else {}
+    filters |= {"local_date__gte": since} if since else {}
+    filters |= {"local_date__lte": until} if until else {}
     filters |= {"sequence__lt": before} if before is not None else {}
     if measure is not None:
         telling = Observation.objects.filter(patient_id=patient_id, measure=measure)
@@ -82,7 +58,7 @@ def newest(
     rows = queries.get_many(patient_id, [(name, record_id) for name, record_id, _ in page])
     place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
     rows.sort(key=lambda pair: place[pair[1].id])
-    following = signing.dumps([str(patient_id), page[-1][2]], salt=_SALT) if len(listed) > limit else None
+    following = _SIGNER.sign(str(patient_id), page[-1][2]) if len(listed) > limit else None
     return rows, following
 
 

@@ -7,55 +7,20 @@ are those of the models' constraints; here a person gets a kind message, there t
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.lib import days
+from tracker.lib.strict_model import Id, Instant, StrictModel
+from tracker.lib.strict_text import STORABLE
 from tracker.records import body_sites, value_sets
 
-_RFC3339 = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _HH_MM = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 _MOST_REGIONS = len(body_sites.SIDED)
 JOURNAL_BYTES = 64 * 1024
-
-
-def as_instant(value: Any) -> datetime:
-    """Read an RFC 3339 instant with an offset; its microseconds are kept, finer digits are cut."""
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not _RFC3339.match(value):
-        raise PydanticCustomError("not_an_instant", "must be an RFC 3339 instant with an offset")
-    try:
-        at = datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("not_an_instant", "must be an RFC 3339 instant with an offset") from None
-    if not _EARLIEST <= at < _LATEST:
-        raise PydanticCustomError("instant_out_of_range", "must be a year from 1970 to 2199")
-    return at
-
-
-def _uuid(value: Any) -> UUID:
-    if isinstance(value, UUID):
-        return value
-    try:
-        if isinstance(value, str) and len(value) == 36:
-            return UUID(value)
-    except ValueError:
-        pass
-    raise PydanticCustomError("not_a_uuid", "must be a UUID with hyphens")
 
 
 def _zone(value: str) -> str:
@@ -111,20 +76,12 @@ def code_from(codes: Sequence[str]) -> Any:
     return Literal[tuple(codes)]
 
 
-Instant = Annotated[datetime, BeforeValidator(as_instant)]
-Id = Annotated[UUID, BeforeValidator(_uuid)]
-Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
+Zone = Annotated[str, Field(max_length=64), STORABLE, AfterValidator(_zone)]
 Scale = Annotated[int, Field(ge=0, le=10)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 AnswerKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{1,80}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
-Answer = int | float | bool | Annotated[str, Field(max_length=80)] | None
-
-
-class StrictModel(BaseModel):
-    """Strict and closed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+Answer = int | float | bool | Annotated[str, Field(max_length=80), STORABLE] | None
 
 
 class Region(StrictModel):
@@ -236,7 +193,7 @@ class MedicationUse(StrictModel):
 class Journal(StrictModel):
     """A page of the journal: private unless ``share`` is ``entry``."""
 
-    text: Annotated[str, Field(min_length=1), AfterValidator(_fits)]
+    text: Annotated[str, Field(min_length=1), STORABLE, AfterValidator(_fits)]
     mood: Scale | None = None
     share: Literal["none", "entry"] = "none"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tracker.lib import encryption, strict_json, validation_errors
+from tracker.lib import encryption, validation_errors
 from tracker.records.shapes import RECORD, Record
 
 
@@ -29,8 +29,6 @@ _LIKE_AN_ID = re.compile(r"[0-9a-fA-F-]{1,64}")
 
 def parse(item: Any) -> Record | InvalidItem:
     """Return the record in ``item``, or why it cannot be taken. No value of it is echoed."""
-    if isinstance(item, strict_json.Spoilt):
-        return InvalidItem(_id_of(item), "bad_text", "", "A text holds NUL or half a character.")
     try:
         return RECORD.validate_python(item)
     except ValidationError as problem:
@@ -48,12 +46,12 @@ def fingerprint(key: bytes, record: Record) -> bytes:
     """Return what tells whether the same id comes again with the same content."""
     content = record.model_dump(mode="json", exclude={"revision", "id"}, exclude_none=True)
     plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return encryption.keyed_hash(key, plain.encode("utf-8", "surrogatepass"))
+    return encryption.keyed_hash(key, plain.encode())
 
 
 def batch_fingerprint(key: bytes, plain: Sequence[str]) -> bytes:
     """Return what tells whether the same batch key comes again with the same records, each as canonical JSON."""
     digest = hashlib.sha256()
     for text in plain:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+        digest.update(text.encode() + b"\n")
     return encryption.keyed_hash(key, digest.digest())

@@ -10,24 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core import signing
-
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.lib import codes
+from tracker.lib.cursors import CursorSigner, InvalidCursor
 from tracker.records import change_counter, queries
 
-# Without a time in it: the same place has the same cursor, and a receipt is the same whenever it is handed out.
-_SIGNER = signing.Signer(salt="interlude.sync.cursor")
+_SIGNER = CursorSigner("pull")
 START = 0
 # A page is cut where its records are about this large together; one record always goes.
 PAGE_BYTES = 1024 * 1024
 # What a record takes on the wire beside its free text, roughly.
 _RECORD_BYTES = 450
-
-
-class BadCursorError(Exception):
-    """The cursor was not made here, or not for this person."""
 
 
 class EpochChangedError(Exception):
@@ -61,16 +55,14 @@ class _Place:
 def cursor_at(principal: Principal, patient_id: UUID, sequence: int) -> str:
     """Return the cursor that stands after ``sequence``."""
     shared = sorted(principal.visible_categories(patient_id))
-    return _SIGNER.sign_object(
-        [str(principal.user_id), str(patient_id), change_counter.epoch(), sequence, shared]
-    )
+    return _SIGNER.sign(str(principal.user_id), str(patient_id), change_counter.epoch(), sequence, shared)
 
 
 def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
     """
     Return the change that ``cursor`` stands after; the beginning if there is none.
 
-    :raises BadCursorError: if it is not one of ours for this person.
+    :raises InvalidCursor: if it is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
     return _read(principal, patient_id, cursor).sequence
@@ -79,15 +71,18 @@ def read_cursor(principal: Principal, patient_id: UUID, cursor: str | None) -> i
 def _read(principal: Principal, patient_id: UUID, cursor: str | None) -> _Place:
     if not cursor:
         return _Place(START, principal.visible_categories(patient_id))
-    try:
-        person, patient, epoch, sequence, shared = _SIGNER.unsign_object(cursor)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise BadCursorError from None
-    if (person, patient) != (str(principal.user_id), str(patient_id)):
-        raise BadCursorError
+    reader, epoch, place = _SIGNER.read(cursor, _parts)
+    if reader != (str(principal.user_id), str(patient_id)):
+        raise InvalidCursor
     if epoch != change_counter.epoch():
         raise EpochChangedError
-    return _Place(int(sequence), frozenset(Category(name) for name in shared))
+    return place
+
+
+def _parts(
+    person: str, patient: str, epoch: int, sequence: int, shared: Sequence[str]
+) -> tuple[tuple[str, str], int, _Place]:
+    return (person, patient), epoch, _Place(int(sequence), frozenset(map(Category, shared)))
 
 
 def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int) -> Page:
@@ -98,7 +93,7 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     time, everything comes again from the start; where less is, the page says what has to go.
     The number of statements depends on the kinds among them, not on how many there are or how long the history is.
 
-    :raises BadCursorError: if the cursor is not one of ours for this person.
+    :raises InvalidCursor: if the cursor is not one of ours for this person.
     :raises EpochChangedError: if the system was restored since it was made.
     """
     place, shared, as_patient = (

@@ -20,7 +20,7 @@ from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
 from tracker.lib import days
-from tracker.records.shapes import as_instant
+from tracker.lib.strict_model import as_instant
 
 NOT_STORED = "unstored"
 _ID_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")

@@ -4,19 +4,16 @@ Sign-in for the phone: the routes of allauth's headless API that are part of thi
 A session of somebody who has a second factor and has not shown it changes nothing about sign-in.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 from allauth.headless.constants import Client
 from allauth.headless.urls import build_urlpatterns
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 
 from tracker.accounts import second_factor, sessions
+from tracker.accounts.decorators import refuse_malformed_passkey, require_second_factor
 from tracker.accounts.models import User
-from tracker.api import exceptions
+from tracker.api.exceptions import problem_response
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
 KEPT = frozenset(
@@ -32,43 +29,20 @@ GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", 
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
-View = Callable[..., HttpResponse]
 
 
-def _guarded(view: View) -> View:
-    """Refuse a session that began before its owner had a second factor: who stole the password may hold it."""
-
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if _has_more_to_show(request.headers.get("X-Session-Token", "")):
-            return exceptions.problem_response(
-                403, "second_factor_required", "Show your second factor first."
-            )
-        return view(request, *args, **kwargs)
-
-    return wrapper
-
-
-def _steady(view: View) -> View:
-    """Answer a passkey's answer that makes no sense with a problem."""
-
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except second_factor.MALFORMED_PASSKEY:
-            if request.method == "GET":
-                raise
-            return exceptions.problem_response(400, "bad_passkey", "This is no passkey's answer.")
-
-    return wrapper
-
-
-def _has_more_to_show(token: str) -> bool:
-    held = sessions.load(token, timezone.now()) if token.isascii() and token.isalnum() else None
-    if held is None or held.user_id is None or held.has_second_factor:
+def _is_second_factor_due(request: HttpRequest) -> bool:
+    token = request.headers.get("X-Session-Token", "")
+    session = sessions.load(token, timezone.now()) if token.isascii() and token.isalnum() else None
+    if session is None or session.user_id is None or session.has_second_factor:
         return False
-    return second_factor.count(User(pk=held.user_id)) > 0
+    return second_factor.count(User(pk=session.user_id)) > 0
+
+
+_guarded = require_second_factor(
+    _is_second_factor_due, lambda request: problem_response("second_factor_required")
+)
+_readable = refuse_malformed_passkey(lambda request: problem_response("bad_passkey"))
 
 
 def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
@@ -80,7 +54,7 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
             found += [each] if each.url_patterns else []
         elif each.name in KEPT:
             if each.name in PASSKEYS:
-                each.callback = _steady(each.callback)
+                each.callback = _readable(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
             found.append(each)

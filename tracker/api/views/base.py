@@ -4,11 +4,8 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.plumbing import ResolvedComponent
-from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -17,25 +14,26 @@ from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
 from tracker.api import auditing
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import parameter_problem
 from tracker.api.permissions import ActionPermission
+from tracker.api.queries import NoParameters, parse_query
 from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
-from tracker.lib import logs
-
-log = logs.get(__name__)
+from tracker.lib.strict_model import StrictModel
 
 
 class ClinicalAPIView(APIView):
     """
-    A view whose whole request is one transaction, inside the walls of the person who asks.
+    A view whose whole request is one transaction, in the row-level security context of its principal.
 
-    ``actions`` names the right that each method needs; a view without it does not start. A patient needs a paired
-    device, save where ``needs_device`` says otherwise.
+    ``actions`` names the right that each method needs; a view without it does not start. ``queries`` names the model
+    of the query parameters of a method; a method without one takes no parameters. A patient needs a paired device,
+    save where ``needs_device`` says otherwise.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
+    queries: ClassVar[dict[str, type[StrictModel]]] = {}
     needs_device: ClassVar[bool] = True
     permission_classes = [ActionPermission]
 
@@ -45,47 +43,29 @@ class ClinicalAPIView(APIView):
         if methods != set(getattr(cls, "actions", ())):
             raise TypeError(f"{cls.__name__} must name one action for each of its methods")
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = method_of(request)
+        if method in self.actions and method not in self.queries:
+            parse_query(request, NoParameters)
+
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        with audit.collecting() as trail:
+        with audit.collecting() as buffer:
             with transaction.atomic():
                 response = super().dispatch(request, *args, **kwargs)
-                stands = response.status_code < 400 or getattr(response, "commits", False)
-                if stands:
-                    auditing.record_response(trail, self, response)
+                is_committed = response.status_code < 400 or getattr(response, "commits", False)
+                if is_committed:
+                    auditing.record_response(buffer, self, response)
                 else:
                     transaction.set_rollback(True)
-            if not stands:
+            if not is_committed:
                 auditing.record_refusal(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 
 
-class RecordsAPIView(ClinicalAPIView):
-    """
-    A view of records: where the database refuses a batch for a reason that nobody foresaw, it is tried once more
-    record by record (``is_retry_by_record``), so that the one that cannot be stored does not hold up the others.
-
-    Bad text in a record refuses that record alone.
-    """
-
-    takes_spoilt = True
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().dispatch(request, *args, **kwargs)
-        except (IntegrityError, DataError):
-            log.warning("second_try")
-            request.is_retry_by_record = True
-            return super().dispatch(request, *args, **kwargs)
-
-
-def is_retry_by_record(request: Request) -> bool:
-    """Return whether this request is tried for the second time, record by record."""
-    return getattr(request._request, "is_retry_by_record", False)
-
-
 def principal_of(request: Request) -> Principal:
-    """Return who asks."""
+    """Return the principal of a request."""
     principal: object = request.user
     assert isinstance(principal, Principal)
     return principal
@@ -93,89 +73,43 @@ def principal_of(request: Request) -> Principal:
 
 def session_of(request: Request) -> sessions.SessionData:
     """Return the session that the request came with."""
-    held: object = request.auth
-    assert isinstance(held, sessions.SessionData)
-    return held
-
-
-def uuid_or_refuse(text: str, name: str) -> UUID:
-    """Return a UUID from a query parameter."""
-    try:
-        if len(text) == 36:
-            return UUID(text)
-    except ValueError:
-        pass
-    raise APIProblem(
-        400, "invalid", "A parameter cannot be taken.", [{"parameter": name, "code": "not_a_uuid"}]
-    )
+    session: object = request.auth
+    assert isinstance(session, sessions.SessionData)
+    return session
 
 
 def action_of(request: Request) -> policy.Action:
-    """Return what the route lets its caller do, by the method that was asked for."""
-    view = request.parser_context["view"]
-    wanted: policy.Action = view.actions["GET" if request.method == "HEAD" else request.method]
-    return wanted
+    """Return the action that a request needs the right to."""
+    action: policy.Action = request.parser_context["view"].actions[method_of(request)]
+    return action
 
 
-def patient_of(request: Request, purpose: str, categories: Collection[policy.Category]) -> Patient:
+def method_of(request: Request) -> str:
+    """Return the method of a request; HEAD is a GET."""
+    return "GET" if request.method == "HEAD" else str(request.method)
+
+
+def patient_of(
+    request: Request, patient_id: UUID | None, purpose: str, categories: Collection[policy.Category]
+) -> Patient:
     """
-    Return the patient a request is about: the caller, or for others the one named by ``?patient=``.
+    Return the patient a request is about: the caller, or for others the one that ``?patient=`` names.
 
     ``categories`` are what the answer is about: one of them at least must be shared with the caller. The only
-    way of a route to a patient: it checks relation and consent, and leaves a trace for all but the patient.
+    way of a route to a patient: it checks relation and consent, and leaves an event for all but the patient.
     """
     principal = principal_of(request)
-    named = request.query_params.get("patient")
     if principal.patient_id is not None:
-        if named and named != str(principal.patient_id):
+        if patient_id not in (None, principal.patient_id):
             raise NotFoundOrHidden
         return Patient.objects.get(pk=principal.patient_id)
-    if not named:
-        raise APIProblem(
-            400, "invalid", "Name a patient.", [{"parameter": "patient", "code": "missing_field"}]
-        )
+    if patient_id is None:
+        raise parameter_problem("missing_field", "patient")
     return open_chart(
         principal,
-        uuid_or_refuse(named, "patient"),
+        patient_id,
         purpose=purpose,
         at=timezone.now(),
         action=action_of(request),
         categories=categories,
     )
-
-
-def limit_of(request: Request, *, most: int = 200, usual: int = 50) -> int:
-    """Return ``?limit=`` from 1 to ``most``."""
-    text = request.query_params.get("limit", str(usual))
-    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= most:
-        return int(text)
-    raise APIProblem(
-        400, "invalid", f"limit must be from 1 to {most}.", [{"parameter": "limit", "code": "out_of_range"}]
-    )
-
-
-def only(request: Request, *names: str) -> None:
-    """Refuse query parameters that this route does not know, by name."""
-    unknown = sorted(set(request.query_params) - set(names))
-    if unknown:
-        errors = [{"parameter": name[:80], "code": "unknown_field"} for name in unknown[:20]]
-        raise APIProblem(400, "invalid", "Some parameters are not known here.", errors)
-
-
-class PydanticInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Lets pydantic models stand for serializers in the OpenAPI schema."""
-
-    target_class = BaseModel
-    match_subclasses = True
-
-    def get_name(self, auto_schema: Any, direction: Any) -> str:
-        return str(self.target.__name__)
-
-    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
-        schema = self.target.model_json_schema(ref_template="#/components/schemas/{model}")
-        for name, part in schema.pop("$defs", {}).items():
-            component = ResolvedComponent(  # type: ignore[no-untyped-call]
-                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part
-            )
-            auto_schema.registry.register_on_missing(component)
-        return schema

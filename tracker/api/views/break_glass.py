@@ -14,21 +14,19 @@ from rest_framework.response import Response
 from tracker.access import break_glass
 from tracker.access.policy import Action
 from tracker.alerts.break_glass import start_and_notify
-from tracker.api import schemas
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, principal_of
+from tracker.api.views.base import ClinicalAPIView, principal_of
+from tracker.lib.strict_model import Day, StrictModel
+from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
-from tracker.records.shapes import StrictModel
-
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 
 
 class BreakGlassIn(StrictModel):
     """Whose record, by name and day of birth as the clinic knows them, and why it cannot wait."""
 
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    birth_date: schemas.Day
-    reason: Annotated[str, Field(min_length=10, max_length=500)]
+    name: Annotated[str, Field(min_length=1, max_length=120), STORABLE]
+    birth_date: Day
+    reason: Annotated[str, Field(min_length=10, max_length=500), STORABLE]
 
 
 class BreakGlassOut(BaseModel):
@@ -50,7 +48,7 @@ class BreakGlassEntry(BaseModel):
 
 
 class BreakGlassList(BaseModel):
-    broken: list[BreakGlassEntry]
+    accesses: list[BreakGlassEntry]
 
 
 class BreakGlassAPIView(ClinicalAPIView):
@@ -62,11 +60,10 @@ class BreakGlassAPIView(ClinicalAPIView):
         "DELETE": Action.BREAK_GLASS,
     }
 
-    @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList, **_PROBLEMS})
+    @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList})
     def get(self, request: Request) -> Response:
-        only(request)
         found = break_glass.list_for_clinic(principal=principal_of(request))
-        shown = [
+        accesses = [
             {
                 "id": one.id,
                 "by": one.by,
@@ -77,11 +74,9 @@ class BreakGlassAPIView(ClinicalAPIView):
             }
             for one in found
         ]
-        return Response({"broken": shown})
+        return Response({"accesses": accesses})
 
-    @extend_schema(
-        operation_id="break_glass", request=BreakGlassIn, responses={201: BreakGlassOut, **_PROBLEMS}
-    )
+    @extend_schema(operation_id="break_glass", request=BreakGlassIn, responses={201: BreakGlassOut})
     def post(self, request: Request) -> Response:
         given = validate(BreakGlassIn, request.data)
         principal, at = principal_of(request), timezone.now()
@@ -93,8 +88,7 @@ class BreakGlassAPIView(ClinicalAPIView):
         shown = {"id": made.pk, "patient": patient_id, "begun_at": made.begun_at, "ends_at": made.ends_at}
         return Response(shown, 201)
 
-    @extend_schema(operation_id="break_glass_end", responses={204: None, **_PROBLEMS})
+    @extend_schema(operation_id="break_glass_end", responses={204: None})
     def delete(self, request: Request) -> Response:
-        only(request)
         break_glass.end(principal=principal_of(request), at=timezone.now())
         return Response(status=204)

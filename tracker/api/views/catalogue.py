@@ -1,24 +1,22 @@
 """The instruments that this clinic may use, and all that a phone needs to show and score one offline."""
 
-import hashlib
 from typing import Any
 
-import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
-from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
+from tracker.api.openapi import problems
 from tracker.api.renderers import JSONRenderer
-from tracker.api.views.base import ClinicalAPIView, only, principal_of
+from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.instruments import catalogue, fhir_questionnaire, wording
 from tracker.instruments.models import Permission, Version
 
-_PROBLEMS = {401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 FHIR_JSON = "application/fhir+json"
 
 
@@ -29,14 +27,20 @@ class FhirJSONRenderer(JSONRenderer):
     format = "fhir"
 
 
-def cacheable(request: Request, body: Any) -> Response:
-    """Return ``body`` with an ETag, or 304 if the client holds it already."""
-    tag = '"' + hashlib.sha256(orjson.dumps(body, default=str)).hexdigest()[:32] + '"'
-    known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
-    response = Response(status=304) if tag in known or known == ["*"] else Response(body)
-    response["ETag"] = tag
-    response["Cache-Control"] = "private, no-cache"
-    return response
+class InstrumentBrief(BaseModel):
+    instrument: str
+    version: str
+    title: str
+    available: bool
+
+
+class InstrumentList(BaseModel):
+    instruments: list[InstrumentBrief]
+
+
+def _cacheable(body: Any) -> Response:
+    """Return ``body`` to be kept and asked for anew: ``ConditionalGetMiddleware`` adds an ETag and answers 304."""
+    return Response(body, headers={"Cache-Control": "private, no-cache"})
 
 
 def _published(request: Request, instrument: str, version: str) -> tuple[Version, dict[str, Any] | None]:
@@ -65,9 +69,8 @@ class Instruments(ClinicalAPIView):
     actions = {"GET": Action.READ_CATALOGUE}
     needs_device = False
 
-    @extend_schema(operation_id="instruments_list", responses={200: schemas.InstrumentList, **_PROBLEMS})
+    @extend_schema(operation_id="instruments_list", responses={200: InstrumentList, 304: None})
     def get(self, request: Request) -> Response:
-        only(request)
         rows = Version.objects.for_clinic(principal_of(request).clinic_id).order_by(
             "instrument_id", "version"
         )
@@ -80,7 +83,7 @@ class Instruments(ClinicalAPIView):
             }
             for row in rows.defer("content")
         ]
-        return cacheable(request, {"instruments": listed})
+        return _cacheable({"instruments": listed})
 
 
 class OneInstrument(ClinicalAPIView):
@@ -94,14 +97,11 @@ class OneInstrument(ClinicalAPIView):
     actions = {"GET": Action.READ_CATALOGUE}
     needs_device = False
 
-    @extend_schema(
-        operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None, **_PROBLEMS}
-    )
+    @extend_schema(operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, instrument: str, version: str) -> Response:
-        only(request)
         row, held = _published(request, instrument, version)
         content = wording.worded(row.content, held) if held else row.content
-        return cacheable(request, {"available": row.available, "content_hash": row.content_hash} | content)
+        return _cacheable({"available": row.available, "content_hash": row.content_hash} | content)
 
 
 class OneQuestionnaire(ClinicalAPIView):
@@ -120,22 +120,17 @@ class OneQuestionnaire(ClinicalAPIView):
         operation_id="instruments_fhir",
         responses={
             (200, FHIR_JSON): OpenApiTypes.OBJECT,
+            (200, JSONRenderer.media_type): OpenApiTypes.OBJECT,
             304: None,
-            **_PROBLEMS,
-            409: schemas.Problem,
+            **problems("wording_not_available"),
         },
     )
     def get(self, request: Request, instrument: str, version: str) -> Response:
-        only(request)
         row, held = _published(request, instrument, version)
         if not row.available:
-            raise APIProblem(
-                409,
-                "wording_not_available",
-                "Your clinic holds no permission for the wording of this instrument.",
-            )
+            raise APIProblem("wording_not_available")
         try:
             form = catalogue.get(row.instrument_id, row.version)
         except catalogue.UnknownInstrumentError:
             raise NotFoundOrHidden from None
-        return cacheable(request, fhir_questionnaire.to_r4(form, held))
+        return _cacheable(fhir_questionnaire.to_r4(form, held))

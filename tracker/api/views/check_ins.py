@@ -1,29 +1,59 @@
 """Telehealth check-ins: staff plan and cancel them, the patient sees them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
-from tracker.api import schemas
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import APIProblem, field_problem
+from tracker.api.openapi import problems
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, patient_of, principal_of
+from tracker.api.queries import OfPatient, parse_query
+from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.lib import days
+from tracker.lib.strict_model import Id, Instant, StrictModel
 from tracker.reminders import actions
 from tracker.reminders.models import CheckIn
 
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+
+class CheckInOut(BaseModel):
+    id: UUID
+    starts_at: datetime
+    local_time: str
+    time_zone: str
+    minutes: int
+    clinician: str
+    patient: UUID
+    cancelled: bool
 
 
-def shown(row: CheckIn, time_zone: str) -> dict[str, Any]:
+class CheckInIn(StrictModel):
+    """A check-in to plan: the patient, when it starts, and for how long (5 to 240 minutes)."""
+
+    patient: Id
+    starts_at: Instant
+    minutes: Annotated[int, Field(ge=5, le=240)] = 20
+
+
+class CheckInList(BaseModel):
+    check_ins: list[CheckInOut]
+
+
+class CheckInsQuery(StrictModel):
+    """Whose check-ins."""
+
+    patient: OfPatient | None = None
+
+
+def check_in_out(row: CheckIn, time_zone: str) -> dict[str, Any]:
     """Return a check-in; ``local_time`` is the patient's own wall clock, in the zone they live in now."""
     return {
         "id": row.pk,
@@ -41,33 +71,33 @@ def upcoming(principal: Principal, at: datetime) -> list[dict[str, Any]]:
     """Return the patient's own check-ins that are still to come."""
     rows = CheckIn.objects.upcoming(at).filter(patient_id=principal.own_patient_id)
     rows = rows.select_related("staff_member").order_by("starts_at", "id")[:20]
-    return [shown(row, principal.time_zone) for row in rows]
+    return [check_in_out(row, principal.time_zone) for row in rows]
 
 
 class CheckIns(ClinicalAPIView):
     """List a patient's check-ins, soonest first; plan one."""
 
     actions = {"GET": Action.SEE_CHECK_INS, "POST": Action.PLAN_CHECK_IN}
+    queries = {"GET": CheckInsQuery}
 
     @extend_schema(
         operation_id="check_ins_list",
-        parameters=[OpenApiParameter("patient", UUID, description="for staff: whose check-ins")],
-        responses={200: schemas.CheckInList, **_PROBLEMS},
+        responses={200: CheckInList},
     )
     def get(self, request: Request) -> Response:
-        only(request, "patient")
-        patient = patient_of(request, "api/check-ins", {Category.VISITS})
+        query = parse_query(request, CheckInsQuery)
+        patient = patient_of(request, query.patient, "api/check-ins", {Category.VISITS})
         rows = CheckIn.objects.filter(patient_id=patient.pk).select_related("staff_member")
         rows = rows.order_by("-starts_at", "id")[:200]
-        return Response({"check_ins": [shown(row, patient.time_zone) for row in reversed(rows)]})
+        return Response({"check_ins": [check_in_out(row, patient.time_zone) for row in reversed(rows)]})
 
     @extend_schema(
         operation_id="check_ins_plan",
-        request=schemas.CheckInIn,
-        responses={201: schemas.CheckInOut, 409: schemas.Problem, **_PROBLEMS},
+        request=CheckInIn,
+        responses={201: CheckInOut, **problems("already_planned")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(schemas.CheckInIn, request.data)
+        given = validate(CheckInIn, request.data)
         principal, at = principal_of(request), timezone.now()
         patient = open_chart(
             principal,
@@ -82,11 +112,10 @@ class CheckIns(ClinicalAPIView):
                 principal=principal, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at
             )
         except actions.InThePastError:
-            errors = [{"pointer": "/starts_at", "code": "in_the_past"}]
-            raise APIProblem(400, "in_the_past", "A check-in starts in the future.", errors) from None
+            raise field_problem("in_the_past", "starts_at") from None
         except actions.AlreadyPlannedError:
-            raise APIProblem(409, "already_planned", "There is a check-in at that time already.") from None
-        return Response(shown(check_in, patient.time_zone), 201)
+            raise APIProblem("already_planned") from None
+        return Response(check_in_out(check_in, patient.time_zone), 201)
 
 
 class OneCheckIn(ClinicalAPIView):
@@ -94,7 +123,7 @@ class OneCheckIn(ClinicalAPIView):
 
     actions = {"DELETE": Action.PLAN_CHECK_IN}
 
-    @extend_schema(operation_id="check_ins_cancel", responses={204: None, **_PROBLEMS})
+    @extend_schema(operation_id="check_ins_cancel", responses={204: None})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
         actions.cancel_check_in(principal=principal_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

@@ -15,15 +15,16 @@ from tracker.access.consent import ConsentOverview
 from tracker.access.models import Caregiver
 from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
-from tracker.api import schemas
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import APIProblem, field_problem
+from tracker.api.openapi import problems
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, principal_of
+from tracker.api.schemas import Email
+from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.lib import codes
-from tracker.records.shapes import Id, Instant, StrictModel
+from tracker.lib.strict_model import Id, Instant, StrictModel
+from tracker.lib.strict_text import STORABLE
 
 Named = Annotated[Category, codes.LowerCase()]
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 
 
 class TeamConsentIn(StrictModel):
@@ -47,8 +48,8 @@ class ConsentsIn(StrictModel):
 class CaregiverIn(StrictModel):
     """Somebody close who may read these categories, until ``ends_at`` if it is given."""
 
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+    name: Annotated[str, Field(min_length=1, max_length=120), STORABLE]
+    email: Email
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
 
@@ -109,15 +110,14 @@ class MyConsents(ClinicalAPIView):
 
     actions = {"GET": Action.SEE_CONSENT, "PUT": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="consents_read", responses={200: Consents, **_PROBLEMS})
+    @extend_schema(operation_id="consents_read", responses={200: Consents})
     def get(self, request: Request) -> Response:
-        only(request)
         return Response(_shown(consent.overview(principal_of(request), timezone.now())))
 
     @extend_schema(
         operation_id="consents_change",
         request=ConsentsIn,
-        responses={200: Consents, 409: schemas.Problem, **_PROBLEMS},
+        responses={200: Consents, **problems("consent_text_outdated")},
     )
     def put(self, request: Request) -> Response:
         given = validate(ConsentsIn, request.data)
@@ -128,9 +128,7 @@ class MyConsents(ClinicalAPIView):
         try:
             consent.set_consent(principal=principal, wanted=wanted, text_version=given.text_version, at=at)
         except consent.OutdatedConsentText:
-            raise APIProblem(
-                409, "consent_text_outdated", "There are newer words: read them first."
-            ) from None
+            raise APIProblem("consent_text_outdated") from None
         return Response(_shown(consent.overview(principal, at)))
 
 
@@ -139,16 +137,13 @@ class Caregivers(ClinicalAPIView):
 
     actions = {"POST": Action.CHANGE_CONSENT}
 
-    @extend_schema(
-        operation_id="caregivers_give", request=CaregiverIn, responses={201: CaregiverOut, **_PROBLEMS}
-    )
+    @extend_schema(operation_id="caregivers_give", request=CaregiverIn, responses={201: CaregiverOut})
     def post(self, request: Request) -> Response:
         given = validate(CaregiverIn, request.data)
         principal, at = principal_of(request), timezone.now()
         reauthentication.require_recent(principal.authenticated_at, at)
         if given.ends_at is not None and given.ends_at <= at:
-            errors = [{"pointer": "/ends_at", "code": "in_the_past"}]
-            raise APIProblem(400, "in_the_past", "It cannot end before it begins.", errors)
+            raise field_problem("in_the_past", "ends_at")
         made = caregivers.grant(
             principal=principal,
             email=given.email,
@@ -165,9 +160,8 @@ class OneCaregiver(ClinicalAPIView):
 
     actions = {"DELETE": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="caregivers_end", responses={204: None, **_PROBLEMS})
+    @extend_schema(operation_id="caregivers_end", responses={204: None})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
-        only(request)
         caregivers.revoke(principal=principal_of(request), caregiver_id=caregiver_id, at=timezone.now())
         return Response(status=204)
 

@@ -1,22 +1,43 @@
 """My phones: pair one, list them, retire one."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access import devices
 from tracker.access.models import Device
 from tracker.access.policy import Action
-from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
+from tracker.api.openapi import problems
 from tracker.api.parsers import validate
-from tracker.api.views.base import ClinicalAPIView, only, principal_of, session_of
+from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
+from tracker.lib.strict_model import Id, StrictModel
+from tracker.lib.strict_text import STORABLE
 
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+
+class DeviceIn(StrictModel):
+    """A phone that is paired: its own id, and a label to tell it by."""
+
+    id: Id
+    label: Annotated[str, Field(max_length=80), STORABLE] = ""
+
+
+class DeviceOut(BaseModel):
+    id: UUID
+    label: str
+    paired_at: datetime
+    retired_at: datetime | None
+    this_one: bool
+
+
+class DeviceList(BaseModel):
+    devices: list[DeviceOut]
 
 
 def _out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
@@ -40,9 +61,8 @@ class Devices(ClinicalAPIView):
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
     needs_device = False
 
-    @extend_schema(operation_id="devices_list", responses={200: schemas.DeviceList, **_PROBLEMS})
+    @extend_schema(operation_id="devices_list", responses={200: DeviceList})
     def get(self, request: Request) -> Response:
-        only(request)
         principal = principal_of(request)
         own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
         labels = devices.labels(principal.own_patient_id) if principal.own_patient_id else {}
@@ -51,11 +71,11 @@ class Devices(ClinicalAPIView):
 
     @extend_schema(
         operation_id="devices_pair",
-        request=schemas.DeviceIn,
-        responses={200: schemas.DeviceOut, 201: schemas.DeviceOut, 409: schemas.Problem, **_PROBLEMS},
+        request=DeviceIn,
+        responses={200: DeviceOut, 201: DeviceOut, **problems("device_retired", "already_paired")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(schemas.DeviceIn, request.data)
+        given = validate(DeviceIn, request.data)
         try:
             device, new = devices.pair(
                 principal=principal_of(request),
@@ -65,11 +85,9 @@ class Devices(ClinicalAPIView):
                 at=timezone.now(),
             )
         except devices.DeviceRetired:
-            raise APIProblem(
-                409, "device_retired", "This device was retired: pair it under a new id."
-            ) from None
+            raise APIProblem("device_retired") from None
         except devices.DeviceMismatch:
-            raise APIProblem(409, "already_paired", "This sign-in is bound to another device.") from None
+            raise APIProblem("already_paired") from None
         return Response(_out(device, given.label, given.id), 201 if new else 200)
 
 
@@ -79,7 +97,7 @@ class OneDevice(ClinicalAPIView):
     actions = {"DELETE": Action.WRITE_RECORDS}
     needs_device = False
 
-    @extend_schema(operation_id="devices_retire", responses={204: None, **_PROBLEMS})
+    @extend_schema(operation_id="devices_retire", responses={204: None})
     def delete(self, request: Request, device_id: UUID) -> Response:
         devices.retire(principal=principal_of(request), device_id=device_id, at=timezone.now())
         return Response(status=204)

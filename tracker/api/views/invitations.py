@@ -1,21 +1,34 @@
-"""The phone's way in: an invitation's code, the date of birth, and an account is made."""
+"""Accepting an invitation from the phone: its code and the date of birth make an account."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tracker.api import schemas
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import APIProblem, field_problem
+from tracker.api.openapi import problems
 from tracker.api.parsers import validate
+from tracker.api.schemas import Email
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics import invitations
+from tracker.lib.strict_model import Day, StrictModel
+from tracker.lib.strict_text import STORABLE
+
+
+class InvitationIn(StrictModel):
+    """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
+
+    code: Annotated[str, Field(min_length=8, max_length=40), STORABLE]
+    birth_date: Day
+    email: Email
+    password: Annotated[str, Field(min_length=1, max_length=1000), STORABLE]
 
 
 class AcceptInvitation(APIView):
@@ -31,18 +44,15 @@ class AcceptInvitation(APIView):
     @extend_schema(
         operation_id="invitations_accept",
         auth=[],
-        request=schemas.InvitationIn,
-        responses={201: None, 400: schemas.Problem, 403: schemas.Problem, 429: schemas.Problem},
+        request=InvitationIn,
+        responses={201: None, **problems("invitation_refused", "too_many_tries")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(schemas.InvitationIn, request.data)
+        given = validate(InvitationIn, request.data)
         try:
             validate_password(given.password)
         except ValidationError:
-            errors = [
-                {"pointer": "/password", "code": "too_weak", "detail": "At least 12 signs, not a common one."}
-            ]
-            raise APIProblem(400, "invalid", "Some fields cannot be taken.", errors) from None
+            raise field_problem("too_weak", "password") from None
         try:
             invitations.accept(
                 code=given.code,
@@ -60,9 +70,5 @@ class AcceptInvitation(APIView):
                 at=timezone.now(),
                 result=Result.REFUSED,
             )
-            raise APIProblem(
-                403,
-                "invitation_refused",
-                "This does not fit an open invitation. Ask your clinic for another code.",
-            ) from None
+            raise APIProblem("invitation_refused") from None
         return Response(status=201)

@@ -1,20 +1,44 @@
-"""Who am I."""
+"""The caller."""
+
+from typing import Literal
+from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
-from tracker.api import schemas
-from tracker.api.views.base import ClinicalAPIView, only, principal_of
-from tracker.api.views.check_ins import upcoming
+from tracker.api.schemas import Guidance
+from tracker.api.views.base import ClinicalAPIView, principal_of
+from tracker.api.views.check_ins import CheckInOut, upcoming
 from tracker.api.views.sync import NOT_WATCHED
-from tracker.clinics.models import Clinic
+from tracker.clinics.models import Clinic, Role
 from tracker.lib import codes
 from tracker.outbox.models import Message
 
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
+# A member of staff in one of the roles of a clinic, a patient, or a caregiver.
+_ROLES = (*Role.values, "PATIENT", "CAREGIVER")
+
+
+class ClinicOut(BaseModel):
+    name: str
+    time_zone: str
+
+
+class MeOut(BaseModel):
+    """Who is signed in, and what a phone shows first. ``crisis`` is for offline use too."""
+
+    id: UUID
+    role: Literal[tuple(codes.all_to_wire(_ROLES))]  # type: ignore[valid-type]
+    name: str
+    patient: UUID | None
+    time_zone: str
+    clinic: ClinicOut
+    crisis: Guidance
+    unread_messages: int
+    check_ins: list[CheckInOut]
 
 
 class Me(ClinicalAPIView):
@@ -23,9 +47,8 @@ class Me(ClinicalAPIView):
     actions = {"GET": Action.SEE_SELF}
     needs_device = False
 
-    @extend_schema(operation_id="me", responses={200: schemas.Me, 401: schemas.Problem})
+    @extend_schema(operation_id="me", responses={200: MeOut})
     def get(self, request: Request) -> Response:
-        only(request)
         principal = principal_of(request)
         clinic = Clinic.objects.get(pk=principal.clinic_id)
         unread = Message.objects.inbox_of(principal.user_id).filter(read_at__isnull=True).count()

@@ -2,38 +2,49 @@
 
 import re
 from collections.abc import Collection
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import BaseModel, Field, RootModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal
-from tracker.api import schemas
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
+from tracker.api.openapi import problems
+from tracker.api.queries import (
+    DIGITS,
+    Cursor,
+    FirstDay,
+    LastDay,
+    Limit,
+    NoParameters,
+    OfMeasure,
+    OfPatient,
+    parse_query,
+)
+from tracker.api.schemas import Guidance, HeldRecord
 from tracker.api.views.base import (
     ClinicalAPIView,
-    RecordsAPIView,
-    limit_of,
-    only,
     patient_of,
     principal_of,
 )
-from tracker.api.views.sync import guidance, refusal_with_alerts
+from tracker.api.views.sync import alerting, guidance, refusal_with_alerts
 from tracker.clinics.errors import NotFoundOrHidden
+from tracker.lib.error_codes import CODES, FIELD_CODES
+from tracker.lib.strict_model import StrictModel
 from tracker.outbox.tasks import wake_delivery
 from tracker.records import categories, history, pages, queries
 from tracker.records.kinds import KINDS
+from tracker.records.shapes import Record
 from tracker.sync import ingest, receipts
-from tracker.sync.batch import BatchKey
+from tracker.sync.batch import BatchKey, Receipt
 
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
-_FILTERS = ("kind", "measure", "since", "until", "cursor")
-_REFUSALS = {"conflict": 409, "retry": 409, "rejected": 400}
 # A client without a queue may have no device of its own: its keys are unique among its person's.
 _NO_DEVICE = UUID(int=0)
 _KEY = re.compile(r"^[A-Za-z0-9._-]{8,80}$")
@@ -44,39 +55,95 @@ _KEY_HEADER = OpenApiParameter(
 _MATCH_HEADER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="the ETag of the version that this one follows"
 )
-_PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose records")
+_REFUSED = frozenset({"conflict", "retry", "rejected"})
+_CONFLICTS = problems("idempotency_key_reused", "newer_version_held", "missing_base_revision")
 
 
-def _asked(kind: str | None) -> Collection[Category]:
+class RecordIn(RootModel[Record]):
+    """One record as a phone writes it."""
+
+
+class Author(BaseModel):
+    id: UUID
+    name: str
+
+
+class RecordVersion(HeldRecord):
+    """One version. ``overwritten`` holds what a merge of two edits of a plan replaced."""
+
+    author: Author
+    device: UUID | None
+    replaced_at: datetime | None
+    overwritten: dict[str, Any] | None = None
+
+
+class RecordHistory(BaseModel):
+    versions: list[RecordVersion]
+
+
+class RecordPage(BaseModel):
+    """A page of records, newest first."""
+
+    records: list[HeldRecord]
+    next: str | None = None
+
+
+class RecordReply(BaseModel):
+    """One record as it is held now, with guidance if an answer raised an alert."""
+
+    status: Literal["stored", "replayed"]
+    record: HeldRecord
+    guidance: Guidance | None = None
+
+
+class RecordsQuery(StrictModel):
+    """Which records, newest first."""
+
+    patient: OfPatient | None = None
+    kind: Literal[tuple(sorted(KINDS))] | None = None  # type: ignore[valid-type]
+    measure: Annotated[OfMeasure, Field(description="only records with this measure")] | None = None
+    since: FirstDay | None = None
+    until: LastDay | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RecordQuery(StrictModel):
+    """Whose record."""
+
+    patient: OfPatient | None = None
+
+
+class RemovalQuery(StrictModel):
+    """The revision that the client holds."""
+
+    revision: Annotated[int, Field(ge=1, description="the revision held by the client"), DIGITS] | None = None
+
+
+def _categories(kind: str | None) -> Collection[Category]:
     """What a list is about: one category if it is of one kind; the questionnaires are of several."""
-    known = categories.OF_KIND.get(kind or "")
-    return {known} if known else EVERYTHING
+    category = categories.OF_KIND.get(kind or "")
+    return {category} if category else EVERYTHING
 
 
-def _take(request: Request, item: Any, *, created: int) -> Response:
+def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) -> Response:
     """Put one record through ingest and answer with what is held now."""
     principal = principal_of(request)
     try:
         receipt = ingest.apply_batch(
             principal=principal,
-            sent=_sent(request),
+            sent=key,
             items=[item],
             at=timezone.now(),
         )
     except receipts.KeyReusedError:
-        reused = APIProblem(409, "idempotency_key_reused", "This key was used before, with another record.")
-        raise refusal_with_alerts(principal, [item], reused) from None
+        raise refusal_with_alerts(principal, [item], APIProblem("idempotency_key_reused")) from None
     result = receipt.results[0]
     if receipt.alerted:
         transaction.on_commit(wake_delivery)
-    if result["status"] in _REFUSALS:
+    if result["status"] in _REFUSED:
         raise _refusal(principal, result, receipt.alerted)
-    rows = receipt.stored()
-    record = (
-        queries.serialize(principal.own_patient_id, rows, as_patient=True)[0]
-        if rows
-        else _one(principal, principal.own_patient_id, UUID(result["id"]))
-    )
+    record = _record_of(principal, receipt, UUID(result["id"]))
     body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.alerted:
         body["guidance"] = guidance(principal)
@@ -84,14 +151,21 @@ def _take(request: Request, item: Any, *, created: int) -> Response:
     return Response(body, status, headers={"ETag": _tag(record)})
 
 
-def _sent(request: Request) -> BatchKey | None:
+def _record_of(principal: Principal, receipt: Receipt, record_id: UUID) -> dict[str, Any]:
+    """The record as it is held after the batch: what the batch stored, if it did."""
+    rows = receipt.stored()
+    if not rows:
+        return _one(principal, principal.own_patient_id, record_id)
+    return queries.serialize(principal.own_patient_id, rows, as_patient=True)[0]
+
+
+def _batch_key(request: Request) -> BatchKey | None:
     """The key under which the request may come again, if it names one."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if not _KEY.match(key):
-        errors = [{"parameter": "Idempotency-Key", "code": "bad_format"}]
-        raise APIProblem(400, "invalid", "Idempotency-Key: 8 to 80 letters, digits, . _ or -.", errors)
+        raise parameter_problem("bad_format", "Idempotency-Key")
     return BatchKey(_NO_DEVICE, key)
 
 
@@ -99,38 +173,39 @@ def _tag(record: dict[str, Any]) -> str:
     return f'"{record["revision"]}"'
 
 
-def _revision_wanted(request: Request) -> int | None:
+def _revision_of_if_match(request: Request) -> int | None:
     """The revision that ``If-Match`` names; None if there is no such header."""
-    given = request.headers.get("If-Match")
-    if given is None:
+    tag = request.headers.get("If-Match")
+    if tag is None:
         return None
-    found = _TAG.match(given.strip())
-    if found is None:
-        errors = [{"parameter": "If-Match", "code": "bad_format"}]
-        raise APIProblem(400, "invalid", 'If-Match: the ETag of the record, such as "3".', errors)
-    return int(found[1])
+    match = _TAG.match(tag.strip())
+    if match is None:
+        raise parameter_problem("bad_format", "If-Match")
+    return int(match[1])
 
 
-def _only_if_held(principal: Principal, record_id: UUID, wanted: int) -> None:
+def _require_revision(principal: Principal, record_id: UUID, revision: int) -> None:
     """
-    Go on only if ``wanted`` is the revision that is held.
+    Go on only if ``revision`` is the one that is held.
 
-    :raises Refused: 412 with our copy.
+    :raises APIProblem: 412 with our copy.
     """
     record = _one(principal, principal.own_patient_id, record_id)
-    if record["revision"] != wanted:
-        raise APIProblem(412, "newer_version_held", "There is another version.", server=record)
+    if record["revision"] != revision:
+        raise APIProblem("precondition_failed", server=record)
 
 
 def _refusal(principal: Principal, result: dict[str, Any], alerted: bool) -> APIProblem:
     """Return why the record was not stored. An alert that it raised all the same is committed."""
-    names = ("pointer", "code", "detail")
-    errors = [{name: result[name] for name in names if name in result}] if "pointer" in result else []
     more = {"server": result["server"]} if "server" in result else {}
     if alerted:
         more["guidance"] = guidance(principal)
-    detail = result.get("detail") or "The record cannot be taken."
-    refused = APIProblem(_REFUSALS[result["status"]], result.get("code", "refused"), detail, errors, **more)
+    code = result["code"]
+    if code in CODES and code not in FIELD_CODES:
+        refused = APIProblem(code, **more)
+    else:
+        error = {"pointer": result.get("pointer", ""), "code": code, "detail": result.get("detail", "")}
+        refused = APIProblem("invalid", [error], **more)
     refused.commits = alerted
     return refused
 
@@ -146,50 +221,45 @@ def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, A
     return shown[0]
 
 
-class Records(RecordsAPIView):
+class Records(ClinicalAPIView):
     """List records, newest first; add one."""
 
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
+    queries = {"GET": RecordsQuery, "POST": NoParameters}
 
-    @extend_schema(
-        operation_id="records_list",
-        parameters=[
-            _PATIENT,
-            OpenApiParameter("kind", str, enum=sorted(KINDS)),
-            OpenApiParameter("measure", str, description="only records that tell of this measure"),
-            OpenApiParameter("since", str, description="first local day, YYYY-MM-DD"),
-            OpenApiParameter("until", str, description="last local day, YYYY-MM-DD"),
-            OpenApiParameter("limit", int, description="1 to 200"),
-            OpenApiParameter("cursor", str, description="`next` of the page before"),
-        ],
-        responses={200: schemas.RecordPage, **_PROBLEMS},
-    )
+    @extend_schema(operation_id="records_list", responses={200: RecordPage})
     def get(self, request: Request) -> Response:
-        only(request, "patient", "kind", "measure", "since", "until", "limit", "cursor")
-        patient = patient_of(request, "api/records", _asked(request.query_params.get("kind")))
+        query = parse_query(request, RecordsQuery)
+        patient = patient_of(request, query.patient, "api/records", _categories(query.kind))
         as_patient = principal_of(request).is_patient
-        asked = {name: request.query_params.get(name) for name in _FILTERS}
-        try:
-            rows, following = pages.newest(
-                patient.pk, limit=limit_of(request), as_patient=as_patient, **asked
-            )
-        except pages.BadFilterError as problem:
-            errors = [{"parameter": problem.name, "code": "invalid"}]
-            raise APIProblem(400, "invalid", "A parameter cannot be taken.", errors) from None
-        shown = queries.serialize(patient.pk, rows, as_patient=as_patient)
-        return Response({"records": shown, "next": following})
+        rows, following = pages.newest(
+            patient.pk,
+            limit=query.limit,
+            kind=query.kind,
+            since=query.since,
+            until=query.until,
+            measure=query.measure.code if query.measure else None,
+            cursor=query.cursor,
+            as_patient=as_patient,
+        )
+        records = queries.serialize(patient.pk, rows, as_patient=as_patient)
+        return Response({"records": records, "next": following})
 
     @extend_schema(
         operation_id="records_add",
         parameters=[_KEY_HEADER],
-        request=schemas.OneRecord,
-        responses={200: schemas.RecordReply, 201: schemas.RecordReply, 409: schemas.Problem, **_PROBLEMS},
+        request=RecordIn,
+        responses={200: RecordReply, 201: RecordReply, **_CONFLICTS},
     )
     def post(self, request: Request) -> Response:
-        return _take(request, request.data, created=201)
+        item = request.data
+        with alerting(principal_of(request), [item]):
+            parse_query(request, NoParameters)
+            key = _batch_key(request)
+        return _ingest(request, item, key, created=201)
 
 
-class OneRecord(RecordsAPIView):
+class OneRecord(ClinicalAPIView):
     """Read, amend or remove one record."""
 
     actions = {
@@ -197,93 +267,80 @@ class OneRecord(RecordsAPIView):
         "PUT": Action.WRITE_RECORDS,
         "DELETE": Action.WRITE_RECORDS,
     }
+    queries = {"GET": RecordQuery, "PUT": NoParameters, "DELETE": RemovalQuery}
 
-    @extend_schema(
-        operation_id="records_read",
-        parameters=[_PATIENT],
-        responses={200: schemas.HeldRecord, 304: None, **_PROBLEMS},
-    )
+    @extend_schema(operation_id="records_read", responses={200: HeldRecord, 304: None})
     def get(self, request: Request, record_id: UUID) -> Response:
-        only(request, "patient")
-        patient = patient_of(request, "api/record", EVERYTHING)
+        query = parse_query(request, RecordQuery)
+        patient = patient_of(request, query.patient, "api/record", EVERYTHING)
         record = _one(principal_of(request), patient.pk, record_id)
-        tag = _tag(record)
-        if request.headers.get("If-None-Match", "").strip() == tag:
-            return Response(status=304, headers={"ETag": tag})
-        return Response(record, headers={"ETag": tag})
+        return Response(record, headers={"ETag": _tag(record)})
 
     @extend_schema(
         operation_id="records_amend",
         parameters=[_KEY_HEADER, _MATCH_HEADER],
-        request=schemas.OneRecord,
-        responses={200: schemas.RecordReply, 409: schemas.Problem, 412: schemas.Problem, **_PROBLEMS},
+        request=RecordIn,
+        responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
         item, principal = request.data, principal_of(request)
-        try:
-            item = self._following(request, principal, record_id, item)
-        except APIProblem as refused:
-            raise refusal_with_alerts(principal, [item], refused) from None
-        return _take(request, item, created=200)
+        with alerting(principal, [item]):
+            parse_query(request, NoParameters)
+            key = _batch_key(request)
+            item = self._with_revision(request, principal, record_id, item)
+        return _ingest(request, item, key, created=200)
 
-    def _following(self, request: Request, principal: Principal, record_id: UUID, item: Any) -> Any:
+    def _with_revision(self, request: Request, principal: Principal, record_id: UUID, item: Any) -> Any:
         """Return the record with the revision that ``If-Match`` gives it, if it names one."""
         if not isinstance(item, dict) or str(item.get("id", "")).lower() != str(record_id):
-            raise APIProblem(
-                400, "invalid", "The id in the body is another.", [{"pointer": "/id", "code": "mismatch"}]
-            )
-        wanted = _revision_wanted(request)
-        if wanted is None:
+            raise field_problem("mismatch", "id")
+        revision = _revision_of_if_match(request)
+        if revision is None:
             return item
-        _only_if_held(principal, record_id, wanted)
-        return type(item)({"revision": wanted + 1} | item)
+        _require_revision(principal, record_id, revision)
+        return {"revision": revision + 1} | item
 
     @extend_schema(
         operation_id="records_remove",
-        parameters=[
-            OpenApiParameter("revision", int, description="the revision held by the client"),
-            _KEY_HEADER,
-            _MATCH_HEADER,
-        ],
-        responses={200: schemas.RecordReply, 409: schemas.Problem, 412: schemas.Problem, **_PROBLEMS},
+        parameters=[_KEY_HEADER, _MATCH_HEADER],
+        responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
     )
     def delete(self, request: Request, record_id: UUID) -> Response:
-        only(request, "revision")
-        record = _one(principal_of(request), principal_of(request).own_patient_id, record_id)
+        query, principal = parse_query(request, RemovalQuery), principal_of(request)
+        record = _one(principal, principal.own_patient_id, record_id)
         if record["removed"]:
             return Response({"status": "replayed", "record": record})
-        wanted = _revision_wanted(request)
-        if wanted is not None:
-            _only_if_held(principal_of(request), record_id, wanted)
-        known = request.query_params.get("revision", str(record["revision"]))
-        if known != str(record["revision"]):
-            raise APIProblem(409, "newer_version_held", "There is a newer version.", server=record)
-        tombstone = {
-            "kind": record["kind"],
-            "id": str(record_id),
-            "revision": record["revision"] + 1,
-            "recorded_at": record["recorded_at"].isoformat(),
-            "time_zone": record["time_zone"],
-            "removed": True,
-        }
-        return _take(request, tombstone, created=200)
+        revision = _revision_of_if_match(request)
+        if revision is not None:
+            _require_revision(principal, record_id, revision)
+        if query.revision not in (None, record["revision"]):
+            raise APIProblem("newer_version_held", server=record)
+        return _ingest(request, _tombstone(record), _batch_key(request), created=200)
+
+
+def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": record["kind"],
+        "id": str(record["id"]),
+        "revision": record["revision"] + 1,
+        "recorded_at": record["recorded_at"].isoformat(),
+        "time_zone": record["time_zone"],
+        "removed": True,
+    }
 
 
 class History(ClinicalAPIView):
     """Every version of one record, the newest first: what it said, who wrote it, when and why."""
 
     actions = {"GET": Action.READ_RECORDS}
+    queries = {"GET": RecordQuery}
 
-    @extend_schema(
-        operation_id="records_history",
-        parameters=[_PATIENT],
-        responses={200: schemas.RecordHistory, **_PROBLEMS},
-    )
+    @extend_schema(operation_id="records_history", responses={200: RecordHistory})
     def get(self, request: Request, record_id: UUID) -> Response:
-        only(request, "patient")
-        patient = patient_of(request, "api/history", EVERYTHING)
+        query = parse_query(request, RecordQuery)
+        patient = patient_of(request, query.patient, "api/history", EVERYTHING)
         as_patient = principal_of(request).is_patient
-        found = history.versions(patient.clinic_id, patient.pk, record_id, as_patient=as_patient)
-        if not found:
+        versions = history.versions(patient.clinic_id, patient.pk, record_id, as_patient=as_patient)
+        if not versions:
             raise NotFoundOrHidden
-        return Response({"versions": found})
+        return Response({"versions": versions})

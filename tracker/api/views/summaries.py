@@ -1,28 +1,53 @@
 """Weekly progress summaries."""
 
 import json
-from datetime import timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.chart import open_chart
 from tracker.access.policy import EVERYTHING, Action
 from tracker.access.principal import Principal
-from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
-from tracker.api.views.base import ClinicalAPIView, limit_of, only, patient_of, principal_of
-from tracker.api.views.observations import day_of
+from tracker.api.queries import Limit, OfPatient, parse_query
+from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
+from tracker.lib.strict_model import Day, StrictModel
 from tracker.progress.models import Summary
 
-_PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
-_PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose")
+
+class SummaryOut(BaseModel):
+    """One week of one patient. ``figures`` is canonical JSON whose bytes have the SHA-256 ``digest``."""
+
+    id: UUID
+    patient: UUID
+    week_start: date
+    revision: int
+    built_at: datetime
+    algorithm: str
+    digest: str
+    figures: dict[str, Any]
+
+
+class SummaryList(BaseModel):
+    summaries: list[SummaryOut]
+
+
+class SummariesQuery(StrictModel):
+    """Whose summaries, of which week, and how many."""
+
+    patient: OfPatient | None = None
+    week: Annotated[Day, Field(description="a local day, YYYY-MM-DD: only the week that it is in")] | None = (
+        None
+    )
+    limit: Limit = 20
 
 
 def _summary_out(row: Summary) -> dict[str, Any]:
@@ -38,32 +63,24 @@ def _may_see_summaries(principal: Principal) -> None:
     if principal.is_patient:
         clinic = Clinic.objects.get(pk=principal.clinic_id)
         if not clinic.patients_see_summaries:
-            raise APIProblem(403, "not_shared_by_clinic", "Your clinic does not share summaries in the app.")
+            raise APIProblem("not_shared_by_clinic")
 
 
 class Summaries(ClinicalAPIView):
     """Weekly progress summaries of one patient, newest first."""
 
     actions = {"GET": Action.READ_SUMMARIES}
+    queries = {"GET": SummariesQuery}
 
-    @extend_schema(
-        operation_id="summaries_list",
-        parameters=[
-            _PATIENT,
-            OpenApiParameter("week", str, description="a local day, YYYY-MM-DD: only the week that it is in"),
-            OpenApiParameter("limit", int, description="1 to 200"),
-        ],
-        responses={200: schemas.SummaryList, **_PROBLEMS},
-    )
+    @extend_schema(operation_id="summaries_list", responses={200: SummaryList})
     def get(self, request: Request) -> Response:
-        only(request, "patient", "week", "limit")
+        query = parse_query(request, SummariesQuery)
         _may_see_summaries(principal_of(request))
-        patient = patient_of(request, "api/summaries", EVERYTHING)
+        patient = patient_of(request, query.patient, "api/summaries", EVERYTHING)
         rows = Summary.objects.filter(patient_id=patient.pk)
-        day = day_of(request, "week")
-        if day:
-            rows = rows.filter(week_start__lte=day, week_start__gt=day - timedelta(days=7))
-        page = rows.order_by("-week_start")[: limit_of(request, usual=20)]
+        if query.week:
+            rows = rows.filter(week_start__lte=query.week, week_start__gt=query.week - timedelta(days=7))
+        page = rows.order_by("-week_start")[: query.limit]
         return Response({"summaries": [_summary_out(row) for row in page]})
 
 
@@ -72,9 +89,8 @@ class OneSummary(ClinicalAPIView):
 
     actions = {"GET": Action.READ_SUMMARIES}
 
-    @extend_schema(operation_id="summaries_read", responses={200: schemas.SummaryOut, **_PROBLEMS})
+    @extend_schema(operation_id="summaries_read", responses={200: SummaryOut})
     def get(self, request: Request, summary_id: UUID) -> Response:
-        only(request)
         principal = principal_of(request)
         _may_see_summaries(principal)
         row = Summary.objects.filter(pk=summary_id, patient_id__in=principal.patients).first()

@@ -1,30 +1,36 @@
 """Push and pull: the phone's two routes."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.api import schemas
-from tracker.api.exceptions import APIProblem
+from tracker.api.exceptions import APIProblem, field_problem
+from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BATCH_BYTES, validate
+from tracker.api.queries import DIGITS, NoParameters, OfPatient, parse_query
+from tracker.api.schemas import Guidance, HeldRecord
 from tracker.api.views.base import (
     ClinicalAPIView,
-    RecordsAPIView,
-    limit_of,
-    only,
     patient_of,
     principal_of,
 )
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
-from tracker.lib import strict_json
+from tracker.lib.cursors import InvalidCursor
+from tracker.lib.strict_model import Id, StrictModel
+from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
+from tracker.records.shapes import Record
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 
@@ -32,6 +38,78 @@ NOT_WATCHED = (
     "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
     "emergency service."
 )
+
+
+class PushIn(StrictModel):
+    """
+    A batch of up to 500 records. The same ``key`` again gets the same receipt.
+
+    ``cursor`` is the phone's own pull cursor, if it has one: where nothing happened in between, the reply's
+    goes past this batch.
+    """
+
+    key: Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
+    device: Id
+    records: Annotated[list[Any], Field(max_length=500)]
+    cursor: Annotated[str, Field(max_length=400), STORABLE] | None = None
+
+
+class PushRecords(BaseModel):
+    """The body of a push as a phone writes it; each record gets a status of its own."""
+
+    key: str
+    device: UUID
+    records: list[Record]
+    cursor: str | None = None
+
+
+class PushResult(BaseModel):
+    """What became of one record, in the order sent."""
+
+    id: str | None
+    status: Literal["stored", "replayed", "conflict", "rejected", "retry"]
+    revision: int | None = None
+    code: str | None = None
+    pointer: str | None = None
+    detail: str | None = None
+    server: HeldRecord | None = None
+
+
+class PushReceipt(BaseModel):
+    """The reply to a push."""
+
+    receipt: UUID
+    results: list[PushResult]
+    guidance: Guidance | None = None
+    cursor: str
+
+
+class PullPage(BaseModel):
+    """
+    What changed since the cursor, in order. ``revoked_ids`` and ``revoked_categories`` are what the
+    reader may no longer see: their copies of it have to go.
+    """
+
+    records: list[HeldRecord]
+    revoked_ids: list[UUID]
+    revoked_categories: list[str]
+    cursor: str
+    more: bool
+
+
+class PullQuery(StrictModel):
+    """Whose records, from where, and how many."""
+
+    patient: OfPatient | None = None
+    cursor: (
+        Annotated[
+            str,
+            Field(max_length=400, description="as given by the last pull; none: from the beginning"),
+            STORABLE,
+        ]
+        | None
+    ) = None
+    limit: Annotated[int, Field(ge=1, le=500, description="1 to 500"), DIGITS] = 200
 
 
 def guidance(principal: Principal) -> dict[str, str]:
@@ -49,25 +127,39 @@ def refusal_with_alerts(principal: Principal, items: list[Any], refused: APIProb
     return refused
 
 
-class Push(RecordsAPIView):
+@contextmanager
+def alerting(principal: Principal, items: list[Any]) -> Iterator[None]:
+    """Raise alerts for safety answers in ``items`` if the request is refused in this block."""
+    try:
+        yield
+    except NotFoundOrHidden:
+        raise refusal_with_alerts(principal, items, APIProblem("not_found")) from None
+    except APIProblem as refused:
+        raise refusal_with_alerts(principal, items, refused) from None
+
+
+def _items(body: Any) -> list[Any]:
+    """The records of a body that may have any form."""
+    records = body.get("records") if isinstance(body, dict) else None
+    return records if isinstance(records, list) else []
+
+
+class Push(ClinicalAPIView):
     """Take in a batch of records from a phone; sending it twice changes nothing."""
 
     actions = {"POST": Action.WRITE_RECORDS}
+    queries = {"POST": NoParameters}
     max_body_bytes = MAX_BATCH_BYTES
 
     @extend_schema(
         operation_id="sync_push",
-        request=schemas.PushRecords,
-        responses={200: schemas.PushReceipt, 400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem,
-                   409: schemas.Problem, 410: schemas.Problem, 413: schemas.Problem, 415: schemas.Problem},
-    )  # fmt: skip
+        request=PushRecords,
+        responses={200: PushReceipt, **problems("idempotency_key_reused", "epoch_changed")},
+    )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        try:
+        with alerting(principal, _items(request.data)):
             batch, known, receipt = self._received(request)
-        except APIProblem as refused:
-            given = request.data.get("records") if isinstance(request.data, dict) else None
-            raise refusal_with_alerts(principal, given if isinstance(given, list) else [], refused) from None
         # Past this batch only if the phone has seen all that came before it: a cursor never skips.
         alone = known == receipt.head - len(batch.records)
         cursor = pull.cursor_at(principal, principal.own_patient_id, receipt.head if alone else known)
@@ -81,17 +173,13 @@ class Push(RecordsAPIView):
             transaction.on_commit(wake_delivery)
         return Response(body)
 
-    def _received(self, request: Request) -> tuple[schemas.Push, int, Receipt]:
+    def _received(self, request: Request) -> tuple[PushIn, int, Receipt]:
         """Return the batch, the phone's own cursor, and the receipt."""
         principal = principal_of(request)
-        if isinstance(request.data, strict_json.Spoilt):
-            raise APIProblem(400, "bad_text", "A text holds NUL or half a character.")
-        batch = validate(schemas.Push, request.data)
+        parse_query(request, NoParameters)
+        batch = validate(PushIn, request.data)
         if batch.device != principal.device_id:
-            errors = [
-                {"pointer": "/device", "code": "not_this_device", "detail": "X-Device names another device."}
-            ]
-            raise APIProblem(400, "invalid", "Some fields cannot be taken.", errors)
+            raise field_problem("not_this_device", "device")
         try:
             known = pull.read_cursor(principal, principal.own_patient_id, batch.cursor)
             receipt = ingest.apply_batch(
@@ -101,22 +189,12 @@ class Push(RecordsAPIView):
                 at=timezone.now(),
             )
         except receipts.KeyReusedError:
-            raise APIProblem(
-                409, "idempotency_key_reused", "This key was used before, with other records."
-            ) from None
-        except (pull.BadCursorError, pull.EpochChangedError) as problem:
-            raise _bad_cursor(problem) from None
+            raise APIProblem("idempotency_key_reused") from None
+        except InvalidCursor:
+            raise APIProblem("invalid_cursor") from None
+        except pull.EpochChangedError:
+            raise APIProblem("epoch_changed") from None
         return batch, known, receipt
-
-
-def _bad_cursor(problem: Exception) -> APIProblem:
-    if isinstance(problem, pull.EpochChangedError):
-        return APIProblem(
-            410,
-            "epoch_changed",
-            "The server was restored from a backup: pull again without a cursor, and push what you sent lately.",
-        )
-    return APIProblem(400, "invalid_cursor", "This cursor is not one of ours: start again without.")
 
 
 class Pull(ClinicalAPIView):
@@ -127,31 +205,20 @@ class Pull(ClinicalAPIView):
     """
 
     actions = {"GET": Action.READ_RECORDS}
+    queries = {"GET": PullQuery}
 
-    @extend_schema(
-        operation_id="sync_pull",
-        parameters=[
-            OpenApiParameter("patient", UUID, description="for caregivers and staff: whose records"),
-            OpenApiParameter(
-                "cursor", str, description="as given by the last pull; none: from the beginning"
-            ),
-            OpenApiParameter("limit", int, description="1 to 500"),
-        ],
-        responses={200: schemas.PullPage, 400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem,
-                   410: schemas.Problem},
-    )  # fmt: skip
+    @extend_schema(operation_id="sync_pull", responses={200: PullPage, **problems("epoch_changed")})
     def get(self, request: Request) -> Response:
-        only(request, "patient", "cursor", "limit")
-        principal, cursor = principal_of(request), request.query_params.get("cursor")
-        limit = limit_of(request, most=500, usual=200)
+        query, principal = parse_query(request, PullQuery), principal_of(request)
         # Also where nothing is shared any more: the reader is told what has to go.
-        patient_id = patient_of(request, "api/pull", ()).pk
+        patient_id = patient_of(request, query.patient, "api/pull", ()).pk
         try:
             if request.method == "HEAD":
-                return Response(headers={"X-Remaining": str(pull.remaining(principal, patient_id, cursor))})
-            page = pull.page(principal, patient_id, cursor, limit)
-        except (pull.BadCursorError, pull.EpochChangedError) as problem:
-            raise _bad_cursor(problem) from None
+                remaining = pull.remaining(principal, patient_id, query.cursor)
+                return Response(headers={"X-Remaining": str(remaining)})
+            page = pull.page(principal, patient_id, query.cursor, query.limit)
+        except pull.EpochChangedError:
+            raise APIProblem("epoch_changed") from None
         return Response(
             {
                 "records": page.records,

@@ -1,0 +1,48 @@
+"""
+Write docs/errors.md: every error code, with what a client does about it, from ``tracker.lib.error_codes``.
+
+    .venv/bin/python docs/write_errors.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tracker.lib import error_codes  # noqa: E402
+
+HEAD = """\
+# Errors
+
+Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, a stable `code`, a sentence in
+`detail`, the `request_id`, and for 400 `invalid` one entry in `errors` for each field (`pointer`, RFC 6901, into the
+body) or query parameter or header (`parameter`). No value that was sent is ever repeated. A push answers 200 and has
+the codes in its receipt, one per record. The codes are the same on every route; `tracker/lib/error_codes.py` is the
+one list of them, and `docs/write_errors.py` writes this page from it.
+
+Whatever the code, 429 and 503 come with `Retry-After`, and an answer that raised an alert comes with `guidance`
+although its request or record was refused: show it at once.
+"""
+SECTIONS = {
+    "A request": error_codes.REQUEST,
+    "A field, a query parameter or a header": error_codes.FIELD,
+    "A field of a record": error_codes.RECORD,
+    "A record: in a receipt, or by `/api/v1/records`": error_codes.RECEIPT,
+}
+
+
+def table(title: str, codes: Sequence[error_codes.ErrorCode]) -> str:
+    rows = [f"| `{each.code}` | {each.status} | {each.detail} | {each.client} |" for each in codes]
+    return "\n".join(
+        [f"## {title}\n", "| code | status | meaning | what a client does |", "|---|---|---|---|", *rows]
+    )
+
+
+def page() -> str:
+    return "\n".join([HEAD, *(table(title, codes) + "\n" for title, codes in SECTIONS.items())])
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "errors.md").write_text(page())
