@@ -44,12 +44,9 @@ class StrictJSONParser(BaseParser):
         view = (parser_context or {}).get("view")
         most: int = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
         request = (parser_context or {})["request"]
-        sent = stream.read(most + 1)
-        # Kept for the case that the batch is tried once more (``base.RecordsAPIView``).
-        request._request._body = sent
-        body = sent
-        if len(sent) <= most:
-            body = gunzip(sent, request.headers.get("Content-Encoding", "").strip().lower(), most)
+        body = stream.read(most + 1)
+        if len(body) <= most:
+            body = gunzip(body, request.headers.get("Content-Encoding", "").strip().lower(), most)
         if len(body) > most:
             raise APIProblem("too_large")
         try:
