@@ -69,7 +69,7 @@ class ClinicalAPIView(APIView):
 
 class RecordsAPIView(ClinicalAPIView):
     """
-    A view of records: where the database refuses a batch for a reason that nobody foresaw, it is tried once more
+    A view of records: where the database refuses a batch for an unforeseen reason, it is tried once more
     record by record (``is_retry_by_record``), so that the one that cannot be stored does not hold up the others.
     """
 
