@@ -520,7 +520,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for entry in phone.refused():
         reason = entry.refused or {}
-        print(f"refused: {entry.id} {reason.get('code')} {reason.get('field')}", file=sys.stderr)
+        print(f"refused: {entry.id} {reason.get('code')} {reason.get('pointer')}", file=sys.stderr)
     return 0 if not phone.unsent() and not phone.refused() else 1
 
 

@@ -37,7 +37,7 @@ def test_a_database_that_is_away_is_503_with_a_time_to_try_again(database_away, 
 def test_readiness_says_that_the_database_is_away(database_away, client):
     answer = client.get("/health/ready")
 
-    assert (answer.status_code, answer.json()["database"]) == (503, "away")
+    assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
     assert client.get("/health/live").status_code == 200
 
 

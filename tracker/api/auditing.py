@@ -1,4 +1,4 @@
-"""The event that each answered request leaves: made in the base of all views, so that none can forget it."""
+"""Audit events of requests: the base of all views records one for each, so that no view can forget it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from tracker.audit.actions import EventBuffer
 from tracker.audit.models import Result
 
 
-def record_response(trail: EventBuffer, view: APIView, response: Any) -> None:
+def record_response(buffer: EventBuffer, view: APIView, response: Any) -> None:
     """
     Write what the request did, in its transaction.
 
@@ -23,20 +23,20 @@ def record_response(trail: EventBuffer, view: APIView, response: Any) -> None:
     """
     principal = getattr(view.request, "_user", None)
     if isinstance(principal, Principal):
-        trail.device = str(principal.device_id or "")
-        seen = _seen(response.data)
-        if not trail.events:
+        buffer.device = str(principal.device_id or "")
+        shown = _ids_shown(response.data)
+        if not buffer.events:
             audit.record_event(
                 **_plain(view, principal),
                 result=_result(response),
-                patients=seen.patients - own_patient(principal),
+                patients=shown.patients - own_patient(principal),
             )
-        event = trail.events[0]
-        event["device"] = event["device"] or trail.device
+        event = buffer.events[0]
+        event["device"] = event["device"] or buffer.device
         event["kind"] = event["kind"] or _kind(view)
         event["purpose"] = event["purpose"] or _purpose(view)
-        event["detail"] = audit.bounded_ids(seen.ids or _ids(view)) | event["detail"]
-    audit.flush(trail)
+        event["detail"] = audit.bounded_ids(shown.ids or _ids(view)) | event["detail"]
+    audit.flush(buffer)
 
 
 def record_refusal(view: APIView, response: Any) -> None:
@@ -69,7 +69,7 @@ def own_patient(principal: Principal) -> set[UUID]:
     return {principal.patient_id} if principal.patient_id else set()
 
 
-class _Seen:
+class _Shown:
     """The ids that an answer shows: of rows, and of the patients they are about."""
 
     def __init__(self) -> None:
@@ -82,12 +82,12 @@ class _Seen:
             self.patients |= {one for one in [_uuid(row.get("patient"))] if one}
 
 
-def _seen(data: Any) -> _Seen:
+def _ids_shown(data: Any) -> _Shown:
     """Look at an answer and at the lists in it, no deeper."""
-    seen = _Seen()
+    shown = _Shown()
     for row in _rows(data):
-        seen.take(row)
-    return seen
+        shown.take(row)
+    return shown
 
 
 def _rows(data: Any) -> Iterator[Any]:
@@ -98,7 +98,7 @@ def _rows(data: Any) -> Iterator[Any]:
 
 
 def _uuid(value: Any) -> UUID | None:
-    """Return an id; anything that is none is left out, so no value can slip into the trail."""
+    """Return an id; anything that is none is left out, so no value can slip into the buffer."""
     if isinstance(value, UUID):
         return value
     try:

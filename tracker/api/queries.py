@@ -44,7 +44,8 @@ LastDay = Annotated[Day, Field(description="last local day, YYYY-MM-DD")]
 OfMeasure = Annotated[
     Measure,
     PlainValidator(_measure),
-    WithJsonSchema({"type": "string", "description": "such as pain.intensity or phq-9"}),
+    WithJsonSchema({"type": "string"}),
+    Field(description="such as pain.intensity or phq-9"),
 ]
 
 

@@ -47,18 +47,18 @@ _readable = refuse_malformed_passkey(lambda request: problem_response("bad_passk
 
 def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Return the routes whose names are kept, in the same tree."""
-    found: list[URLPattern | URLResolver] = []
+    kept: list[URLPattern | URLResolver] = []
     for each in patterns:
         if isinstance(each, URLResolver):
             each.url_patterns[:] = _kept(list(each.url_patterns))
-            found += [each] if each.url_patterns else []
+            kept += [each] if each.url_patterns else []
         elif each.name in KEPT:
             if each.name in PASSKEYS:
                 each.callback = _readable(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
-            found.append(each)
-    return found
+            kept.append(each)
+    return kept
 
 
 app_name = "headless"

@@ -62,31 +62,31 @@ class BreakGlassAPIView(ClinicalAPIView):
 
     @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList})
     def get(self, request: Request) -> Response:
-        found = break_glass.list_for_clinic(principal=principal_of(request))
+        rows = break_glass.list_for_clinic(principal=principal_of(request))
         accesses = [
             {
-                "id": one.id,
-                "by": one.by,
-                "patient_name": one.patient,
-                "begun_at": one.begun_at,
-                "ends_at": one.ends_at,
-                "reason": one.reason,
+                "id": row.id,
+                "by": row.by,
+                "patient_name": row.patient,
+                "begun_at": row.begun_at,
+                "ends_at": row.ends_at,
+                "reason": row.reason,
             }
-            for one in found
+            for row in rows
         ]
         return Response({"accesses": accesses})
 
     @extend_schema(operation_id="break_glass", request=BreakGlassIn, responses={201: BreakGlassOut})
     def post(self, request: Request) -> Response:
-        given = validate(BreakGlassIn, request.data)
+        body = validate(BreakGlassIn, request.data)
         principal, at = principal_of(request), timezone.now()
-        patient_id = break_glass.find_patient(
-            principal=principal, name=given.name, birth_date=given.birth_date
-        )
-        made = start_and_notify(principal=principal, patient_id=patient_id, reason=given.reason, at=at)
+        patient_id = break_glass.find_patient(principal=principal, name=body.name, birth_date=body.birth_date)
+        access = start_and_notify(principal=principal, patient_id=patient_id, reason=body.reason, at=at)
         transaction.on_commit(wake_delivery)
-        shown = {"id": made.pk, "patient": patient_id, "begun_at": made.begun_at, "ends_at": made.ends_at}
-        return Response(shown, 201)
+        return Response(
+            {"id": access.pk, "patient": patient_id, "begun_at": access.begun_at, "ends_at": access.ends_at},
+            201,
+        )
 
     @extend_schema(operation_id="break_glass_end", responses={204: None})
     def delete(self, request: Request) -> Response:

@@ -56,11 +56,11 @@ def _published(request: Request, instrument: str, version: str) -> tuple[Version
     row = Version.objects.for_clinic(clinic_id).filter(instrument_id=instrument, version=version).first()
     if row is None:
         raise NotFoundOrHidden
-    held = None
+    clinic_wording = None
     if not row.wording_ships:
-        given = Permission.objects.filter(clinic_id=clinic_id, version=row)
-        held = given.values_list("wording", flat=True).first()
-    return row, held
+        permissions = Permission.objects.filter(clinic_id=clinic_id, version=row)
+        clinic_wording = permissions.values_list("wording", flat=True).first()
+    return row, clinic_wording
 
 
 class Instruments(ClinicalAPIView):
@@ -99,8 +99,8 @@ class OneInstrument(ClinicalAPIView):
 
     @extend_schema(operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, instrument: str, version: str) -> Response:
-        row, held = _published(request, instrument, version)
-        content = wording.worded(row.content, held) if held else row.content
+        row, clinic_wording = _published(request, instrument, version)
+        content = wording.worded(row.content, clinic_wording) if clinic_wording else row.content
         return _cacheable({"available": row.available, "content_hash": row.content_hash} | content)
 
 
@@ -126,11 +126,11 @@ class OneQuestionnaire(ClinicalAPIView):
         },
     )
     def get(self, request: Request, instrument: str, version: str) -> Response:
-        row, held = _published(request, instrument, version)
+        row, clinic_wording = _published(request, instrument, version)
         if not row.available:
             raise APIProblem("wording_not_available")
         try:
             form = catalogue.get(row.instrument_id, row.version)
         except catalogue.UnknownInstrumentError:
             raise NotFoundOrHidden from None
-        return _cacheable(fhir_questionnaire.to_r4(form, held))
+        return _cacheable(fhir_questionnaire.to_r4(form, clinic_wording))

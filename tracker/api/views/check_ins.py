@@ -54,7 +54,7 @@ class CheckInsQuery(StrictModel):
 
 
 def check_in_out(row: CheckIn, time_zone: str) -> dict[str, Any]:
-    """Return a check-in; ``local_time`` is the patient's own wall clock, in the zone they live in now."""
+    """Return a check-in; ``local_time`` is the patient's local time, in the zone they live in now."""
     return {
         "id": row.pk,
         "starts_at": row.starts_at,
@@ -97,11 +97,11 @@ class CheckIns(ClinicalAPIView):
         responses={201: CheckInOut, **problems("already_planned")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(CheckInIn, request.data)
+        body = validate(CheckInIn, request.data)
         principal, at = principal_of(request), timezone.now()
         patient = open_chart(
             principal,
-            given.patient,
+            body.patient,
             purpose="api/check-ins",
             at=at,
             action=Action.PLAN_CHECK_IN,
@@ -109,7 +109,7 @@ class CheckIns(ClinicalAPIView):
         )
         try:
             check_in = actions.plan_check_in(
-                principal=principal, patient=patient, starts_at=given.starts_at, minutes=given.minutes, at=at
+                principal=principal, patient=patient, starts_at=body.starts_at, minutes=body.minutes, at=at
             )
         except actions.InThePastError:
             raise field_problem("in_the_past", "starts_at") from None

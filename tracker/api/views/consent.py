@@ -112,7 +112,7 @@ class MyConsents(ClinicalAPIView):
 
     @extend_schema(operation_id="consents_read", responses={200: Consents})
     def get(self, request: Request) -> Response:
-        return Response(_shown(consent.overview(principal_of(request), timezone.now())))
+        return Response(_overview_out(consent.overview(principal_of(request), timezone.now())))
 
     @extend_schema(
         operation_id="consents_change",
@@ -120,16 +120,16 @@ class MyConsents(ClinicalAPIView):
         responses={200: Consents, **problems("consent_text_outdated")},
     )
     def put(self, request: Request) -> Response:
-        given = validate(ConsentsIn, request.data)
+        body = validate(ConsentsIn, request.data)
         principal, at = principal_of(request), timezone.now()
-        wanted = {each.team: frozenset(each.categories) for each in given.teams}
-        if consent.expands(principal, wanted):
+        categories = {team.team: frozenset(team.categories) for team in body.teams}
+        if consent.expands(principal, categories):
             reauthentication.require_recent(principal.authenticated_at, at)
         try:
-            consent.set_consent(principal=principal, wanted=wanted, text_version=given.text_version, at=at)
+            consent.set_consent(principal=principal, wanted=categories, text_version=body.text_version, at=at)
         except consent.OutdatedConsentText:
             raise APIProblem("consent_text_outdated") from None
-        return Response(_shown(consent.overview(principal, at)))
+        return Response(_overview_out(consent.overview(principal, at)))
 
 
 class Caregivers(ClinicalAPIView):
@@ -139,20 +139,20 @@ class Caregivers(ClinicalAPIView):
 
     @extend_schema(operation_id="caregivers_give", request=CaregiverIn, responses={201: CaregiverOut})
     def post(self, request: Request) -> Response:
-        given = validate(CaregiverIn, request.data)
+        body = validate(CaregiverIn, request.data)
         principal, at = principal_of(request), timezone.now()
         reauthentication.require_recent(principal.authenticated_at, at)
-        if given.ends_at is not None and given.ends_at <= at:
+        if body.ends_at is not None and body.ends_at <= at:
             raise field_problem("in_the_past", "ends_at")
-        made = caregivers.grant(
+        caregiver = caregivers.grant(
             principal=principal,
-            email=given.email,
-            name=given.name,
-            categories=frozenset(given.categories),
-            ends_at=given.ends_at,
+            email=body.email,
+            name=body.name,
+            categories=frozenset(body.categories),
+            ends_at=body.ends_at,
             at=at,
         )
-        return Response(_caregiver(made), 201)
+        return Response(_caregiver_out(caregiver), 201)
 
 
 class OneCaregiver(ClinicalAPIView):
@@ -166,10 +166,10 @@ class OneCaregiver(ClinicalAPIView):
         return Response(status=204)
 
 
-def _shown(found: ConsentOverview) -> dict[str, Any]:
+def _overview_out(overview: ConsentOverview) -> dict[str, Any]:
     return {
-        "text_version": found.version,
-        "text": found.text,
+        "text_version": overview.version,
+        "text": overview.text,
         "teams": [
             {
                 "team": team.id,
@@ -178,12 +178,12 @@ def _shown(found: ConsentOverview) -> dict[str, Any]:
                 "people": [{"name": name, "role": role} for name, role in team.people],
                 "categories": codes.all_to_wire(sorted(team.categories)),
             }
-            for team in found.teams
+            for team in overview.teams
         ],
-        "caregivers": [_caregiver(row) for row in found.caregivers],
+        "caregivers": [_caregiver_out(row) for row in overview.caregivers],
         "break_glass": [
-            {"by": one.by, "begun_at": one.begun_at, "ends_at": one.ends_at, "reason": one.reason}
-            for one in found.broken
+            {"by": access.by, "begun_at": access.begun_at, "ends_at": access.ends_at, "reason": access.reason}
+            for access in overview.broken
         ],
         "history": [
             {
@@ -193,12 +193,12 @@ def _shown(found: ConsentOverview) -> dict[str, Any]:
                 "text_version": row.text_id,
                 "at": row.at,
             }
-            for row in found.changes
+            for row in overview.changes
         ],
     }
 
 
-def _caregiver(row: Caregiver) -> dict[str, Any]:
+def _caregiver_out(row: Caregiver) -> dict[str, Any]:
     return {
         "id": row.pk,
         "name": row.name,

@@ -40,7 +40,7 @@ class DeviceList(BaseModel):
     devices: list[DeviceOut]
 
 
-def _out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
+def _device_out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
     return {
         "id": device.id,
         "label": label,
@@ -66,8 +66,8 @@ class Devices(ClinicalAPIView):
         principal = principal_of(request)
         own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
         labels = devices.labels(principal.own_patient_id) if principal.own_patient_id else {}
-        shown = [_out(device, labels.get(device.id, ""), principal.device_id) for device in own]
-        return Response({"devices": shown})
+        listed = [_device_out(device, labels.get(device.id, ""), principal.device_id) for device in own]
+        return Response({"devices": listed})
 
     @extend_schema(
         operation_id="devices_pair",
@@ -75,20 +75,20 @@ class Devices(ClinicalAPIView):
         responses={200: DeviceOut, 201: DeviceOut, **problems("device_retired", "already_paired")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(DeviceIn, request.data)
+        body = validate(DeviceIn, request.data)
         try:
             device, new = devices.pair(
                 principal=principal_of(request),
                 session_key=session_of(request).key,
-                device_id=given.id,
-                label=given.label,
+                device_id=body.id,
+                label=body.label,
                 at=timezone.now(),
             )
         except devices.DeviceRetired:
             raise APIProblem("device_retired") from None
         except devices.DeviceMismatch:
             raise APIProblem("already_paired") from None
-        return Response(_out(device, given.label, given.id), 201 if new else 200)
+        return Response(_device_out(device, body.label, body.id), 201 if new else 200)
 
 
 class OneDevice(ClinicalAPIView):

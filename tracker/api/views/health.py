@@ -25,7 +25,7 @@ def _database() -> str:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except (DatabaseError, InterfaceError):
-        return "away"
+        return "unavailable"
     return "migrations pending" if pending else "ready"
 
 
@@ -34,8 +34,8 @@ def _broker() -> str:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
     except Exception as problem:
-        # Whatever the transport raises: it is the broker that is away, and the database carries on.
-        return f"away ({type(problem).__name__})"
+        # Whatever the transport raises: the broker is unavailable, and the database is not.
+        return f"unavailable ({type(problem).__name__})"
     return "ready"
 
 
@@ -44,7 +44,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     200 when the database answers and is migrated, else 503.
 
-    A dead broker is told but does not make the service unready: entries and alerts need only PostgreSQL.
+    A dead broker is named but does not make the service unready: entries and alerts need only PostgreSQL.
     """
     database = _database()
     body = {

@@ -48,17 +48,17 @@ class AcceptInvitation(APIView):
         responses={201: None, **problems("invitation_refused", "too_many_tries")},
     )
     def post(self, request: Request) -> Response:
-        given = validate(InvitationIn, request.data)
+        body = validate(InvitationIn, request.data)
         try:
-            validate_password(given.password)
+            validate_password(body.password)
         except ValidationError:
             raise field_problem("too_weak", "password") from None
         try:
             invitations.accept(
-                code=given.code,
-                birth_date=given.birth_date,
-                email=given.email,
-                password=given.password,
+                code=body.code,
+                birth_date=body.birth_date,
+                email=body.email,
+                password=body.password,
                 at=timezone.now(),
                 for_patient=True,
             )

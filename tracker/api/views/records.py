@@ -215,10 +215,10 @@ def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, A
     if record_id not in heads:
         raise NotFoundOrHidden
     rows = queries.get_many(patient_id, [(heads[record_id].kind, record_id)])
-    shown = queries.serialize(patient_id, rows, as_patient=principal.is_patient)
-    if not shown:
+    serialized = queries.serialize(patient_id, rows, as_patient=principal.is_patient)
+    if not serialized:
         raise NotFoundOrHidden
-    return shown[0]
+    return serialized[0]
 
 
 class Records(ClinicalAPIView):
