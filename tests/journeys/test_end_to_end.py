@@ -18,7 +18,7 @@ from tracker.access.principal import load_principal
 from tracker.lib import rls
 from tracker.outbox.models import Channel, Message
 from tracker.progress.models import Summary
-from tracker.records.models import PainEntry
+from tracker.records.kinds.pain import PainEntry
 from tracker.reminders import actions as reminders
 
 REFRESH = "tracker.progress.tasks.refresh_stale"

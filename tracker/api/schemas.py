@@ -1,4 +1,4 @@
-"""What the routes take and give, as the schema tells it. Records themselves are in ``records.shapes``."""
+"""What the routes take and give, as the schema tells it. Records themselves are in ``records.kinds``."""
 
 import re
 from datetime import date, datetime
@@ -8,22 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field, RootModel
 from pydantic_core import PydanticCustomError
 
-from tracker.records.shapes import (
-    Daily,
-    Id,
-    Instant,
-    Journal,
-    MedicationUse,
-    Pain,
-    Plan,
-    Practice,
-    Record,
-    Response,
-    SideEffects,
-    Sleep,
-    StrictModel,
-    Vitals,
-)
+from tracker.lib.strict_model import Id, Instant, StrictModel
+from tracker.records.kinds import Data, Record
 
 
 class Problem(BaseModel):
@@ -81,20 +67,7 @@ class HeldRecord(BaseModel):
     sequence: int
     removed: bool
     amendment_reason: str | None = None
-    data: (
-        Pain
-        | Daily
-        | Response
-        | MedicationUse
-        | Journal
-        | Practice
-        | Sleep
-        | SideEffects
-        | Vitals
-        | Plan
-        | dict[str, Any]
-        | None
-    ) = None
+    data: Data | dict[str, Any] | None = None
 
 
 class Author(BaseModel):

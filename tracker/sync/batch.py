@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from tracker.access.principal import Principal
-from tracker.records import actions as records
-from tracker.records.kinds import Kind
-from tracker.records.models import PatientRecord
-from tracker.records.shapes import Record
+from tracker.records import store as records
+from tracker.records.kinds import Record
+from tracker.records.kinds.base import Kind
+from tracker.records.patient_record import PatientRecord
 from tracker.sync import parsing
 from tracker.sync.merge import CurrentVersion, Status
 

@@ -13,10 +13,9 @@ from django.conf import settings
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
-from tracker.records import actions as records
 from tracker.records import plans, queries
-from tracker.records.kinds import KINDS
-from tracker.records.shapes import Record
+from tracker.records import store as records
+from tracker.records.kinds import KINDS, Record
 from tracker.sync import merge, parsing
 from tracker.sync.batch import BatchState, ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status

@@ -20,10 +20,10 @@ from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.lib import bulk
-from tracker.records import actions as records
 from tracker.records import change_counter
-from tracker.records.kinds import Kind
-from tracker.records.models import PatientRecord
+from tracker.records import store as records
+from tracker.records.kinds.base import Kind
+from tracker.records.patient_record import PatientRecord
 from tracker.sync import decisions, parsing, receipts, safety_findings
 from tracker.sync.batch import BatchKey, BatchState, Receipt
 from tracker.sync.merge import Status

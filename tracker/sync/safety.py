@@ -14,7 +14,7 @@ from typing import Any
 from tracker.instruments import catalogue, scoring
 from tracker.instruments.definition import InstrumentDefinition
 from tracker.lib import days
-from tracker.records.shapes import as_instant
+from tracker.lib.strict_model import as_instant
 
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
 

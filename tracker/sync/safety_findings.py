@@ -7,7 +7,7 @@ from typing import Any
 from tracker.alerts import actions as alerts
 from tracker.instruments import scoring
 from tracker.lib import days
-from tracker.records import actions as records
+from tracker.records import store as records
 from tracker.sync import safety
 from tracker.sync.batch import BatchState
 from tracker.sync.merge import Status

@@ -17,8 +17,8 @@ from tracker.alerts.break_glass import start_and_notify
 from tracker.api import schemas
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, only, principal_of
+from tracker.lib.strict_model import StrictModel
 from tracker.outbox.tasks import wake_delivery
-from tracker.records.shapes import StrictModel
 
 _PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}
 

@@ -20,7 +20,7 @@ from tracker.api.exceptions import APIProblem
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, only, principal_of
 from tracker.lib import codes
-from tracker.records.shapes import Id, Instant, StrictModel
+from tracker.lib.strict_model import Id, Instant, StrictModel
 
 Named = Annotated[Category, codes.LowerCase()]
 _PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}

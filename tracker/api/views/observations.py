@@ -16,9 +16,8 @@ from tracker.access.policy import Action
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
 from tracker.api.views.base import ClinicalAPIView, limit_of, only, patient_of
-from tracker.instruments import measures
 from tracker.lib import codes, days
-from tracker.records import categories, daily_statistics
+from tracker.records import categories, daily_statistics, measures
 from tracker.records.models import MeasureState, Observation
 
 _PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem}

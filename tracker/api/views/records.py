@@ -27,7 +27,7 @@ from tracker.api.views.base import (
 from tracker.api.views.sync import guidance, refusal_with_alerts
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.outbox.tasks import wake_delivery
-from tracker.records import categories, history, pages, queries
+from tracker.records import history, pages, queries
 from tracker.records.kinds import KINDS
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey
@@ -50,7 +50,7 @@ _PATIENT = OpenApiParameter("patient", UUID, description="for staff: whose recor
 
 def _asked(kind: str | None) -> Collection[Category]:
     """What a list is about: one category if it is of one kind; the questionnaires are of several."""
-    known = categories.OF_KIND.get(kind or "")
+    known = KINDS[kind].category if kind is not None and kind in KINDS else None
     return {known} if known else EVERYTHING
 
 
