@@ -132,7 +132,7 @@ def test_row_level_security_shows_a_team_each_kind_with_consent_to_its_category_
 def rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def test_every_table_of_records_is_that_of_a_kind():

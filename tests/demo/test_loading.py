@@ -20,6 +20,7 @@ from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, Patient
 from tracker.demo import loading, people, simulate
 from tracker.lib import rls
+from tracker.records import rebuild
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.daily import DailyLog
 from tracker.records.kinds.medication_use import MedicationUse
@@ -137,6 +138,8 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
     with inside():
         assert (Response.objects.count(), MedicationUse.objects.count()) == (1841, 217)
         assert {row.revision for row in Response.objects.only("revision")} == {1}
+    report = rebuild.check()
+    assert (report.records, report.differences) == (2058, [])
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(tmp_path):

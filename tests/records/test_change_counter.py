@@ -37,12 +37,12 @@ def test_a_cancelled_reservation_leaves_the_counter_as_it_was(owner):
         reservation.release(stored_bytes=20)
         reservation.cancel()
 
-    assert change_counter.advance(*owner, 0) == change_counter.Position(2, 10)
+    assert change_counter.advance(*owner, by=0) == change_counter.Position(2, 10)
 
 
 def test_the_lock_gives_the_last_number_and_none_where_nothing_has_changed(owner):
     assert change_counter.lock(owner[1]) is None
 
-    change_counter.advance(*owner, 4)
+    change_counter.advance(*owner, by=4)
 
     assert change_counter.lock(owner[1]) == change_counter.lock(owner[1], wait=False) == 4
