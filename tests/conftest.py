@@ -138,7 +138,7 @@ def _nobody_has_tried_to_sign_in_yet() -> None:
 
 @pytest.fixture
 def world(db: None) -> Iterator[factories.World]:
-    """A clinic at work: Ada, Ben, Cleo and the others. No wall is set when the test begins."""
+    """A clinic at work: Ada, Ben, Cleo and the others. No row-level security context is set when the test begins."""
     yield factories.world()
     if not connections["default"].needs_rollback:
         rls.reset()

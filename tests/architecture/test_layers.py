@@ -1,4 +1,4 @@
-"""Foreign keys point down the floors: string keys escape the import linter."""
+"""Foreign keys point down the layers: string keys escape the import linter."""
 
 import configparser
 from pathlib import Path
@@ -9,10 +9,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def layers() -> dict[str, int]:
-    """Read the floors from the import linter's own file; the highest number is the highest floor."""
+    """Read the layers from the import linter's own file; the highest number is the highest layer."""
     linter = configparser.ConfigParser()
     linter.read(ROOT / ".importlinter")
-    levels = linter["importlinter:contract:floors"]["layers"].strip().splitlines()
+    levels = linter["importlinter:contract:layers"]["layers"].strip().splitlines()
     return {
         room.strip(" ()"): -level
         for level, line in enumerate(levels)
