@@ -31,7 +31,7 @@ class Bare(APIView):
 
     def post(self, request: Request, clinic: uuid.UUID, patient: uuid.UUID, user: uuid.UUID) -> Response:
         from tracker.audit.models import AuditEvent
-        from tracker.records.models import PainEntry
+        from tracker.records.kinds.pain import PainEntry
 
         entry = Entry(data=request.data)
         entry.is_valid(raise_exception=True)

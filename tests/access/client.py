@@ -26,8 +26,8 @@ _CHANGING = (
     (re.compile(rb'"(request_id|receipt)":\s*"[^"]*"'), rb'"\1":""'),
     (re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"'), b""),
     (re.compile(rb"\b[A-Za-z0-9]{64}\b"), b"<csrf>"),
-    # An invitation's code.
-    (re.compile(rb"[2-9A-HJ-NP-Z]{4}(?:-[2-9A-HJ-NP-Z]{4})+"), b"<code>"),
+    # An invitation's code; groups of digits inside a UUID look the same, but do not stand alone.
+    (re.compile(rb"(?<![\w-])[2-9A-HJ-NP-Z]{4}(?:-[2-9A-HJ-NP-Z]{4})+(?![\w-])"), b"<code>"),
 )
 
 

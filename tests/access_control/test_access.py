@@ -21,7 +21,7 @@ from tracker.clinics import responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
-from tracker.records.models import PainEntry
+from tracker.records.kinds.pain import PainEntry
 from tracker.sync import ingest
 
 NOW = factories.MONDAY

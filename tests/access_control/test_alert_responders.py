@@ -16,7 +16,7 @@ from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, DutyPeriod, Patient, StaffMember
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import Response
+from tracker.records.kinds.questionnaire import Response
 
 WORRYING = [0] * 8 + [2]
 

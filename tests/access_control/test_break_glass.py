@@ -17,7 +17,8 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, Role
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import JournalEntry, JournalText, PainEntry
+from tracker.records.kinds.journal import JournalEntry, JournalText
+from tracker.records.kinds.pain import PainEntry
 
 NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)

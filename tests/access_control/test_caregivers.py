@@ -16,7 +16,9 @@ from tracker.alerts.models import Alert
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 from tracker.lib import rls
-from tracker.records.models import DailyLog, JournalEntry, PainEntry
+from tracker.records.kinds.daily import DailyLog
+from tracker.records.kinds.journal import JournalEntry
+from tracker.records.kinds.pain import PainEntry
 
 NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)

@@ -24,7 +24,8 @@ from tracker.clinics.models import StaffMember, TeamMembership
 from tracker.lib import rls
 from tracker.outbox.channels import CHANNELS
 from tracker.outbox.models import Message
-from tracker.records.models import PainEntry, Response
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.kinds.questionnaire import Response
 
 RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)

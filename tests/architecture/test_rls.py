@@ -15,7 +15,8 @@ from tracker.clinics.models import CareTeam, Patient, Role, StaffMember, TeamMem
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
-from tracker.records.models import Observation, PainEntry
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.models import Observation
 from tracker.sync import ingest
 
 # Tables of all clinics together, each with its reason.

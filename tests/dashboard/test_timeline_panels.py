@@ -1,11 +1,14 @@
 """Which measures stand in which panel."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import pytest
 
 from tracker.dashboard import timeline_panels
+from tracker.dashboard.chart_model import Panel
 from tracker.dashboard.timeline_panels import Tally
+from tracker.records import measures
 
 FIRST = date(2026, 3, 2)
 
@@ -14,13 +17,19 @@ def tallies(measure: str, days: int = 10, value: float = 3) -> list[Tally]:
     return [Tally(measure, FIRST + timedelta(days=n), 2, value, 2 * value, value, value) for n in range(days)]
 
 
+def drawn(found: Sequence[Tally]) -> list[Panel]:
+    """The panels of tallies without baselines."""
+    known = {tally.measure: measure for tally in found if (measure := measures.find(tally.measure))}
+    return timeline_panels.panels(found, {}, known)
+
+
 def shown(*groups: list[Tally]) -> list[tuple[str, list[str]]]:
-    made = timeline_panels.panels([tally for group in groups for tally in group], {})
+    made = drawn([tally for group in groups for tally in group])
     return [(panel.title, [line.label for line in panel.lines]) for panel in made]
 
 
 def test_pain_comes_first_then_mood_medication_questionnaires_and_anxiety():
-    made = timeline_panels.panels(
+    made = drawn(
         [
             *tallies("daily.anxiety"),
             *tallies("phq-9"),
@@ -28,7 +37,6 @@ def test_pain_comes_first_then_mood_medication_questionnaires_and_anxiety():
             *tallies("daily.mood"),
             *tallies("daily.pain_avg"),
         ],
-        {},
     )
 
     assert [panel.kind for panel in made] == ["daily", "daily", "dose", "form", "daily"]
@@ -36,9 +44,7 @@ def test_pain_comes_first_then_mood_medication_questionnaires_and_anxiety():
 
 
 def test_measures_share_a_panel_only_with_the_same_scale_and_direction():
-    made = timeline_panels.panels(
-        [*tallies("esm.mood_down"), *tallies("esm.mood_cheerf"), *tallies("esm.mood_relaxed")], {}
-    )
+    made = drawn([*tallies("esm.mood_down"), *tallies("esm.mood_cheerf"), *tallies("esm.mood_relaxed")])
 
     scales = [(panel.low, panel.high, panel.note, len(panel.lines)) for panel in made]
     assert sorted(scales) == [(-3, 3, "higher is worse", 1), (1, 7, "higher is better", 2)]
@@ -53,9 +59,7 @@ def test_a_panel_has_at_most_two_lines_and_none_that_is_nearly_empty():
 
 
 def test_a_daily_value_is_a_mean_and_a_dose_is_a_sum():
-    pain, dose = timeline_panels.panels(
-        [*tallies("daily.pain_avg", 1), *tallies("dose.venlafaxine", 1, 75)], {}
-    )
+    pain, dose = drawn([*tallies("daily.pain_avg", 1), *tallies("dose.venlafaxine", 1, 75)])
 
     assert pain.lines[0].days[0].value == 3
     assert dose.lines[0].days[0].value == 150
@@ -64,10 +68,9 @@ def test_a_daily_value_is_a_mean_and_a_dose_is_a_sum():
 
 def test_with_many_medications_no_form_and_no_diary_is_pushed_off_the_page():
     doses = [row for n in range(9) for row in tallies(f"dose.drug_{n}")]
-    made = timeline_panels.panels(
+    made = drawn(
         [*tallies("daily.pain_avg"), *tallies("daily.mood"), *tallies("daily.anxiety"), *doses,
          *tallies("phq-9"), *tallies("peg")],
-        {},
     )  # fmt: skip
 
     shown, left_out = timeline_panels.fit(made)
@@ -82,9 +85,7 @@ def test_with_many_medications_no_form_and_no_diary_is_pushed_off_the_page():
 def test_what_must_be_seen_is_drawn_even_where_it_is_more_than_fits():
     moods = ["daily.mood", "dvprs.mood", "esm.mood_relaxed", "esm.mood_down"]
     pains = ["pain.intensity", "esm.phy_pain", *(f"dose.drug_{n}" for n in range(9))]
-    made = timeline_panels.panels(
-        [row for code in [*moods, *pains, "phq-9", "peg"] for row in tallies(code)], {}
-    )
+    made = drawn([row for code in [*moods, *pains, "phq-9", "peg"] for row in tallies(code)])
     many = [*made, *made]
 
     shown, left_out = timeline_panels.fit(many)
@@ -96,14 +97,14 @@ def test_what_must_be_seen_is_drawn_even_where_it_is_more_than_fits():
 
 
 def test_what_fits_is_drawn_and_nothing_is_said():
-    made = timeline_panels.panels([*tallies("daily.pain_avg"), *tallies("phq-9")], {})
+    made = drawn([*tallies("daily.pain_avg"), *tallies("phq-9")])
 
     assert timeline_panels.fit(made) == (made, [])
 
 
 def test_a_measure_that_left_the_registry_is_not_drawn():
     assert shown(tallies("long.removed")) == []
-    assert timeline_panels.drawable(["long.removed", "daily.pain_avg", "daily.sleep_hours"]) == [
+    assert timeline_panels.drawable(map(measures.get, ["daily.pain_avg", "daily.sleep_hours"])) == [
         "daily.pain_avg"
     ]
 

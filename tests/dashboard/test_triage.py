@@ -7,7 +7,7 @@ import pytest
 
 from tracker.dashboard import triage
 from tracker.dashboard.triage import MeasureReading, TriageState
-from tracker.instruments import measures
+from tracker.records import measures
 
 TODAY = date(2026, 3, 2)
 BEFORE = TODAY - timedelta(days=100)

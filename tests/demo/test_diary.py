@@ -10,7 +10,7 @@ import pytest
 from tracker.demo import diary
 from tracker.instruments import catalogue, scoring
 from tracker.lib import days
-from tracker.records.shapes import RECORD
+from tracker.records.kinds import RECORD
 
 AMSTERDAM = "Europe/Amsterdam"
 MOMENT = ("mood_", "pat_", "se_", "soc_", "phy_", "act_", "event_")

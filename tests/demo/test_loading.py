@@ -20,8 +20,12 @@ from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, Patient
 from tracker.demo import loading, people, simulate
 from tracker.lib import rls
+from tracker.records import rebuild
 from tracker.records.kinds import KINDS
-from tracker.records.models import DailyLog, MedicationUse, Response, TreatmentSession
+from tracker.records.kinds.daily import DailyLog
+from tracker.records.kinds.medication_use import MedicationUse
+from tracker.records.kinds.questionnaire import Response
+from tracker.records.models import TreatmentSession
 from tracker.reminders.models import CheckIn
 
 NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
@@ -63,7 +67,7 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     with inside():
         enrolled_on = Patient.objects.get(user__email=who.email).enrolled_on
         # No clock ran ahead, though one of them travelled.
-        assert set(DailyLog.objects.values_list("clock_skew", flat=True)) == {"NONE"}
+        assert set(DailyLog.objects.values_list("clock_skew", flat=True)) == {"none"}
         days = TreatmentSession.objects.order_by("starts_at").values_list("local_date", flat=True)
         assert list(days) == simulate.session_days(who, enrolled_on)
     assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
@@ -134,6 +138,8 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
     with inside():
         assert (Response.objects.count(), MedicationUse.objects.count()) == (1841, 217)
         assert {row.revision for row in Response.objects.only("revision")} == {1}
+    report = rebuild.check()
+    assert (report.records, report.differences) == (2058, [])
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(tmp_path):

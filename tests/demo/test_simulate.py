@@ -15,7 +15,7 @@ import pytest
 from tests.servers import ROOT
 from tracker.demo import simulate
 from tracker.instruments import catalogue, scoring
-from tracker.records.shapes import RECORD
+from tracker.records.kinds import RECORD
 
 # Six months across the last Sunday of March, when clocks go forward.
 ENROLLED = date(2026, 1, 5)

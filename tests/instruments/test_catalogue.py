@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tracker.instruments import catalogue, measures, parsing, scoring
+from tracker.instruments import catalogue, parsing, scoring
+from tracker.instruments import measures as instrument_measures
 from tracker.instruments.definition import InstrumentDefinition
+from tracker.records import measures
 
 FORMS = list(catalogue.all())
 CODES = {
@@ -235,6 +237,7 @@ def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, 
     (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
     monkeypatch.setattr(catalogue, "_also", [tmp_path])
     catalogue._forms.cache_clear()
+    instrument_measures.all.cache_clear()
     measures.all.cache_clear()
 
     try:
@@ -243,6 +246,7 @@ def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, 
     finally:
         monkeypatch.undo()
         catalogue._forms.cache_clear()
+        instrument_measures.all.cache_clear()
         measures.all.cache_clear()
 
 

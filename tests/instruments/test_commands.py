@@ -153,7 +153,7 @@ def test_the_check_tells_every_mistake_with_file_and_line(tmp_path, capsys):
 
     out = capsys.readouterr().out
     assert f"{good}: peg@2009 is good: 3 items." in out
-    assert f"{bad}: line 26: scoring.scores[1].rule: must be one of" in out
+    assert f"{bad}: line 27: scoring.scores[1].rule: must be one of" in out
 
 
 @pytest.mark.parametrize(("content", "told"), [(b"\xff\xfe", "is not UTF-8 text"), (None, "cannot be read")])

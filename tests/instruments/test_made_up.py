@@ -14,6 +14,7 @@ schema: 1
 id: own
 version: "1"
 title: {{en: Our own}}
+category: mood
 terms: {{status: project_authored, wording_may_ship: true, text: ours, src: [us]}}
 recall: {{days: 7}}
 items:

@@ -95,3 +95,14 @@ def test_a_folder_that_is_not_there_stops_the_start_in_words(tmp_path):
 
     assert ran.returncode == 1
     assert "OWN_CATALOGUE must name a folder with questionnaires." in ran.stderr
+
+
+def test_all_versions_of_a_questionnaire_have_one_category(own, fresh_database):
+    later = example().replace('version: "1"', 'version: "2"', 1).replace("category: mood", "category: pain")
+    (own / "calm-check.2.yaml").write_text(later, encoding="utf-8")
+    owner = {"DATABASE_URL": fresh_database()["DATABASE_OWNER_URL"], "OWN_CATALOGUE": str(own)}
+
+    loaded = manage("load_catalogue", environment=owner)
+
+    assert loaded.returncode != 0
+    assert "calm-check.2.yaml says another category than the other versions of calm-check" in loaded.stderr

@@ -27,6 +27,7 @@ scoring:
       missing: {src: [us]}
       src: [us]
 cadence: {recommended: weekly, src: [us]}
+category: mood
 sources:
   us: {cite: the clinic itself, grade: general}
 """
@@ -60,6 +61,12 @@ def test_a_good_file_becomes_a_form():
             "linkId: b",
             "linkId: stem",
             "line 9: items[2].linkId: 'stem' is what stands above the items; choose another",
+        ),
+        ("category: mood\n", "", "line 1: category: is missing"),
+        (
+            "category: mood",
+            "category: sleep",
+            "line 23: category: must be one of 'pain', 'mood', 'medication' or 'treatment'",
         ),
         (
             "title: {en: Our own}",

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import factories
-from tracker.instruments import catalogue, measures, scoring
+from tracker.instruments import catalogue, scoring
 from tracker.instruments.definition import InstrumentDefinition, Item
+from tracker.records import measures
 
 FORMS = list(catalogue.all())
 SCORED = [form for form in FORMS if any(rule.rule in ("sum", "mean") for rule in form.scoring.scores)]

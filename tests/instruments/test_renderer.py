@@ -27,7 +27,7 @@ from tests.phone import Phone
 from tests.servers import ROOT
 from tracker.instruments import catalogue
 from tracker.lib import rls
-from tracker.records.models import Score
+from tracker.records.kinds.questionnaire import Score
 
 RENDERER = "lforms@40.1.3"
 SHA512 = "WLruTm+BcVnafC0rSAQ3/cNqhxvclBUxyBG68aub/uha2NaK9H8ZZcEXTTuORuGzzCt0wa7fvhuieZtcDIdPzQ=="

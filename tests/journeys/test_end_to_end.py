@@ -19,7 +19,7 @@ from tracker.lib import rls
 from tracker.outbox.channels import CHANNELS
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
-from tracker.records.models import PainEntry
+from tracker.records.kinds.pain import PainEntry
 from tracker.reminders import actions as reminders
 
 REFRESH = "tracker.progress.tasks.refresh_stale"

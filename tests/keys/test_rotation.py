@@ -24,7 +24,7 @@ from tracker.audit.models import SYSTEM, AuditEvent
 from tracker.keys import data_keys, rotation
 from tracker.keys.models import DataKey, MasterKey
 from tracker.lib import encryption, rls
-from tracker.records.models import JournalText
+from tracker.records.kinds.journal import JournalText
 from tracker.sync import ingest
 
 OLD, NEW = os.urandom(32), os.urandom(32)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tracker.progress import trends
 from tracker.progress.trends import DayValue, Facts, MedicationDay
+from tracker.records import measures
 
 MONDAY = date(2026, 3, 2)
 PAIN, MOOD, PHQ9, DOSE = "pain.intensity", "daily.mood", "phq-9", "dose.oxycodone"
@@ -44,6 +45,7 @@ def facts(
             "entries": {each: {"daily": 1} for each in on},
             "entered_late": {},
             "values": held,
+            "measures": {name: measures.get(name) for name in held},
             "uses": uses,
             "sessions": [(session_on, "IM", 35.0)] if session_on else (),
         }

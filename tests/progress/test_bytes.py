@@ -30,6 +30,7 @@ def test_the_order_in_which_facts_are_held_changes_no_byte(values, seen_on):
         entries=dict(reversed(list(one.entries.items()))),
         entered_late={},
         values=dict(reversed(list(one.values.items()))),
+        measures=one.measures,
     )
 
     for monday in trends.weeks_to_summarize(one, day(seen_on)):

@@ -15,10 +15,10 @@ from tests import factories
 from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.clinics.models import Patient
-from tracker.instruments import measures
 from tracker.lib import days, rls
 from tracker.progress import actions, trends
 from tracker.records import actions as records
+from tracker.records import measures
 from tracker.records.models import MeasureState, Observation, TreatmentSession
 
 START = date(2026, 3, 9)

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from tests.progress.facts import DOSE, MONDAY, MOOD, PAIN, PHQ9, day, facts, measured, one, series, week
-from tracker.instruments import measures
 from tracker.progress import trends
 from tracker.progress.trends import DayValue, MedicationDay
+from tracker.records import measures
 
 
 def test_a_record_without_entries_has_no_weeks():

@@ -9,7 +9,12 @@ from typing import Any
 from django.db import models
 
 from tests import factories
-from tracker.records.models import PainEntry, Plan, PracticeEntry, SideEffects, SleepEntry, Vitals
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.kinds.plan import Plan
+from tracker.records.kinds.practice import PracticeEntry
+from tracker.records.kinds.side_effects import SideEffects
+from tracker.records.kinds.sleep import SleepEntry
+from tracker.records.kinds.vitals import Vitals
 
 HOUR = timedelta(hours=1)
 BARE = {"bed_at": None, "up_at": None, "hours": None, "quality": None}

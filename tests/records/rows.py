@@ -24,25 +24,17 @@ from tracker.clinics.models import (
 from tracker.keys.models import DataKey, MasterKey
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
-from tracker.records.models import (
-    AccessRevocation,
-    DailyLog,
-    FormerVersion,
-    JournalEntry,
-    MeasureState,
-    MedicationUse,
-    MergedEdit,
-    Observation,
-    PainEntry,
-    Plan,
-    PracticeEntry,
-    Response,
-    Score,
-    SideEffects,
-    SleepEntry,
-    TreatmentSession,
-    Vitals,
-)
+from tracker.records.kinds.daily import DailyLog
+from tracker.records.kinds.journal import AccessRevocation, JournalEntry
+from tracker.records.kinds.medication_use import MedicationUse
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.kinds.plan import MergedEdit, Plan
+from tracker.records.kinds.practice import PracticeEntry
+from tracker.records.kinds.questionnaire import Response, Score
+from tracker.records.kinds.side_effects import SideEffects
+from tracker.records.kinds.sleep import SleepEntry
+from tracker.records.kinds.vitals import Vitals
+from tracker.records.models import FormerVersion, MeasureState, Observation, TreatmentSession
 from tracker.reminders.models import CheckIn
 
 Values = dict[str, Any]
@@ -57,7 +49,7 @@ def record(world: factories.World, **data: Any) -> Values:
     envelope = {
         "id": uuid.uuid4(), "revision": 1, "recorded_at": factories.MONDAY, "time_zone": factories.ZONE,
         "local_date": date(2026, 3, 2), "received_at": factories.MONDAY, "author_id": world.ada.user_id,
-        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "NONE", "fingerprint": b"x" * 32,
+        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "none", "fingerprint": b"x" * 32,
     }  # fmt: skip
     return owned(world) | envelope | data
 
@@ -114,11 +106,11 @@ def of_data_key(world: factories.World) -> Values:
 
 
 def of_response(world: factories.World) -> Values:
-    return record(world, instrument="phq-9", version="1999", status="COMPLETE", answers={}, category="MOOD")
+    return record(world, instrument="phq-9", version="1999", status="complete", answers={}, category="MOOD")
 
 
 def of_medication_use(world: factories.World) -> Values:
-    return record(world, medication="sertraline", outcome="TAKEN", dose_value=Decimal(50), dose_unit="mg")
+    return record(world, medication="sertraline", outcome="taken", dose_value=Decimal(50), dose_unit="mg")
 
 
 def of_score(world: factories.World) -> Values:
@@ -246,7 +238,7 @@ MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     PainEntry: lambda world: record(world, intensity=5),
     DailyLog: lambda world: record(world, mood=5),
     MedicationUse: of_medication_use,
-    JournalEntry: lambda world: record(world, share="NONE"),
+    JournalEntry: lambda world: record(world, share="none"),
     PracticeEntry: lambda world: record(world, practice="stretching", minutes=10),
     SleepEntry: lambda world: record(world, hours=Decimal("7.5"), quality=6),
     SideEffects: lambda world: record(world, items={"nausea": 1}),

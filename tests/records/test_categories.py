@@ -5,37 +5,46 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from tests import factories
 from tests.phone import Phone
+from tests.sync.test_kinds import WHOLE
 from tracker.access.chart import open_chart
 from tracker.access.policy import Category
 from tracker.access.principal import load_principal
-from tracker.instruments import catalogue, measures
+from tracker.clinics.models import PatientOwned
 from tracker.lib import rls
-from tracker.records import actions, categories
+from tracker.records import actions, categories, measures
 from tracker.records.kinds import KINDS
+from tracker.records.kinds.journal import AccessRevocation, JournalText
+from tracker.records.kinds.plan import MergedEdit
+from tracker.records.models import ChangeCounter, TreatmentSession
 
-# Every table with a patient's own words and numbers, and the kind of row that tells its category.
-TABLES = {
-    "records_painentry": "'PAIN'",
-    "records_dailylog": "'MOOD'",
-    "records_medicationuse": "'MEDICATION'",
-    "records_journalentry": "'JOURNAL'",
-    "records_journaltext": "'JOURNAL'",
-    "records_treatmentsession": "'TREATMENT'",
-    "records_response": "category",
-    "records_score": "category",
-    "records_observation": "category",
-    "records_measurestate": "category",
-    "records_formerversion": "category",
+# Tables beside those of the kinds whose rows are all of one category. The other rows name theirs.
+BESIDE = {
+    AccessRevocation: Category.JOURNAL,
+    JournalText: Category.JOURNAL,
+    MergedEdit: Category.MOOD,
+    TreatmentSession: Category.TREATMENT,
 }
 
 
-def test_every_kind_questionnaire_and_measure_has_exactly_one_category():
-    assert set(categories.OF_KIND) == set(KINDS) - {"response"}
-    assert set(categories.OF_INSTRUMENT) == {form.code for form in catalogue.all()}
+def tables() -> dict[str, str]:
+    """Every table with a patient's own words and numbers, and what (SQL) tells the category of a row."""
+    of_one_category = BESIDE | {kind.model: kind.category for kind in KINDS.values() if kind.category}
+    return {
+        model._meta.db_table: f"'{of_one_category[model]}'" if model in of_one_category else "category"
+        for model in apps.get_app_config("records").get_models()
+        if issubclass(model, PatientOwned) and model is not ChangeCounter
+    }
+
+
+TABLES = tables()
+
+
+def test_every_measure_has_a_category():
     assert {categories.of_measure(code) for code in measures.all()} <= set(Category)
     assert categories.of_measure("dose.oxycodone") == Category.MEDICATION
 
@@ -57,23 +66,23 @@ def test_a_measure_is_of_the_category_of_what_it_comes_of(measure, category):
 
 @pytest.fixture
 def full(world: factories.World) -> factories.World:
-    """Ada has a row in every table, and a former version of a pain entry and of a shared page."""
-    phone, page, pain = (
-        Phone(world.ada.user),
-        factories.record("journal", {"text": "a", "share": "entry"}),
+    """Ada has a row in every table; former versions too, of a shared page, of one shared no more, of a merged plan."""
+    phone = Phone(world.ada.user)
+    shared, once_shared, plan, pain = (
+        factories.record("journal", {"text": "a", "mood": 4, "share": "entry"}),
+        factories.record("journal", {"text": "b", "share": "entry"}),
+        factories.record("plan", WHOLE["plan"]),
         factories.pain(6),
     )
-    page["data"]["mood"] = 4
-    dose = {"medication": "oxycodone", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
     peg = {"/75893-8": 5, "/91145-3": 5, "/91146-1": 5}
     form = {"instrument": "peg", "version": "2009", "answers": peg, "status": "complete"}
-    sent = [
-        page, pain, factories.daily(mood=3), factories.phq9(), factories.record("medication_use", dose),
-        factories.record("response", form), factories.record("journal", {"text": "mine alone", "mood": 1}),
-    ]  # fmt: skip
-    assert {row["status"] for row in phone.push(*sent).json()["results"]} == {"stored"}
-    again = [each | {"revision": 2} for each in (page, pain)]
-    assert {row["status"] for row in phone.push(*again).json()["results"]} == {"stored"}
+    whole = [factories.record(kind, WHOLE[kind]) for kind in KINDS]
+    sent = [shared, once_shared, plan, pain, factories.record("response", form), *whole]
+    again = [each | {"revision": 2} for each in (shared, pain)]
+    again.append(once_shared | {"revision": 2, "data": {"text": "b", "share": "none"}})
+    edits = [plan | {"revision": 2, "data": WHOLE["plan"] | {"minutes": minutes}} for minutes in (5, 15)]
+    for batch in (sent, again, edits[:1], edits[1:]):
+        assert {row["status"] for row in phone.push(*batch).json()["results"]} == {"stored"}
     ben = load_principal(world.ben.user_id, factories.MONDAY)
     ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
     actions.record_session(
@@ -122,8 +131,8 @@ def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its
     assert len(found["records_journalentry"]) == len(found["records_journaltext"]) == 1
     assert "JOURNAL" not in found["records_formerversion"]
     load_principal(full.ada.user_id, factories.MONDAY)
-    assert len(seen("records_journalentry")) == 2
-    assert len(seen("records_journaltext")) == 3
+    assert len(seen("records_journalentry")) == 3
+    assert len(seen("records_journaltext")) == 5
     assert "JOURNAL" in seen("records_formerversion")
 
 

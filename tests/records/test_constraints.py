@@ -30,25 +30,21 @@ from tracker.clinics.models import (
 )
 from tracker.keys.models import DataKey, MasterKey
 from tracker.lib import rls
+from tracker.lib.table_constraints import TableConstraint
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records import kinds
-from tracker.records.models import (
-    DailyLog,
-    FormerVersion,
-    JournalEntry,
-    MeasureState,
-    MedicationUse,
-    MergedEdit,
-    Observation,
-    PainEntry,
-    Response,
-    Score,
-    TreatmentSession,
-)
-from tracker.records.models.diary import DAILY_ITEMS
+from tracker.records.kinds import daily
+from tracker.records.kinds.daily import DailyLog
+from tracker.records.kinds.journal import JournalEntry
+from tracker.records.kinds.medication_use import MedicationUse
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.kinds.plan import MergedEdit
+from tracker.records.kinds.questionnaire import Response, Score
+from tracker.records.models import FormerVersion, MeasureState, Observation, TreatmentSession
 from tracker.reminders.models import CheckIn
 
+DAILY_ITEMS = (*daily.NUMBERS, "self_harm_thoughts")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 KINDS = tuple(kind.model for kind in kinds.KINDS.values())
 # Their own tests see their constraints refuse: one is written by its owner alone, the other by the chain alone.
@@ -60,9 +56,9 @@ ENVELOPE = {
     for model in KINDS
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
-        "clock_skew_is_known": codes(model, "clock_skew", ("NONE", "AHEAD", "BEHIND")),
+        "clock_skew_is_known": codes(model, "clock_skew", ("none", "ahead", "behind")),
         "amendment_reason_is_known": codes(
-            model, "amendment_reason", ("TYPO", "REMEMBERED", "WRONG_DAY", "OTHER")
+            model, "amendment_reason", ("typo", "remembered", "wrong_day", "other")
         ),
     }.items()
 }
@@ -156,12 +152,12 @@ CHECKS: dict[str, Case] = (
             ({"mood": None},),
         ),
         "daily_sleep_hours_0_to_24": scale(DailyLog, "sleep_hours", Decimal(0), Decimal(24), Decimal("0.25")),
-        "medication_outcome_is_known": codes(MedicationUse, "outcome", ("TAKEN", "PRN")),
+        "medication_outcome_is_known": codes(MedicationUse, "outcome", ("taken", "prn")),
         "medication_dose_unit_is_known": codes(
             MedicationUse, "dose_unit", ("mg", "mcg", "ml", "tablet", "spray", "patch")
         ),
         "medication_reason_is_known": codes(
-            MedicationUse, "reason", ("FORGOT", "SIDE_EFFECTS", "FELT_WELL", "NO_SUPPLY", "ADVISED", "OTHER")
+            MedicationUse, "reason", ("forgot", "side_effects", "felt_well", "no_supply", "advised", "other")
         ),
         "medication_dose_has_a_unit": Case(
             MedicationUse,
@@ -173,8 +169,8 @@ CHECKS: dict[str, Case] = (
         ),
         "medication_skipped_has_no_dose": Case(
             MedicationUse,
-            ({"outcome": "SKIPPED", "dose_value": None, "dose_unit": None},),
-            ({"outcome": "SKIPPED"}, {"outcome": "SKIPPED", "dose_value": Decimal(0)}),
+            ({"outcome": "skipped", "dose_value": None, "dose_unit": None},),
+            ({"outcome": "skipped"}, {"outcome": "skipped", "dose_value": Decimal(0)}),
         ),
         "medication_is_a_code": Case(
             MedicationUse,
@@ -182,8 +178,8 @@ CHECKS: dict[str, Case] = (
             ({"medication": ""}, {"medication": "-a"}, {"medication": "Sertraline"}, {"medication": "a b"}),
         ),
         "journal_mood_0_to_10": scale(JournalEntry, "mood", 0, 10),
-        "journal_share_is_known": codes(JournalEntry, "share", ("NONE", "ENTRY")),
-        "response_status_is_known": codes(Response, "status", ("DRAFT", "INCOMPLETE", "COMPLETE", "AMENDED")),
+        "journal_share_is_known": codes(JournalEntry, "share", ("none", "entry")),
+        "response_status_is_known": codes(Response, "status", ("draft", "incomplete", "complete", "amended")),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
         "measure_state_basis_is_known": codes(
             MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")
@@ -336,7 +332,12 @@ def rooms() -> list[type[models.Model]]:
 
 
 def test_every_constraint_of_every_app_has_its_case():
-    named = {constraint.name for model in rooms() for constraint in model._meta.constraints}
+    named = {
+        constraint.name
+        for model in rooms()
+        for constraint in model._meta.constraints
+        if not isinstance(constraint, TableConstraint)
+    }
 
     assert named == set(CHECKS) | set(ONCE)
 

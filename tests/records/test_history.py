@@ -13,7 +13,9 @@ from django.db import DatabaseError, connection, transaction
 from tests import factories
 from tests.phone import Phone
 from tracker.lib import rls
-from tracker.records.models import FormerVersion, JournalEntry, JournalText, PainEntry
+from tracker.records.kinds.journal import JournalEntry, JournalText
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.models import FormerVersion
 
 APPEND_ONLY = ("audit_auditevent", "records_formerversion", "records_journaltext")
 

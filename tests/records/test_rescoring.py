@@ -20,10 +20,13 @@ from tests.phone import Phone
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Clinic, Patient
-from tracker.instruments import catalogue, measures
+from tracker.instruments import catalogue
+from tracker.instruments import measures as instrument_measures
 from tracker.lib import rls
 from tracker.progress import actions as progress
-from tracker.records.models import MeasureState, Observation, Score
+from tracker.records import measures
+from tracker.records.kinds.questionnaire import Score
+from tracker.records.models import MeasureState, Observation
 
 PHQ9 = catalogue.FOLDER / "phq-9.1999.yaml"
 # Item 9 is the last of the nine; turned round it counts 3 for 0, so that every total moves.
@@ -51,6 +54,7 @@ def correct(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callabl
 
     def forget() -> None:
         catalogue._forms.cache_clear()
+        instrument_measures.all.cache_clear()
         measures.all.cache_clear()
 
     def publish(changes: dict[str, str] = CHANGED) -> None:

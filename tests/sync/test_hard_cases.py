@@ -14,7 +14,8 @@ from tests.phone import Phone
 from tests.sync.test_cost import mixed
 from tracker.alerts.models import Alert
 from tracker.lib import rls
-from tracker.records.models import ChangeCounter, MergedEdit
+from tracker.records.kinds.plan import MergedEdit
+from tracker.records.models import ChangeCounter
 
 
 @pytest.fixture

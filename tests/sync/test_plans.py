@@ -112,3 +112,11 @@ def test_several_stale_edits_in_one_batch_are_merged_one_after_the_other(phone, 
 )  # fmt: skip
 def test_the_rule_of_merging(base, ours, theirs, merged, overwritten):
     assert merge.merge_fields(base, ours, theirs) == (merged, overwritten)
+
+
+def test_a_new_time_of_day_in_a_plan_survives_an_edit_of_another_field(phone, plan):
+    phone.push(edit(plan, 2, remind_at="09:30"))
+    second = phone.push(edit(plan, 2, minutes=20)).json()["results"][0]
+
+    assert (second["status"], second["code"]) == ("stored", "merged")
+    assert held(phone, plan)["data"] == PLAN | {"remind_at": "09:30", "minutes": 20}

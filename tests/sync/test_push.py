@@ -9,7 +9,10 @@ from tests.phone import Phone
 from tracker.alerts.models import Alert
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import JournalText, MeasureState, Observation, PainEntry, Response, Score
+from tracker.records.kinds.journal import JournalText
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.kinds.questionnaire import Response, Score
+from tracker.records.models import MeasureState, Observation
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ def test_a_phq9_is_scored_on_the_server(world, phone):
 
     assert statuses(answer) == ["stored"]
     with inside(world):
-        assert Response.objects.get().status == "COMPLETE"
+        assert Response.objects.get().status == "complete"
         score = Score.objects.get()
         assert (score.measure, score.value, score.band, score.answered) == ("phq-9", 12, "moderate", 9)
         assert Observation.objects.get(measure="phq-9").value == 12
@@ -137,7 +140,7 @@ def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, p
     phone.push(factories.phq9([1, 2, None, 2, 1, 2, 1, 2, 0]))
 
     with inside(world):
-        assert Response.objects.get().status == "INCOMPLETE"
+        assert Response.objects.get().status == "incomplete"
         assert not Score.objects.exists()
 
 
@@ -159,7 +162,7 @@ def test_item_nine_alerts_even_when_the_rest_is_missing_or_cannot_be_used(world,
     assert statuses(phone.push(incomplete, unusable)) == ["stored", "stored"]
     with inside(world):
         assert Alert.objects.count() == 2
-        assert set(Response.objects.values_list("status", flat=True)) == {"INCOMPLETE"}
+        assert set(Response.objects.values_list("status", flat=True)) == {"incomplete"}
 
 
 def test_replaying_a_positive_safety_answer_raises_no_second_alert(world, phone):
@@ -213,7 +216,7 @@ def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
     phone.push(factories.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
 
     with inside(world):
-        assert PainEntry.objects.get().clock_skew == "AHEAD"
+        assert PainEntry.objects.get().clock_skew == "ahead"
 
 
 def test_a_single_entry_costs_eight_statements(phone, django_assert_max_num_queries):

@@ -20,7 +20,8 @@ from tests.phone import Phone
 from tracker.access.principal import load_principal
 from tracker.lib import rls
 from tracker.records import change_counter, rebuild
-from tracker.records.models import ChangeCounter, MeasureState, Observation, PainEntry
+from tracker.records.kinds.pain import PainEntry
+from tracker.records.models import ChangeCounter, MeasureState, Observation
 from tracker.sync import ingest
 from tracker.sync.batch import BatchKey
 from tracker.sync.models import SyncBatch

@@ -1,8 +1,8 @@
 """Raising alerts with their messages, acknowledging them, and asking again when nobody has."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -21,23 +21,38 @@ from tracker.outbox import actions as outbox
 __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "escalate_overdue"]
 
 
-_FROM_ANSWER = (
-    "id", "clinic_id", "patient", "rule", "rule_version", "level", "source_kind", "source_id", "value", "raise_count",
-    "answer_stored", "is_historical", "answered_at", "answered_on", "raised_at", "escalation_step",
-)  # fmt: skip
-_FROM_NEXT_VERSION = (
-    "rule_version",
-    "source_kind",
-    "value",
-    "raise_count",
-    "answer_stored",
-    "answered_at",
-    "answered_on",
-    "raised_at",
-    "escalation_step",
-    "acknowledged_at",
-    "acknowledged_by",
-)
+class _New(NamedTuple):
+    id: UUID
+    clinic_id: UUID
+    patient_id: UUID
+    rule: str
+    rule_version: int
+    level: str
+    source_kind: str
+    source_id: UUID
+    value: float | None
+    raise_count: int
+    answer_stored: bool
+    is_historical: bool
+    answered_at: datetime
+    answered_on: date
+    raised_at: datetime
+    escalation_step: int
+
+
+class _NextVersion(NamedTuple):
+    id: UUID
+    rule_version: int
+    source_kind: str
+    value: float | None
+    raise_count: int
+    answer_stored: bool
+    answered_at: datetime
+    answered_on: date
+    raised_at: datetime
+    escalation_step: int
+    acknowledged_at: datetime | None
+    acknowledged_by_id: UUID | None
 
 
 class AlreadyAcknowledgedError(Exception):
@@ -63,20 +78,17 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     known = Alert.objects.filter(patient_id=patient_id, source_id__in=[found.source_id for found in findings])
     held = {(alert.rule, alert.source_id): alert for alert in known}
     told = [_of(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
-    bulk.insert(Alert, _FROM_ANSWER, [_values(alert, _FROM_ANSWER) for alert in told])
+    bulk.insert(Alert, [_New(**_columns(alert, _New._fields)) for alert in told])
     again = [alert for key, alert in held.items() if key in worst]
     told += [alert for alert in again if _merge_finding(alert, worst[alert.rule, alert.source_id], at)]
-    bulk.update(
-        Alert, ["id"], _FROM_NEXT_VERSION, [_values(alert, ("id", *_FROM_NEXT_VERSION)) for alert in again]
-    )
+    bulk.update(Alert, [_NextVersion(**_columns(alert, _NextVersion._fields)) for alert in again], key=["id"])
     if told:
         _notify(told, responders.alert_responders(patient_id, at), at=at)
     return True
 
 
-def _values(alert: Alert, names: Sequence[str]) -> tuple[Any, ...]:
-    columns = {"patient": "patient_id", "acknowledged_by": "acknowledged_by_id"}
-    return tuple(getattr(alert, columns.get(name, name)) for name in names)
+def _columns(alert: Alert, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(alert, name) for name in names}
 
 
 def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:

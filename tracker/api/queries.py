@@ -8,12 +8,12 @@ from pydantic_core import PydanticCustomError
 from rest_framework.request import Request
 
 from tracker.api.exceptions import APIProblem, parameter_error
-from tracker.instruments import measures
 from tracker.instruments.measures import Measure
 from tracker.lib import strict_text, validation_errors
 from tracker.lib.strict_model import Day, Id, StrictModel
 from tracker.lib.strict_text import STORABLE
 from tracker.lib.validation_errors import FieldError, field_error
+from tracker.records import measures
 
 
 class NoParameters(StrictModel):

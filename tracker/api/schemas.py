@@ -1,4 +1,4 @@
-"""Schemas that several routes share. Each other one stands beside its view; records are in ``records.shapes``."""
+"""Schemas that several routes share. Each other one stands beside its view; records are in ``records.kinds``."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -7,18 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from tracker.lib.strict_text import STORABLE
-from tracker.records.shapes import (
-    Daily,
-    Journal,
-    MedicationUse,
-    Pain,
-    Plan,
-    Practice,
-    Response,
-    SideEffects,
-    Sleep,
-    Vitals,
-)
+from tracker.records.kinds import Data
 
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^\s@]+@[^\s@]+\.[^\s@]+$"), STORABLE]
 
@@ -52,20 +41,7 @@ class HeldRecord(BaseModel):
     sequence: int
     removed: bool
     amendment_reason: str | None = None
-    data: (
-        Pain
-        | Daily
-        | Response
-        | MedicationUse
-        | Journal
-        | Practice
-        | Sleep
-        | SideEffects
-        | Vitals
-        | Plan
-        | dict[str, Any]
-        | None
-    ) = None
+    data: Data | dict[str, Any] | None = None
 
 
 class Guidance(BaseModel):

@@ -2,15 +2,8 @@
 
 from datetime import date, datetime, timedelta
 
-MINUS = "\N{MINUS SIGN}"
-
-
-def number(value: float, decimals: int = 1) -> str:
-    """Return ``value`` rounded, with a true minus sign and without a trailing ``.0``."""
-    text = f"{value:.{decimals}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text.replace("-", MINUS)
+from tracker.lib.formatting import MINUS as MINUS
+from tracker.lib.formatting import number as number
 
 
 def signed(value: float, decimals: int = 1) -> str:

@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 
 from tracker.clinics.models import Role
 from tracker.lib import days
-from tracker.records.models.treatment import Route
+from tracker.records.models import Route
 
 FURTHEST = timedelta(days=366)
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from tracker.dashboard.chart_model import Baseline, Day, Line, Panel
-from tracker.instruments import catalogue, measures
+from tracker.instruments import catalogue
 from tracker.instruments.measures import Measure
 
 MOST_LINES = 2
@@ -33,18 +33,19 @@ def _days(tallies: Sequence[Tally]) -> list[Day]:
     return [Day(tally.on, tally.mean, tally.low, tally.high, tally.n) for tally in tallies]
 
 
-def panels(tallies: Iterable[Tally], baselines: Mapping[str, Baseline]) -> list[Panel]:
+def panels(
+    tallies: Iterable[Tally], baselines: Mapping[str, Baseline], measures: Mapping[str, Measure]
+) -> list[Panel]:
     """
     Return the panels of a timeline: pain, mood, medication, questionnaires, then daily anxiety.
 
+    ``measures`` are those of the tallies, by code; one that has left the registry keeps its numbers, but is not drawn.
     Measures share a panel only where they share family, range and direction; nothing is rescaled.
     """
     by_measure: dict[str, list[Tally]] = {}
     for tally in tallies:
         by_measure.setdefault(tally.measure, []).append(tally)
-    # A measure that has left the registry keeps its numbers, but is not drawn.
-    known = [measures.find(code) for code in by_measure]
-    found = [measure for measure in known if measure is not None]
+    found = [measures[code] for code in by_measure if code in measures]
     daily = [m for family in _DAILY_FAMILIES for m in found if m.family == family and not m.is_questionnaire]
     last = [m for family in _LAST_FAMILIES for m in found if m.family == family and not m.is_questionnaire]
     forms = [m for family in _FORM_FAMILIES for m in found if m.family == family and m.is_questionnaire]
@@ -69,10 +70,10 @@ def fit(found: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
     return shown, [panel.title for n, panel in enumerate(found) if n not in staying]
 
 
-def drawable(codes: Iterable[str]) -> list[str]:
-    """Return those of a patient's measures that a timeline may show."""
+def drawable(measures: Iterable[Measure]) -> list[str]:
+    """Return the codes of those of a patient's measures that a timeline may show."""
     families = {*_DAILY_FAMILIES, *_LAST_FAMILIES, *_FORM_FAMILIES, "medication"}
-    return [code for code in codes if (measure := measures.find(code)) and measure.family in families]
+    return [measure.code for measure in measures if measure.family in families]
 
 
 def _daily_panels(

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, StrictBool, StrictInt
 
 from tracker.instruments.base import (
     CatalogueModel,
+    Category,
     Code,
     Direction,
     Family,
@@ -152,6 +153,7 @@ class InstrumentDefinition(CatalogueModel):
     """
     One published version of one instrument.
 
+    ``category`` is the category of consent that its answers and scores belong to, the same in every version.
     ``corrects`` names former versions whose questions are the same and whose answers are scored by this one's
     rules from now on.
     """
@@ -161,6 +163,7 @@ class InstrumentDefinition(CatalogueModel):
     version: Version
     corrects: tuple[Version, ...] = ()
     title: LocalizedText
+    category: Category
     terms: License
     recall: RecallPeriod
     codes: Codes = Codes()

@@ -139,13 +139,17 @@ def _reencrypt(model: type[EncryptedText], rows: list[EncryptedText], at: dateti
     current = {
         patient_id: data_keys.data_key_for(rows[0].clinic_id, patient_id, at) for patient_id in patients
     }
+    key = ("patient_id", *model.KEY_FIELDS)
+    row_type = bulk.row_type(*key, "key_id", "ciphertext")
     changed = []
     for row, text in data_keys.decrypt_all(rows):
-        key_id, key = current[row.patient_id]
+        key_id, data_key = current[row.patient_id]
         place = tuple(getattr(row, name) for name in model.KEY_FIELDS)
-        again = encryption.encrypt(key, text.encode(), model.associated_data(place, row.patient_id, key_id))
-        changed.append((row.patient_id, *place, key_id, again))
-    return bulk.update(model, ("patient", *model.KEY_FIELDS), ("key", "ciphertext"), changed)
+        again = encryption.encrypt(
+            data_key, text.encode(), model.associated_data(place, row.patient_id, key_id)
+        )
+        changed.append(row_type(row.patient_id, *place, key_id, again))
+    return bulk.update(model, changed, key=key)
 
 
 def retire(clinics: Iterable[UUID], master_key_id: str | None) -> int:

@@ -4,12 +4,28 @@ Many rows in one statement: ``INSERT ... SELECT FROM unnest(...)``.
 The number of statements does not grow with the number of rows. Row security and constraints apply as ever.
 """
 
+import json
+from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import DataError, IntegrityError, connection, models
+
+
+class Row(Protocol):
+    """A named tuple whose names are those of fields: the columns of one row."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def row_type(*names: str) -> Any:
+    """Return the named tuple of rows whose columns are known at run time only."""
+    return namedtuple("Row", names)
 
 
 @contextmanager
@@ -100,52 +116,59 @@ def _statement(
 
 def insert(
     model: type[models.Model],
-    names: Sequence[str],
-    rows: Sequence[Sequence[Any]],
+    rows: Sequence[Row],
     *,
     key: Sequence[str] = (),
     update: Sequence[str] = (),
     ignore: bool = False,
 ) -> int:
     """
-    Insert ``rows`` (values in the order of the field ``names``); return how many were written, or -1 if that is
-    not known yet (``pipelined``).
+    Insert ``rows``, named tuples of fields; return how many were written, or -1 if that is not known yet
+    (``pipelined``).
 
-    With ``key`` (field names of a unique constraint) a row that exists is updated in the fields ``update``,
+    With ``key`` (fields of a unique constraint) a row that exists is updated in the fields ``update``,
     or left alone if there are none. With ``ignore`` instead, a row that breaks any unique constraint is left out:
-    for tables that the writer may add to but not read. JSON values are given as text.
+    for tables that the writer may add to but not read.
     """
     assert not (ignore and key)
     if not rows:
         return 0
-    columns = list(zip(*rows, strict=True))
+    columns = _columns(model, rows)
     # Much is the same for all rows of a batch (clinic, patient, time of receipt): it is sent once.
     varies = tuple(any(value != column[0] for value in column) for column in columns)
     if not any(varies) and len(rows) > 1:
         varies = (True, *varies[1:])
-    sql = _statement(model, tuple(names), varies, tuple(key), tuple(update), ignore)
+    sql = _statement(model, rows[0]._fields, varies, tuple(key), tuple(update), ignore)
     single = [column[0] for column, many in zip(columns, varies, strict=True) if not many]
-    arrays = [list(column) for column, many in zip(columns, varies, strict=True) if many]
+    arrays = [column for column, many in zip(columns, varies, strict=True) if many]
     with connection.cursor() as cursor:
         cursor.execute(sql, single + arrays)
         return int(cursor.rowcount)
 
 
-def update(
-    model: type[models.Model], key: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> int:
-    """Set the field ``names`` of the rows found by ``key``; each row gives the key's values, then the new ones."""
+def _columns(model: type[models.Model], rows: Sequence[Row]) -> list[list[Any]]:
+    """The values of each field; JSON as text."""
+    return [
+        [None if value is None else json.dumps(value, sort_keys=True) for value in column]
+        if isinstance(_field(model, name), models.JSONField)
+        else list(column)
+        for name, column in zip(rows[0]._fields, zip(*rows, strict=True), strict=True)
+    ]
+
+
+def update(model: type[models.Model], rows: Sequence[Row], *, key: Sequence[str]) -> int:
+    """Set the fields of ``rows``, named tuples, in the rows of the table that agree with them in ``key``."""
     if not rows:
         return 0
-    fields = [_field(model, name) for name in (*key, *names)]
-    given = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
-    columns = [f'"{field.column}"' for field in fields]
-    news = ", ".join(f"{column} = row.{column}" for column in columns[len(key) :])
-    match = " AND ".join(f"held.{column} = row.{column}" for column in columns[: len(key)])
+    names = rows[0]._fields
+    types = ", ".join(f"%s::{_field(model, name).db_type(connection)}[]" for name in names)
+    columns = {name: f'"{_field(model, name).column}"' for name in names}
+    news = ", ".join(f"{column} = row.{column}" for name, column in columns.items() if name not in key)
+    match = " AND ".join(f"stored.{columns[name]} = row.{columns[name]}" for name in key)
     sql = (
-        f'UPDATE "{model._meta.db_table}" AS held SET {news} '
-        f"FROM unnest({given}) AS row ({', '.join(columns)}) WHERE {match}"
+        f'UPDATE "{model._meta.db_table}" AS stored SET {news} '
+        f"FROM unnest({types}) AS row ({', '.join(columns.values())}) WHERE {match}"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(sql, _columns(model, rows))
         return int(cursor.rowcount)

@@ -1,14 +1,16 @@
 """Base model and field types of everything that a client sends: strict, closed, each error with a stable code. Pure."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from tracker.lib import days
+from tracker.lib.strict_text import STORABLE
 
 _RFC3339 = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
@@ -58,6 +60,24 @@ def _day(value: Any) -> date:
         raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31") from None
 
 
+def _time_zone(value: str) -> str:
+    try:
+        days.zone(value)
+    except days.UnknownZoneError:
+        raise PydanticCustomError(
+            "unknown_time_zone", "must be an IANA time zone, such as Europe/Amsterdam"
+        ) from None
+    return value
+
+
+def code_from(codes: Sequence[str]) -> Any:
+    """One of ``codes``. The schema names them all."""
+    return Literal[tuple(codes)]
+
+
 Instant = Annotated[datetime, BeforeValidator(as_instant)]
 Id = Annotated[UUID, BeforeValidator(_uuid)]
 Day = Annotated[date, BeforeValidator(_day)]
+TimeZone = Annotated[str, Field(max_length=64), STORABLE, AfterValidator(_time_zone)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]

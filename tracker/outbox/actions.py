@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -26,9 +27,19 @@ MOST_ATTEMPTS = 20
 # Where the count of tries stands still: the column ends there, an urgent message does not.
 MOST_COUNTED = 32_000
 
-_COLUMNS = (
-    "clinic_id", "id", "recipient", "channel", "words", "subject", "key", "urgent", "due_at", "expires_at", "attempts",
-)  # fmt: skip
+
+class _Row(NamedTuple):
+    clinic_id: UUID
+    id: UUID
+    recipient_id: UUID
+    channel: str
+    words: str
+    subject: str
+    key: str
+    urgent: bool
+    due_at: datetime
+    expires_at: datetime | None
+    attempts: int = 0
 
 
 def enqueue(
@@ -68,16 +79,16 @@ def enqueue_many(
 ) -> int:
     """Do what ``enqueue`` does for several subjects, each with its own key, in one statement."""
     rows = [
-        (
+        _Row(
             clinic_id, uuid4(), person, channel, words, subject,
-            f"{key}/{person}/{channel}", urgent, due_at, expires_at, 0,
+            f"{key}/{person}/{channel}", urgent, due_at, expires_at,
         )
         for subject, key in keys.items()
         for person in recipients
         for channel in TEXTS[words].channels
     ]  # fmt: skip
     # Whoever writes a message need not be one who may read it: a patient's answer alerts the team.
-    return bulk.insert(Message, _COLUMNS, rows, ignore=True)
+    return bulk.insert(Message, rows, ignore=True)
 
 
 def cancel(*, clinic_id: UUID, subject: str, at: datetime) -> int:

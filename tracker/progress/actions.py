@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -13,7 +13,9 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
 from tracker.progress import trends
 from tracker.progress.models import Summary, SummaryState
+from tracker.records import change_counter, measures
 from tracker.records.kinds import KINDS
+from tracker.records.kinds.base import Kind
 from tracker.records.measure_state import PLAUSIBLE_BEFORE_ENROLMENT
 
 log = logs.get(__name__)
@@ -34,22 +36,24 @@ LIMIT %(at_once)s
 
 # As in ``records.measure_state``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
 _PLAUSIBLE = "local_date BETWEEN %(earliest)s AND %(latest)s"
-# A summary is the team's: a page of the journal that is not shared is not even counted.
-_SHOWN = {"journal": " AND share = 'ENTRY'"}
-
 _ENTRIES = """
 SELECT local_date, kind, count(*), sum(entered_late) FROM (
 {parts}
 ) AS entry GROUP BY local_date, kind ORDER BY local_date, kind
 """
-# A plan is no entry: nothing has happened yet.
-_TABLES = {kind.name: kind.table for kind in KINDS.values() if not kind.merges}
-_ENTRIES_SQL = _ENTRIES.format(
-    parts=" UNION ALL ".join(
-        f"SELECT local_date, '{kind}' AS kind, entered_late::int AS entered_late FROM {table}"
-        f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}{_SHOWN.get(kind, '')}"
-        for kind, table in _TABLES.items()
+
+
+def _entries_of(kind: Kind) -> str:
+    """SQL: a kind's entries. A summary is the team's: a page of the journal that is not shared is not even counted."""
+    shared = "".join(f" AND {column} = '{value}'" for column, value in kind.visible_to_others.items())
+    return (
+        f"SELECT local_date, '{kind.name}' AS kind, entered_late::int AS entered_late FROM {kind.table}"
+        f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}{shared}"
     )
+
+
+_ENTRIES_SQL = _ENTRIES.format(
+    parts=" UNION ALL ".join(_entries_of(kind) for kind in KINDS.values() if kind.is_entry)
 )
 _VALUES = f"""
 SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
@@ -61,8 +65,8 @@ FROM records_observation WHERE patient_id = %(patient)s AND {_PLAUSIBLE}
 GROUP BY measure, local_date ORDER BY measure, local_date
 """
 _USES = f"""
-SELECT local_date, medication, count(*) FILTER (WHERE outcome = 'TAKEN'),
-       count(*) FILTER (WHERE outcome = 'SKIPPED'), count(*) FILTER (WHERE outcome = 'PRN')
+SELECT local_date, medication, count(*) FILTER (WHERE outcome = 'taken'),
+       count(*) FILTER (WHERE outcome = 'skipped'), count(*) FILTER (WHERE outcome = 'prn')
 FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}
 GROUP BY local_date, medication ORDER BY local_date, medication
 """
@@ -72,10 +76,26 @@ WHERE patient_id = %(patient)s ORDER BY starts_at, id
 """
 _ALERTS = "SELECT answered_on, count(*) FROM alerts_alert WHERE patient_id = %(patient)s GROUP BY answered_on"
 
-_COLUMNS = (
-    "clinic_id", "patient", "id", "week_start", "figures", "digest", "algorithm", "through_sequence", "built_at",
-    "revision",
-)  # fmt: skip
+
+class _SummaryRow(NamedTuple):
+    clinic_id: UUID
+    patient_id: UUID
+    id: UUID
+    week_start: date
+    figures: str
+    digest: str
+    algorithm: str
+    through_sequence: int
+    built_at: datetime
+    revision: int
+
+
+class _StateRow(NamedTuple):
+    clinic_id: UUID
+    patient_id: UUID
+    through_sequence: int
+    through_on: date
+    algorithm: str
 
 
 def refresh_stale(*, at: datetime) -> int:
@@ -124,17 +144,13 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     The lock on the timeline keeps writers out while the numbers are read, so ``through_sequence`` is exact; a
     second worker does not wait for it.
     """
-    with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE SKIP LOCKED",
-            [patient_id],
-        )
-        row = cursor.fetchone()
-        if row is None:
+    with rls.as_patient(clinic_id, patient_id):
+        head = change_counter.lock(patient_id, wait=False)
+        if head is None:
             return False
         patient = Patient.objects.get(pk=patient_id)
         today = days.local_day(at, patient.time_zone)
-        _write(patient, row[0], load(patient, today), today, at)
+        _write(patient, head, load(patient, today), today, at)
     return True
 
 
@@ -161,6 +177,7 @@ def load(patient: Patient, today: date) -> trends.Facts:
         uses=[trends.MedicationDay(*row) for row in _rows(_USES, window)],
         sessions=[tuple(row) for row in _rows(_SESSIONS, window)],
         alerts=dict(_rows(_ALERTS, window)),
+        measures={name: measures.get(name) for name in values},
     )
 
 
@@ -181,19 +198,18 @@ def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: da
         if held.get(week_start) != digest:
             revision = revisions.get(week_start, 0) + 1
             rows.append(
-                (
+                _SummaryRow(
                     patient.clinic_id, patient.pk, uuid4(), week_start, content.decode(), digest,
                     trends.ALGORITHM, head, at, revision,
                 )
             )  # fmt: skip
     changed = ("figures", "digest", "algorithm", "through_sequence", "built_at", "revision")
-    bulk.insert(Summary, _COLUMNS, rows, key=("patient", "week_start"), update=changed)
+    bulk.insert(Summary, rows, key=("patient_id", "week_start"), update=changed)
     _delete_obsolete(patient, trends.weeks_to_summarize(facts, today))
     bulk.insert(
         SummaryState,
-        ("clinic_id", "patient", "through_sequence", "through_on", "algorithm"),
-        [(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
-        key=("patient", "clinic_id"),
+        [_StateRow(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
+        key=("patient_id", "clinic_id"),
         update=("through_sequence", "through_on", "algorithm"),
     )
 

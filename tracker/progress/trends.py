@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from tracker.instruments import measures
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 
@@ -55,12 +54,17 @@ class MedicationDay:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a patient's summaries are made of. Everything is sorted by day, then name."""
+    """
+    All that a patient's summaries are made of. Everything is sorted by day, then name.
+
+    ``measures`` says what each number is, by the names of ``values``.
+    """
 
     time_zone: str
     entries: Mapping[date, Mapping[str, int]]
     entered_late: Mapping[date, int]
     values: Mapping[str, Sequence[DayValue]]
+    measures: Mapping[str, Measure]
     uses: Sequence[MedicationDay] = ()
     sessions: Sequence[tuple[date, str, float]] = ()
     alerts: Mapping[date, int] = field(default_factory=dict)
@@ -143,7 +147,7 @@ def _known(facts: Facts, through: date) -> list[str]:
 
 
 def _measure(facts: Facts, name: str, first: date, last: date) -> dict[str, Any]:
-    measure = measures.get(name)
+    measure = facts.measures[name]
     values = facts.values[name]
     if measure.aggregation == "sum":
         values = [replace(value, mean=value.mean * value.n) for value in values]

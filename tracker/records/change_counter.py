@@ -1,4 +1,4 @@
-"""The lock on a patient's timeline, the numbers of its changes, and what it may hold."""
+"""The lock on a patient's changes, their numbers, and how much the patient may store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,16 @@ _ADVANCE = """
 UPDATE records_changecounter SET head = head + %s, stored_bytes = stored_bytes + %s WHERE patient_id = %s
 RETURNING head, stored_bytes
 """
+_CREATE = """
+INSERT INTO records_changecounter (clinic_id, patient_id, head, stored_bytes) VALUES (%s, %s, 0, 0)
+ON CONFLICT DO NOTHING
+"""
+_LOCK = "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a timeline stands: its last change number, and the bytes that its records hold."""
+    """Where a patient's changes stand: the last number, and the bytes that are stored."""
 
     sequence: int
     stored_bytes: int
@@ -23,7 +28,7 @@ class Position:
 
 def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -> Position:
     """
-    Lock the patient's timeline until the transaction ends, and move its head; return where it stands then.
+    Lock the patient's changes until the transaction ends, and move their head; return where it stands then.
 
     Whatever summaries are made of must move it: they are stale when they are behind.
     """
@@ -33,12 +38,20 @@ def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -
             row = cursor.fetchone()
             if row is not None:
                 return Position(*row)
-            cursor.execute(
-                "INSERT INTO records_changecounter (clinic_id, patient_id, head, stored_bytes) VALUES (%s, %s, 0, 0)"
-                " ON CONFLICT DO NOTHING",
-                [clinic_id, patient_id],
-            )
-    raise RuntimeError("the timeline could not be made")
+            cursor.execute(_CREATE, [clinic_id, patient_id])
+    raise RuntimeError("the change counter could not be made")
+
+
+def lock(patient_id: UUID, *, wait: bool = True) -> int | None:
+    """
+    Lock the patient's changes until the transaction ends; return the number of the last one.
+
+    None if there are none, or, without ``wait``, if somebody else holds the lock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK if wait else f"{_LOCK} SKIP LOCKED", [patient_id])
+        row = cursor.fetchone()
+    return row and int(row[0])
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Several values of one local day, told as one line."""
+"""Statistics of one measure by local day."""
 
 from datetime import date
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.instruments import measures
+from tracker.records import measures
 
 _BY_DAY = """
 SELECT local_date, count(*) AS n, avg(value) AS mean, min(value) AS min, max(value) AS max,

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from tracker.clinics.models import Patient, StaffMember
 from tracker.records import plans, queries
-from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import PatientRecord
+from tracker.records.kinds import KINDS
+from tracker.records.kinds.base import Kind
+from tracker.records.patient_record import PatientRecord
 
 
 def versions(clinic_id: UUID, patient_id: UUID, record_id: UUID, *, as_patient: bool) -> list[dict[str, Any]]:

@@ -14,8 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.instruments import measures
-from tracker.records import categories
+from tracker.records import categories, measures
 
 # A phone whose clock is wrong is believed in its entry, but not in what is current: a day after tomorrow, or one
 # long before the patient was enrolled, moves no baseline and is nobody's last value.

@@ -8,9 +8,10 @@ from django.db.models import CharField, QuerySet, Value
 
 from tracker.lib.cursors import CursorSigner, InvalidCursor
 from tracker.records import queries
-from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import Observation, PatientRecord
-from tracker.records.models.diary import Share
+from tracker.records.kinds import KINDS
+from tracker.records.kinds.base import Kind
+from tracker.records.models import Observation
+from tracker.records.patient_record import PatientRecord
 
 _SIGNER = CursorSigner("records")
 
@@ -43,7 +44,7 @@ def newest(
     :raises InvalidCursor: if the cursor is not one of this patient's list.
     """
     before = _after(patient_id, cursor)
-    filters: dict[str, Any] = {"patient_id": patient_id, "removed_at__isnull": True}
+    filters: dict[str, Any] = {"removed_at__isnull": True}
     filters |= {"local_date__gte": since} if since else {}
     filters |= {"local_date__lte": until} if until else {}
     filters |= {"sequence__lt": before} if before is not None else {}
@@ -51,7 +52,10 @@ def newest(
         telling = Observation.objects.filter(patient_id=patient_id, measure=measure)
         filters |= {"id__in": telling.values("source_id")}
     kinds = [each for each in KINDS.values() if kind in (None, each.name)]
-    branches = [_listed(each, filters, as_patient=as_patient)[: limit + 1] for each in kinds]
+    branches = [
+        _listed(each, each.rows(patient_id, as_patient=as_patient).filter(**filters))[: limit + 1]
+        for each in kinds
+    ]
     union = branches[0].union(*branches[1:], all=True) if branches[1:] else branches[0]
     listed = list(union.order_by("-sequence")[: limit + 1]) if branches[1:] else list(union)
     page = listed[:limit]
@@ -62,9 +66,7 @@ def newest(
     return rows, following
 
 
-def _listed(kind: Kind, filters: dict[str, Any], *, as_patient: bool) -> QuerySet[Any, Any]:
-    hidden = {} if as_patient or kind.name != "journal" else {"share": Share.ENTRY}
-    rows: QuerySet[Any, Any] = kind.model._default_manager.filter(**filters, **hidden)
+def _listed(kind: Kind, rows: QuerySet[Any]) -> QuerySet[Any, Any]:
     named = rows.annotate(kind=Value(kind.name, CharField())).values_list("kind", "id", "sequence")
     listed: QuerySet[Any, Any] = named.order_by("-sequence")
     return listed

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from tracker.records import queries
-from tracker.records.actions import Provenance
-from tracker.records.models import MergedEdit
+from tracker.records.kinds.plan import KIND, MergedEdit
+from tracker.records.store import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def was_merged(patient_id: UUID, record_id: UUID, revision: int, fingerprint: by
 
 def versions(patient_id: UUID, record_id: UUID, base: int) -> Versions | None:
     """Return what a merge is made of; None if the record is removed, or the base is not known or was a tombstone."""
-    rows = queries.get_many(patient_id, [("plan", record_id)])
+    rows = queries.get_many(patient_id, [(KIND.name, record_id)])
     former = {row.revision: row for _, row in queries.previous_versions(patient_id, record_id)}
     if not rows or rows[0][1].removed_at is not None or base not in former:
         return None

@@ -7,12 +7,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.keys import data_keys
 from tracker.lib import codes
-from tracker.records import categories
-from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import FormerVersion, JournalText, PatientRecord
-from tracker.records.models.diary import Share
+from tracker.records.kinds import KINDS
+from tracker.records.kinds.base import Kind
+from tracker.records.models import FormerVersion
+from tracker.records.patient_record import PatientRecord
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
@@ -22,7 +21,7 @@ _SHOWN = (
 # What a reader may no longer see, in the order of changes.
 REVOKED = "revoked"
 _CURRENT_VERSIONS = " UNION ALL ".join(
-    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.name == 'response' else 'NULL'}"
+    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'}"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
@@ -72,20 +71,11 @@ def _row_of(note: FormerVersion) -> PatientRecord:
     return model(**{field.attname: field.to_python(note.row[field.column]) for field in fields})
 
 
-def _texts(patient_id: UUID, entries: Iterable[PatientRecord]) -> dict[tuple[UUID, int], str]:
-    wanted = {(row.id, row.revision) for row in entries}
-    if not wanted:
-        return {}
-    rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
-    of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
-    return {(row.entry_id, row.revision): text for row, text in data_keys.decrypt_all(of_revision)}
-
-
 def envelope(kind: Kind, row: PatientRecord, data: dict[str, Any] | None) -> dict[str, Any]:
     """Return a record as the wire shows it. A tombstone has no data."""
     return {
         "kind": kind.name,
-        "category": codes.to_wire(categories.of_record(kind.name, getattr(row, "instrument", None))),
+        "category": codes.to_wire(kind.category_of(row)),
         "id": row.id,
         "revision": row.revision,
         "recorded_at": row.recorded_at,
@@ -93,16 +83,12 @@ def envelope(kind: Kind, row: PatientRecord, data: dict[str, Any] | None) -> dic
         "local_date": row.local_date,
         "received_at": row.received_at,
         "entered_late": row.entered_late,
-        "clock_skew": codes.to_wire(row.clock_skew),
+        "clock_skew": row.clock_skew,
         "sequence": row.sequence,
         "removed": row.removed_at is not None,
-        **({} if row.amendment_reason is None else {"amendment_reason": codes.to_wire(row.amendment_reason)}),
+        **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
         **({} if data is None else {"data": data}),
     }
-
-
-def _is_private(kind: Kind, row: PatientRecord) -> bool:
-    return kind.name == "journal" and row.share != Share.ENTRY  # type: ignore[attr-defined]
 
 
 def serialize(
@@ -111,20 +97,33 @@ def serialize(
     """
     Return records as the wire shows them, in the order given.
 
-    ``as_patient`` says that the reader is the patient. For others a page of the journal that is not shared is left out.
+    ``as_patient`` says that the reader is the patient. For others what is not shared entry by entry is left out.
     """
-    rows = [pair for pair in rows if as_patient or not _is_private(*pair)]
-    readable = [row for kind, row in rows if kind.name == "journal" and row.removed_at is None]
-    texts = _texts(patient_id, readable)
-    shown = []
+    rows = [(kind, row) for kind, row in rows if as_patient or kind.is_visible_to_others(row)]
+    beside = _beside(patient_id, rows)
+    serialized = []
     for kind, row in rows:
         data = None
         if row.removed_at is None:
-            data = kind.to_data(row)
-            if (row.id, row.revision) in texts:
-                data["text"] = texts[row.id, row.revision]
-        shown.append(envelope(kind, row, data))
-    return shown
+            data = kind.to_data(row) | beside.get((row.id, row.revision), {})
+        serialized.append(envelope(kind, row, data))
+    return serialized
+
+
+def _beside(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """What of the rows' data stands in other tables, by id and revision: the texts of the journal."""
+    groups: dict[str, list[PatientRecord]] = {}
+    for kind, row in rows:
+        if kind.load_beside is not None and row.removed_at is None:
+            groups.setdefault(kind.name, []).append(row)
+    beside: dict[tuple[UUID, int], dict[str, Any]] = {}
+    for name, found in groups.items():
+        load = KINDS[name].load_beside
+        assert load is not None
+        beside |= load(patient_id, found)
+    return beside
 
 
 def get_many(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[Kind, PatientRecord]]:
@@ -135,7 +134,7 @@ def get_many(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple
     return [
         (KINDS[name], row)
         for name, ids in groups.items()
-        for row in KINDS[name].model._default_manager.filter(patient_id=patient_id, id__in=ids)
+        for row in KINDS[name].rows(patient_id).filter(id__in=ids)
     ]
 
 
@@ -146,14 +145,6 @@ _CHANGED_OF = """
  WHERE patient_id = %(patient)s AND sequence > %(sequence)s ORDER BY sequence LIMIT %(limit)s)
 """
 _LEFT_OF = "SELECT count(*) AS n FROM {table} WHERE patient_id = %(patient)s AND sequence > %(sequence)s"
-_FREE_BYTES = {
-    "response": "octet_length(answers::text)",
-    "journal": """
-coalesce((SELECT octet_length(text.ciphertext) FROM records_journaltext AS text
-          WHERE text.patient_id = record.patient_id AND text.entry_id = record.id
-            AND text.revision = record.revision), 0)
-""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +171,8 @@ def changed_between(
         for name in kinds
         # Plain tuples with names: to build 500 models takes longer than all the rest.
         for row in KINDS[name]
-        .model._default_manager.filter(patient_id=patient_id, sequence__gt=after, sequence__lte=through)
+        .rows(patient_id)
+        .filter(sequence__gt=after, sequence__lte=through)
         .values_list(*_SHOWN, *KINDS[name].columns, named=True)
     ]
     rows.sort(key=lambda pair: pair[1].sequence)
@@ -191,11 +183,11 @@ def changed_since(patient_id: UUID, sequence: int, limit: int, *, as_patient: bo
     """
     Return up to ``limit`` records changed after ``sequence``, in the order of their changes.
 
-    Without ``as_patient`` the reader is somebody whom the walls show less, and what was shown once and is no
+    Without ``as_patient`` the reader is somebody whom row-level security shows less, and what was shown once and is no
     more comes as of the kind ``REVOKED``.
     """
     branches = [
-        _CHANGED_OF.format(kind=kind.name, id="id", table=kind.table, bytes=_FREE_BYTES.get(kind.name, "0"))
+        _CHANGED_OF.format(kind=kind.name, id="id", table=kind.table, bytes=kind.free_bytes)
         for kind in KINDS.values()
     ]
     if not as_patient:
@@ -210,7 +202,7 @@ def changed_since(patient_id: UUID, sequence: int, limit: int, *, as_patient: bo
 
 
 def count_since(patient_id: UUID, sequence: int) -> int:
-    """Return how many records changed after ``sequence``, as far as the walls show them."""
+    """Return how many records changed after ``sequence``, as far as row-level security shows them."""
     branches = [_LEFT_OF.format(table=kind.table) for kind in KINDS.values()]
     with connection.cursor() as cursor:
         cursor.execute(

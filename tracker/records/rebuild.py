@@ -13,12 +13,13 @@ from uuid import UUID
 from django.db import transaction
 
 from tracker.clinics.models import Clinic, Patient
-from tracker.instruments import catalogue, measures
+from tracker.instruments import catalogue
 from tracker.lib import rls
-from tracker.records import actions, categories, change_counter, measure_state
-from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import MeasureState, Observation, PatientRecord
-from tracker.records.shapes import RECORD
+from tracker.records import categories, change_counter, measure_state, measures, observations, store
+from tracker.records.kinds import KINDS, RECORD
+from tracker.records.kinds.base import Kind
+from tracker.records.models import MeasureState, Observation
+from tracker.records.patient_record import PatientRecord
 
 _Key = tuple[UUID, str]
 
@@ -71,27 +72,24 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
 
 def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any, ...]]]:
     for kind in KINDS.values():
-        for row in kind.model._default_manager.filter(patient_id=patient_id, removed_at__isnull=True):
+        for row in kind.rows(patient_id).filter(removed_at__isnull=True):
             report.records += 1
             try:
                 item = accepted(kind, row)
             except catalogue.UnknownInstrumentError:
                 report.unknown += 1
                 continue
-            for measure, value, band in actions.values_of(item):
+            for measure, value, band in observations.derive(item):
                 category = str(categories.of_measure(measure))
                 yield (row.id, measure), (category, row.local_date, row.recorded_at, value, band)
 
 
-def accepted(kind: Kind, row: PatientRecord) -> actions.AcceptedRecord:
+def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
     """
     Return a stored record as ingest had it, so that one way alone makes numbers of records.
 
     :raises catalogue.UnknownInstrumentError: if the catalogue no longer has the form that was answered.
     """
-    data = kind.to_data(row)
-    if kind.name == "journal":
-        data["text"] = "ciphertext"  # no number is made of it
     record = RECORD.validate_python(
         {
             "kind": kind.name,
@@ -99,11 +97,11 @@ def accepted(kind: Kind, row: PatientRecord) -> actions.AcceptedRecord:
             "revision": row.revision,
             "recorded_at": row.recorded_at,
             "time_zone": row.time_zone,
-            "data": data,
+            "data": {**kind.to_data(row), **kind.placeholders},
         }
     )
-    result = actions.score(record.data) if kind.name == "response" else None
-    return actions.AcceptedRecord(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
+    result = store.score(record.data) if kind.scored else None
+    return store.AcceptedRecord(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
 
 
 def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]]) -> None:
@@ -124,9 +122,7 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
 
 def _kinds_of(patient_id: UUID) -> Iterator[tuple[UUID, str]]:
     for kind in KINDS.values():
-        for record_id in kind.model._default_manager.filter(patient_id=patient_id).values_list(
-            "id", flat=True
-        ):
+        for record_id in kind.rows(patient_id).values_list("id", flat=True):
             yield record_id, kind.name
 
 

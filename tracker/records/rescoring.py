@@ -12,17 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from tracker.audit import actions as audit
 from tracker.clinics.models import Clinic
 from tracker.instruments import catalogue, scoring
 from tracker.lib import rls
-from tracker.records import actions, rebuild
-from tracker.records.kinds import KINDS
-from tracker.records.models import Observation, Response, Score
-from tracker.records.models.responses import Status
+from tracker.records import change_counter, observations, rebuild, store
+from tracker.records.kinds.questionnaire import KIND, Response, Score, Status, score_row
+from tracker.records.models import Observation
 
 NONE = "none"
 _Numbers = Mapping[str, tuple[float, str]]
@@ -33,7 +32,7 @@ class PendingRescore:
     """A response whose stored numbers are not those of the present scoring version."""
 
     row: Response
-    accepted: actions.AcceptedRecord
+    accepted: store.AcceptedRecord
     former: str
     present: str
     missing: tuple[scoring.Score, ...]
@@ -129,14 +128,14 @@ def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: dateti
     in since the survey is seen as it is now.
     """
     with rls.as_patient(clinic_id, patient_id):
-        _lock(patient_id)
+        change_counter.lock(patient_id)
         found = list(_pending(patient_id, selection, Report()))
         if not found:
             return 0
-        provenance = actions.Provenance(clinic_id, patient_id, found[0].row.author_id, None, at)
+        provenance = store.Provenance(clinic_id, patient_id, found[0].row.author_id, None, at)
         written = _write(provenance, found)
         # The head moves, so that the summaries are made again: they compare it with what they were made of.
-        _move_head(patient_id)
+        change_counter.advance(clinic_id, patient_id, 1)
         audit.record_event(
             actor="command",
             action="scores.recompute",
@@ -149,47 +148,15 @@ def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: dateti
     return written
 
 
-def _lock(patient_id: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT head FROM records_changecounter WHERE patient_id = %s FOR UPDATE", [patient_id]
-        )
-
-
-def _move_head(patient_id: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE records_changecounter SET head = head + 1 WHERE patient_id = %s", [patient_id])
-
-
-def _write(provenance: actions.Provenance, found: Sequence[PendingRescore]) -> int:
-    rows = [_score(provenance, pending, made) for pending in found for made in pending.missing]
+def _write(provenance: store.Provenance, found: Sequence[PendingRescore]) -> int:
+    rows = [
+        Score(**score_row(provenance, pending.accepted, made)._asdict())
+        for pending in found
+        for made in pending.missing
+    ]
     Score.objects.bulk_create(rows)
-    actions.store_observations(provenance, [pending.accepted for pending in found])
+    observations.store(provenance, [pending.accepted for pending in found])
     return len(rows)
-
-
-def _score(provenance: actions.Provenance, pending: PendingRescore, made: scoring.Score) -> Score:
-    assert made.value is not None
-    row = pending.row
-    return Score(
-        clinic_id=provenance.clinic_id,
-        patient_id=provenance.patient_id,
-        response_id=row.id,
-        revision=row.revision,
-        measure=made.name,
-        category=row.category,
-        instrument=row.instrument,
-        version=row.version,
-        scoring_version=made.scoring_version,
-        value=made.value,
-        t=made.t,
-        se=made.se,
-        answered=made.answered,
-        items=made.items,
-        prorated=made.prorated,
-        band=made.band or "",
-        made_at=provenance.received_at,
-    )
 
 
 def _standing(selection: Selection) -> QuerySet[Response]:
@@ -206,7 +173,7 @@ def _pending(patient_id: UUID, selection: Selection, report: Report) -> Iterator
     for row in rows:
         kind = (row.instrument, row.version)
         try:
-            result = actions.score(row)
+            result = store.score(row)
             present = catalogue.get(*kind).scoring_version
         except catalogue.UnknownInstrumentError:
             report.unknown[kind] += 1
@@ -231,7 +198,7 @@ def _scores(patient_id: UUID) -> dict[tuple[UUID, int], list[Score]]:
 def _observed(patient_id: UUID) -> dict[UUID, dict[str, tuple[float, str]]]:
     """The numbers on the timeline that come from responses, by response and measure."""
     found: dict[UUID, dict[str, tuple[float, str]]] = {}
-    rows = Observation.objects.filter(patient_id=patient_id, source_kind="response")
+    rows = Observation.objects.filter(patient_id=patient_id, source_kind=KIND.name)
     for source_id, measure, value, band in rows.values_list("source_id", "measure", "value", "band"):
         found.setdefault(source_id, {})[measure] = (value, band)
     return found
@@ -249,9 +216,9 @@ def _differs_unversioned(held: Iterable[Score], result: scoring.Result) -> bool:
 def _compared(
     row: Response, result: scoring.Result, held: Sequence[Score], present: str, numbers: _Numbers
 ) -> PendingRescore:
-    accepted = replace(rebuild.accepted(KINDS["response"], row), result=result)
+    accepted = replace(rebuild.accepted(KIND, row), result=result)
     there = {score.measure for score in held if score.scoring_version == present}
     missing = [made for made in result.scores if made.value is not None and made.name not in there]
-    wanted = {measure: (value, band) for measure, value, band in actions.values_of(accepted)}
+    wanted = {number.measure: (number.value, number.band) for number in observations.derive(accepted)}
     former = held[-1].scoring_version if held else NONE
     return PendingRescore(row, accepted, former, present, tuple(missing), numbers, wanted)

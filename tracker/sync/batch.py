@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tracker.records.kinds import Kind
-from tracker.records.models import PatientRecord
+from tracker.records.kinds.base import Kind
+from tracker.records.patient_record import PatientRecord
 from tracker.sync.merge import Status
 
 

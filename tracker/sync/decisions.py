@@ -12,9 +12,9 @@ from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
-from tracker.records import actions as records
+from tracker.records import store as records
+from tracker.records.kinds import Record
 from tracker.records.plans import Versions
-from tracker.records.shapes import Record
 from tracker.sync import merge, parsing
 from tracker.sync.batch import ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status

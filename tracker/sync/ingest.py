@@ -22,11 +22,11 @@ from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.audit import actions as audit
 from tracker.lib import bulk, logs
-from tracker.records import actions as records
 from tracker.records import change_counter, plans, queries
-from tracker.records.kinds import KINDS, Kind
-from tracker.records.models import PatientRecord
-from tracker.records.shapes import Record
+from tracker.records import store as records
+from tracker.records.kinds import KINDS, Record
+from tracker.records.kinds.base import Kind
+from tracker.records.patient_record import PatientRecord
 from tracker.sync import decisions, merge, parsing, receipts, safety
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.decisions import Current, Decision, PlanEdit, Round

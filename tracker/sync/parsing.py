@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tracker.lib import encryption, validation_errors
-from tracker.records.shapes import RECORD, Record
+from tracker.records.kinds import RECORD, Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 from uuid import UUID
 
 from tracker.access.principal import Principal
-from tracker.records.actions import Provenance
+from tracker.records.store import Provenance
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.models import SyncBatch
 

@@ -39,9 +39,8 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.error_codes import CODES, FIELD_CODES
 from tracker.lib.strict_model import StrictModel
 from tracker.outbox.tasks import wake_delivery
-from tracker.records import categories, history, pages, queries
-from tracker.records.kinds import KINDS
-from tracker.records.shapes import Record
+from tracker.records import history, pages, queries
+from tracker.records.kinds import KINDS, Record
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey, Receipt
 
@@ -122,8 +121,8 @@ class RemovalQuery(StrictModel):
 
 def _categories(kind: str | None) -> Collection[Category]:
     """What a list is about: one category if it is of one kind; the questionnaires are of several."""
-    category = categories.OF_KIND.get(kind or "")
-    return {category} if category else EVERYTHING
+    known = KINDS[kind].category if kind is not None and kind in KINDS else None
+    return {known} if known else EVERYTHING
 
 
 def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) -> Response:

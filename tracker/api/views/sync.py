@@ -30,7 +30,7 @@ from tracker.lib.cursors import InvalidCursor
 from tracker.lib.strict_model import Id, StrictModel
 from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
-from tracker.records.shapes import Record
+from tracker.records.kinds import Record
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 

@@ -20,13 +20,13 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import formatting, triage
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.dashboard.triage import MeasureReading
-from tracker.instruments import measures
 from tracker.lib import days
-from tracker.records.models import DailyLog, JournalEntry, MeasureState, MedicationUse, PainEntry, Response
+from tracker.records import measures
+from tracker.records.kinds import KINDS
+from tracker.records.models import MeasureState
 from tracker.reminders.models import CheckIn
 
 ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
-_KINDS = (PainEntry, DailyLog, Response, MedicationUse, JournalEntry)
 _FAMILIES = ("pain", "mood")
 # What may hold entries of the patient's own.
 _ENTRIES = frozenset({Category.PAIN, Category.MOOD, Category.MEDICATION})
@@ -111,11 +111,13 @@ def _patients(principal: Principal, at: datetime) -> QuerySet[Patient, Any]:
     tomorrow = at.astimezone(UTC).date() + timedelta(days=1)
     newest = [
         Subquery(
-            kind.objects.filter(patient=OuterRef("pk"), removed_at=None, local_date__lte=tomorrow)
+            kind.rows(OuterRef("pk"), as_patient=False)
+            .filter(removed_at=None, local_date__lte=tomorrow)
             .order_by("-local_date")
             .values("local_date")[:1]
         )
-        for kind in _KINDS
+        for kind in KINDS.values()
+        if kind.is_entry
     ]
     upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
     return (

@@ -4,7 +4,7 @@ A patient's page: alerts, the timeline, the newest summary, what was recorded, w
 Six queries beside opening the chart itself, whatever the length of the record in the chosen range.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,8 +24,10 @@ from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.dashboard.pages import recent_entries as recent_entries_page
 from tracker.dashboard.pages import summary as summary_page
+from tracker.instruments.measures import Measure
 from tracker.lib import days
 from tracker.progress.models import Summary
+from tracker.records import measures
 from tracker.records.models import MeasureState, Observation
 from tracker.reminders.models import CheckIn
 
@@ -165,7 +167,7 @@ def _tallies(
     if last_on is None:
         return [], None
     rows = Observation.objects.filter(
-        patient=patient_id, measure__in=timeline_panels.drawable(measure for measure, _ in kept)
+        patient=patient_id, measure__in=timeline_panels.drawable(_known(code for code, _ in kept).values())
     )
     if range_days:
         # Six days more than are drawn, so that the first seven-day means have their days.
@@ -174,6 +176,11 @@ def _tallies(
         Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
     )
     return [timeline_panels.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
+
+
+def _known(codes: Iterable[str]) -> dict[str, Measure]:
+    """The measures that the registry still has."""
+    return {code: measure for code in codes if (measure := measures.find(code))}
 
 
 def _end(last_on: date, today: date) -> date:
@@ -195,7 +202,9 @@ def _timeline(
     range_days = RANGES[chosen][1]
     first = end - timedelta(days=range_days - 1) if range_days else min(tally.on for tally in tallies)
     frame = Frame(first, end, [mark for mark in marks if first <= mark.on <= end])
-    found = timeline_panels.panels(tallies, summary_page.baselines(figures) if figures else {})
+    baselines = summary_page.baselines(figures) if figures else {}
+    known = _known({tally.measure for tally in tallies})
+    found = timeline_panels.panels(tallies, baselines, known)
     panels, left_out = timeline_panels.fit(found)
     return Timeline(
         drawings=[

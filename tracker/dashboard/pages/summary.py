@@ -1,4 +1,4 @@
-"""A stored progress summary, put into words. Pure: figures in, what the page shows out."""
+"""A stored progress summary, put into words: figures in, what the page shows out."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,8 @@ from typing import Any
 
 from tracker.dashboard import formatting
 from tracker.dashboard.chart_model import Baseline
+from tracker.records.kinds import KINDS
 
-_KINDS = {
-    "pain": "pain entry",
-    "daily": "daily log",
-    "response": "questionnaire",
-    "medication_use": "dose",
-    "journal": "journal entry",
-}
 _BASIS = {
     "before_treatment": "the 14 days before the first session",
     "first_days": "the first 14 days of the measure",
@@ -82,9 +76,7 @@ def read(figures: str) -> SummaryView:
         through=formatting.day(date.fromisoformat(week["through_on"])),
         logged=f"{logged['days_logged']} of {formatting.count(logged['days_expected'], 'day')}",
         missed=formatting.listed([date.fromisoformat(on) for on in logged["days_missed"]]),
-        entries=", ".join(
-            formatting.count(n, _KINDS.get(kind, kind)) for kind, n in sorted(logged["entries"].items()) if n
-        ),
+        entries=", ".join(_entries(kind, n) for kind, n in sorted(logged["entries"].items()) if n),
         entered_late=logged["entered_late"],
         changes=[_change(measure) for measure in facts["measures"]],
         basis=_bases(facts["measures"]),
@@ -112,6 +104,12 @@ def arrow(word: str, absolute: float) -> str:
     if word == "about the same" or absolute == 0:
         return "→"
     return "↑" if absolute > 0 else "↓"
+
+
+def _entries(name: str, n: int) -> str:
+    """Return ``3 doses``."""
+    kind = KINDS[name]
+    return f"{n:,} {kind.noun if n == 1 else kind.plural}"
 
 
 def _change(measure: Mapping[str, Any]) -> ChangeRow:

@@ -43,6 +43,8 @@ def _forms() -> Mapping[str, Mapping[str, InstrumentDefinition]]:
         versions = found.setdefault(form.code, {})
         if form.version in versions:
             raise ValueError(f"{path.name} repeats {form.code}@{form.version}")
+        if any(former.category != form.category for former in versions.values()):
+            raise ValueError(f"{path.name} says another category than the other versions of {form.code}")
         versions[form.version] = form
     for versions in found.values():
         for form in list(versions.values()):

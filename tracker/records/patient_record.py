@@ -1,9 +1,8 @@
-"""The envelope that every record shares, the patient's timeline, and the history of former versions."""
+"""The envelope that every record shares: the columns of each kind's table beside its data."""
 
 from django.db import models
 from django.db.models import Q
 
-from tracker.access.policy import Category
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of, one_of_or_null
@@ -12,22 +11,22 @@ from tracker.lib.constraints import one_of, one_of_or_null
 class ClockSkew(models.TextChoices):
     """What we think of the phone's clock: a record is flagged, never refused, for it."""
 
-    NONE = "NONE", "plausible"
-    AHEAD = "AHEAD", "more than 10 minutes ahead of receipt"
-    BEHIND = "BEHIND", "more than 30 days behind receipt"
+    NONE = "none", "plausible"
+    AHEAD = "ahead", "more than 10 minutes ahead of receipt"
+    BEHIND = "behind", "more than 30 days behind receipt"
 
 
 class AmendmentReason(models.TextChoices):
     """Why a record was amended or removed, as far as its author says."""
 
-    TYPO = "TYPO", "a slip of the finger"
-    REMEMBERED = "REMEMBERED", "remembered better"
-    ADDED = "ADDED", "added to it"
-    WRONG_DAY = "WRONG_DAY", "belongs to another day"
-    TWICE = "TWICE", "entered twice"
-    NOT_MINE = "NOT_MINE", "was not about me"
-    ASKED = "ASKED", "after a talk with the care team"
-    OTHER = "OTHER", "other"
+    TYPO = "typo", "a slip of the finger"
+    REMEMBERED = "remembered", "remembered better"
+    ADDED = "added", "added to it"
+    WRONG_DAY = "wrong_day", "belongs to another day"
+    TWICE = "twice", "entered twice"
+    NOT_MINE = "not_mine", "was not about me"
+    ASKED = "asked", "after a talk with the care team"
+    OTHER = "other", "other"
 
 
 class PatientRecord(PatientOwned):
@@ -35,7 +34,7 @@ class PatientRecord(PatientOwned):
     A record: keyed by patient and by an id made on the phone.
 
     ``recorded_at`` and ``time_zone`` are the patient's, ``local_date`` the day they give; ``received_at`` is ours.
-    ``sequence`` numbers the patient's changes, given under the timeline's lock, so it commits in order.
+    ``sequence`` numbers the patient's changes, given under the lock of ``change_counter``, so it commits in order.
     ``amendment_reason`` says why this revision replaced the one before.
     ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
     a tombstone, which keeps its place in the order of changes.
@@ -74,49 +73,5 @@ class PatientRecord(PatientOwned):
         return f"<{self}>"
 
 
-class ChangeCounter(PatientOwned):
-    """
-    The head of a patient's changes. Its lock puts one patient's writers in line; others never wait.
-
-    ``stored_bytes`` counts what was stored, as it was sent: each version of each record, removed or not.
-    """
-
-    pk = models.CompositePrimaryKey("patient_id", "clinic_id")
-    head = models.BigIntegerField(default=0)
-    stored_bytes = models.BigIntegerField(default=0)
-
-
-class Epoch(models.Model):
-    """
-    The age of the world. The newest row counts: after a restore from a backup a new one begins.
-
-    Cursors name the epoch that they were made in, since change numbers may have been given twice after a restore.
-    It holds nothing of a clinic and has no wall; the application reads it, the operator's command adds to it.
-    """
-
-    number = models.AutoField(primary_key=True)
-    began_at = models.DateTimeField()
-    why = models.CharField(max_length=200)
-
-    def __str__(self) -> str:
-        return f"epoch/{self.number}"
-
-
-class FormerVersion(PatientOwned):
-    """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
-
-    id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(max_length=32)
-    category = models.CharField(max_length=12)
-    record_id = models.UUIDField()
-    revision = models.PositiveIntegerField()
-    fingerprint = models.BinaryField(max_length=32, null=True)
-    row = models.JSONField()
-    replaced_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [one_of("category", Category, name="former_version_category_is_known")]
-        indexes = [models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")]
-
-    def __str__(self) -> str:
-        return f"former-version/{self.pk}"
+# Of composite primary keys Django knows no column.
+ENVELOPE = tuple(field.attname for field in PatientRecord._meta.local_fields if field.column)

@@ -1,0 +1,194 @@
+"""Journal: a page whose text is encrypted and lives apart; private unless the patient shares this entry."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from uuid import UUID
+
+from django.db import models
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from tracker.access.policy import Category
+from tracker.clinics.models import PatientOwned
+from tracker.instruments.measures import Measure
+from tracker.keys import data_keys
+from tracker.keys.models import EncryptedText
+from tracker.lib import bulk, encryption, rls
+from tracker.lib.constraints import one_of, within
+from tracker.lib.strict_model import code_from
+from tracker.lib.strict_text import STORABLE
+from tracker.lib.table_constraints import CompositeForeignKey, Trigger
+from tracker.records.kinds.base import Kind, Payload, Scale0To10
+from tracker.records.patient_record import PatientRecord
+from tracker.records.row_security import IS_OWN, append_only, by_category, record_table, visible_to
+
+if TYPE_CHECKING:
+    from tracker.records.store import AcceptedRecord, Provenance
+
+MAX_BYTES = 64 * 1024
+
+
+class Share(models.TextChoices):
+    NONE = "none", "nobody"
+    ENTRY = "entry", "the care team, this entry only"
+
+
+# A page is its writer's alone until it is shared, and so are its text and all its former versions.
+_SHARED_PAGE = f"{IS_OWN} OR ({rls.shared(Category.JOURNAL)} AND share = 'entry')"
+_SHARED_TEXT = f"""{IS_OWN} OR ({rls.shared(Category.JOURNAL)} AND EXISTS (
+    SELECT 1 FROM records_journalentry page WHERE page.patient_id = records_journaltext.patient_id
+        AND page.id = records_journaltext.entry_id AND page.revision = records_journaltext.revision
+))"""
+
+
+class JournalEntry(PatientRecord):
+    """A page of the journal. Its text is encrypted and lives apart; private unless the patient shares this entry."""
+
+    mood = models.SmallIntegerField(null=True)
+    share = models.CharField(max_length=8, choices=Share.choices, default=Share.NONE)
+
+    class Meta(PatientRecord.Meta):
+        constraints = [
+            *PatientRecord.Meta.constraints,
+            *record_table("journal", Category.JOURNAL, condition=_SHARED_PAGE),
+            # Who has a copy of a page is told when it is shared no more.
+            Trigger(
+                name="%(class)s_insert_access_revocation",
+                when="AFTER UPDATE",
+                condition="OLD.share = 'entry' AND NEW.share <> 'entry'",
+                execute="records_insert_access_revocation()",
+            ),
+            within("mood", 0, 10, name="journal_mood_0_to_10"),
+            one_of("share", Share, name="journal_share_is_known"),
+        ]
+
+
+class JournalText(EncryptedText):
+    """The encrypted text of one revision of a journal entry (``lib.encryption``), under the patient's own key."""
+
+    pk = models.CompositePrimaryKey("patient_id", "entry_id", "revision")
+    entry_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+
+    KEY_FIELDS = ("entry_id", "revision")
+
+    class Meta(EncryptedText.Meta):
+        constraints = [
+            *visible_to(_SHARED_TEXT),
+            CompositeForeignKey(
+                name="records_journaltext_key_of_patient",
+                columns=("clinic_id", "patient_id", "key_id"),
+                to_table="keys_datakey",
+                to_columns=("clinic_id", "patient_id", "id"),
+            ),
+            Trigger(
+                name="%(class)s_only_reencrypted",
+                when="BEFORE UPDATE OR DELETE",
+                execute="keys_only_reencrypted()",
+            ),
+        ]
+
+
+class AccessRevocation(PatientOwned):
+    """
+    A page of the journal that was shared and no longer is, at this ``sequence``. A trigger writes it.
+
+    Who could read the page may read this: their copy has to go.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    record_id = models.UUIDField()
+    sequence = models.BigIntegerField()
+
+    class Meta:
+        constraints = [*by_category(Category.JOURNAL), append_only()]
+        indexes = [models.Index(fields=["patient", "sequence"], name="access_revocation_in_order")]
+
+    def __str__(self) -> str:
+        return f"access-revocation/{self.pk}"
+
+
+def _fits(value: str) -> str:
+    if len(value.encode()) > MAX_BYTES:
+        raise PydanticCustomError("string_too_long", "must be at most 64 KiB of text")
+    return value
+
+
+class JournalData(Payload):
+    """A page of the journal: private unless ``share`` is ``entry``."""
+
+    text: Annotated[str, Field(min_length=1), STORABLE, AfterValidator(_fits)]
+    mood: Scale0To10 | None = None
+    share: code_from(Share.values) = "none"  # type: ignore[valid-type]
+
+
+class _TextRow(NamedTuple):
+    clinic_id: UUID
+    patient_id: UUID
+    entry_id: UUID
+    revision: int
+    key_id: UUID
+    ciphertext: bytes
+
+
+def encrypt_texts(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]") -> None:
+    """Write the text of each page that is not removed, under the patient's own key."""
+    pages = [item.record for item in accepted if not item.record.removed]
+    if not pages:
+        return
+    owner = (provenance.clinic_id, provenance.patient_id)
+    key_id, key = data_keys.data_key_for(*owner, provenance.received_at)
+    rows = []
+    for page in pages:
+        bound = JournalText.associated_data((page.id, page.revision), provenance.patient_id, key_id)
+        text = encryption.encrypt(key, page.data.text.encode(), bound)
+        rows.append(_TextRow(*owner, page.id, page.revision, key_id, text))
+    bulk.insert(JournalText, rows)
+
+
+def decrypt_texts(patient_id: UUID, pages: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """Return the texts of pages, by id and revision."""
+    wanted = {(page.id, page.revision) for page in pages}
+    if not wanted:
+        return {}
+    rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
+    of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
+    return {(row.entry_id, row.revision): {"text": text} for row, text in data_keys.decrypt_all(of_revision)}
+
+
+def observations(data: JournalData) -> Iterator[tuple[str, float]]:
+    """The optional mood (0-10, 10 is best) of a shared page. A private one leaves no number that others read."""
+    if data.mood is not None and data.share == Share.ENTRY:
+        yield "journal.mood", data.mood
+
+
+def line(row: Any) -> str:
+    """Return ``entry, shared with the care team; mood 4 of 10``."""
+    text = "entry, shared with the care team"
+    return text if row.mood is None else f"{text}; mood {row.mood} of 10"
+
+
+KIND = Kind(
+    name="journal",
+    noun="journal entry",
+    plural="journal entries",
+    label="Journal",
+    model=JournalEntry,
+    payload=JournalData,
+    category=Category.JOURNAL,
+    measures=(
+        Measure("journal.mood", "Mood in the journal", "", 0, 10, "higher_better", "mood", cadence_days=None),
+    ),
+    visible_to_others={"share": Share.ENTRY.value},
+    free_bytes="""
+coalesce((SELECT octet_length(text.ciphertext) FROM records_journaltext AS text
+          WHERE text.patient_id = record.patient_id AND text.entry_id = record.id
+            AND text.revision = record.revision), 0)
+""",
+    to_columns=lambda data: {"mood": data.mood, "share": data.share},
+    store_beside=encrypt_texts,
+    load_beside=decrypt_texts,
+    placeholders={"text": "ciphertext"},
+    observations=observations,
+    line=line,
+)

@@ -1,0 +1,256 @@
+"""Questionnaire: the answers to one version of an instrument, and the scores that the server computes from them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from uuid import UUID
+
+from django.db import models
+from django.db.models import OuterRef, Subquery
+from pydantic import Field
+
+from tracker.access.policy import Category
+from tracker.clinics.models import PatientOwned
+from tracker.instruments import catalogue, scoring
+from tracker.lib import bulk
+from tracker.lib.constraints import one_of
+from tracker.lib.formatting import number
+from tracker.lib.strict_model import Code, Instant, Version, code_from
+from tracker.lib.strict_text import STORABLE
+from tracker.records.kinds.base import Kind, Payload
+from tracker.records.patient_record import PatientRecord
+from tracker.records.row_security import by_row_category, record_table
+
+if TYPE_CHECKING:
+    from tracker.records.store import AcceptedRecord, Provenance
+
+# No item takes words: that some were sent is kept, so that it never counts.
+WITHHELD = "(text)"
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", "being filled in"
+    INCOMPLETE = "incomplete", "answers are missing or cannot be used"
+    COMPLETE = "complete", "complete"
+    AMENDED = "amended", "complete, and changed since it first was"
+
+
+_STATUS_LABELS = {
+    Status.DRAFT: "being filled in",
+    Status.INCOMPLETE: "incomplete",
+    Status.COMPLETE: "complete",
+    Status.AMENDED: "complete, amended",
+}
+# A response that was finished once and is changed later is called amended.
+FINISHED = frozenset({Status.COMPLETE, Status.AMENDED})
+
+
+class Response(PatientRecord):
+    """
+    The raw answers to one version of an instrument, keyed by linkId; never updated in place.
+
+    ``reported_total`` is what the client believes the total is: kept as reported, never used.
+    """
+
+    instrument = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=Status.choices)
+    answers = models.JSONField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    reported_total = models.FloatField(null=True)
+    category = models.CharField(max_length=12, help_text="that of the instrument, as its catalogue file says")
+
+    class Meta(PatientRecord.Meta):
+        constraints = [
+            *PatientRecord.Meta.constraints,
+            *record_table("response", None),
+            one_of("status", Status, name="response_status_is_known"),
+            one_of("category", Category, name="response_category_is_known"),
+        ]
+
+
+class Score(PatientOwned):
+    """One number made from a response. It names all it was made with, so it can be made again and compared."""
+
+    id = models.BigAutoField(primary_key=True)
+    response_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
+    instrument = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    scoring_version = models.CharField(max_length=32)
+    value = models.FloatField()
+    t = models.FloatField(null=True)
+    se = models.FloatField(null=True)
+    answered = models.SmallIntegerField()
+    items = models.SmallIntegerField()
+    prorated = models.BooleanField()
+    band = models.CharField(max_length=80, blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            *by_row_category(),
+            models.UniqueConstraint(
+                fields=["patient", "response_id", "revision", "measure", "scoring_version"],
+                name="score_once_per_version",
+            ),
+            one_of("category", Category, name="score_category_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(answered__lte=models.F("items")), name="score_answered_up_to_items"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"score/{self.pk}"
+
+
+AnswerKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{1,80}$")]
+Answer = int | float | bool | Annotated[str, Field(max_length=80), STORABLE] | None
+
+
+class ResponseData(Payload):
+    """Answers to one version of an instrument, by linkId. ``reported_total`` is kept, never used."""
+
+    instrument: Code
+    version: Version
+    answers: Annotated[dict[AnswerKey, Answer], Field(max_length=300)]
+    status: code_from(Status.values)  # type: ignore[valid-type]
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
+    reported_total: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+
+
+def category_of_instrument(code: str) -> Category:
+    """Return the category of a questionnaire, whatever its version."""
+    return Category(catalogue.latest(code).category.upper())
+
+
+def to_columns(data: ResponseData) -> dict[str, Any]:
+    """Return the columns: the answers without words, the category of the instrument."""
+    return data.__dict__ | {
+        "answers": {item: WITHHELD if isinstance(answer, str) else answer for item, answer in data.answers.items()},
+        "category": category_of_instrument(data.instrument),
+    }  # fmt: skip
+
+
+def from_row(row: Any) -> dict[str, Any]:
+    """Return the data; the category is the envelope's."""
+    return {name: value for name in ResponseData.model_fields if (value := getattr(row, name)) is not None}
+
+
+def status_of(data: ResponseData, result: scoring.Result, *, amends: bool) -> Status:
+    """
+    Return the status of a response: what its answers say, whatever the client believes.
+
+    ``amends`` says that it was complete before.
+    """
+    if data.status == Status.DRAFT:
+        return Status.DRAFT
+    if result.status != "complete":
+        return Status.INCOMPLETE
+    return Status.AMENDED if amends else Status.COMPLETE
+
+
+class ScoreRow(NamedTuple):
+    """The columns of one score."""
+
+    clinic_id: UUID
+    patient_id: UUID
+    response_id: UUID
+    revision: int
+    measure: str
+    category: str
+    instrument: str
+    version: str
+    scoring_version: str
+    value: float
+    t: float | None
+    se: float | None
+    answered: int
+    items: int
+    prorated: bool
+    band: str
+    made_at: datetime
+
+
+def score_row(provenance: "Provenance", item: "AcceptedRecord", made: scoring.Score) -> ScoreRow:
+    """Return the row of one score of a response."""
+    assert made.value is not None
+    data = item.record.data
+    return ScoreRow(
+        clinic_id=provenance.clinic_id,
+        patient_id=provenance.patient_id,
+        response_id=item.record.id,
+        revision=item.record.revision,
+        measure=made.name,
+        category=category_of_instrument(data.instrument),
+        instrument=data.instrument,
+        version=data.version,
+        scoring_version=made.scoring_version,
+        value=float(made.value),
+        t=made.t,
+        se=made.se,
+        answered=made.answered,
+        items=made.items,
+        prorated=made.prorated,
+        band=made.band or "",
+        made_at=provenance.received_at,
+    )
+
+
+def store_scores(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]") -> None:
+    """Write the scores of each response that is neither removed nor a draft."""
+    rows = [
+        score_row(provenance, item, made)
+        for item in accepted
+        if item.result is not None and not item.record.removed and item.status != Status.DRAFT
+        for made in item.result.scores
+        if made.value is not None
+    ]
+    bulk.insert(Score, rows)
+
+
+def _newest_score() -> Mapping[str, Any]:
+    """The total that was computed for the revision that stands, and its band."""
+    total = Score.objects.filter(
+        patient=OuterRef("patient"), response_id=OuterRef("id"), revision=OuterRef("revision"),
+        measure=OuterRef("instrument"),
+    ).order_by("-made_at")  # fmt: skip
+    return {"total": Subquery(total.values("value")[:1]), "band": Subquery(total.values("band")[:1])}
+
+
+def line(row: Any) -> str:
+    """Return ``PHQ-9: 12 (moderate)``, or the status where there is no total."""
+    if row.total is None:
+        return f"{_title(row.instrument)}, {_STATUS_LABELS[row.status]}"
+    band = f" ({row.band})" if row.band else ""
+    return f"{_title(row.instrument)}: {number(row.total)}{band}"
+
+
+def _title(instrument: str) -> str:
+    try:
+        return catalogue.latest(instrument).title["en"]
+    except catalogue.UnknownInstrumentError:
+        return instrument.upper()
+
+
+KIND = Kind(
+    name="response",
+    noun="questionnaire",
+    plural="questionnaires",
+    label="Questionnaire",
+    model=Response,
+    payload=ResponseData,
+    category=None,
+    scored=True,
+    free_bytes="octet_length(answers::text)",
+    to_columns=to_columns,
+    from_row=from_row,
+    store_beside=store_scores,
+    line_columns=("instrument", "status"),
+    line_expressions=_newest_score,
+    line=line,
+)

@@ -1,0 +1,196 @@
+"""What happened, as the patient lived it, and what is derived from it. The table of each kind stands in its file."""
+
+import uuid
+
+from django.db import models
+
+from tracker.access.policy import Category
+from tracker.accounts.models import User
+from tracker.clinics.models import PatientOwned
+from tracker.lib import rls
+from tracker.lib.constraints import one_of, within
+from tracker.records.kinds import KINDS
+from tracker.records.patient_record import PatientRecord
+from tracker.records.row_security import (
+    IS_OWN,
+    append_only,
+    by_category,
+    by_row_category,
+    patient_only,
+    visible_to,
+)
+
+__all__ = [
+    "ChangeCounter",
+    "Epoch",
+    "FormerVersion",
+    "MeasureState",
+    "Observation",
+    "PatientRecord",
+    "Route",
+    "TreatmentSession",
+]
+
+# Of a kind whose entries are shared one by one, the former versions are their writer's alone.
+_SHARED_ONE_BY_ONE = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.visible_to_others)
+_SHARED_VERSION = f"{IS_OWN} OR (kind NOT IN ({_SHARED_ONE_BY_ONE}) AND {rls.SHARED_BY_ROW})"
+
+
+class ChangeCounter(PatientOwned):
+    """
+    The head of a patient's changes. Its lock puts one patient's writers in line; others never wait.
+
+    ``stored_bytes`` counts what was stored, as it was sent: each version of each record, removed or not.
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "clinic_id")
+    head = models.BigIntegerField(default=0)
+    stored_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [*patient_only()]
+
+
+class Epoch(models.Model):
+    """
+    The state of the whole database between two restores. The newest row counts: after a restore a new one begins.
+
+    Cursors name the epoch that they were made in, since change numbers may have been given twice after a restore.
+    It holds nothing of a clinic and has no row-level security; the application reads it, the operator's command adds
+    to it.
+    """
+
+    number = models.AutoField(primary_key=True)
+    began_at = models.DateTimeField()
+    why = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return f"epoch/{self.number}"
+
+
+class FormerVersion(PatientOwned):
+    """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=32)
+    category = models.CharField(max_length=12)
+    record_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    row = models.JSONField()
+    replaced_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            *visible_to(_SHARED_VERSION),
+            append_only(),
+            one_of("category", Category, name="former_version_category_is_known"),
+        ]
+        indexes = [models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")]
+
+    def __str__(self) -> str:
+        return f"former-version/{self.pk}"
+
+
+class Observation(PatientOwned):
+    """
+    One number of one measure (``records.measures`` names unit, range and direction), from one record.
+
+    Written in the transaction of its record. Charts, summaries and alert rules read this table; nothing else
+    invents numbers.
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "source_id", "measure")
+    source_id = models.UUIDField()
+    source_kind = models.CharField(max_length=32)
+    measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
+    local_date = models.DateField()
+    at = models.DateTimeField()
+    value = models.FloatField()
+    band = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = [
+            *by_row_category(),
+            one_of("category", Category, name="observation_category_is_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["patient", "measure", "local_date", "at"],
+                include=["value"],
+                name="observation_by_day",
+            )
+        ]
+
+
+class Basis(models.TextChoices):
+    BEFORE_TREATMENT = "BEFORE_TREATMENT", "before the first session"
+    FIRST_DAYS = "FIRST_DAYS", "first 14 days of the record"
+
+
+class MeasureState(PatientOwned):
+    """
+    Baseline, last value and last week of one measure: a stored row kept current, so that a list never scans.
+
+    ``week_mean`` is the mean of the daily means in the seven local days that end on ``last_on``; ``week_n``
+    counts those days. A page that finds ``last_on`` long ago says so, and does not pass it off as now.
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "measure")
+    measure = models.CharField(max_length=80)
+    category = models.CharField(max_length=12)
+    baseline = models.FloatField(null=True)
+    baseline_n = models.IntegerField(default=0)
+    baseline_to = models.DateField(null=True, help_text="the last day that the baseline is made of")
+    baseline_basis = models.CharField(max_length=20, choices=Basis.choices)
+    last = models.FloatField()
+    last_at = models.DateTimeField()
+    last_on = models.DateField()
+    week_mean = models.FloatField()
+    week_n = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            *by_row_category(),
+            one_of("baseline_basis", Basis, name="measure_state_basis_is_known"),
+            one_of("category", Category, name="measure_state_category_is_known"),
+        ]
+
+
+class Route(models.TextChoices):
+    IV_INFUSION = "IV_INFUSION", "IV infusion"
+    IM = "IM", "intramuscular"
+    SC = "SC", "subcutaneous"
+    ORAL = "ORAL", "oral"
+    SUBLINGUAL = "SUBLINGUAL", "sublingual"
+    NASAL_RACEMIC = "NASAL_RACEMIC", "nasal spray, compounded"
+    NASAL_ESKETAMINE = "NASAL_ESKETAMINE", "nasal spray, esketamine"
+    RECTAL = "RECTAL", "rectal"
+
+
+class TreatmentSession(PatientOwned):
+    """
+    One administration of ketamine or esketamine: when, by which route, how much.
+
+    The dose is kept as entered, in mg. Nothing derives one route's dose from another's.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    starts_at = models.DateTimeField()
+    time_zone = models.CharField(max_length=64)
+    local_date = models.DateField()
+    route = models.CharField(max_length=20, choices=Route.choices)
+    dose_mg = models.DecimalField(max_digits=7, decimal_places=2)
+    recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            *by_category(Category.TREATMENT),
+            one_of("route", Route, name="session_route_is_known"),
+            within("dose_mg", 0, 2000, name="session_dose_up_to_2000_mg"),
+        ]
+        indexes = [models.Index(fields=["patient", "local_date"], name="session_by_day")]
+
+    def __str__(self) -> str:
+        return f"treatment-session/{self.pk}"

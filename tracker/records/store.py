@@ -1,0 +1,162 @@
+"""Writing records: in bulk, with what is derived from them, in the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from tracker.instruments import catalogue, scoring
+from tracker.lib import bulk, days
+from tracker.records import observations
+from tracker.records.kinds import KINDS, Record, questionnaire, side_effects
+from tracker.records.kinds.base import Kind
+from tracker.records.kinds.questionnaire import FINISHED, Status
+from tracker.records.patient_record import ClockSkew, PatientRecord
+
+__all__ = ["FINISHED", "AcceptedRecord", "Provenance", "score", "store", "stored_row"]
+
+AHEAD = timedelta(minutes=10)
+BEHIND = timedelta(days=30)
+_KEY = ("patient_id", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Whose records these are, who sends them, from which device, and when we received them."""
+
+    clinic_id: UUID
+    patient_id: UUID
+    author_id: UUID
+    device_id: UUID | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRecord:
+    """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
+
+    record: Record
+    sequence: int
+    fingerprint: bytes
+    result: scoring.Result | None
+    replaces: bool
+    amends: bool = False
+
+    @property
+    def status(self) -> Status:
+        """The status of a response, by its answers."""
+        assert self.result is not None
+        return questionnaire.status_of(self.record.data, self.result, amends=self.amends)
+
+
+class _Tombstone(NamedTuple):
+    patient_id: UUID
+    id: UUID
+    revision: int
+    sequence: int
+    fingerprint: bytes
+    received_at: datetime
+    removed_at: datetime
+    amendment_reason: str | None
+    author_id: UUID
+    device_id: UUID | None
+
+
+def score(data: Any) -> scoring.Result:
+    """
+    Score the answers of a response by the version of the instrument that it names.
+
+    :raises catalogue.UnknownInstrumentError: if there is no such instrument or version.
+    """
+    form = catalogue.get(data.instrument, data.version)
+    return scoring.score(form, data.answers, data.reported_total)
+
+
+def score_side_effects(items: Mapping[str, int]) -> scoring.Result:
+    """Score the side-effect checklist as far as it was tapped, by its newest version."""
+    return scoring.score(catalogue.latest(side_effects.INSTRUMENT), items)
+
+
+def clock_skew(recorded_at: datetime, received_at: datetime) -> str:
+    """Return what we think of the phone's clock. A health entry is never refused for it."""
+    if recorded_at > received_at + AHEAD:
+        return ClockSkew.AHEAD.value
+    if recorded_at < received_at - BEHIND:
+        return ClockSkew.BEHIND.value
+    return ClockSkew.NONE.value
+
+
+def store(provenance: Provenance, accepted: Sequence[AcceptedRecord]) -> None:
+    """
+    Write the accepted records and all that is derived from them.
+
+    The number of statements depends on the kinds among them, not on how many there are.
+    """
+    groups: dict[str, list[AcceptedRecord]] = {}
+    for item in accepted:
+        groups.setdefault(item.record.kind, []).append(item)
+    for name, items in groups.items():
+        _store_kind(provenance, KINDS[name], items)
+    for name, items in groups.items():
+        store_beside = KINDS[name].store_beside
+        if store_beside is not None:
+            store_beside(provenance, items)
+    observations.store(provenance, accepted)
+
+
+def _store_kind(provenance: Provenance, kind: Kind, items: Sequence[AcceptedRecord]) -> None:
+    rows = [_row(provenance, kind, item) for item in items if not item.record.removed]
+    changed = [column for column in kind.row_type._fields if column not in {"clinic_id", *_KEY}]
+    bulk.insert(kind.model, rows, key=_KEY, update=changed)
+    removed = [_tombstone(provenance, item) for item in items if item.record.removed]
+    bulk.update(kind.model, removed, key=_KEY)
+
+
+def _tombstone(provenance: Provenance, item: AcceptedRecord) -> _Tombstone:
+    """What changes in a row that is removed: the data stays in the history, the row keeps its place in the changes."""
+    return _Tombstone(
+        patient_id=provenance.patient_id,
+        id=item.record.id,
+        revision=item.record.revision,
+        sequence=item.sequence,
+        fingerprint=item.fingerprint,
+        received_at=provenance.received_at,
+        removed_at=provenance.received_at,
+        amendment_reason=item.record.amendment_reason,
+        author_id=provenance.author_id,
+        device_id=provenance.device_id,
+    )
+
+
+def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
+    record = item.record
+    columns = kind.to_row(record.data)
+    if kind.scored and item.result is not None:
+        columns["status"] = item.status.value
+    local_date = days.local_day(record.recorded_at, record.time_zone)
+    return kind.row_type(
+        clinic_id=provenance.clinic_id,
+        patient_id=provenance.patient_id,
+        id=record.id,
+        revision=record.revision,
+        recorded_at=record.recorded_at,
+        time_zone=record.time_zone,
+        local_date=local_date,
+        received_at=provenance.received_at,
+        device_id=provenance.device_id,
+        author_id=provenance.author_id,
+        sequence=item.sequence,
+        entered_late=days.local_day(provenance.received_at, record.time_zone) > local_date,
+        clock_skew=clock_skew(record.recorded_at, provenance.received_at),
+        amendment_reason=record.amendment_reason,
+        fingerprint=item.fingerprint,
+        removed_at=None,
+        **columns,
+    )
+
+
+def stored_row(provenance: Provenance, item: AcceptedRecord) -> tuple[Kind, PatientRecord]:
+    """Return a stored record as its row, without asking the database for what was just written."""
+    kind = KINDS[item.record.kind]
+    return kind, kind.model(**_row(provenance, kind, item)._asdict())
