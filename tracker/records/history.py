@@ -1,4 +1,4 @@
-"""Every version of a record: what it said, who wrote it, when, from where and why."""
+"""Every version of a record: its content, who wrote it, when, from where and why."""
 
 from typing import Any
 from uuid import UUID

@@ -104,14 +104,14 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     names = sorted(touched)
     if not names:
         return
-    told = [measures.get(name) for name in names]
+    of_names = [measures.get(name) for name in names]
     values: dict[str, Any] = {
         "clinic": clinic_id,
         "patient": patient_id,
         "before": PLAUSIBLE_BEFORE_ENROLMENT.days,
         "measures": names,
-        "forms": [measure.is_questionnaire for measure in told],
-        "sums": [measure.aggregation == "sum" for measure in told],
+        "forms": [measure.is_questionnaire for measure in of_names],
+        "sums": [measure.aggregation == "sum" for measure in of_names],
         "categories": [categories.of_measure(name) for name in names],
     }
     with connection.cursor() as cursor:

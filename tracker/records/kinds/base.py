@@ -119,7 +119,7 @@ class Kind:
     category: Category | None
     line: Callable[[Any], str]
     # (measure, value) of a record's data, and the measures that may come of it: declared here, stated by a catalogue
-    # file that is read when first needed, or told by the code where they are as many as medications.
+    # file that is read when first needed, or made from the code where there is one for each medication.
     observations: Callable[[Any], Iterable[tuple[str, float]]] = lambda data: ()
     measures: tuple[Measure, ...] = ()
     catalogue_measures: Callable[[], tuple[Measure, ...]] = tuple

@@ -51,7 +51,7 @@ class JournalEntry(PatientRecord):
         constraints = [
             *PatientRecord.Meta.constraints,
             *record_table("journal", Category.JOURNAL, condition=_SHARED_PAGE),
-            # Who has a copy of a page is told when it is shared no more.
+            # A reader who has a copy of a page learns that it is shared no more.
             Trigger(
                 name="%(class)s_insert_access_revocation",
                 when="AFTER UPDATE",

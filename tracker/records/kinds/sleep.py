@@ -1,4 +1,4 @@
-"""Sleep: one night, told the next morning."""
+"""Sleep: one night, logged the next morning."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,7 +25,7 @@ _DAY = timedelta(hours=24)
 
 class SleepEntry(PatientRecord):
     """
-    One night, told the next morning: the core of the consensus sleep diary, any part of it.
+    One night, logged the next morning: the core of the consensus sleep diary, any part of it.
 
     ``bed_at`` (lights out) and ``up_at`` are instants; ``latency_minutes`` until asleep, ``awakenings`` counted,
     ``awake_minutes`` between falling asleep and the last awakening; ``hours`` slept as the patient judges; quality 0
@@ -87,7 +87,7 @@ class SleepData(Payload):
 
 def observations(data: SleepData) -> Iterator[tuple[str, float]]:
     """
-    What was told of a night, and the sleep efficiency where it follows.
+    What was logged of a night, and the sleep efficiency where it follows.
 
     Efficiency is hours slept in percent of the time from lights out to getting up (Carney et al. 2012, Sleep
     35(2):287-302); more sleep than time in bed gives none, since one of the two must be wrong.
