@@ -13,7 +13,16 @@ import pytest
 
 from tests.servers import ROOT
 
-NEEDED = ("backend", "tracker", "tests/__init__.py", "tests/factories.py", "tests/phone.py", "manage.py")
+NEEDED = (
+    "backend",
+    "tracker",
+    "tests/__init__.py",
+    "tests/factories.py",
+    "tests/phone.py",
+    "tests/openapi.py",
+    "docs/openapi.yaml",
+    "manage.py",
+)
 THROW_AWAY = Path(__file__).with_name("breathing.py.txt")
 PROGRAM = Path(__file__).with_name("use_new_kind.py")
 

@@ -146,7 +146,7 @@ def test_current_values_are_those_of_a_plain_recomputation_after_any_history(wor
         starts_at=SESSION_AT,
         route="IM",
         dose_mg=Decimal(35),
-        at=factories.MONDAY,
+        at=SESSION_AT,
     )
     for _ in range(3):
         check(world)
@@ -168,7 +168,7 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
         starts_at=SESSION_AT,
         route="IM",
         dose_mg=Decimal(35),
-        at=factories.MONDAY,
+        at=SESSION_AT,
     )
 
     rls.reset()

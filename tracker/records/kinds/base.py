@@ -17,6 +17,7 @@ from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.measures import Measure
 from tracker.lib import bulk
 from tracker.lib.strict_model import Id, Instant, StrictModel, TimeZone, code_from
+from tracker.lib.strict_text import Text
 from tracker.records.patient_record import ENVELOPE, AmendmentReason, PatientRecord
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Payload(StrictModel):
 class Envelope(StrictModel):
     """A record on the wire, whatever its kind. ``data`` is there unless the record is removed."""
 
-    kind: str
+    kind: Text
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
     recorded_at: Instant
