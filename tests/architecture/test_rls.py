@@ -23,6 +23,7 @@ SHARED = {
     "clinics_clinic": "the list of tenants: no person, no health data",
     "access_consenttext": "the words in which consent is asked, the same for all",
     "accounts_user": "who can sign in, asked before anybody is known; names stand behind the wall",
+    "accounts_throttlecount": "sign-in: keyed hashes of who tried, counted before anybody is known",
     "keys_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",

@@ -61,6 +61,22 @@ class User(AbstractBaseUser):
         return f"user/{self.pk}"
 
 
+class ThrottleCount(models.Model):
+    """
+    How often something was tried within a window, by a keyed hash (``accounts.throttle``).
+
+    The mark of a used one-time code is a count too. The table is UNLOGGED: a crash of PostgreSQL empties it. No
+    row-level security: it is written before anybody is known.
+    """
+
+    key = models.CharField(primary_key=True, max_length=160)
+    count = models.IntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "throttle-count"
+
+
 class SessionQuerySet(models.QuerySet["Session"]):
     """Sessions, narrowed in words of the domain."""
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
@@ -32,6 +33,8 @@ KIND, STARTED_AT, CLIENT = "kind", "began", "client"
 STAFF, PATIENT = "staff", "patient"
 # Where allauth keeps a sign-in that is not finished.
 PENDING_LOGIN_KEY = "account_login"
+# Here a request brings its token in a header; everywhere else in a cookie.
+_API = ("/api/", "/_allauth/")
 _METHODS = "account_authentication_methods"
 _PURPOSE = "accounts_session.session_data"
 
@@ -121,6 +124,25 @@ def user_of_token(token: str, at: datetime) -> UUID | None:
 def load_token(token: str, at: datetime) -> SessionData | None:
     """Return what the session of ``token`` holds; None too for what cannot be a token."""
     return load(token, at) if token.isascii() and token.isalnum() else None
+
+
+def of_request(request: Any) -> SessionData | None:
+    """
+    Return the session of a request, read once: in the APIs that of ``X-Session-Token``, on a page that of the cookie.
+
+    A phone's token in a cookie is nobody's.
+    """
+    if not hasattr(request, "auth_session"):
+        request.auth_session = _of_request(request)
+    found: SessionData | None = request.auth_session
+    return found
+
+
+def _of_request(request: Any) -> SessionData | None:
+    if request.path.startswith(_API):
+        return load_token(request.headers.get("X-Session-Token", ""), timezone.now())
+    found = load_token(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), timezone.now())
+    return None if found is None or found.device_id is not None else found
 
 
 def touch(held: SessionData, at: datetime) -> None:

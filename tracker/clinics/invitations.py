@@ -43,6 +43,11 @@ def code_hash(code: str) -> bytes:
     return encryption.keyed_hash(settings.LOOKUP_KEY, f"invitation/{plain}".encode())
 
 
+def tried_code(code: object) -> str:
+    """Return as what a code that somebody types is counted by the throttle; nothing where none was typed."""
+    return code_hash(code).hex() if isinstance(code, str) and code else ""
+
+
 def teams_of(principal: Actor, at: datetime) -> list[CareTeam]:
     """Return the teams that the principal may enrol patients into: their own, an administrator's clinic's."""
     found = CareTeam.objects.filter(clinic_id=principal.clinic_id).order_by("name", "id")

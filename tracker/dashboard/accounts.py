@@ -27,6 +27,8 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
 from tracker.accounts import second_factor
+from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
+from tracker.clinics.invitations import tried_code
 from tracker.dashboard import staff
 
 View = Callable[..., HttpResponse]
@@ -128,6 +130,20 @@ def _off(request: HttpRequest, **parts: Any) -> HttpResponse:
     raise Http404
 
 
+# By the route's name: the kind of the tries, and whose account is tried.
+THROTTLES = {
+    "account_login": Throttle("sign-in", form_field("login")),
+    "account_reauthenticate": Throttle("sign-in", session_user),
+    "mfa_login_webauthn": Throttle("sign-in", session_user),
+    "mfa_authenticate": Throttle("second-factor", pending_user),
+    "mfa_reauthenticate": Throttle("second-factor", session_user),
+    "mfa_reauthenticate_webauthn": Throttle("second-factor", session_user),
+    "mfa_activate_totp": Throttle("second-factor", session_user),
+    "account_change_password": Throttle("second-factor", session_user),
+    "account_reset_password": Throttle("reset", form_field("email")),
+    "account_reset_password_from_key": Throttle("reset", session_user),
+    "accept_invitation": Throttle("invitation", lambda request: tried_code(request.POST.get("code"))),
+}
 urlpatterns = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
@@ -180,3 +196,6 @@ urlpatterns = [
         )
     ),
 ]
+for each in urlpatterns:
+    if each.name in THROTTLES:
+        each.callback.throttle = THROTTLES[each.name]

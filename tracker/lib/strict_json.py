@@ -105,6 +105,18 @@ def decode(body: bytes, *, spoilt_ok: bool = False) -> Any:
     return value
 
 
+def decode_object(body: bytes) -> dict[str, Any]:
+    """
+    Return the object that ``body`` holds; an empty one of no body at all.
+
+    :raises BadJSON: if it is not strict JSON, or not an object.
+    """
+    value = decode(body) if body else {}
+    if not isinstance(value, dict):
+        raise BadJSON("not_an_object", "The body is not an object.")
+    return value
+
+
 def _marked(value: dict[str, Any]) -> dict[str, Any]:
     """Mark what is spoilt as closely as one level of lists allows."""
     marked = {name: _marked_list(part) if isinstance(part, list) else part for name, part in value.items()}

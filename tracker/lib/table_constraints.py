@@ -38,7 +38,7 @@ class TableConstraint(BaseConstraint):
         path, args, kwargs = super().deconstruct()
         return (
             path,
-            args,
+            tuple(args),
             kwargs | {name: value for name, value in self._arguments.items() if value is not None},
         )
 
@@ -47,7 +47,7 @@ class TableConstraint(BaseConstraint):
         return type(self)(*args, **kwargs)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.deconstruct() == self.deconstruct()  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.deconstruct() == self.deconstruct()
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -16,7 +16,9 @@ from django.utils import timezone
 
 from tracker.accounts import second_factor, sessions
 from tracker.accounts.models import User
-from tracker.api import exceptions
+from tracker.accounts.throttle import Throttle, json_field, pending_user, session_user
+from tracker.api import device_binding, exceptions
+from tracker.lib import strict_json
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
 KEPT = frozenset(
@@ -33,6 +35,39 @@ PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
 View = Callable[..., HttpResponse]
+
+
+# By the route's name: the kind of the tries, and whose account is tried.
+THROTTLES = {
+    "login": Throttle("sign-in", json_field("email"), every_method=True),
+    "login_webauthn": Throttle("sign-in", session_user, every_method=True),
+    "authenticate": Throttle("second-factor", pending_user, every_method=True),
+    "authenticate_webauthn": Throttle("second-factor", pending_user, every_method=True),
+    "reauthenticate": Throttle("second-factor", session_user, every_method=True),
+    "reauthenticate_webauthn": Throttle("second-factor", session_user, every_method=True),
+    "manage_totp": Throttle("second-factor", session_user, every_method=True),
+    "change_password": Throttle("second-factor", session_user, every_method=True),
+    "request_password_reset": Throttle("reset", json_field("email"), every_method=True),
+    "reset_password": Throttle("reset", session_user, every_method=True),
+}
+
+
+def _checked(view: View) -> View:
+    """Take a phone's token from that phone alone, and strict JSON: allauth reads any body as JSON."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        refused = device_binding.check(request)
+        if refused is not None:
+            return refused
+        try:
+            if request.method != "GET":
+                strict_json.decode_object(request.body)
+        except strict_json.BadJSON as problem:
+            return exceptions.problem_response(400, problem.code, str(problem))
+        return view(request, *args, **kwargs)
+
+    return wrapper
 
 
 def _guarded(view: View) -> View:
@@ -83,6 +118,10 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
                 each.callback = _steady(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
+            checked: Any = _checked(each.callback)
+            if each.name in THROTTLES:
+                checked.throttle = THROTTLES[each.name]
+            each.callback = checked
             found.append(each)
     return found
 

@@ -4,18 +4,31 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tracker.accounts.throttle import Throttle
 from tracker.api import schemas
 from tracker.api.exceptions import APIProblem
-from tracker.api.parsers import validate
+from tracker.api.parsers import MAX_BODY_BYTES, gunzip, validate
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics import invitations
+from tracker.lib import strict_json
+
+
+def _code_of(request: HttpRequest) -> str:
+    """Return the code that a request tries, as it is stored; nothing of a body that the view refuses."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    try:
+        body = strict_json.decode_object(gunzip(request.body, encoding, MAX_BODY_BYTES))
+    except (strict_json.BadJSON, APIProblem):
+        return ""
+    return invitations.tried_code(body.get("code"))
 
 
 class AcceptInvitation(APIView):
@@ -27,6 +40,7 @@ class AcceptInvitation(APIView):
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
+    throttle = Throttle("invitation", _code_of)
 
     @extend_schema(
         operation_id="invitations_accept",
