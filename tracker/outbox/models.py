@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 
 from tracker.accounts.models import User
 from tracker.clinics.models import ClinicOwned
+from tracker.lib import rls
 from tracker.lib.constraints import one_of
+from tracker.lib.table_constraints import RowLevelSecurity
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -34,6 +36,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Channel(models.TextChoices):
     INBOX = "INBOX", "inbox in the app"
     EMAIL = "EMAIL", "e-mail"
+
+
+_READERS = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR recipient_id = {rls.PERSON})"
 
 
 class Message(ClinicOwned):
@@ -63,6 +68,15 @@ class Message(ClinicOwned):
 
     class Meta:
         constraints = [
+            # An alert's messages are written in its patient's name, and are none of the patient's to read, change or
+            # remove. Everybody reads and marks their own; the clinic's own job removes what is no longer true.
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=_READERS,
+                insert=rls.IN_CLINIC,
+                update=_READERS,
+                delete=rls.CLINIC_JOB,
+            ),
             models.UniqueConstraint(fields=["clinic_id", "key"], name="message_once_per_key"),
             one_of("channel", Channel, name="message_channel_is_known"),
         ]
