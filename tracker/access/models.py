@@ -25,6 +25,7 @@ _OWN = f"{rls.IN_CLINIC} AND {IS_OWN}"
 class ConsentText(models.Model):
     """A published version of the words in which consent is asked. A trigger refuses to change or remove it."""
 
+    db_rights = "read_only"
     version = models.PositiveIntegerField(primary_key=True)
     content = models.JSONField()
     published_at = models.DateTimeField()
@@ -39,6 +40,7 @@ class ConsentText(models.Model):
 class ConsentChange(PatientOwned):
     """One category given to a team, or withdrawn from it. Append-only; a trigger brings it into ``Consent``."""
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(CareTeam, models.PROTECT, related_name="+")
     category = models.CharField(max_length=12)

@@ -6,8 +6,11 @@ do with that patient (``may``). What the patient shares with them narrows it fur
 ``access.principal``, and the database holds to it on its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Category(StrEnum):
@@ -123,27 +126,11 @@ def may(role: str, relation: Relation, action: Action, category: Category | None
     return action in rights and (category is None or category in rights[action])
 
 
-# Routes that anybody may ask for, with the reason. Any other route names its action, or nothing starts.
-PUBLIC_ROUTES = {
-    "health/live": "says that the process answers, and nothing about anybody",
-    "health/ready": "says whether database and broker answer, and nothing about anybody",
-    "api/v1/schema": "the description of the interface, the same for all",
-    "api/v1/docs": "the same description for people to read",
-    "api/v1/invitations/accept": "somebody who has no account yet: the code and the day of birth decide",
-    "accounts/invitation/": "a member of staff who has no account yet: the code decides",
-    "accounts/signup/": "says that accounts come by invitation",
-    "accounts/second-factor/": "part of signing in: the choice of a second factor for one's own account",
-    "accounts/2fa/totp/activate/": "the second factor of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/add/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/<int:pk>/remove/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/off/account_confirm_login_code/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/account_email/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/account_email_verification_sent/": "a page of allauth's that this product does not have: 404",
-    "accounts/off/account_set_password/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/mfa_download_recovery_codes/": "a page of allauth's that this product does not have: always 404",
-}
-# Other people's views: their package, and the reason.
-PUBLIC_VIEWS = {
-    "allauth": "sign-in and the security of one's own account: it asks by itself who it is",
-}
+def public(reason: str) -> Callable[[View], View]:
+    """Declare on a view that anybody may ask for it, and why. Any other route names its action, or nothing starts."""
+
+    def declare(view: View) -> View:
+        view.public = reason  # type: ignore[attr-defined]
+        return view
+
+    return declare

@@ -31,6 +31,7 @@ class AuditEvent(models.Model):
     showed; ``patient`` is the one that a page or a record is about. ``detail`` holds ids and counts.
     """
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     clinic_id = models.UUIDField()
@@ -85,6 +86,7 @@ class ChainLink(models.Model):
     The trigger ``audit_extend`` writes it at the end of the event's own transaction; nobody else can.
     """
 
+    db_rights = "append_only"
     pk = models.CompositePrimaryKey("clinic_id", "seq")
     clinic_id = models.UUIDField()
     seq = models.BigIntegerField()
@@ -103,6 +105,7 @@ class ChainLink(models.Model):
 class ChainHead(models.Model):
     """The end of a clinic's chain. Its lock, taken as the transaction ends, puts the clinic's events in line."""
 
+    db_rights = "never_removed"
     clinic_id = models.UUIDField(primary_key=True)
     seq = models.BigIntegerField()
     event_id = models.BigIntegerField(null=True)

@@ -26,6 +26,7 @@ class LicenseStatus(models.TextChoices):
 class Instrument(models.Model):
     """A questionnaire, whatever its version."""
 
+    db_rights = "read_only"
     code = models.CharField(primary_key=True, max_length=64)
 
     def __str__(self) -> str:
@@ -57,6 +58,7 @@ class Version(models.Model):
     ``content`` is the catalogue file; without ``wording_ships`` it holds no item's text (a constraint).
     """
 
+    db_rights = "read_only"
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=64)
     scoring_version = models.CharField(max_length=16)

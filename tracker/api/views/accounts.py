@@ -34,6 +34,7 @@ GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", 
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
+PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
 View = Callable[..., HttpResponse]
 
 
@@ -121,6 +122,7 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
             checked: Any = _checked(each.callback)
             if each.name in THROTTLES:
                 checked.throttle = THROTTLES[each.name]
+            checked.public = PUBLIC
             each.callback = checked
             found.append(each)
     return found

@@ -40,6 +40,7 @@ class AcceptInvitation(APIView):
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
+    public = "somebody who has no account yet: the code and the day of birth decide"
     throttle = Throttle("invitation", _code_of)
 
     @extend_schema(

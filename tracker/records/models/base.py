@@ -94,6 +94,7 @@ class Epoch(models.Model):
     It holds nothing of a clinic and has no wall; the application reads it, the operator's command adds to it.
     """
 
+    db_rights = "read_only"
     number = models.AutoField(primary_key=True)
     began_at = models.DateTimeField()
     why = models.CharField(max_length=200)
@@ -105,6 +106,7 @@ class Epoch(models.Model):
 class FormerVersion(PatientOwned):
     """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=32)
     category = models.CharField(max_length=12)

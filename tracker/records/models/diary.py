@@ -195,6 +195,7 @@ class AccessRevocation(PatientOwned):
     Who could read the page may read this: their copy has to go.
     """
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sequence = models.BigIntegerField()

@@ -38,6 +38,7 @@ class MergedEdit(PatientOwned):
     values that another edit of the same field had and that this one replaced: the copy that its author is shown.
     """
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sent_revision = models.PositiveIntegerField()
