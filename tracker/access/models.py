@@ -178,7 +178,7 @@ class BreakGlassAccess(PatientOwned):
 
 
 class BreakGlassReason(EncryptedText):
-    """Why the glass was broken, in the clinician's words, sealed under the patient's own key."""
+    """The reason of a break-glass access, in the clinician's words, encrypted under the patient's own key."""
 
     pk = models.CompositePrimaryKey("patient_id", "access_id")
     access = models.OneToOneField(BreakGlassAccess, models.PROTECT, related_name="+")
@@ -201,7 +201,7 @@ class Device(PatientOwned):
     """
     A patient's phone. Its id is made on the phone, so it is unique per patient, never globally.
 
-    What its owner calls it is sealed (``DeviceLabel``).
+    What its owner calls it is encrypted (``DeviceLabel``).
     """
 
     pk = models.CompositePrimaryKey("patient_id", "id")
@@ -214,7 +214,7 @@ class Device(PatientOwned):
 
 
 class DeviceLabel(EncryptedText):
-    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
+    """What a patient calls a phone, encrypted; the highest ``number`` of a phone is what they call it now."""
 
     pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
     device_id = models.UUIDField()

@@ -62,7 +62,7 @@ class Action(StrEnum):
     SEE_CONSENT = "see_consent"
     CHANGE_CONSENT = "change_consent"
     BREAK_GLASS = "break_glass"
-    SEE_BROKEN_GLASS = "see_broken_glass"
+    SEE_BREAK_GLASS = "see_break_glass"
     INVITE_PATIENT = "invite_patient"
     MANAGE_STAFF = "manage_staff"
     READ_OWN_ACCESS_LOG = "read_own_access_log"
@@ -77,7 +77,7 @@ _BY_ROLE: Mapping[str, frozenset[Action]] = {
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
     "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
-    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS, Action.READ_ACCESS_LOG},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BREAK_GLASS, Action.READ_ACCESS_LOG},
     "OPERATOR": _EVERYBODY,
 }
 
@@ -101,7 +101,7 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
     },
     ("CLINICIAN", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
     ("COORDINATOR", Relation.TEAM): {**_READ, Action.PLAN_CHECK_IN: _VISITS},
-    # Who is asked about an alert sees that it is there, whose it is, and takes it on. To read on they break the glass.
+    # An alert responder sees that there is an alert, whose it is, and takes it on. To read on takes break-glass access.
     ("CLINICIAN", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     ("COORDINATOR", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     # In an emergency a record is read, and an alert taken on. Nothing is planned or changed.

@@ -47,7 +47,7 @@ class Clinic(models.Model):
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, help_text="IANA name")
     patients_see_summaries = models.BooleanField(default=False)
-    crisis_text = models.TextField(help_text="shown to a patient with every answer that worries us")
+    crisis_text = models.TextField(help_text="shown to a patient with every positive safety answer")
     fallback_contact = models.ForeignKey(
         "StaffMember",
         models.PROTECT,

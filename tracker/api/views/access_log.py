@@ -49,7 +49,7 @@ def _shown(look: access_log.AccessLogEntry) -> dict[str, Any]:
         "kind": event.kind,
         "purpose": event.purpose or event.subject,
         "result": codes.to_wire(event.result),
-        "broken_glass": look.broken_glass,
+        "broken_glass": look.break_glass,
         "categories": codes.all_to_wire(event.detail.get("categories", [])),
         "rows": event.detail.get("count", 0),
     }
