@@ -19,7 +19,7 @@ MASTER_KEY = env.key("MASTER_KEY")
 MASTER_KEYS_OLD = env.named_keys("MASTER_KEYS_OLD")
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
-# The trail. Anchors leave the database: a folder on this machine, to be shipped to another one.
+# The audit. Anchors leave the database: a folder on this machine, to be shipped to another one.
 ANCHOR_KEY = env.key("ANCHOR_KEY")
 ANCHOR_KEYS_OLD = env.keys("ANCHOR_KEYS_OLD")
 AUDIT_ANCHORS = env.text("AUDIT_ANCHORS", str(BASE_DIR / "var" / "anchors"))

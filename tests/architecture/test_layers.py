@@ -1,4 +1,4 @@
-"""Foreign keys point down the floors: string keys escape the import linter."""
+"""Foreign keys point down the layers: string keys escape the import linter."""
 
 import configparser
 from pathlib import Path
@@ -9,15 +9,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def layers() -> dict[str, int]:
-    """Read the floors from the import linter's own file; the highest number is the highest floor."""
+    """Read the layers from the import linter's own file; the highest number is the highest layer."""
     linter = configparser.ConfigParser()
     linter.read(ROOT / ".importlinter")
     levels = linter["importlinter:contract:floors"]["layers"].strip().splitlines()
     return {
-        room.strip(" ()"): -level
+        app.strip(" ()"): -level
         for level, line in enumerate(levels)
-        for room in line.split("|")
-        if room.strip()
+        for app in line.split("|")
+        if app.strip()
     }
 
 
@@ -37,6 +37,6 @@ def test_every_foreign_key_points_to_a_lower_layer_or_stays_in_its_app():
 
 
 def test_every_app_has_a_layer():
-    rooms = {path.parent.name for path in (ROOT / "tracker").glob("*/__init__.py")}
+    packages = {path.parent.name for path in (ROOT / "tracker").glob("*/__init__.py")}
 
-    assert rooms <= set(layers())
+    assert packages <= set(layers())

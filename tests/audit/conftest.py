@@ -1,4 +1,4 @@
-"""A trail to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
+"""An audit to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -52,7 +52,7 @@ def trail(live):
 
 @pytest.fixture
 def owner(live) -> Callable[..., Any]:
-    """Run SQL as the owner of the tables, with triggers and walls switched off: the worst that can happen."""
+    """Run SQL as the owner of the tables, without triggers and row-level security: the worst that can happen."""
 
     def run(sql: str, *values: Any) -> Any:
         with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as connection:

@@ -1,4 +1,4 @@
-"""Whatever is done to the trail, even by the owner of the database, is found, and the first bad event is named."""
+"""Whatever is done to the audit, even by the owner of the database, is found, and the first bad event is named."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @dataclass
 class Culprit:
-    """The owner of the database, what they can reach, and the clinic whose trail they are after."""
+    """The owner of the database, what they can reach, and the clinic whose audit they are after."""
 
     sql: Callable[..., Any]
     clinic: UUID
@@ -156,7 +156,7 @@ def remove_an_anchor(it: Culprit) -> None:
 
 
 def sign_with_another_key(it: Culprit) -> None:
-    """The whole file anew, signed by somebody else, over a trail that was hashed again."""
+    """The whole file anew, signed by somebody else, over events that were hashed again."""
     hash_again_from_the_middle(it)
     for path in anchors.files(it.folder):
         path.unlink()
@@ -223,7 +223,7 @@ def test_what_was_done_to_the_anchors_is_found_at_its_line(trail, culprit, tampe
 
 
 def test_an_anchor_of_another_database_is_no_anchor_of_this_one(trail, culprit):
-    """A signed line that tells of a trail with other events: the key is ours, the chain is not."""
+    """A signed line of a chain with other events: the key is ours, the chain is not."""
     foreign = anchors.Anchor(str(culprit.clinic), 12, "00" * 32, factories.MONDAY.isoformat())
     anchors.append(culprit.folder, [foreign], _seed(), factories.MONDAY)
 

@@ -53,7 +53,7 @@ class User(AbstractBaseUser):
     class Meta:
         constraints = [
             one_of("kind", AccountKind, name="user_kind_is_known"),
-            # An address itself has an @, and no seal has one.
+            # An address itself has an @, and no ciphertext has one.
             sql_check("email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'", name="user_email_is_encrypted"),
         ]
 
@@ -89,7 +89,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 class Session(AbstractBaseSession):
     """
-    One sign-in, found by the hash of its key (``accounts.sessions``). No wall: it is asked before anybody is known.
+    One sign-in, found by the hash of its key (``accounts.sessions``).
+
+    No row-level security: it is read before anybody is known.
 
     ``device_id`` is the patient's phone that it is bound to, once and for good. ``expire_date`` moves with use, and
     never beyond the end that the kind of session has.

@@ -1,5 +1,5 @@
 """
-Sessions in PostgreSQL, looked up by the hash of their key; what they hold is sealed.
+Sessions in PostgreSQL, looked up by the hash of their key; what they hold is encrypted.
 
 The key is what a phone sends as ``X-Session-Token`` and a browser as a cookie. Whoever reads the table, or a backup
 of it, finds only SHA-256 hashes of random 160-bit keys and can sign in with none of them.
@@ -188,14 +188,14 @@ def _opened(text: str, row: str) -> dict[str, Any]:
     try:
         held: dict[str, Any] = json.loads(app_secrets.decrypt(_PURPOSE, text, row))
     except encryption.DecryptionError:
-        # Sealed for another row, or before the master key was changed: whoever it was signs in again.
+        # Encrypted for another row, or before the master key was changed: whoever it was signs in again.
         return {}
     return held
 
 
 class SessionStore(DatabaseSessions):
     """
-    Django's database sessions, with the key hashed and the content sealed at the table's edge.
+    Django's database sessions, with the key hashed and the content encrypted at the table's edge.
 
     ``held`` is what ``read`` told when the session was loaded; None for one that is new or not loaded yet.
     """
@@ -217,7 +217,7 @@ class SessionStore(DatabaseSessions):
     def load(self) -> dict[str, Any]:
         self.held = load(self._session_key, timezone.now()) if self._session_key else None
         if self.held is None:
-            # A session that is gone or has ended: so is its key.
+            # A session that was deleted or has ended loses its key.
             self._session_key = None
             return {}
         return self.held.data

@@ -1,4 +1,4 @@
-"""Writing the trail, in the transaction of the act itself."""
+"""Audit events are written in the transaction of the act itself."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
