@@ -41,6 +41,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
+def too_many_attempts(request: HttpRequest) -> HttpResponse:
+    """429: a try at sign-in that was one too many; the middleware adds when to come back."""
+    if _for_program(request):
+        return exceptions.problem_response("too_many_tries")
+    return HttpResponse(loader.render_to_string("429.html"), status=429)
+
+
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     """
     500: our mistake. The log has its type and place under the request id.

@@ -19,7 +19,7 @@ MASTER_KEY = env.key("MASTER_KEY")
 MASTER_KEYS_OLD = env.named_keys("MASTER_KEYS_OLD")
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
-# The trail. Anchors leave the database: a folder on this machine, to be shipped to another one.
+# The audit. Anchors leave the database: a folder on this machine, to be shipped to another one.
 ANCHOR_KEY = env.key("ANCHOR_KEY")
 ANCHOR_KEYS_OLD = env.keys("ANCHOR_KEYS_OLD")
 AUDIT_ANCHORS = env.text("AUDIT_ANCHORS", str(BASE_DIR / "var" / "anchors"))
@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
+    "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -67,7 +68,6 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "backend.sign_in_throttle.SignInThrottleMiddleware",
     "backend.errors.ServiceUnavailableMiddleware",
 ]
 
@@ -135,8 +135,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 
-# What may be forgotten: counts of tries, codes that were used. On the same Valkey, apart from the queues.
-CACHES = {"default": {"BACKEND": "tracker.lib.fleeting.Cache", "LOCATION": REDIS_URL}}
+# Allauth marks used one-time codes in Django's cache. They stand in PostgreSQL, and nothing else is cached.
+CACHES = {"default": {"BACKEND": "tracker.accounts.caches.UsedCodeCache"}}
 
 # Sign-in
 AUTH_USER_MODEL = "accounts.User"
@@ -174,7 +174,8 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordRes
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "tracker.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
-# Tries are counted in one place (accounts.throttle), which is stricter while Valkey is away.
+# Tries are counted in one place: accounts.throttle, before the transaction of the sign-in.
+THROTTLE_FAILURE_VIEW = "backend.errors.too_many_attempts"
 ACCOUNT_RATE_LIMITS = False
 MFA_RATE_LIMITS = False
 # Nobody learns by mail or by waiting whether an address has an account.
@@ -190,7 +191,7 @@ MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Interlude"
 # The code before and the code after count too: clocks differ, and typing takes time. None is good twice
-# (lib.fleeting keeps their marks longer than that).
+# (accounts.caches keeps their marks longer than that).
 MFA_TOTP_TOLERANCE = 1
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_ONLY = False

@@ -1,5 +1,5 @@
 """
-Real PostgreSQL, as the role that owns nothing; a real Valkey; the same actors everywhere.
+Real PostgreSQL, as the role that owns nothing; the same actors everywhere. Valkey only where a test names it.
 
 Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the servers and sets the addresses.
 """
@@ -15,14 +15,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections, transaction
 from psycopg import sql
 
 from backend import env
 from tests import factories
-from tracker.accounts import throttle
 from tracker.lib import rls
 
 OWNER = env.database("DATABASE_OWNER_URL")
@@ -127,13 +125,6 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
     yield fresh
     for name in made:
         _drop(name)
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_tried_to_sign_in_yet() -> None:
-    """The limits on sign-in count per minute; each test begins with none used."""
-    cache.clear()
-    throttle.COUNTERS.forget_here()
 
 
 @pytest.fixture

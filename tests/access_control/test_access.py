@@ -302,6 +302,7 @@ def test_a_row_of_people_says_its_type_and_id_and_never_a_name(world):
     for row in (world.ada, world.ben, world.clinic, world.ada.user):
         shown = f"{row} {row!r}"
         assert str(row.pk) in shown
+        shown = shown.replace(str(row.pk), "")  # an id may spell "ada"
         assert not any(name in shown.lower() for name in ("ada", "ben", "riverside", "@"))
 
 

@@ -18,7 +18,7 @@ from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.kinds.questionnaire import Response
 
-WORRYING = [0] * 8 + [2]
+POSITIVE_ITEM_9 = [0] * 8 + [2]
 
 
 def make_fallback(world: factories.World, who: StaffMember) -> None:
@@ -42,9 +42,9 @@ def put_on_duty(world: factories.World, who: StaffMember) -> None:
 
 @pytest.fixture(params=[make_fallback, make_primary, put_on_duty])
 def asked(request: Any, world: factories.World) -> factories.World:
-    """Cleo, who is on another team, answers for Ada; Ada gave a worrying answer."""
+    """Cleo, who is on another team, answers for Ada; Ada gave a positive safety answer."""
     request.param(world, world.cleo)
-    Phone(world.ada.user).push(factories.phq9(WORRYING), factories.pain(5))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9), factories.pain(5))
     rls.reset()
     return world
 
@@ -77,7 +77,7 @@ def test_nothing_else_of_the_patient_is_shown(asked):
 
 
 def test_a_colleague_who_is_not_asked_sees_no_alert(world):
-    Phone(world.ada.user).push(factories.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 
     assert Phone(world.cleo.user).get("alerts").json()["alerts"] == []
 
@@ -85,7 +85,7 @@ def test_a_colleague_who_is_not_asked_sees_no_alert(world):
 def test_the_fallback_contact_of_another_clinic_is_no_one_here(world):
     with rls.as_clinic(world.other_clinic.pk):
         Clinic.objects.filter(pk=world.other_clinic.pk).update(fallback_contact=world.finn)
-    Phone(world.ada.user).push(factories.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 
     assert Phone(world.finn.user).get("alerts").json()["alerts"] == []
 
@@ -121,7 +121,7 @@ def escalated(world: factories.World, minutes: int) -> None:
 
 
 def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
-    Phone(world.ada.user).push(factories.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
     cleo, finn = Phone(world.cleo.user), Phone(world.finn.user)
     escalated(world, 16)
     assert cleo.get("alerts").json()["alerts"] == []
@@ -140,7 +140,7 @@ def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
 def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
     make_primary(world, world.ben)
     make_fallback(world, world.cleo)
-    Phone(world.ada.user).push(factories.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
         assert not Message.objects.filter(recipient=world.cleo.user).exists()
@@ -157,14 +157,14 @@ def test_who_has_left_still_has_somebody_who_answers(world):
     make_fallback(world, world.cleo)
     with rls.as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(discharged_on=timezone.now().date())
-    Phone(world.ada.user).push(factories.phq9(WORRYING))
+    Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 
     assert len(Phone(world.cleo.user).get("alerts").json()["alerts"]) == 1
 
 
 def test_a_coordinator_is_sent_to_a_clinician_for_the_record(world):
     make_fallback(world, world.dan)
-    Phone(world.bea.user).push(factories.phq9(WORRYING))
+    Phone(world.bea.user).push(factories.phq9(POSITIVE_ITEM_9))
     browser = Client()
     authenticator.add_totp(world.dan.user)
     browser.post("/accounts/login/", {"login": world.dan.user.email, "password": factories.PASSWORD})

@@ -44,7 +44,19 @@ def test_the_bits_of_the_function_are_the_categories_in_the_policys_order():
     assert of_caregiver == [(str(bit), name) for name, bit in zip(categories, bits, strict=True)]
     assert f"ARRAY[{sum(bits)}]" in text
     assert f"THEN {2 ** len(bits)} ELSE 0" in text
-    assert tuple(categories) == rls.CATEGORIES
+    assert ("patients", *map(str.lower, categories)) == rls.LISTS
+
+
+def test_the_function_that_applies_consent_knows_every_category():
+    text = (FILE.parent / "apply_consent_change.sql").read_text()
+    inserted = re.findall(r"NEW\.given AND NEW\.category = '(\w+)'", text)
+    updated = re.findall(
+        r"(\w+) = CASE NEW\.category WHEN '(\w+)' THEN NEW\.given ELSE former\.(\w+) END", text
+    )
+    categories = [str(category) for category in policy.Category]
+
+    assert inserted == categories
+    assert updated == [(name.lower(), name, name.lower()) for name in categories]
 
 
 def test_the_function_forgets_every_setting_of_the_context_before_it_looks():

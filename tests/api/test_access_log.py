@@ -65,7 +65,7 @@ def test_a_read_under_break_glass_says_so(world):
     principal = load_principal(world.ben.user_id, factories.MONDAY)
     audit.record_event(
         actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
-        patient_id=world.ada.pk, at=factories.MONDAY, detail={"glass": True},
+        patient_id=world.ada.pk, at=factories.MONDAY, detail={"break_glass": True},
     )  # fmt: skip
     rls.reset()
 

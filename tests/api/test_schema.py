@@ -76,7 +76,7 @@ def operations(schema: Any) -> Iterator[Any]:
 
 def asked(phone: Phone, case: Any) -> Answer:
     """Put the case to the product as ``phone``, and return its answer as the checks want it."""
-    # Else the entrance would soon be shut, and be asked nothing more.
+    # Else the throttle would soon answer instead of the view.
     cache.clear()
     sent = case.as_transport_kwargs(base_url="http://testserver")
     request = requests.Request(

@@ -54,5 +54,15 @@ def test_every_answer_carries_a_request_id_and_keeps_out_of_frames(client, db):
 
     assert answer["X-Request-ID"] == "0192f3a4-7b1c-7000-8000-00c0ffee0001"
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert "script-src 'self';" in answer["Content-Security-Policy"]
     for given in ("bad id\u2028", "a-word-of-the-senders", "abc"):
         assert client.get("/health/live", headers={"X-Request-ID": given})["X-Request-ID"] != given
+
+
+def test_inline_scripts_are_allowed_on_the_documentation_page_alone(client, db):
+    policies = {
+        path: client.get(path)["Content-Security-Policy"] for path in ("/api/v1/docs", "/accounts/login/")
+    }
+
+    assert "script-src 'self' 'unsafe-inline'" in policies["/api/v1/docs"]
+    assert "script-src 'self';" in policies["/accounts/login/"]

@@ -14,10 +14,10 @@ def layers() -> dict[str, int]:
     linter.read(ROOT / ".importlinter")
     levels = linter["importlinter:contract:layers"]["layers"].strip().splitlines()
     return {
-        room.strip(" ()"): -level
+        app.strip(" ()"): -level
         for level, line in enumerate(levels)
-        for room in line.split("|")
-        if room.strip()
+        for app in line.split("|")
+        if app.strip()
     }
 
 
@@ -37,6 +37,6 @@ def test_every_foreign_key_points_to_a_lower_layer_or_stays_in_its_app():
 
 
 def test_every_app_has_a_layer():
-    rooms = {path.parent.name for path in (ROOT / "tracker").glob("*/__init__.py")}
+    packages = {path.parent.name for path in (ROOT / "tracker").glob("*/__init__.py")}
 
-    assert rooms <= set(layers())
+    assert packages <= set(layers())

@@ -1,4 +1,4 @@
-"""The database's own net: every tenant table is walled, and no context means no rows."""
+"""Row-level security: every table of a clinic has row-level security, and no context means no rows."""
 
 import uuid
 from typing import Any
@@ -23,15 +23,16 @@ from tracker.sync import ingest
 SHARED = {
     "clinics_clinic": "the list of tenants: no person, no health data",
     "access_consenttext": "the words in which consent is asked, the same for all",
-    "accounts_user": "who can sign in, asked before anybody is known; names stand behind the wall",
+    "accounts_user": "who can sign in, asked before anybody is known; names stand behind row-level security",
+    "accounts_throttlecount": "sign-in: keyed hashes of who tried, counted before anybody is known",
     "keys_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",
     "instruments_version": "the catalogue, the same for all",
     "records_epoch": "the age of the world, the same for all",
     "account_emailaddress": "sign-in: asked before anybody is known",
     "account_emailconfirmation": "sign-in: asked before anybody is known",
-    "accounts_session": "sign-in: hashed keys and sealed content, asked before anybody is known",
-    "mfa_authenticator": "sign-in: second factors, sealed secrets; asked before the walls are set",
+    "accounts_session": "sign-in: hashed keys and encrypted content, asked before anybody is known",
+    "mfa_authenticator": "sign-in: second factors, encrypted secrets; asked before the context is set",
     "django_content_type": "Django's own list of models",
     "django_migrations": "Django's own list of migrations",
     "auth_group": "Django's own, unused",
@@ -72,14 +73,14 @@ def test_every_table_has_row_level_security_or_is_listed_with_a_reason(db):
 
 
 def test_every_command_on_every_table_with_row_level_security_has_one_condition_that_names_the_context(db):
-    walled = rows(
+    tables = rows(
         "SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace"
     )
     policies = rows(
         "SELECT tablename, cmd, permissive, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
     )
 
-    for (table,) in walled:
+    for (table,) in tables:
         own = [rule for rule in policies if rule[0] == table]
         # A second permissive policy would widen the first, and a role's own would hide here: one for each, no more.
         assert sorted(cmd for _, cmd, *_ in own) in (["ALL"], ["DELETE", "INSERT", "SELECT", "UPDATE"]), table

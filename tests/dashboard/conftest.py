@@ -24,12 +24,6 @@ from tracker.sync import ingest
 NOW = factories.MONDAY + timedelta(hours=1)
 
 
-@pytest.fixture(autouse=True)
-def no_attempts_counted() -> None:
-    """Each test signs in anew; the limit on attempts is tested with sign-in itself."""
-    cache.clear()
-
-
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as traveller:

@@ -107,7 +107,7 @@ def test_the_application_cannot_change_a_published_version(statement):
     ],
 )
 def test_even_the_owner_cannot_change_a_published_version(owner, statement):
-    with pytest.raises(psycopg.errors.RestrictViolation, match="never changes"):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
         owner.execute(statement)
 
 

@@ -63,7 +63,7 @@ def old(settings: Any) -> None:
 
 @pytest.fixture
 def world(old, world):
-    """The actors, whose addresses are sealed under the old key."""
+    """The actors, whose addresses are encrypted under the old key."""
     return world
 
 
@@ -159,7 +159,7 @@ def test_a_master_key_in_use_is_not_retired_and_one_that_is_not_in_use_is(world,
     with pytest.raises(rotation.KeyInUse, match="still wrapped"):
         rotation.retire([here], "m1")
     replace_one(here)
-    with pytest.raises(rotation.KeyInUse, match="still sealed"):
+    with pytest.raises(rotation.KeyInUse, match="still encrypted"):
         rotation.retire([here], "m1")
     assert MasterKey.objects.get(pk="m1").is_open
     rotation.rotate([here])
@@ -217,13 +217,13 @@ def test_the_use_of_keys_is_audited(world, written, settings):
 def test_the_commands_tell_what_they_do_and_refuse_with_1(world, written, settings, capsys):
     rotate_to(settings)
     call_command("keys", "status")
-    assert "2 keys to wrap anew, 2 to replace, 4 texts to re-seal" in capsys.readouterr().out
+    assert "2 keys to wrap anew, 2 to replace, 4 texts to re-encrypt" in capsys.readouterr().out
     with pytest.raises(CommandError) as refused:
         call_command("keys", "retire", "m1")
     assert refused.value.returncode == 1
 
     call_command("keys", "rotate")
-    assert "2 keys wrapped anew, 2 replaced, 4 texts re-sealed" in capsys.readouterr().out
+    assert "2 keys wrapped anew, 2 replaced, 4 texts re-encrypted" in capsys.readouterr().out
     call_command("keys", "retire", "m1")
     assert "m1 is closed" in capsys.readouterr().out
     call_command("keys", "status")

@@ -1,4 +1,4 @@
-"""A sealed value opens only in the row it was sealed for."""
+"""An encrypted value opens only in the row it was encrypted for."""
 
 import pytest
 

@@ -118,7 +118,7 @@ CHECKS: dict[str, Case] = (
             ({"categories": list(Category)},),
             ({"categories": []}, {"categories": ["PAIN", "ELSE"]}, {"categories": ["pain"]}),
         ),
-        "broken_glass_holds_60_minutes_at_most": Case(
+        "break_glass_holds_60_minutes_at_most": Case(
             BreakGlassAccess,
             ({"ends_at": factories.MONDAY},),
             (
@@ -219,7 +219,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "patient_of_clinic": (Patient, ("clinic_id", "id")),
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
-    "broken_glass_of_clinic": (BreakGlassAccess, ("clinic_id", "id")),
+    "break_glass_of_clinic": (BreakGlassAccess, ("clinic_id", "id")),
     "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),

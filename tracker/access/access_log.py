@@ -19,7 +19,7 @@ class AccessLogEntry:
     event: AuditEvent
     name: str
     role: str
-    broken_glass: bool
+    break_glass: bool
 
 
 def entries(
@@ -44,7 +44,7 @@ def entries(
 
 
 def _entry(event: AuditEvent, name: str, role: str) -> AccessLogEntry:
-    return AccessLogEntry(event, name, role, bool(event.detail.get("glass")))
+    return AccessLogEntry(event, name, role, bool(event.detail.get("break_glass")))
 
 
 def _names(actors: Iterable[str], principal: Principal) -> dict[str, tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Breaking the glass: in an emergency a clinician opens one patient's record, for an hour, and says why."""
+"""Break-glass access: in an emergency a clinician opens one patient's record, for an hour, and says why."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,6 @@ from tracker.access import policy
 from tracker.access.models import MAX_DURATION, BreakGlassAccess, BreakGlassReason
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 from tracker.keys import data_keys
@@ -55,7 +54,7 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
             user_id=principal.user_id, begun_at=at, ends_at=at + MAX_DURATION,
         )  # fmt: skip
         _encrypt_reason(made, reason, at)
-    _note(principal, made, "glass.break", at)
+    _audit(principal, made, "break_glass.start", at)
     return made
 
 
@@ -65,13 +64,13 @@ def end(*, principal: Principal, at: datetime) -> int:
         open_now = list(BreakGlassAccess.objects.filter(user_id=principal.user_id, ends_at__gt=at))
         _end(principal, at)
     for made in open_now:
-        _note(principal, made, "glass.end", at)
+        _audit(principal, made, "break_glass.end", at)
     return len(open_now)
 
 
 @dataclass(frozen=True, slots=True)
 class BreakGlassView:
-    """One time that the glass was broken, as the privacy officer and the patient read it."""
+    """One break-glass access, as the privacy officer and the patient read it."""
 
     id: UUID
     by: str
@@ -82,8 +81,8 @@ class BreakGlassView:
 
 
 def list_for_clinic(*, principal: Principal, most: int = 50) -> list[BreakGlassView]:
-    """Return each time that the glass was broken at the clinic, newest first, for its privacy officer."""
-    if not policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
+    """Return the break-glass accesses of the clinic, newest first, for its privacy officer."""
+    if not policy.role_may(principal.role, Action.SEE_BREAK_GLASS):
         raise NotFoundOrHidden
     with rls.as_clinic(principal.clinic_id):
         return _views(BreakGlassReason.objects.filter(clinic_id=principal.clinic_id), most)
@@ -134,13 +133,6 @@ def _encrypt_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:
     )
 
 
-def _note(principal: Principal, made: BreakGlassAccess, action: str, at: datetime) -> None:
-    audit.record_event(
-        actor=principal.actor,
-        action=action,
-        subject=str(made),
-        clinic_id=made.clinic_id,
-        patient_id=made.patient_id,
-        at=at,
-        detail={"until": made.ends_at.isoformat()},
-    )
+def _audit(principal: Principal, access: BreakGlassAccess, action: str, at: datetime) -> None:
+    detail = {"until": access.ends_at.isoformat()}
+    principal.audit(action, access, patient_id=access.patient_id, at=at, detail=detail)

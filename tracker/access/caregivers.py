@@ -10,7 +10,6 @@ from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.accounts.models import AccountKind, User
-from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 
 
@@ -48,7 +47,7 @@ def grant(
         starts_at=at,
         ends_at=ends_at,
     )
-    _note(principal, made, "caregiver.give", at)
+    _audit(principal, made, "caregiver.grant", at)
     return made
 
 
@@ -62,20 +61,13 @@ def revoke(*, principal: Principal, caregiver_id: UUID, at: datetime) -> None:
     if own is None:
         raise NotFoundOrHidden
     if _standing(principal.own_patient_id, at).filter(pk=caregiver_id).update(ends_at=at):
-        _note(principal, own, "caregiver.end", at)
+        _audit(principal, own, "caregiver.revoke", at)
 
 
 def _standing(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
     return Caregiver.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), patient_id=patient_id)
 
 
-def _note(principal: Principal, made: Caregiver, action: str, at: datetime) -> None:
-    audit.record_event(
-        actor=principal.actor,
-        action=action,
-        subject=str(made),
-        clinic_id=principal.clinic_id,
-        patient_id=principal.own_patient_id,
-        at=at,
-        detail={"user": str(made.user_id), "categories": list(made.categories)},
-    )
+def _audit(principal: Principal, caregiver: Caregiver, action: str, at: datetime) -> None:
+    detail = {"user": str(caregiver.user_id), "categories": list(caregiver.categories)}
+    principal.audit(action, caregiver, patient_id=caregiver.patient_id, at=at, detail=detail)

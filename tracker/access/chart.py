@@ -7,7 +7,6 @@ from uuid import UUID
 from tracker.access import policy
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
-from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 
@@ -22,8 +21,9 @@ def open_chart(
     categories: Collection[Category] = (),
 ) -> Patient:
     """
-    Return the patient if the principal may do ``action`` with them, and leave a trace. ``purpose`` names the page or
-    route.
+    Return the patient if the principal may do ``action`` with them, and leave an audit event.
+
+    ``purpose`` names the page or route.
 
     ``categories`` are what the chart is opened for: at least one of them must be shared. Without any it is opened
     for what does not depend on consent: who the patient is, and their alerts.
@@ -40,15 +40,8 @@ def open_chart(
     patient = Patient.objects.filter(pk=patient_id).select_related("care_team").first()
     if patient is None:
         raise NotFoundOrHidden
-    audit.record_event(
-        actor=principal.actor,
-        action="chart.open",
-        subject=purpose,
-        clinic_id=principal.clinic_id,
-        patient_id=patient_id,
-        at=at,
-        detail={"categories": seen, "glass": True}
-        if principal.has_break_glass(patient_id)
-        else {"categories": seen},
+    emergency = {"break_glass": True} if principal.has_break_glass(patient_id) else {}
+    principal.audit(
+        "chart.open", purpose, patient_id=patient_id, at=at, detail={"categories": seen} | emergency
     )
     return patient

@@ -1,4 +1,4 @@
-"""Nothing starts with a route of which nobody has said who may use it."""
+"""System check: every URL declares the action it needs, or is declared public with a reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.core import checks
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tracker.access.policy import PUBLIC_ROUTES, PUBLIC_VIEWS, Action
+from tracker.access.policy import Action
 
 TAG = "policy"
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -35,10 +35,10 @@ def actions_of(view: Any) -> set[Action]:
     return set(declared.values()) if served == set(declared) else set()
 
 
-def is_public(path: str, view: Any) -> bool:
-    """Return whether a route stands on the list of those that anybody may ask for."""
-    kind = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
-    return path in PUBLIC_ROUTES or kind.__module__.partition(".")[0] in PUBLIC_VIEWS
+def public_reason(view: Any) -> str:
+    """Return why anybody may ask for a view (``policy.public``); nothing where it does not say so."""
+    kind = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    return getattr(view, "public", "") or getattr(kind, "public", "")
 
 
 @checks.register(TAG)
@@ -47,9 +47,9 @@ def every_url_declares_an_action(**_: Any) -> list[checks.CheckMessage]:
     return [
         checks.Error(
             f"Nobody has said who may use /{path}",
-            hint="Name its action (access.policy), or put it on the list of public routes with a reason.",
+            hint="Name its action, or declare it public with a reason (access.policy).",
             id="access.E001",
         )
         for path, view in routes()
-        if not actions_of(view) and not is_public(path, view)
+        if not actions_of(view) and not public_reason(view)
     ]

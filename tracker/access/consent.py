@@ -10,7 +10,6 @@ from tracker.access import break_glass
 from tracker.access.models import Caregiver, Consent, ConsentChange, ConsentText
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
-from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Patient, TeamMembership
 
@@ -63,23 +62,17 @@ def set_consent(
     ]  # fmt: skip
     if changes:
         ConsentChange.objects.bulk_create(changes)
-        _note_consent(principal, changes, at)
+        _audit(principal, changes, at)
     return len(changes)
 
 
-def _note_consent(principal: Principal, changes: Collection[ConsentChange], at: datetime) -> None:
-    audit.record_event(
-        actor=principal.actor,
-        action="consent.change",
-        subject=f"consent-text/{next(iter(changes)).text_id}",
-        clinic_id=principal.clinic_id,
-        patient_id=principal.own_patient_id,
-        at=at,
-        detail={
-            "given": [f"{change.team_id}/{change.category}" for change in changes if change.given],
-            "withdrawn": [f"{change.team_id}/{change.category}" for change in changes if not change.given],
-        },
-    )
+def _audit(principal: Principal, changes: Collection[ConsentChange], at: datetime) -> None:
+    detail = {
+        "given": [f"{change.team_id}/{change.category}" for change in changes if change.given],
+        "withdrawn": [f"{change.team_id}/{change.category}" for change in changes if not change.given],
+    }
+    text = f"consent-text/{next(iter(changes)).text_id}"
+    principal.audit("consent.change", text, patient_id=principal.own_patient_id, at=at, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ class TeamConsent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentOverview:
-    """The words that stand, the teams, the caregivers, who broke the glass, and how consent came to be."""
+    """The words that stand, the teams, the caregivers, emergency access, and how consent came to be."""
 
     version: int
     text: dict[str, Any]

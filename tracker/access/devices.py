@@ -9,7 +9,6 @@ from tracker.access.models import Device, DeviceLabel
 from tracker.access.principal import Principal
 from tracker.accounts import reauthentication, sessions
 from tracker.accounts.models import Session
-from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.keys import data_keys
 from tracker.lib import encryption
@@ -30,7 +29,7 @@ def pair(
     Bind the principal's session to their device; return the device and whether it is new. Again: it changes the label.
 
     An earlier session on the same device ends: a device belongs to its latest sign-in. Must be inside the transaction
-    that ``access.enter`` opened.
+    that ``load_principal`` was called in.
 
     :raises DeviceMismatch: if the session is bound to another device.
     :raises DeviceRetired: if the device was retired.
@@ -57,7 +56,7 @@ def pair(
     _set_label(principal, device_id, label, at)
     if principal.device_id is None:
         _bind(principal, session_key, device_id)
-    _note(principal, "device.pair", device_id, at)
+    principal.audit("device.pair", f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
     return device, new
 
 
@@ -78,7 +77,7 @@ def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:
         raise NotFoundOrHidden
     own.filter(retired_at__isnull=True).update(retired_at=at)
     Session.objects.of(principal.user_id).filter(device_id=device_id).delete()
-    _note(principal, "device.retire", device_id, at)
+    principal.audit("device.retire", f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
 
 
 def _set_label(principal: Principal, device_id: UUID, label: str, at: datetime) -> None:
@@ -103,14 +102,3 @@ def _bind(principal: Principal, session_key: str, device_id: UUID) -> None:
     if not mine.filter(pk=key, device_id__isnull=True).update(device_id=device_id):
         raise DeviceMismatch
     mine.filter(device_id=device_id).exclude(pk=key).delete()
-
-
-def _note(principal: Principal, action: str, device_id: UUID, at: datetime) -> None:
-    audit.record_event(
-        actor=principal.actor,
-        action=action,
-        subject=f"device/{device_id}",
-        clinic_id=principal.clinic_id,
-        patient_id=principal.own_patient_id,
-        at=at,
-    )

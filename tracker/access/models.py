@@ -9,19 +9,29 @@ from django.db.models import F, Q
 
 from tracker.access.policy import Category
 from tracker.accounts.models import User
+from tracker.audit.append_only import append_only
 from tracker.clinics.models import CareTeam, DatedQuerySet, PatientOwned, StaffMember
+from tracker.clinics.rls import IS_OWN, TEAMS, patient_of_clinic, patient_only, same_clinic
+from tracker.keys.encrypted_table import encrypted_table
 from tracker.keys.models import EncryptedText
+from tracker.lib import rls
 from tracker.lib.constraints import one_of, ordered
+from tracker.lib.table_constraints import RowLevelSecurity, Trigger
 
 MAX_DURATION = timedelta(minutes=60)
+_OWN = f"{rls.IN_CLINIC} AND {IS_OWN}"
 
 
 class ConsentText(models.Model):
     """A published version of the words in which consent is asked. A trigger refuses to change or remove it."""
 
+    db_rights = "read_only"
     version = models.PositiveIntegerField(primary_key=True)
     content = models.JSONField()
     published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [*append_only()]
 
     def __str__(self) -> str:
         return f"consent-text/{self.pk}"
@@ -30,6 +40,7 @@ class ConsentText(models.Model):
 class ConsentChange(PatientOwned):
     """One category given to a team, or withdrawn from it. Append-only; a trigger brings it into ``Consent``."""
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(CareTeam, models.PROTECT, related_name="+")
     category = models.CharField(max_length=12)
@@ -40,6 +51,18 @@ class ConsentChange(PatientOwned):
 
     class Meta:
         constraints = [
+            # Consent is the patient's to give and to withdraw, and nobody's else.
+            patient_of_clinic(),
+            same_clinic("team_id", "clinics_careteam"),
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN})",
+                insert=f"{_OWN} AND by_id = {rls.PERSON}",
+                update=rls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
+            ),
+            *append_only(),
+            Trigger(name="%(class)s_applied", when="AFTER INSERT", execute="access_apply_consent_change()"),
             one_of("category", Category, name="consent_category_is_known"),
         ]
         indexes = [models.Index(fields=["patient", "-id"], name="consent_change_by_patient")]
@@ -59,6 +82,19 @@ class Consent(PatientOwned):
     journal = models.BooleanField(default=False)
     visits = models.BooleanField(default=False)
     treatment = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            patient_of_clinic(),
+            same_clinic("team_id", "clinics_careteam"),
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN} OR team_id = ANY ({TEAMS}))",
+                insert=_OWN,
+                update=_OWN,
+                delete=rls.CLINIC_JOB,
+            ),
+        ]
 
     def categories(self) -> frozenset[Category]:
         """Return what the team may see."""
@@ -82,9 +118,18 @@ class Caregiver(PatientOwned):
 
     class Meta:
         constraints = [
+            patient_of_clinic(),
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=f"{rls.OWN_USER} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN}))",
+                insert=_OWN,
+                update=_OWN,
+                delete=rls.CLINIC_JOB,
+            ),
             ordered("starts_at", "ends_at", name="caregiver_starts_before_the_end"),
             models.CheckConstraint(
-                condition=Q(categories__contained_by=list(Category)) & ~Q(categories=[]),
+                condition=Q(categories__contained_by=[category.value for category in Category])
+                & ~Q(categories=[]),
                 name="caregiver_categories_are_known",
             ),
             models.UniqueConstraint(
@@ -112,15 +157,20 @@ class BreakGlassAccess(PatientOwned):
 
     class Meta:
         constraints = [
+            patient_of_clinic(),
+            same_clinic("staff_member_id", "clinics_staffmember"),
+            rls.clinic_jobs_write(
+                f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {rls.OWN_USER} OR {IS_OWN} OR {rls.IS_PRIVACY_OFFICER})"
+            ),
             models.CheckConstraint(
                 condition=Q(ends_at__gte=F("begun_at")) & Q(ends_at__lte=F("begun_at") + MAX_DURATION),
-                name="broken_glass_holds_60_minutes_at_most",
+                name="break_glass_holds_60_minutes_at_most",
             ),
-            models.UniqueConstraint(fields=["clinic_id", "id"], name="broken_glass_of_clinic"),
+            models.UniqueConstraint(fields=["clinic_id", "id"], name="break_glass_of_clinic"),
         ]
         indexes = [
-            models.Index(fields=["user", "-ends_at"], name="broken_glass_by_user"),
-            models.Index(fields=["patient", "-begun_at"], name="broken_glass_by_patient"),
+            models.Index(fields=["user", "-ends_at"], name="break_glass_by_user"),
+            models.Index(fields=["patient", "-begun_at"], name="break_glass_by_patient"),
         ]
 
     def __str__(self) -> str:
@@ -128,12 +178,20 @@ class BreakGlassAccess(PatientOwned):
 
 
 class BreakGlassReason(EncryptedText):
-    """Why the glass was broken, in the clinician's words, sealed under the patient's own key."""
+    """The reason of a break-glass access, in the clinician's words, encrypted under the patient's own key."""
 
     pk = models.CompositePrimaryKey("patient_id", "access_id")
     access = models.OneToOneField(BreakGlassAccess, models.PROTECT, related_name="+")
 
     KEY_FIELDS = ("access_id",)
+
+    class Meta(EncryptedText.Meta):
+        constraints = [
+            patient_of_clinic(),
+            same_clinic("access_id", "access_breakglassaccess"),
+            rls.clinic_jobs_write(f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN})"),
+            *encrypted_table(),
+        ]
 
     def __str__(self) -> str:
         return f"break-glass-reason/{self.access_id}"
@@ -143,7 +201,7 @@ class Device(PatientOwned):
     """
     A patient's phone. Its id is made on the phone, so it is unique per patient, never globally.
 
-    What its owner calls it is sealed (``DeviceLabel``).
+    What its owner calls it is encrypted (``DeviceLabel``).
     """
 
     pk = models.CompositePrimaryKey("patient_id", "id")
@@ -151,15 +209,21 @@ class Device(PatientOwned):
     paired_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)
 
+    class Meta:
+        constraints = [*patient_only()]
+
 
 class DeviceLabel(EncryptedText):
-    """What a patient calls a phone, sealed; the highest ``number`` of a phone is what they call it now."""
+    """What a patient calls a phone, encrypted; the highest ``number`` of a phone is what they call it now."""
 
     pk = models.CompositePrimaryKey("patient_id", "device_id", "number")
     device_id = models.UUIDField()
     number = models.PositiveIntegerField()
 
     KEY_FIELDS = ("device_id", "number")
+
+    class Meta(EncryptedText.Meta):
+        constraints = [*patient_only(), *encrypted_table()]
 
     def __str__(self) -> str:
         return f"device-label/{self.device_id}"

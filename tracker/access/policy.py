@@ -6,8 +6,11 @@ do with that patient (``may``). What the patient shares with them narrows it fur
 ``access.principal``, and the database holds to it on its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Category(StrEnum):
@@ -61,7 +64,7 @@ class Action(StrEnum):
     SEE_CONSENT = "see_consent"
     CHANGE_CONSENT = "change_consent"
     BREAK_GLASS = "break_glass"
-    SEE_BROKEN_GLASS = "see_broken_glass"
+    SEE_BREAK_GLASS = "see_break_glass"
     INVITE_PATIENT = "invite_patient"
     MANAGE_STAFF = "manage_staff"
     READ_OWN_ACCESS_LOG = "read_own_access_log"
@@ -76,7 +79,7 @@ _BY_ROLE: Mapping[str, frozenset[Action]] = {
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
     "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
-    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BROKEN_GLASS, Action.READ_ACCESS_LOG},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BREAK_GLASS, Action.READ_ACCESS_LOG},
     "OPERATOR": _EVERYBODY,
 }
 
@@ -106,7 +109,7 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
     },
     ("CLINICIAN", Relation.TEAM): _CARE,
     ("COORDINATOR", Relation.TEAM): _CARE,
-    # Who is asked about an alert sees that it is there, whose it is, and takes it on. To read on they break the glass.
+    # An alert responder sees that there is an alert, whose it is, and takes it on. To read on takes break-glass access.
     ("CLINICIAN", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     ("COORDINATOR", Relation.ALERT_RESPONDER): {Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY},
     # In an emergency a record is read, and an alert taken on. Nothing is planned or changed.
@@ -131,27 +134,11 @@ def may(role: str, relation: Relation, action: Action, category: Category | None
     return action in rights and (category is None or category in rights[action])
 
 
-# Routes that anybody may ask for, with the reason. Any other route names its action, or nothing starts.
-PUBLIC_ROUTES = {
-    "health/live": "says that the process answers, and nothing about anybody",
-    "health/ready": "says whether database and broker answer, and nothing about anybody",
-    "api/v1/schema": "the description of the interface, the same for all",
-    "api/v1/docs": "the same description for people to read",
-    "api/v1/invitations/accept": "somebody who has no account yet: the code and the day of birth decide",
-    "accounts/invitation/": "a member of staff who has no account yet: the code decides",
-    "accounts/signup/": "says that accounts come by invitation",
-    "accounts/second-factor/": "part of signing in: the choice of a second factor for one's own account",
-    "accounts/2fa/totp/activate/": "the second factor of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/add/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/2fa/passkeys/<int:pk>/remove/": "the passkeys of one's own account, behind allauth's own sign-in",
-    "accounts/off/account_confirm_login_code/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/account_email/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/account_email_verification_sent/": "a page of allauth's that this product does not have: 404",
-    "accounts/off/account_set_password/": "a page of allauth's that this product does not have: always 404",
-    "accounts/off/mfa_download_recovery_codes/": "a page of allauth's that this product does not have: always 404",
-}
-# Other people's views: their package, and the reason.
-PUBLIC_VIEWS = {
-    "allauth": "sign-in and the security of one's own account: it asks by itself who it is",
-}
+def public(reason: str) -> Callable[[View], View]:
+    """Declare on a view that anybody may ask for it, and why. Any other route names its action, or nothing starts."""
+
+    def declare(view: View) -> View:
+        view.public = reason  # type: ignore[attr-defined]
+        return view
+
+    return declare

@@ -7,11 +7,13 @@ Who is asking, and whom they may see: read from the database at every request, n
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from tracker.access.policy import Category, Relation
+from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 
 _BIT = {category: 2**place for place, category in enumerate(Category)}
@@ -47,7 +49,7 @@ class Principal:
     visibility: Mapping[UUID, int]
     password_hash: str
     break_glass: OpenBreakGlass | None = None
-    # Of the session that the request came with; the doors fill them in.
+    # Of the session that the request came with; the entry points fill them in.
     authenticated_at: datetime | None = None
     device_id: UUID | None = None
 
@@ -104,8 +106,23 @@ class Principal:
 
     @property
     def actor(self) -> str:
-        """How the audit trail names this person."""
+        """How the audit names this person."""
         return f"user/{self.user_id}"
+
+    def audit(
+        self,
+        action: str,
+        subject: object,
+        *,
+        at: datetime,
+        patient_id: UUID | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record an audit event of what this person does, in the chain of their clinic."""
+        audit.record_event(
+            actor=self.actor, action=action, subject=str(subject), clinic_id=self.clinic_id, patient_id=patient_id,
+            at=at, detail=detail,
+        )  # fmt: skip
 
 
 def load_principal(user_id: UUID, at: datetime) -> Principal:

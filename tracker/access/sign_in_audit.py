@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -35,9 +34,10 @@ class SignInAuditMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(_SIGN_IN):
-            return self.get_response(request)
+            return self._elsewhere(request)
         with transaction.atomic():
-            before, began = _before(request)
+            session = sessions.of_request(request)
+            before, began = (session.user_id, session.began_as) if session else (None, None)
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
@@ -51,20 +51,13 @@ class SignInAuditMiddleware:
                 )
         return response
 
-
-def record_throttled(request: HttpRequest, response: HttpResponse, at: datetime) -> None:
-    """A try that was one too many, where the middleware does not see it: on a route of our own API."""
-    if not request.path.startswith(_SIGN_IN):
-        audit.record_event_in_own_transaction(**_event(None, None, request, response, at))
-
-
-def _before(request: HttpRequest) -> tuple[UUID | None, UUID | None]:
-    """Who was signed in by the request's token or cookie, and who had only begun to: the password was right."""
-    token = request.headers.get("X-Session-Token")
-    held = sessions.load_token(token or request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), timezone.now())
-    if held is None or (held.device_id is not None and not token):  # a phone's token in a cookie is nobody's
-        return None, None
-    return held.user_id, held.began_as
+    def _elsewhere(self, request: HttpRequest) -> HttpResponse:
+        """Audit a throttled try of another route: the one that accepts an invitation."""
+        response = self.get_response(request)
+        if getattr(request, "throttled", None) is not None:
+            event = _event(None, None, request, response, timezone.now())
+            audit.record_event_in_own_transaction(**event)
+        return response
 
 
 def _clinic_of(person: UUID | None, at: datetime) -> UUID | None:

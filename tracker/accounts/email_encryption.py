@@ -9,7 +9,7 @@ from tracker.accounts.models import User
 
 
 def count_outdated() -> int:
-    """Return how many addresses are sealed under a former master key."""
+    """Return how many addresses are encrypted under a former master key."""
     return len(_under_a_former_key())
 
 

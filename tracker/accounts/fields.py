@@ -1,4 +1,4 @@
-"""A column for e-mail addresses: sealed in the database, and found by the whole address."""
+"""A column for e-mail addresses: encrypted in the database, and found by the whole address."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
         try:
             return _LOOKUPS[lookup_name]
         except KeyError:
-            raise FieldError("a sealed address is found as a whole, or not at all") from None
+            raise FieldError("an encrypted address is found as a whole, or not at all") from None
 
 
 def _plain(value: Any) -> bytes:
@@ -40,7 +40,7 @@ def _plain(value: Any) -> bytes:
 
 
 class _Is(Lookup):
-    """The address is the one given, under whichever key it was sealed."""
+    """The address is the one given, under whichever key it was encrypted."""
 
     lookup_name = "exact"
     prepare_rhs = False
@@ -50,10 +50,12 @@ class _Is(Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, params = self.process_lhs(compiler, connection)
-        seals = [
-            seal for value in self.given() for seal in app_secrets.all_ciphertexts(PURPOSE, _plain(value))
+        ciphertexts = [
+            ciphertext
+            for value in self.given()
+            for ciphertext in app_secrets.all_ciphertexts(PURPOSE, _plain(value))
         ]
-        return f"{left} = ANY(%s)", [*params, seals]
+        return f"{left} = ANY(%s)", [*params, ciphertexts]
 
 
 class _IsOneOf(_Is):

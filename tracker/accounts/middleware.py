@@ -1,10 +1,17 @@
-"""The middleware of browser sessions."""
+"""Middleware of sign-in: browser sessions, and the throttle."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 
+from tracker.accounts import throttle
 from tracker.accounts.sessions import BrowserSessionStore
+from tracker.lib import strict_json
 
 
 class BrowserSessionMiddleware(SessionMiddleware):
@@ -13,3 +20,59 @@ class BrowserSessionMiddleware(SessionMiddleware):
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         self.SessionStore = BrowserSessionStore
+
+
+class SignInThrottleMiddleware:
+    """
+    Middleware: tries at a route that declares a ``Throttle`` are counted; one too many gets 429 and Retry-After.
+
+    The count is a transaction of its own, before that of the sign-in begins. The answer is given where the view
+    would be called, so that it is audited like any other.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.too_many = import_string(settings.THROTTLE_FAILURE_VIEW)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        declared = _declared(request)
+        if declared is not None and declared.counts(request):
+            request.throttled = _refused(request, declared)  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Called by Django with the view that it has found."""
+        refused: throttle.TooManyAttempts | None = getattr(request, "throttled", None)
+        if refused is None:
+            return None
+        response: HttpResponse = self.too_many(request)
+        response["Retry-After"] = str(refused.retry_after)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def _declared(request: HttpRequest) -> throttle.Throttle | None:
+    if request.method == "GET":
+        return None
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return None
+    declared: throttle.Throttle | None = getattr(getattr(view, "cls", view), "throttle", None)
+    return declared
+
+
+def _refused(request: HttpRequest, declared: throttle.Throttle) -> throttle.TooManyAttempts | None:
+    try:
+        throttle.hit(
+            declared.kind,
+            account=declared.account(request),
+            device=request.headers.get("X-Device", "")[:40],
+            address=throttle.client_ip(request),
+        )
+    except strict_json.BadJSON:
+        # The view refuses such a body before it tries anything.
+        return None
+    except throttle.TooManyAttempts as refused:
+        return refused
+    return None

@@ -53,12 +53,28 @@ class User(AbstractBaseUser):
     class Meta:
         constraints = [
             one_of("kind", AccountKind, name="user_kind_is_known"),
-            # An address itself has an @, and no seal has one.
+            # An address itself has an @, and no ciphertext has one.
             sql_check("email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'", name="user_email_is_encrypted"),
         ]
 
     def __str__(self) -> str:
         return f"user/{self.pk}"
+
+
+class ThrottleCount(models.Model):
+    """
+    How often something was tried within a window, by a keyed hash (``accounts.throttle``).
+
+    The mark of a used one-time code is a count too. The table is UNLOGGED: a crash of PostgreSQL empties it. No
+    row-level security: it is written before anybody is known.
+    """
+
+    key = models.CharField(primary_key=True, max_length=160)
+    count = models.IntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "throttle-count"
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -73,7 +89,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 class Session(AbstractBaseSession):
     """
-    One sign-in, found by the hash of its key (``accounts.sessions``). No wall: it is asked before anybody is known.
+    One sign-in, found by the hash of its key (``accounts.sessions``).
+
+    No row-level security: it is read before anybody is known.
 
     ``device_id`` is the patient's phone that it is bound to, once and for good. ``expire_date`` moves with use, and
     never beyond the end that the kind of session has.

@@ -1,5 +1,5 @@
 """
-Sessions in PostgreSQL, looked up by the hash of their key; what they hold is sealed.
+Sessions in PostgreSQL, looked up by the hash of their key; what they hold is encrypted.
 
 The key is what a phone sends as ``X-Session-Token`` and a browser as a cookie. Whoever reads the table, or a backup
 of it, finds only SHA-256 hashes of random 160-bit keys and can sign in with none of them.
@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
@@ -32,6 +33,8 @@ KIND, STARTED_AT, CLIENT = "kind", "began", "client"
 STAFF, PATIENT = "staff", "patient"
 # Where allauth keeps a sign-in that is not finished.
 PENDING_LOGIN_KEY = "account_login"
+# Here a request brings its token in a header; everywhere else in a cookie.
+_API = ("/api/", "/_allauth/")
 _METHODS = "account_authentication_methods"
 _PURPOSE = "accounts_session.session_data"
 
@@ -123,6 +126,25 @@ def load_token(token: str, at: datetime) -> SessionData | None:
     return load(token, at) if token.isascii() and token.isalnum() else None
 
 
+def of_request(request: Any) -> SessionData | None:
+    """
+    Return the session of a request, read once: in the APIs that of ``X-Session-Token``, on a page that of the cookie.
+
+    A phone's token in a cookie is nobody's.
+    """
+    if not hasattr(request, "auth_session"):
+        request.auth_session = _of_request(request)
+    found: SessionData | None = request.auth_session
+    return found
+
+
+def _of_request(request: Any) -> SessionData | None:
+    if request.path.startswith(_API):
+        return load_token(request.headers.get("X-Session-Token", ""), timezone.now())
+    found = load_token(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), timezone.now())
+    return None if found is None or found.device_id is not None else found
+
+
 def touch(held: SessionData, at: datetime) -> None:
     """Note that the session is in use, at most once a minute."""
     if at - held.seen_at < TOUCH_INTERVAL:
@@ -166,14 +188,14 @@ def _opened(text: str, row: str) -> dict[str, Any]:
     try:
         held: dict[str, Any] = json.loads(app_secrets.decrypt(_PURPOSE, text, row))
     except encryption.DecryptionError:
-        # Sealed for another row, or before the master key was changed: whoever it was signs in again.
+        # Encrypted for another row, or before the master key was changed: whoever it was signs in again.
         return {}
     return held
 
 
 class SessionStore(DatabaseSessions):
     """
-    Django's database sessions, with the key hashed and the content sealed at the table's edge.
+    Django's database sessions, with the key hashed and the content encrypted at the table's edge.
 
     ``held`` is what ``read`` told when the session was loaded; None for one that is new or not loaded yet.
     """
@@ -195,7 +217,7 @@ class SessionStore(DatabaseSessions):
     def load(self) -> dict[str, Any]:
         self.held = load(self._session_key, timezone.now()) if self._session_key else None
         if self.held is None:
-            # A session that is gone or has ended: so is its key.
+            # A session that was deleted or has ended loses its key.
             self._session_key = None
             return {}
         return self.held.data

@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from tracker.accounts import sessions
+from tracker.accounts import sessions, throttle
 
 
 @shared_task
-def delete_expired_sessions() -> int:
-    """Remove the rows of sessions that have ended. Safe at any time, and twice."""
-    return sessions.delete_expired(at=timezone.now())
+def delete_expired() -> int:
+    """Remove sessions that have ended, and counts of tries whose window has. Safe at any time, and twice."""
+    return sessions.delete_expired(at=timezone.now()) + throttle.delete_expired()

@@ -1,52 +1,53 @@
 """
-How often somebody may try: sign-in, second factor, reset, invitation. Per account, device and address.
+Throttle of sign-in: how often somebody may try a password, a second factor, a reset, an invitation.
 
-They guard sign-in only. A phone that is signed in is never counted here, so no lock-out stops its uploads.
+Counts stand in PostgreSQL (``ThrottleCount``), per account, device and address, shared by all processes. A phone
+that is signed in is never counted, so no lock-out stops its uploads.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import truncate_ip
 from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from tracker.lib import encryption, fleeting
+from tracker.accounts import sessions
+from tracker.accounts.models import ThrottleCount
+from tracker.lib import encryption, strict_json
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``limit`` tries within ``seconds``; ``alone`` where each process counts by itself, Valkey being away."""
+    """At most ``limit`` tries within ``seconds``."""
 
     limit: int
     seconds: int
-    alone: int
 
 
 # A clinic's staff come from one address; an account and a device are one person's.
 RATES = {
-    "sign-in": {
-        "account": Rate(10, 300, 3),
-        "device": Rate(20, 300, 5),
-        "address": Rate(60, 300, 15),
-    },
-    "second-factor": {
-        "account": Rate(10, 300, 3),
-        "address": Rate(60, 300, 15),
-    },
-    "reset": {
-        "account": Rate(3, 1800, 1),
-        "device": Rate(5, 1800, 2),
-        "address": Rate(20, 1800, 5),
-    },
-    "invitation": {
-        "account": Rate(5, 900, 2),
-        "device": Rate(5, 900, 2),
-        "address": Rate(20, 900, 5),
-    },
+    "sign-in": {"account": Rate(10, 300), "device": Rate(20, 300), "address": Rate(60, 300)},
+    "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300)},
+    "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
+    "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
 }
-COUNTERS = fleeting.Counters()
+# One statement for all scopes of a try. Rows are locked in the order of their keys, so no two tries wait for each
+# other; a window begins with its first try and is not made longer by those that follow.
+_COUNT = """
+INSERT INTO accounts_throttlecount AS counted (key, count, expires_at)
+SELECT name, 1, statement_timestamp() + make_interval(secs => seconds)
+    FROM unnest(%s::text[], %s::int[]) AS tried (name, seconds) ORDER BY name
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN counted.expires_at > statement_timestamp() THEN counted.count + 1 ELSE 1 END,
+    expires_at = CASE WHEN counted.expires_at > statement_timestamp()
+        THEN counted.expires_at ELSE EXCLUDED.expires_at END
+RETURNING key, count, ceil(extract(epoch FROM expires_at - statement_timestamp()))::int
+"""
 
 
 class TooManyAttempts(Exception):
@@ -57,29 +58,91 @@ class TooManyAttempts(Exception):
         self.retry_after = retry_after
 
 
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """
+    How the tries of a view are counted: as ``kind`` of ``RATES``, for whoever ``account`` says.
+
+    It stands in the attribute ``throttle`` of the view, where the middleware reads it.
+
+    A page is tried by POST. Allauth's API reads what a body says before it looks at the method: ``every_method``.
+    """
+
+    kind: str
+    account: Callable[[HttpRequest], str]
+    every_method: bool = False
+
+    def counts(self, request: HttpRequest) -> bool:
+        """Return whether the request is a try. Looking at a page is none."""
+        return request.method != "GET" if self.every_method else request.method == "POST"
+
+
+def form_field(name: str) -> Callable[[HttpRequest], str]:
+    """Return what reads the account from one field of a form: the field that the view reads, and no other."""
+    return lambda request: request.POST.get(name, "")
+
+
+def json_field(name: str) -> Callable[[HttpRequest], str]:
+    """Return what reads the account from one field of a JSON body."""
+
+    def read(request: HttpRequest) -> str:
+        value = strict_json.decode_object(request.body).get(name)
+        return value if isinstance(value, str) else ""
+
+    return read
+
+
+def session_user(request: HttpRequest) -> str:
+    """Return the account that the session of the request is signed in to."""
+    session = sessions.of_request(request)
+    return str(session.user_id or "") if session else ""
+
+
+def pending_user(request: HttpRequest) -> str:
+    """Return the account whose password was given, and whose second factor is tried."""
+    session = sessions.of_request(request)
+    return str(session.began_as or "") if session else ""
+
+
 def hit(kind: str, **who: str) -> None:
     """
     Count one try of ``kind`` for each of ``account``, ``device`` and ``address`` that is named.
 
+    Called outside of the transaction of the sign-in: the count stays whatever becomes of that, and no try waits for
+    another's to end.
+
     :raises TooManyAttempts: if one of them has tried too often. A try that is refused counts too.
     """
-    limits = RATES[kind]
-    names = {
-        _name(kind, scope, value): limits[scope] for scope, value in who.items() if value and scope in limits
+    rates = RATES[kind]
+    by_key = {
+        _key(kind, scope, value): rates[scope] for scope, value in who.items() if value and scope in rates
     }
-    told, shared = COUNTERS.add(settings.REDIS_URL, {name: limit.seconds for name, limit in names.items()})
-    waits = [
-        left
-        for name, (hit, left) in told.items()
-        if hit > (names[name].limit if shared else names[name].alone)
-    ]
+    counts = count({key: rate.seconds for key, rate in by_key.items()})
+    waits = [seconds for key, (tries, seconds) in counts.items() if tries > by_key[key].limit]
     if waits:
-        raise TooManyAttempts(int(max(waits)) + 1)
+        raise TooManyAttempts(max(1, *waits))
+
+
+def count(windows: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """
+    Count one more under each key, each with its window in seconds, in one atomic statement.
+
+    Return for each key how many there are in its window, and in how many seconds that ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [list(windows), list(windows.values())])
+        return {key: (tries, seconds) for key, tries, seconds in cursor.fetchall()}
 
 
 def reset(kind: str, **who: str) -> None:
     """Begin again with somebody who got in."""
-    COUNTERS.forget(settings.REDIS_URL, *(_name(kind, scope, value) for scope, value in who.items() if value))
+    keys = [_key(kind, scope, value) for scope, value in who.items() if value]
+    ThrottleCount.objects.filter(pk__in=keys).delete()
+
+
+def delete_expired() -> int:
+    """Remove the counts whose window has ended by the database's clock, and return how many."""
+    return int(ThrottleCount.objects.filter(expires_at__lte=Now()).delete()[0])
 
 
 def client_ip(request: HttpRequest) -> str:
@@ -88,7 +151,7 @@ def client_ip(request: HttpRequest) -> str:
     return str(truncate_ip(str(address)))
 
 
-def _name(kind: str, scope: str, value: str) -> str:
-    # Valkey learns nobody's address: neither of mail nor of a machine.
-    mark = encryption.keyed_hash(settings.LOOKUP_KEY, f"{scope}/{value.strip().lower()}".encode())
-    return f"limit:{kind}:{scope}:{mark.hex()[:32]}"
+def _key(kind: str, scope: str, value: str) -> str:
+    # The table names nobody: neither a mail address nor a machine's.
+    name = encryption.keyed_hash(settings.LOOKUP_KEY, f"{scope}/{value.strip().lower()}".encode())
+    return f"{kind}:{scope}:{name.hex()[:32]}"

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
+from tracker.clinics.rls import team_only
 from tracker.lib.constraints import all_or_none, one_of
 
 
@@ -60,6 +61,7 @@ class Alert(PatientOwned):
 
     class Meta:
         constraints = [
+            *team_only(),
             models.UniqueConstraint(
                 fields=["patient", "rule", "source_id"], name="alert_once_per_rule_and_answer"
             ),

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.urls import path, register_converter
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
+from tracker.access.policy import public
 from tracker.api.views import (
     access_log,
     alerts,
@@ -13,6 +14,7 @@ from tracker.api.views import (
     check_ins,
     consent,
     devices,
+    docs,
     health,
     invitations,
     me,
@@ -89,12 +91,12 @@ urlpatterns = [
     path(V1 + "check-ins/<uuid:check_in_id>", check_ins.OneCheckIn.as_view(), name="check_in"),
     path(
         V1 + "schema",
-        SpectacularAPIView.as_view(**OPEN),
+        public("the description of the interface, the same for all")(SpectacularAPIView.as_view(**OPEN)),
         name="schema",
     ),
     path(
         V1 + "docs",
-        SpectacularSwaggerView.as_view(url_name="schema", **OPEN),
+        docs.Docs.as_view(url_name="schema", **OPEN),
         name="docs",
     ),
 ]

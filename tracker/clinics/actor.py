@@ -1,5 +1,6 @@
 """Who acts in a clinic, as far as this app has to know: ``access.principal.Principal`` is one."""
 
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -21,3 +22,7 @@ class Actor(Protocol):
 
     @property
     def actor(self) -> str: ...
+
+    def audit(
+        self, action: str, subject: object, *, at: datetime, patient_id: UUID | None = None
+    ) -> None: ...

@@ -43,6 +43,11 @@ def code_hash(code: str) -> bytes:
     return encryption.keyed_hash(settings.LOOKUP_KEY, f"invitation/{plain}".encode())
 
 
+def tried_code(code: object) -> str:
+    """Return as what a code that somebody types is counted by the throttle; nothing where none was typed."""
+    return code_hash(code).hex() if isinstance(code, str) and code else ""
+
+
 def teams_of(principal: Actor, at: datetime) -> list[CareTeam]:
     """Return the teams that the principal may enrol patients into: their own, an administrator's clinic's."""
     found = CareTeam.objects.filter(clinic_id=principal.clinic_id).order_by("name", "id")
@@ -114,7 +119,10 @@ def invite_staff(
     if team_id is not None and not CareTeam.objects.filter(pk=team_id, clinic_id=clinic_id).exists():
         raise NotFoundOrHidden
     made = _create(clinic_id, STAFF_CODE, STAFF_LASTS, at, by, role=role, name=name, care_team_id=team_id)
-    _note(clinic_id, by, "staff.invite", f"invitation/{made[0]}", None, at)
+    if by is not None:
+        by.audit("staff.invite", f"invitation/{made[0]}", at=at)
+    else:
+        _audit("operator", "staff.invite", f"invitation/{made[0]}", clinic_id, at)
     return made[1]
 
 
@@ -124,7 +132,7 @@ def accept(
     """
     Take an invitation: make the account and tie the patient (or else the member of staff) to it.
 
-    :raises RefusedError: if it is not to be had; a patient's wrong date of birth is counted.
+    :raises InvitationRejected: if it is not to be had; a patient's wrong date of birth is counted.
     """
     with transaction.atomic():
         user = _accept(code_hash(code), for_patient, birth_date, email.strip().lower(), password, at)
@@ -176,15 +184,8 @@ def _create_account(invitation: Invitation, email: str, password: str, at: datet
         Patient.objects.filter(pk=invitation.patient_id, user__isnull=True).update(user=user)
     else:
         _add_staff(invitation, user, at)
-    _note(
-        invitation.clinic_id,
-        None,
-        "invitation.accept",
-        f"user/{user.pk}",
-        invitation.patient_id,
-        at,
-        actor=user,
-    )
+    own = f"user/{user.pk}"
+    _audit(own, "invitation.accept", own, invitation.clinic_id, at, invitation.patient_id)
     return user
 
 
@@ -200,7 +201,7 @@ def _add_staff(invitation: Invitation, user: User, at: datetime) -> None:
 
 def _create_for_patient(principal: Actor, patient: Patient, at: datetime) -> str:
     made = _create(principal.clinic_id, PATIENTS_CODE, PATIENT_LASTS, at, principal, patient=patient)
-    _note(principal.clinic_id, principal, "patient.invite", f"invitation/{made[0]}", patient.pk, at)
+    principal.audit("patient.invite", f"invitation/{made[0]}", patient_id=patient.pk, at=at)
     return made[1]
 
 
@@ -219,16 +220,9 @@ def _create(
     return made.pk, format_code(code)
 
 
-def _note(
-    clinic_id: UUID,
-    by: Actor | None,
-    action: str,
-    subject: str,
-    patient_id: UUID | None,
-    at: datetime,
-    actor: User | None = None,
+def _audit(
+    actor: str, action: str, subject: str, clinic_id: UUID, at: datetime, patient_id: UUID | None = None
 ) -> None:
-    who = by.actor if by else f"user/{actor.pk}" if actor else "operator"
     audit.record_event(
-        actor=who, action=action, subject=subject, clinic_id=clinic_id, patient_id=patient_id, at=at
+        actor=actor, action=action, subject=subject, clinic_id=clinic_id, patient_id=patient_id, at=at
     )

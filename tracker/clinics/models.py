@@ -8,7 +8,10 @@ from django.db import models
 from django.db.models import Q
 
 from tracker.accounts.models import User
+from tracker.clinics.rls import PATIENTS, TEAMS, patient_of_clinic, same_clinic
+from tracker.lib import rls
 from tracker.lib.constraints import all_or_none, one_of, ordered, within
+from tracker.lib.table_constraints import CompositeForeignKey, RowLevelSecurity, Trigger
 
 # So many wrong dates of birth, and the invitation is dead: a date is soon guessed.
 MAX_ATTEMPTS = 5
@@ -38,13 +41,13 @@ class Role(models.TextChoices):
 
 
 class Clinic(models.Model):
-    """A clinic: the tenant. It holds no health data and so has no wall; everything below it has one."""
+    """A clinic: the tenant. It holds no health data and has no row-level security; all of its rows have."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, help_text="IANA name")
     patients_see_summaries = models.BooleanField(default=False)
-    crisis_text = models.TextField(help_text="shown to a patient with every answer that worries us")
+    crisis_text = models.TextField(help_text="shown to a patient with every positive safety answer")
     fallback_contact = models.ForeignKey(
         "StaffMember",
         models.PROTECT,
@@ -56,11 +59,24 @@ class Clinic(models.Model):
 
     class Meta:
         constraints = [
-            # That the contact can sign in is kept by triggers (``0002_row_security``).
+            # That the contact can sign in is kept by this trigger, by that of ``StaffMember`` and that of accounts.
+            Trigger(
+                name="active_clinic_has_a_fallback",
+                when="AFTER INSERT OR UPDATE",
+                constraint="DEFERRABLE",
+                condition="NEW.activated_at IS NOT NULL",
+                execute="clinics_keep_fallback_of_clinic()",
+            ),
+            CompositeForeignKey(
+                name="clinic_fallback_contact_of_clinic",
+                columns=("id", "fallback_contact_id"),
+                to_table="clinics_staffmember",
+                to_columns=("clinic_id", "id"),
+            ),
             models.CheckConstraint(
                 condition=Q(activated_at__isnull=True) | Q(fallback_contact__isnull=False),
                 name="clinic_is_active_with_a_fallback",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,7 +90,10 @@ class CareTeam(ClinicOwned):
     name = models.CharField(max_length=120)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic_id", "id"], name="team_of_clinic")]
+        constraints = [
+            rls.clinic_jobs_write(),
+            models.UniqueConstraint(fields=["clinic_id", "id"], name="team_of_clinic"),
+        ]
 
     def __str__(self) -> str:
         return f"team/{self.pk}"
@@ -90,6 +109,14 @@ class StaffMember(ClinicOwned):
 
     class Meta:
         constraints = [
+            # Who works where decides who sees whom: it is changed by the clinic's own jobs, never in a person's name.
+            rls.clinic_jobs_write(f"{rls.OWN_USER} OR {rls.IN_CLINIC}"),
+            Trigger(
+                name="fallback_stays_clinical",
+                when="AFTER UPDATE",
+                constraint="DEFERRABLE",
+                execute="clinics_keep_fallback_of_staff()",
+            ),
             one_of("role", Role, name="staff_role_is_known"),
             models.UniqueConstraint(fields=["clinic_id", "id"], name="staff_of_clinic"),
         ]
@@ -118,6 +145,9 @@ class TeamMembership(ClinicOwned):
 
     class Meta:
         constraints = [
+            rls.clinic_jobs_write(),
+            same_clinic("team_id", "clinics_careteam"),
+            same_clinic("staff_member_id", "clinics_staffmember"),
             ordered("starts_at", "ends_at", name="membership_starts_before_it_ends"),
             models.UniqueConstraint(
                 fields=["team", "staff_member"],
@@ -139,7 +169,12 @@ class DutyPeriod(ClinicOwned):
     objects = DatedQuerySet.as_manager()
 
     class Meta:
-        constraints = [ordered("starts_at", "ends_at", name="duty_starts_before_it_ends")]
+        constraints = [
+            rls.clinic_jobs_write(),
+            same_clinic("team_id", "clinics_careteam"),
+            same_clinic("staff_member_id", "clinics_staffmember"),
+            ordered("starts_at", "ends_at", name="duty_starts_before_it_ends"),
+        ]
         indexes = [models.Index(fields=["clinic_id", "ends_at"], name="duty_by_end")]
 
     def __str__(self) -> str:
@@ -168,6 +203,12 @@ class Patient(ClinicOwned):
 
     class Meta:
         constraints = [
+            rls.clinic_jobs_write(
+                f"{rls.OWN_USER} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR id = ANY ({PATIENTS})"
+                f" OR care_team_id = ANY ({TEAMS})))"
+            ),
+            same_clinic("care_team_id", "clinics_careteam"),
+            same_clinic("primary_clinician_id", "clinics_staffmember"),
             models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
             ordered("enrolled_on", "discharged_on", name="patient_enrols_before_leaving"),
         ]
@@ -185,7 +226,7 @@ class Patient(ClinicOwned):
 
 
 class PatientOwned(ClinicOwned):
-    """A row about one patient. The database ties ``clinic_id`` and ``patient`` together (``lib.rls``)."""
+    """A row about one patient. ``clinics.rls`` says who reaches it, and ties ``clinic_id`` to ``patient``."""
 
     patient = models.ForeignKey(
         Patient, models.PROTECT, db_constraint=False, db_index=False, related_name="+"
@@ -205,6 +246,11 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
             expires_at__gt=at,
             failed_attempts__lt=MAX_ATTEMPTS,
         )
+
+
+# Read by who made it, by the clinic's own jobs, and by whoever holds its code: they name it before they are anybody.
+_OWN_INVITATION = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR invited_by_id = {rls.PERSON})"
+_HELD_CODE = "code = (SELECT decode(NULLIF(current_setting('app.invitation', true), ''), 'hex'))"
 
 
 class Invitation(ClinicOwned):
@@ -232,6 +278,15 @@ class Invitation(ClinicOwned):
 
     class Meta:
         constraints = [
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=f"({_OWN_INVITATION}) OR {_HELD_CODE}",
+                insert=_OWN_INVITATION,
+                update=_OWN_INVITATION,
+                delete=rls.CLINIC_JOB,
+            ),
+            patient_of_clinic(),
+            same_clinic("care_team_id", "clinics_careteam"),
             models.UniqueConstraint(fields=["code"], name="invitation_code_is_given_once"),
             models.CheckConstraint(
                 condition=Q(patient__isnull=False, role="", name="")

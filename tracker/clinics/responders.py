@@ -44,7 +44,7 @@ def open_to_whole_clinic(patient_id: UUID, at: datetime) -> None:
 
 
 def close_to_team(clinic_id: UUID, patient_id: UUID) -> None:
-    """End what ``ask_all`` began: somebody has taken it on."""
+    """End what ``open_to_whole_clinic`` began: somebody has taken it on."""
     with rls.as_clinic(clinic_id):
         Patient.objects.filter(pk=patient_id, alert_opened_to_clinic_at__isnull=False).update(
             alert_opened_to_clinic_at=None

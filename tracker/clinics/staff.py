@@ -8,7 +8,6 @@ from django.db import IntegrityError, transaction
 
 from tracker.accounts import sessions
 from tracker.accounts.models import User
-from tracker.audit import actions as audit
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import DutyPeriod, Invitation, StaffMember, TeamMembership
@@ -35,15 +34,9 @@ def disable_account(*, by: Actor, member_id: UUID, at: datetime) -> None:
         if member is None or member.user_id == by.user_id:
             raise NotFoundOrHidden
         _switch_off(member.user_id, at)
-        for held in (TeamMembership, DutyPeriod):
-            held.objects.active(at).filter(staff_member=member).update(ends_at=at)
-        audit.record_event(
-            actor=by.actor,
-            action="account.disable",
-            subject=f"user/{member.user_id}",
-            clinic_id=by.clinic_id,
-            at=at,
-        )
+        for model in (TeamMembership, DutyPeriod):
+            model.objects.active(at).filter(staff_member=member).update(ends_at=at)
+        by.audit("account.disable", f"user/{member.user_id}", at=at)
 
 
 def _switch_off(user_id: UUID, at: datetime) -> None:
@@ -73,10 +66,4 @@ def reset_second_factor(*, by: Actor, member_id: UUID, at: datetime) -> None:
             raise NotFoundOrHidden
         Authenticator.objects.filter(user_id=member.user_id).delete()
         sessions.delete_all(member.user_id)
-        audit.record_event(
-            actor=by.actor,
-            action="account.forget_second_factor",
-            subject=f"user/{member.user_id}",
-            clinic_id=by.clinic_id,
-            at=at,
-        )
+        by.audit("account.reset_second_factor", f"user/{member.user_id}", at=at)

@@ -24,9 +24,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
+from tracker.access.policy import public
 from tracker.accounts import second_factor
 from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
+from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
+from tracker.clinics.invitations import tried_code
 from tracker.dashboard import staff
+
+PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
 
 
 def _shown(request: HttpRequest) -> bool:
@@ -62,6 +67,7 @@ def guarded(view: View) -> View:
 steady = refuse_malformed_passkey(_ask_for_passkey)
 
 
+@public("part of signing in: the choice of a second factor for one's own account")
 @never_cache
 @login_required
 def choose_factor(request: HttpRequest) -> HttpResponse:
@@ -77,8 +83,24 @@ def choose_factor(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/choose.html")
 
 
+class SignUpClosed(TemplateView):
+    """The page that says that accounts come by invitation."""
+
+    public = "says that accounts come by invitation"
+    template_name = "account/signup_closed.html"
+
+
+class ListPasskeys(RedirectView):
+    """The passkeys of an account stand on the page of all its factors."""
+
+    public = "leads to the page of one's own second factors"
+    pattern_name = "mfa_index"
+
+
 class ActivateTOTP(totp.ActivateTOTPView):  # type: ignore[misc]
     """Set up an authenticator app; its first code is the second factor of this session."""
+
+    public = PUBLIC
 
     def form_valid(self, form: Any) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
@@ -89,6 +111,8 @@ class ActivateTOTP(totp.ActivateTOTPView):  # type: ignore[misc]
 class AddPasskey(webauthn.AddWebAuthnView):  # type: ignore[misc]
     """Add a passkey; making it is the second factor of this session."""
 
+    public = PUBLIC
+
     def form_valid(self, form: Any) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)
         _record(self.request, Authenticator.Type.WEBAUTHN)
@@ -97,6 +121,8 @@ class AddPasskey(webauthn.AddWebAuthnView):  # type: ignore[misc]
 
 class RemovePasskey(webauthn.RemoveWebAuthnView):  # type: ignore[misc]
     """Remove a passkey that is not the last factor of somebody who needs one."""
+
+    public = PUBLIC
 
     def form_valid(self, form: Any) -> HttpResponse:
         if not get_adapter().can_delete_authenticator(self.get_object()):
@@ -111,16 +137,31 @@ def _record(request: HttpRequest, kind: str) -> None:
     record_authentication(request, user, "mfa", type=kind)
 
 
+@public("a page of allauth's that this product does not have: always 404")
 def _off(request: HttpRequest, **parts: Any) -> HttpResponse:
     """A route of allauth's that is not part of this product; its name exists because allauth asks for it."""
     raise Http404
 
 
+# By the route's name: the kind of the tries, and whose account is tried.
+THROTTLES = {
+    "account_login": Throttle("sign-in", form_field("login")),
+    "account_reauthenticate": Throttle("sign-in", session_user),
+    "mfa_login_webauthn": Throttle("sign-in", session_user),
+    "mfa_authenticate": Throttle("second-factor", pending_user),
+    "mfa_reauthenticate": Throttle("second-factor", session_user),
+    "mfa_reauthenticate_webauthn": Throttle("second-factor", session_user),
+    "mfa_activate_totp": Throttle("second-factor", session_user),
+    "account_change_password": Throttle("second-factor", session_user),
+    "account_reset_password": Throttle("reset", form_field("email")),
+    "account_reset_password_from_key": Throttle("reset", session_user),
+    "accept_invitation": Throttle("invitation", lambda request: tried_code(request.POST.get("code"))),
+}
 urlpatterns = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
-    path("signup/", TemplateView.as_view(template_name="account/signup_closed.html"), name="account_signup"),
+    path("signup/", SignUpClosed.as_view(), name="account_signup"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", guarded(account.password_change), name="account_change_password"),
     path("password/reset/", account.password_reset, name="account_reset_password"),
@@ -148,7 +189,7 @@ urlpatterns = [
         guarded(recovery.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
-    path("2fa/passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
+    path("2fa/passkeys/", ListPasskeys.as_view(), name="mfa_list_webauthn"),
     path("2fa/passkeys/add/", guarded(steady(AddPasskey.as_view())), name="mfa_add_webauthn"),
     path("2fa/passkeys/login/", steady(webauthn.login_webauthn), name="mfa_login_webauthn"),
     path(
@@ -168,3 +209,8 @@ urlpatterns = [
         )
     ),
 ]
+for each in urlpatterns:
+    if each.callback.__module__.startswith("allauth."):
+        each.callback.public = PUBLIC
+    if each.name in THROTTLES:
+        each.callback.throttle = THROTTLES[each.name]

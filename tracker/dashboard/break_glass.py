@@ -65,7 +65,7 @@ def end(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespons
 
 
 @require_GET
-@clinical_page(Action.SEE_BROKEN_GLASS)
+@clinical_page(Action.SEE_BREAK_GLASS)
 def log(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Each break-glass access at the clinic, newest first, for its privacy officer."""
     broken = [

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tracker.access.policy import Action
+from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.clinics import invitations
@@ -125,6 +125,7 @@ def forget_factor(request: HttpRequest, principal: Principal, at: datetime, memb
     return redirect("dashboard:staff")
 
 
+@public("a member of staff who has no account yet: the code decides")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def accept(request: HttpRequest) -> HttpResponse:

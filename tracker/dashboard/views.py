@@ -31,7 +31,7 @@ from tracker.reminders import actions as reminders
 @clinical_page(Action.SEE_SELF)
 def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The caseload for who treats, each emergency access for the privacy officer, a plain page for all others."""
-    if policy.role_may(principal.role, Action.SEE_BROKEN_GLASS):
+    if policy.role_may(principal.role, Action.SEE_BREAK_GLASS):
         return redirect("dashboard:emergency_log")
     if not policy.role_may(principal.role, Action.SEE_CASELOAD):
         kind = "administrator" if principal.staff_id else "patient"

@@ -6,7 +6,10 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from tracker.lib.constraints import one_of
+from tracker.audit.append_only import append_only
+from tracker.lib import rls
+from tracker.lib.constraints import one_of, sql_check
+from tracker.lib.table_constraints import Trigger
 
 
 class LicenseStatus(models.TextChoices):
@@ -23,6 +26,7 @@ class LicenseStatus(models.TextChoices):
 class Instrument(models.Model):
     """A questionnaire, whatever its version."""
 
+    db_rights = "read_only"
     code = models.CharField(primary_key=True, max_length=64)
 
     def __str__(self) -> str:
@@ -36,6 +40,17 @@ class VersionQuerySet(models.QuerySet["Version"]):
         return self.annotate(available=Q(wording_ships=True) | Q(Exists(held)))
 
 
+# The content says itself whether its wording may ship; the column must agree with it, and the texts obey.
+_ONLY_LICENSED_WORDING = """
+wording_ships = (content -> 'terms' ->> 'wording_may_ship')::boolean
+AND (
+    wording_ships
+    OR NOT jsonb_path_exists(content, '$.items[*].text ? (@ != null)')
+       AND NOT jsonb_path_exists(content, '$.stem ? (@ != null)')
+)
+"""
+
+
 class Version(models.Model):
     """
     A published version. A trigger refuses to change or remove it: answers stay pinned to what was asked.
@@ -43,6 +58,7 @@ class Version(models.Model):
     ``content`` is the catalogue file; without ``wording_ships`` it holds no item's text (a constraint).
     """
 
+    db_rights = "read_only"
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=64)
     scoring_version = models.CharField(max_length=16)
@@ -61,6 +77,8 @@ class Version(models.Model):
 
     class Meta:
         constraints = [
+            *append_only(),
+            sql_check(_ONLY_LICENSED_WORDING, name="version_ships_only_licensed_wording"),
             models.UniqueConstraint(fields=["instrument", "version"], name="version_of_instrument_once"),
             one_of("terms", LicenseStatus, name="version_terms_are_known"),
             models.CheckConstraint(
@@ -88,6 +106,12 @@ class Permission(models.Model):
 
     class Meta:
         constraints = [
+            rls.clinic_jobs_write(),
+            Trigger(
+                name="%(class)s_kept_while_offered",
+                when="BEFORE UPDATE OR DELETE",
+                execute="instruments_keep_permission()",
+            ),
             models.UniqueConstraint(
                 fields=["clinic_id", "version"], name="permission_once_per_clinic_and_version"
             ),
@@ -115,6 +139,12 @@ class Offer(models.Model):
 
     class Meta:
         constraints = [
+            rls.clinic_jobs_write(),
+            Trigger(
+                name="%(class)s_needs_licensed_wording",
+                when="BEFORE INSERT OR UPDATE",
+                execute="instruments_refuse_unlicensed()",
+            ),
             models.UniqueConstraint(
                 fields=["clinic_id", "version"], name="offer_once_per_clinic_and_version"
             ),

@@ -19,9 +19,9 @@ def _bound(patient_id: UUID, key_id: UUID, master_key_id: str) -> bytes:
 
 def data_key_for(clinic_id: UUID, patient_id: UUID, at: datetime) -> tuple[UUID, bytes]:
     """
-    Return (key id, key) to seal the patient's free text with; make it if there is none yet.
+    Return (key id, key) to encrypt the patient's free text with; make it if there is none yet.
 
-    The row stays locked to the end of the transaction: what is sealed now is there before a rotation replaces
+    The row stays locked to the end of the transaction: what is encrypted now is there before a rotation replaces
     the key.
     """
     row = _current(patient_id) or _make(clinic_id, patient_id, at)
@@ -87,7 +87,7 @@ def _current(patient_id: UUID) -> DataKey | None:
 
 def _make(clinic_id: UUID, patient_id: UUID, at: datetime) -> DataKey:
     register_master_key()
-    # Two requests at once: the second finds the first one's key, so both seal with the same.
+    # Two requests at once: the second finds the first one's key, so both encrypt with the same.
     DataKey.objects.bulk_create([new_data_key(clinic_id, patient_id, at)], ignore_conflicts=True)
     row = _current(patient_id)
     assert row is not None

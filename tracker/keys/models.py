@@ -7,7 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from tracker.clinics.models import PatientOwned
+from tracker.clinics.rls import related_to_patient
 from tracker.lib import encryption
+from tracker.lib.table_constraints import CompositeForeignKey
 
 
 class MasterKey(models.Model):
@@ -45,6 +47,13 @@ class DataKey(PatientOwned):
 
     class Meta:
         constraints = [
+            *related_to_patient(),
+            CompositeForeignKey(
+                name="keys_datakey_wrapped_by_an_open_master_key",
+                columns=("master_key_id", "master_is_open"),
+                to_table="keys_masterkey",
+                to_columns=("id", "is_open"),
+            ),
             models.UniqueConstraint(
                 fields=["patient"], condition=Q(replaced_at__isnull=True), name="data_key_once_per_patient"
             ),
@@ -60,7 +69,7 @@ class DataKey(PatientOwned):
 
 class EncryptedText(PatientOwned):
     """
-    A row that holds one encrypted text. Its table gets ``encrypted_table`` in its app's migration.
+    A row that holds one encrypted text. Its model states ``encrypted_table()`` in ``Meta.constraints``.
 
     ``KEY_FIELDS`` names the fields that, with the patient, make the row's key.
     """

@@ -2,8 +2,8 @@
 Rotating keys while everybody works: state decides what is left to do, so it may be killed and started again.
 
 With a new master key in the settings (and the old one in ``MASTER_KEYS_OLD``), ``rotate`` wraps every data key
-anew, gives every patient a new data key, and re-seals what the old ones sealed; ``retire`` then removes the data
-keys that seal nothing any more, and closes the old master key. Each step is one short transaction.
+anew, gives every patient a new data key, and re-encrypts what the old ones encrypted; ``retire`` then removes the data
+keys that encrypt nothing any more, and closes the old master key. Each step is one short transaction.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,12 +28,12 @@ Step = Callable[[UUID, datetime], int]
 
 
 class KeyInUse(Exception):
-    """The key cannot be retired: something is wrapped or sealed with it."""
+    """The key cannot be retired: something is wrapped or encrypted with it."""
 
 
 @dataclass(slots=True)
 class RotationProgress:
-    """What was done, or is left to do: keys wrapped anew, keys replaced, texts re-sealed."""
+    """What was done, or is left to do: keys wrapped anew, keys replaced, texts re-encrypted."""
 
     wrapped: int = 0
     replaced: int = 0
@@ -45,7 +45,7 @@ class RotationProgress:
 
 
 def encrypted_models() -> list[type[EncryptedText]]:
-    """Every table of sealed texts, in whichever app."""
+    """Every table of encrypted texts, in whichever app."""
     return [model for model in apps.get_models() if issubclass(model, EncryptedText)]
 
 
@@ -115,7 +115,7 @@ def rewrap_batch(clinic_id: UUID, at: datetime) -> int:
 
 
 def replace_one_key(clinic_id: UUID, at: datetime) -> int:
-    """Give one patient a new data key. Waits for who seals with the old one, and they wait for this."""
+    """Give one patient a new data key. Waits for who encrypts with the old one, and they wait for this."""
     row = _to_replace(clinic_id).order_by("pk").select_for_update().first()
     if row is None:
         return 0
@@ -175,11 +175,11 @@ def _remove_replaced(clinic_id: UUID) -> int:
         if not ids:
             return 0
         try:
-            # The tables of sealed texts refer to their keys: the database refuses, whatever we believe.
+            # The tables of encrypted texts refer to their keys: the database refuses, whatever we believe.
             with transaction.atomic():
                 rows._raw_delete(rows.db)
         except IntegrityError:
-            raise KeyInUse("Texts are still sealed with keys that were replaced: rotate first.") from None
+            raise KeyInUse("Texts are still encrypted with keys that were replaced: rotate first.") from None
         audit.record_event(
             actor="operator", action="keys.retire", subject="data keys", clinic_id=clinic_id, at=at, kind="key",
             ids=ids,

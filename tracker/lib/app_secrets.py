@@ -1,8 +1,8 @@
 """
-The product's own secrets (sessions, second factors, addresses): sealed, under one key for each purpose.
+The product's own secrets (sessions, second factors, addresses): encrypted, under one key for each purpose.
 
-What must be found again by its value is sealed with AES-SIV (RFC 5297): the same text under the same key gives the
-same seal, which tells of two rows that they hold the same, and nothing else.
+What must be found again by its value is encrypted with AES-SIV (RFC 5297): the same text under the same key gives the
+same ciphertext, which tells of two rows that they hold the same, and nothing else.
 """
 
 import base64
@@ -24,7 +24,7 @@ def _key(master: bytes, purpose: str, size: int = 32) -> bytes:
 
 
 def encrypt(purpose: str, plain: bytes, *row: str) -> str:
-    """Return ``plain`` sealed for ``row`` under the key of ``purpose``, as text that names the master key."""
+    """Return ``plain`` encrypted for ``row`` under the key of ``purpose``, as text that names the master key."""
     key_id = settings.MASTER_KEY_ID
     bound = encryption.associated_data(purpose, key_id, *row)
     return f"{key_id}:{base64.b64encode(encryption.encrypt(_key(settings.MASTER_KEY, purpose), plain, bound)).decode()}"
@@ -32,21 +32,21 @@ def encrypt(purpose: str, plain: bytes, *row: str) -> str:
 
 def decrypt(purpose: str, text: str, *row: str) -> bytes:
     """
-    Return what was sealed for ``purpose`` and ``row``.
+    Return what was encrypted for ``purpose`` and ``row``.
 
-    :raises encryption.DecryptionError: if it was not sealed by this product for this purpose and this row.
+    :raises encryption.DecryptionError: if it was not encrypted by this product for this purpose and this row.
     """
     key_id, master, value = _taken_apart(text)
     return encryption.decrypt(_key(master, purpose), value, encryption.associated_data(purpose, key_id, *row))
 
 
 def encrypt_deterministic(purpose: str, plain: bytes) -> str:
-    """Return ``plain`` sealed so that the same text gives the same seal, under today's master key."""
+    """Return ``plain`` encrypted so that the same text gives the same ciphertext, under today's master key."""
     return _alike(purpose, plain, settings.MASTER_KEY_ID, settings.MASTER_KEY)
 
 
 def all_ciphertexts(purpose: str, plain: bytes) -> list[str]:
-    """Return what ``plain`` may be sealed as: under each master key that is here."""
+    """Return what ``plain`` may be encrypted as: under each master key that is here."""
     return [_alike(purpose, plain, key_id, master) for key_id, master in keyring().items()]
 
 
@@ -54,13 +54,13 @@ def decrypt_deterministic(purpose: str, text: str) -> bytes:
     """
     Return what ``encrypt_deterministic`` encrypted for ``purpose``.
 
-    :raises encryption.DecryptionError: if it was not sealed by this product for this purpose.
+    :raises encryption.DecryptionError: if it was not encrypted by this product for this purpose.
     """
     key_id, master, value = _taken_apart(text)
     try:
         return AESSIV(_key(master, purpose, 64)).decrypt(value, [encryption.associated_data(purpose, key_id)])
     except (InvalidTag, ValueError):
-        raise encryption.DecryptionError("the seal is broken") from None
+        raise encryption.DecryptionError("the tag does not match") from None
 
 
 def _alike(purpose: str, plain: bytes, key_id: str, master: bytes) -> str:
@@ -77,13 +77,13 @@ def _taken_apart(text: str) -> tuple[str, bytes, bytes]:
     try:
         value = base64.b64decode(body, validate=True)
     except binascii.Error:
-        raise encryption.DecryptionError("not a sealed text") from None
+        raise encryption.DecryptionError("not an encrypted text") from None
     master = keyring().get(key_id)
     if master is None:
-        raise encryption.DecryptionError("sealed under a master key that is not here")
+        raise encryption.DecryptionError("encrypted under a master key that is not here")
     return key_id, master, value
 
 
 def uses_current_key(text: str) -> bool:
-    """Return whether a text is sealed under today's master key."""
+    """Return whether a text is encrypted under today's master key."""
     return text.startswith(f"{settings.MASTER_KEY_ID}:")

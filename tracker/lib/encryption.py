@@ -1,7 +1,7 @@
 """
 AES-256-GCM bound to the row it stands in.
 
-A sealed value is ``version byte | 12-byte nonce | ciphertext and tag``. The associated data names table,
+An encrypted value is ``version byte | 12-byte nonce | ciphertext and tag``. The associated data names table,
 column, row, patient and key, so that a value copied to another row does not open. A failed tag raises; it
 never returns ciphertext or empty text.
 """
@@ -18,7 +18,7 @@ _NONCE = 12
 
 
 class DecryptionError(Exception):
-    """The value was sealed with another key, for another row, or has been changed."""
+    """The value was encrypted with another key, for another row, or has been changed."""
 
 
 def new_key() -> bytes:
@@ -40,16 +40,16 @@ def encrypt(key: bytes, plain: bytes, associated: bytes) -> bytes:
 
 def decrypt(key: bytes, ciphertext: bytes, associated: bytes) -> bytes:
     """
-    Return what was sealed.
+    Return what was encrypted.
 
-    :raises DecryptionError: if key, row or bytes are not those it was sealed with.
+    :raises DecryptionError: if key, row or bytes are not those it was encrypted with.
     """
     if ciphertext[:1] != _VERSION:
         raise DecryptionError("unknown format")
     try:
         return AESGCM(key).decrypt(ciphertext[1 : 1 + _NONCE], ciphertext[1 + _NONCE :], associated)
     except InvalidTag:
-        raise DecryptionError("the seal is broken") from None
+        raise DecryptionError("the tag does not match") from None
 
 
 def keyed_hash(key: bytes, value: bytes) -> bytes:

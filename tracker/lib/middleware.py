@@ -16,12 +16,10 @@ log = logs.get(__name__)
 request_id = logs.request_id
 # As proxies make them: it is logged and kept in the audit, so it must hold no word.
 _GIVEN = re.compile(r"^[0-9a-fA-F-]{16,64}$")
-_POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-# The API's own documentation page starts itself with an inline script.
-_POLICY_OF_DOCS = _POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'")
 
 
 class RequestLogMiddleware:
@@ -41,8 +39,7 @@ class RequestLogMiddleware:
             request_id.reset(token)
         response["X-Request-ID"] = name
         match = request.resolver_match
-        docs = bool(match and match.url_name == "docs")
-        response.setdefault("Content-Security-Policy", _POLICY_OF_DOCS if docs else _POLICY)
+        response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         route = match.route if match else "(none)"
         if not route.startswith("health"):
             log.info(

@@ -97,3 +97,15 @@ def decode(body: bytes, *, any_text: bool = False) -> Any:
     if not any_text and _SUSPECT.search(body) and _has_bad_text(value):
         raise BadJSON("bad_text", "A text holds NUL or half a character.")
     return value
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """
+    Return the object that ``body`` holds; an empty one of no body at all.
+
+    :raises BadJSON: if it is not strict JSON, or not an object.
+    """
+    value = decode(body) if body else {}
+    if not isinstance(value, dict):
+        raise BadJSON("not_an_object", "The body is not an object.")
+    return value

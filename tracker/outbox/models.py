@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 
 from tracker.accounts.models import User
 from tracker.clinics.models import ClinicOwned
+from tracker.lib import rls
+from tracker.lib.table_constraints import RowLevelSecurity
 from tracker.outbox.channels import CHANNELS, INBOX
 from tracker.outbox.message_texts import TEXTS, MessageText
 
@@ -30,6 +32,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(
             recipient_id=user_id, channel=INBOX, sent_at__isnull=False, withdrawn_at__isnull=True
         )
+
+
+_READERS = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR recipient_id = {rls.PERSON})"
 
 
 class Message(ClinicOwned):
@@ -59,6 +64,15 @@ class Message(ClinicOwned):
 
     class Meta:
         constraints = [
+            # An alert's messages are written in its patient's name, and are none of the patient's to read, change or
+            # remove. Everybody reads and marks their own; the clinic's own job removes what is no longer true.
+            RowLevelSecurity(
+                name="%(class)s_rls",
+                read=_READERS,
+                insert=rls.IN_CLINIC,
+                update=_READERS,
+                delete=rls.CLINIC_JOB,
+            ),
             models.UniqueConstraint(fields=["clinic_id", "key"], name="message_once_per_key"),
             models.CheckConstraint(condition=Q(channel__in=list(CHANNELS)), name="message_channel_is_known"),
         ]

@@ -4,7 +4,9 @@ import uuid
 
 from django.db import models
 
+from tracker.access.rls import by_every_category
 from tracker.clinics.models import PatientOwned
+from tracker.clinics.rls import patient_only
 
 
 class SummaryState(PatientOwned):
@@ -14,6 +16,9 @@ class SummaryState(PatientOwned):
     through_sequence = models.BigIntegerField()
     through_on = models.DateField(help_text="the patient's local day of the last run")
     algorithm = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [*patient_only()]
 
 
 class Summary(PatientOwned):
@@ -34,6 +39,7 @@ class Summary(PatientOwned):
 
     class Meta:
         constraints = [
+            *by_every_category(),
             models.UniqueConstraint(fields=["patient", "week_start"], name="summary_once_per_week"),
             models.CheckConstraint(
                 condition=models.Q(week_start__iso_week_day=1), name="summary_starts_on_monday"

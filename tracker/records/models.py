@@ -5,20 +5,14 @@ import uuid
 from django.db import models
 
 from tracker.access.policy import Category
+from tracker.access.rls import SHARED_BY_ROW, by_category, by_row_category
 from tracker.accounts.models import User
+from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
-from tracker.lib import rls
+from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of, within
 from tracker.records.kinds import KINDS
 from tracker.records.patient_record import PatientRecord
-from tracker.records.row_security import (
-    IS_OWN,
-    append_only,
-    by_category,
-    by_row_category,
-    patient_only,
-    visible_to,
-)
 
 __all__ = [
     "ChangeCounter",
@@ -33,7 +27,7 @@ __all__ = [
 
 # Of a kind whose entries are shared one by one, the former versions are their writer's alone.
 _SHARED_ONE_BY_ONE = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.visible_to_others)
-_SHARED_VERSION = f"{IS_OWN} OR (kind NOT IN ({_SHARED_ONE_BY_ONE}) AND {rls.SHARED_BY_ROW})"
+_SHARED_VERSION = f"{IS_OWN} OR (kind NOT IN ({_SHARED_ONE_BY_ONE}) AND {SHARED_BY_ROW})"
 
 
 class ChangeCounter(PatientOwned):
@@ -60,6 +54,7 @@ class Epoch(models.Model):
     to it.
     """
 
+    db_rights = "read_only"
     number = models.AutoField(primary_key=True)
     began_at = models.DateTimeField()
     why = models.CharField(max_length=200)
@@ -71,6 +66,7 @@ class Epoch(models.Model):
 class FormerVersion(PatientOwned):
     """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=32)
     category = models.CharField(max_length=12)
@@ -83,7 +79,7 @@ class FormerVersion(PatientOwned):
     class Meta:
         constraints = [
             *visible_to(_SHARED_VERSION),
-            append_only(),
+            *append_only(),
             one_of("category", Category, name="former_version_category_is_known"),
         ]
         indexes = [models.Index(fields=["patient", "record_id", "revision"], name="former_version_by_record")]

@@ -1,47 +1,9 @@
-"""What the database keeps of every table of the record: who reads a row, whose row it is, and its former versions."""
+"""Constraints of the record's tables: who reads a row, whose row it is, and its former versions."""
 
 from tracker.access.policy import Category
-from tracker.lib import rls
-from tracker.lib.table_constraints import CompositeForeignKey, RowLevelSecurity, TableConstraint, Trigger
-
-IS_OWN = f"patient_id = {rls.OWN_PATIENT}"
-
-
-def visible_to(condition: str) -> list[TableConstraint]:
-    """Rows are of one patient of their clinic; the clinic's jobs and whoever meets ``condition`` (SQL) reach them."""
-    return [
-        RowLevelSecurity(
-            name="%(class)s_rls", read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {condition})"
-        ),
-        CompositeForeignKey(
-            name="%(app_label)s_%(class)s_patient_of_clinic",
-            columns=("clinic_id", "patient_id"),
-            to_table="clinics_patient",
-            to_columns=("clinic_id", "id"),
-        ),
-    ]
-
-
-def patient_only() -> list[TableConstraint]:
-    """Rows are open to their patient alone."""
-    return visible_to(IS_OWN)
-
-
-def by_category(category: Category) -> list[TableConstraint]:
-    """Rows are all of one category of what a patient shares."""
-    return visible_to(rls.shared(category))
-
-
-def by_row_category() -> list[TableConstraint]:
-    """Each row says in ``category`` what it is of what a patient shares."""
-    return visible_to(rls.SHARED_BY_ROW)
-
-
-def append_only() -> Trigger:
-    """Rows are never changed and never removed."""
-    return Trigger(
-        name="%(class)s_append_only", when="BEFORE UPDATE OR DELETE", execute="records_refuse_change()"
-    )
+from tracker.access.rls import by_category, by_row_category
+from tracker.clinics.rls import visible_to
+from tracker.lib.table_constraints import TableConstraint, Trigger
 
 
 def record_table(

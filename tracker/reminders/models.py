@@ -5,7 +5,10 @@ from typing import Self
 
 from django.db import models
 
+from tracker.access.policy import Category
+from tracker.access.rls import by_category
 from tracker.clinics.models import PatientOwned, StaffMember
+from tracker.clinics.rls import same_clinic
 from tracker.lib.constraints import within
 
 
@@ -38,6 +41,8 @@ class CheckIn(PatientOwned):
 
     class Meta:
         constraints = [
+            *by_category(Category.VISITS),
+            same_clinic("staff_member_id", "clinics_staffmember"),
             within("minutes", 5, 240, name="check_in_5_to_240_minutes"),
             models.UniqueConstraint(
                 fields=["patient", "starts_at"],

@@ -3,6 +3,7 @@
 from django.db import models
 
 from tracker.clinics.models import PatientOwned
+from tracker.clinics.rls import patient_only
 
 
 class SyncBatch(PatientOwned):
@@ -16,3 +17,6 @@ class SyncBatch(PatientOwned):
     receipt = models.UUIDField()
     results = models.JSONField()
     head = models.BigIntegerField()
+
+    class Meta:
+        constraints = [*patient_only()]

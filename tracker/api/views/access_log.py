@@ -74,7 +74,7 @@ def _entry_out(entry: access_log.AccessLogEntry) -> dict[str, Any]:
         "kind": event.kind,
         "purpose": event.purpose or event.subject,
         "result": codes.to_wire(event.result),
-        "break_glass": entry.broken_glass,
+        "break_glass": entry.break_glass,
         "categories": codes.all_to_wire(event.detail.get("categories", [])),
         "rows": event.detail.get("count", 0),
     }

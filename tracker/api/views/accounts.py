@@ -4,16 +4,22 @@ Sign-in for the phone: the routes of allauth's headless API that are part of thi
 A session of somebody who has a second factor and has not shown it changes nothing about sign-in.
 """
 
+from functools import wraps
+from typing import Any
+
 from allauth.headless.constants import Client
 from allauth.headless.urls import build_urlpatterns
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 
 from tracker.accounts import second_factor, sessions
-from tracker.accounts.decorators import refuse_malformed_passkey, require_second_factor
+from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
 from tracker.accounts.models import User
+from tracker.accounts.throttle import Throttle, json_field, pending_user, session_user
+from tracker.api import device_binding
 from tracker.api.exceptions import problem_response
+from tracker.lib import strict_json
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
 KEPT = frozenset(
@@ -29,6 +35,40 @@ GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", 
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
+PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
+
+
+# By the route's name: the kind of the tries, and whose account is tried.
+THROTTLES = {
+    "login": Throttle("sign-in", json_field("email"), every_method=True),
+    "login_webauthn": Throttle("sign-in", session_user, every_method=True),
+    "authenticate": Throttle("second-factor", pending_user, every_method=True),
+    "authenticate_webauthn": Throttle("second-factor", pending_user, every_method=True),
+    "reauthenticate": Throttle("second-factor", session_user, every_method=True),
+    "reauthenticate_webauthn": Throttle("second-factor", session_user, every_method=True),
+    "manage_totp": Throttle("second-factor", session_user, every_method=True),
+    "change_password": Throttle("second-factor", session_user, every_method=True),
+    "request_password_reset": Throttle("reset", json_field("email"), every_method=True),
+    "reset_password": Throttle("reset", session_user, every_method=True),
+}
+
+
+def _checked(view: View) -> View:
+    """Take a phone's token from that phone alone, and strict JSON: allauth reads any body as JSON."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        refused = device_binding.check(request)
+        if refused is not None:
+            return refused
+        try:
+            if request.method != "GET":
+                strict_json.decode_object(request.body)
+        except strict_json.BadJSON as problem:
+            return problem_response(problem.code)
+        return view(request, *args, **kwargs)
+
+    return wrapper
 
 
 def _is_second_factor_due(request: HttpRequest) -> bool:
@@ -57,6 +97,11 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
                 each.callback = _readable(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
+            checked: Any = _checked(each.callback)
+            if each.name in THROTTLES:
+                checked.throttle = THROTTLES[each.name]
+            checked.public = PUBLIC
+            each.callback = checked
             kept.append(each)
     return kept
 

@@ -55,7 +55,7 @@ class BreakGlassAPIView(ClinicalAPIView):
     """Open a record for 60 minutes, close it again; for the privacy officer, see each time."""
 
     actions = {
-        "GET": Action.SEE_BROKEN_GLASS,
+        "GET": Action.SEE_BREAK_GLASS,
         "POST": Action.BREAK_GLASS,
         "DELETE": Action.BREAK_GLASS,
     }

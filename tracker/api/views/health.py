@@ -7,6 +7,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from tracker.access.policy import public
+
 
 def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
     response = HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
@@ -14,6 +16,7 @@ def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
     return response
 
 
+@public("says that the process answers, and nothing about anybody")
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """200 while the process answers."""
@@ -39,6 +42,7 @@ def _broker() -> str:
     return "ready"
 
 
+@public("says whether database and broker answer, and nothing about anybody")
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import Field
@@ -11,13 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tracker.accounts.throttle import Throttle
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
-from tracker.api.parsers import validate
+from tracker.api.parsers import MAX_BODY_BYTES, gunzip, validate
 from tracker.api.schemas import Email
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics import invitations
+from tracker.lib import strict_json
 from tracker.lib.strict_model import Day, StrictModel
 from tracker.lib.strict_text import STORABLE
 
@@ -31,6 +34,16 @@ class InvitationIn(StrictModel):
     password: Annotated[str, Field(min_length=1, max_length=1000), STORABLE]
 
 
+def _code_of(request: HttpRequest) -> str:
+    """Return the code that a request tries, as it is stored; nothing of a body that the view refuses."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    try:
+        body = strict_json.decode_object(gunzip(request.body, encoding, MAX_BODY_BYTES))
+    except (strict_json.BadJSON, APIProblem):
+        return ""
+    return invitations.tried_code(body.get("code"))
+
+
 class AcceptInvitation(APIView):
     """
     Make a patient's account from the clinic's invitation. Afterwards the phone signs in with it.
@@ -40,6 +53,8 @@ class AcceptInvitation(APIView):
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
+    public = "somebody who has no account yet: the code and the day of birth decide"
+    throttle = Throttle("invitation", _code_of)
 
     @extend_schema(
         operation_id="invitations_accept",

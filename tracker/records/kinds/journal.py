@@ -9,18 +9,22 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
+from tracker.access.rls import by_category, shared
+from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
+from tracker.clinics.rls import IS_OWN, visible_to
 from tracker.instruments.measures import Measure
 from tracker.keys import data_keys
+from tracker.keys.encrypted_table import encrypted_table
 from tracker.keys.models import EncryptedText
-from tracker.lib import bulk, encryption, rls
+from tracker.lib import bulk, encryption
 from tracker.lib.constraints import one_of, within
 from tracker.lib.strict_model import code_from
 from tracker.lib.strict_text import STORABLE
-from tracker.lib.table_constraints import CompositeForeignKey, Trigger
+from tracker.lib.table_constraints import Trigger
 from tracker.records.kinds.base import Kind, Payload, Scale0To10
 from tracker.records.patient_record import PatientRecord
-from tracker.records.row_security import IS_OWN, append_only, by_category, record_table, visible_to
+from tracker.records.row_security import record_table
 
 if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
@@ -34,8 +38,8 @@ class Share(models.TextChoices):
 
 
 # A page is its writer's alone until it is shared, and so are its text and all its former versions.
-_SHARED_PAGE = f"{IS_OWN} OR ({rls.shared(Category.JOURNAL)} AND share = 'entry')"
-_SHARED_TEXT = f"""{IS_OWN} OR ({rls.shared(Category.JOURNAL)} AND EXISTS (
+_SHARED_PAGE = f"{IS_OWN} OR ({shared(Category.JOURNAL)} AND share = 'entry')"
+_SHARED_TEXT = f"""{IS_OWN} OR ({shared(Category.JOURNAL)} AND EXISTS (
     SELECT 1 FROM records_journalentry page WHERE page.patient_id = records_journaltext.patient_id
         AND page.id = records_journaltext.entry_id AND page.revision = records_journaltext.revision
 ))"""
@@ -73,20 +77,7 @@ class JournalText(EncryptedText):
     KEY_FIELDS = ("entry_id", "revision")
 
     class Meta(EncryptedText.Meta):
-        constraints = [
-            *visible_to(_SHARED_TEXT),
-            CompositeForeignKey(
-                name="records_journaltext_key_of_patient",
-                columns=("clinic_id", "patient_id", "key_id"),
-                to_table="keys_datakey",
-                to_columns=("clinic_id", "patient_id", "id"),
-            ),
-            Trigger(
-                name="%(class)s_only_reencrypted",
-                when="BEFORE UPDATE OR DELETE",
-                execute="keys_only_reencrypted()",
-            ),
-        ]
+        constraints = [*visible_to(_SHARED_TEXT), *encrypted_table()]
 
 
 class AccessRevocation(PatientOwned):
@@ -96,12 +87,13 @@ class AccessRevocation(PatientOwned):
     Who could read the page may read this: their copy has to go.
     """
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sequence = models.BigIntegerField()
 
     class Meta:
-        constraints = [*by_category(Category.JOURNAL), append_only()]
+        constraints = [*by_category(Category.JOURNAL), *append_only()]
         indexes = [models.Index(fields=["patient", "sequence"], name="access_revocation_in_order")]
 
     def __str__(self) -> str:

@@ -9,13 +9,15 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
+from tracker.access.rls import by_category
+from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import code_or_null, within
 from tracker.lib.formatting import joined, label
 from tracker.lib.strict_model import code_from
 from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
-from tracker.records.row_security import append_only, by_category, record_table
+from tracker.records.row_security import record_table
 from tracker.records.value_sets import PRACTICES
 
 _HH_MM = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -52,6 +54,7 @@ class MergedEdit(PatientOwned):
     values that another edit of the same field had and that this one replaced: the copy that its author is shown.
     """
 
+    db_rights = "append_only"
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sent_revision = models.PositiveIntegerField()
@@ -63,7 +66,7 @@ class MergedEdit(PatientOwned):
     class Meta:
         constraints = [
             *by_category(Category.MOOD),
-            append_only(),
+            *append_only(),
             models.UniqueConstraint(
                 fields=["patient", "record_id", "fingerprint", "sent_revision"], name="merged_edit_once"
             ),

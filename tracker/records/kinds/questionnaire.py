@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 from pydantic import Field
 
 from tracker.access.policy import Category
+from tracker.access.rls import by_row_category
 from tracker.clinics.models import PatientOwned
 from tracker.instruments import catalogue, scoring
 from tracker.lib import bulk
@@ -19,7 +20,7 @@ from tracker.lib.strict_model import Code, Instant, Version, code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
-from tracker.records.row_security import by_row_category, record_table
+from tracker.records.row_security import record_table
 
 if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance

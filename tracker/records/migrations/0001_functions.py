@@ -8,12 +8,11 @@ from django.db import migrations
 FUNCTIONS = (Path(__file__).parents[1] / "sql" / "functions.sql").read_text(encoding="utf-8")
 UNDO = """
 DROP FUNCTION records_insert_access_revocation();
-DROP FUNCTION records_refuse_change();
 DROP FUNCTION records_keep_former_version();
 """
 
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: ClassVar = [("access", "0002_row_security")]
+    dependencies: ClassVar = [("access", "0002_tables")]
     operations: ClassVar = [migrations.RunSQL(FUNCTIONS, UNDO)]

@@ -11,11 +11,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION records_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'rows of % never change', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-END $$;
-
 -- Who has a copy of a page of the journal is told when it is shared no more.
 CREATE FUNCTION records_insert_access_revocation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -2,26 +2,17 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
 
-APPEND_ONLY = (
-    "audit_auditevent",
-    "audit_chainlink",
-    "access_consentchange",
-    "records_formerversion",
-    "records_mergededit",
-    "records_accessrevocation",
-)
-NEVER_REMOVED = ("audit_chainhead",)
-READ_ONLY = (
-    "django_migrations",
-    "instruments_instrument",
-    "instruments_version",
-    "access_consenttext",
-    "records_epoch",
-)
+# What the application's role may not do, by ``db_rights`` of the table's model.
+WITHOUT = {
+    "append_only": "UPDATE, DELETE, TRUNCATE",
+    "never_removed": "DELETE, TRUNCATE",
+    "read_only": "INSERT, UPDATE, DELETE, TRUNCATE",
+}
 
 
 class Command(BaseCommand):
@@ -38,17 +29,21 @@ class Command(BaseCommand):
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
             cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
             cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
-            for table in APPEND_ONLY:
-                cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
-            for table in NEVER_REMOVED:
-                cursor.execute(f"REVOKE DELETE, TRUNCATE ON {table} FROM {name}")
-            for table in READ_ONLY:
-                cursor.execute(f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
+            for table, rights in narrowed_tables().items():
+                cursor.execute(f"REVOKE {WITHOUT[rights]} ON {table} FROM {name}")
         self.stdout.write(f"{role} may read and write the tables, and owns none of them.")
 
 
+def narrowed_tables() -> dict[str, str]:
+    """Return the tables whose model declares ``db_rights``, with what it declares."""
+    declared = {model._meta.db_table: getattr(model, "db_rights", "") for model in apps.get_models()}
+    return {table: rights for table, rights in declared.items() if rights} | {
+        "django_migrations": "read_only"
+    }
+
+
 def refuse_powerful(cursor: Any, role: str) -> None:
-    """Refuse a role that would step around row security."""
+    """Refuse a role that bypasses row-level security."""
     cursor.execute("SELECT rolsuper OR rolbypassrls, oid FROM pg_roles WHERE rolname = %s", [role])
     row = cursor.fetchone()
     if row is None:

@@ -1,4 +1,4 @@
-"""``manage.py audit verify|anchor``: is the trail as it was written; write its anchors now."""
+"""``manage.py audit verify|anchor``: is the audit as it was written; write its anchors now."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from tracker.clinics.models import Clinic
 
 
 class Command(BaseCommand):
-    help = "Compare the audit trail with its chains and anchors (verify), or write anchors now (anchor)."
+    help = "Compare the audit with its chains and anchors (verify), or write anchors now (anchor)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["verify", "anchor"])

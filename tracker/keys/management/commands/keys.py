@@ -29,16 +29,16 @@ class Command(BaseCommand):
         self.stdout.write(f"today's master key: {settings.MASTER_KEY_ID}; known: {known or 'none'}")
         self.stdout.write(
             f"left to do: {due.wrapped} keys to wrap anew, {due.replaced} to replace,"
-            f" {due.reencrypted} texts to re-seal, {second_factor.count_outdated()} second factors"
-            f" and {email_encryption.count_outdated()} addresses to re-seal"
+            f" {due.reencrypted} texts to re-encrypt, {second_factor.count_outdated()} second factors"
+            f" and {email_encryption.count_outdated()} addresses to re-encrypt"
         )
 
     def rotate(self, clinics: list[Any], _: str | None) -> None:
         done = rotation.rotate(clinics)
         factors, mails = second_factor.reencrypt(), email_encryption.reencrypt()
         self.stdout.write(
-            f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.reencrypted} texts re-sealed,"
-            f" {factors} second factors and {mails} addresses re-sealed"
+            f"{done.wrapped} keys wrapped anew, {done.replaced} replaced, {done.reencrypted} texts re-encrypted,"
+            f" {factors} second factors and {mails} addresses re-encrypted"
         )
         if not self._left(clinics).is_nothing or email_encryption.count_outdated():
             raise CommandError(
@@ -48,10 +48,12 @@ class Command(BaseCommand):
     def retire(self, clinics: list[Any], master: str | None) -> None:
         if master and second_factor.count_outdated():
             raise CommandError(
-                "Second factors are still sealed under a former key: rotate first.", returncode=1
+                "Second factors are still encrypted under a former key: rotate first.", returncode=1
             )
         if master and email_encryption.count_outdated():
-            raise CommandError("Addresses are still sealed under a former key: rotate first.", returncode=1)
+            raise CommandError(
+                "Addresses are still encrypted under a former key: rotate first.", returncode=1
+            )
         try:
             removed = rotation.retire(clinics, master)
         except rotation.KeyInUse as problem:

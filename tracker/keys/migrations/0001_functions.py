@@ -1,0 +1,20 @@
+"""The functions that triggers of this app's tables call. They stand before the tables."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from django.db import migrations
+
+SQL = Path(__file__).parents[1] / "sql"
+FUNCTIONS = (SQL / "functions.sql").read_text(encoding="utf-8")
+FUNCTIONS_UNDO = """
+DROP FUNCTION keys_only_reencrypted();
+"""
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies: ClassVar[list[tuple[str, str]]] = []
+    operations: ClassVar = [
+        migrations.RunSQL(FUNCTIONS, FUNCTIONS_UNDO),
+    ]
