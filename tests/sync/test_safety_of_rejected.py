@@ -23,7 +23,7 @@ def alerts(world: factories.World) -> list[tuple[str, bool]]:
         return list(Alert.objects.values_list("rule", "answer_stored"))
 
 
-def spoilt(**changes):
+def altered(**changes):
     record = factories.phq9(POSITIVE)
     return (
         record
@@ -35,17 +35,17 @@ def spoilt(**changes):
 @pytest.mark.parametrize(
     ("item", "rule"),
     [
-        (spoilt(time_zone="Mars/Olympus"), "phq9_item9"),
-        (spoilt(revision=7), "phq9_item9"),
-        (spoilt(recorded_at="yesterday"), "phq9_item9"),
-        (spoilt(note="hello"), "phq9_item9"),
-        (spoilt(id="no id"), "phq9_item9"),
-        (spoilt(data={"version": "2050"}), "phq9_item9"),
-        (spoilt(data={"status": "done"}), "phq9_item9"),
-        (spoilt(data={"answers": {"/44260-8": 2, "/44250-9": [1]}}), "phq9_item9"),
-        (spoilt(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),
-        (spoilt(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
-        (spoilt(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
+        (altered(time_zone="Mars/Olympus"), "phq9_item9"),
+        (altered(revision=7), "phq9_item9"),
+        (altered(recorded_at="yesterday"), "phq9_item9"),
+        (altered(note="hello"), "phq9_item9"),
+        (altered(id="no id"), "phq9_item9"),
+        (altered(data={"version": "2050"}), "phq9_item9"),
+        (altered(data={"status": "done"}), "phq9_item9"),
+        (altered(data={"answers": {"/44260-8": 2, "/44250-9": [1]}}), "phq9_item9"),
+        (altered(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),
+        (altered(data={"answers": {"/44260-8": True}}), "unreadable_safety_answer"),
+        (altered(data={"answers": {"/44260-8": 4}}), "unreadable_safety_answer"),
         (factories.record("daily", {"mood": 99, "self_harm_thoughts": True}), "daily_self_harm_thoughts"),
         (factories.record("Daily", {"self_harm_thoughts": True}), "daily_self_harm_thoughts"),
         (factories.record("daily", {"self_harm_thoughts": "yes"}), "unreadable_safety_answer"),
@@ -78,7 +78,7 @@ def test_a_positive_answer_in_conflict_alerts(world, phone):
 
 
 def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
-    bad = spoilt(time_zone="Mars/Olympus")
+    bad = altered(time_zone="Mars/Olympus")
     phone.push(bad)
     phone.push(bad | {"time_zone": factories.ZONE})
 
@@ -166,12 +166,12 @@ def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(wor
     ],
 )
 def test_a_positive_answer_is_made_out_however_it_is_spelt(world, phone, change):
-    assert "guidance" in phone.push(spoilt(data=change)).json()
+    assert "guidance" in phone.push(altered(data=change)).json()
     assert [rule for rule, _ in alerts(world)] == ["phq9_item9"]
 
 
 def test_answers_that_are_a_list_are_told_as_unreadable(world, phone):
-    phone.push(spoilt(data={"answers": [{"linkId": "/44260-8", "value": 2}]}))
+    phone.push(altered(data={"answers": [{"linkId": "/44260-8", "value": 2}]}))
 
     assert alerts(world) == [("unreadable_safety_answer", False)]
 

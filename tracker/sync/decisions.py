@@ -101,15 +101,15 @@ def refuse_invalid(items: Sequence[Record | InvalidItem]) -> dict[int, Decision]
 
 def rounds(sent: Iterable[SentRecord]) -> list[Round]:
     """Put the records in rounds in which each id stands once, lower revisions first."""
-    found: list[list[SentRecord]] = []
+    ordered: list[list[SentRecord]] = []
     count: dict[UUID, int] = {}
-    for one in sorted(sent, key=lambda one: one.record.revision):
-        place = count.get(one.record.id, 0)
-        count[one.record.id] = place + 1
-        if place == len(found):
-            found.append([])
-        found[place].append(one)
-    return list(found)
+    for item in sorted(sent, key=lambda item: item.record.revision):
+        place = count.get(item.record.id, 0)
+        count[item.record.id] = place + 1
+        if place == len(ordered):
+            ordered.append([])
+        ordered[place].append(item)
+    return list(ordered)
 
 
 def decide_all(
@@ -117,8 +117,10 @@ def decide_all(
 ) -> dict[int, Decision]:
     """Return the decision on each record of a round, by its place. ``edits`` are those that can be merged."""
     return {
-        one.place: decide(one, current.get(one.record.id), edits.get(one.place), has_room=has_room, key=key)
-        for one in current_round
+        item.place: decide(
+            item, current.get(item.record.id), edits.get(item.place), has_room=has_room, key=key
+        )
+        for item in current_round
     }
 
 
@@ -208,10 +210,10 @@ def refuse_unstorable(decision: Decision) -> Decision:
 
 def after(current: Current, decided: Iterable[Decision]) -> Current:
     """Return what is held once the decisions have been carried out."""
-    held = dict(current)
+    versions = dict(current)
     for accepted in (decision.store for decision in decided if decision.store is not None):
         record = accepted.record
         incoming = Incoming(record.kind, record.id, record.revision, accepted.fingerprint)
         finished = accepted.result is not None and accepted.status in records.FINISHED
-        held[record.id] = merge.after(held.get(record.id), incoming, is_finished=finished)
-    return held
+        versions[record.id] = merge.after(versions.get(record.id), incoming, is_finished=finished)
+    return versions

@@ -104,7 +104,7 @@ def _decide_and_store(
     """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
     key, has_room = settings.LOOKUP_KEY, reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     sent = decisions.sent_records(items, first=reserved.first, key=key)
-    current = _load_current(provenance.patient_id, [one.record.id for one in sent])
+    current = _load_current(provenance.patient_id, [item.record.id for item in sent])
     decided = decisions.refuse_invalid(items)
     for current_round in decisions.rounds(sent):
         edits = _load_edits(provenance.patient_id, current_round, current)
@@ -131,12 +131,12 @@ def _load_current(patient_id: UUID, ids: Sequence[UUID]) -> Current:
 def _load_edits(patient_id: UUID, current_round: Round, current: Current) -> dict[int, PlanEdit]:
     """Read what the merge of each conflicting edit of a round needs."""
     edits = {}
-    for one in current_round:
-        record, held = one.record, current.get(one.record.id)
-        if KINDS[record.kind].merges and merge.decide(held, one.incoming).status == Status.CONFLICT:
-            was_merged = plans.was_merged(patient_id, record.id, record.revision, one.fingerprint)
+    for item in current_round:
+        record, version = item.record, current.get(item.record.id)
+        if KINDS[record.kind].merges and merge.decide(version, item.incoming).status == Status.CONFLICT:
+            was_merged = plans.was_merged(patient_id, record.id, record.revision, item.fingerprint)
             versions = None if was_merged else plans.versions(patient_id, record.id, record.revision - 1)
-            edits[one.place] = PlanEdit(was_merged, versions)
+            edits[item.place] = PlanEdit(was_merged, versions)
     return edits
 
 
@@ -144,18 +144,18 @@ def _store(provenance: records.Provenance, decided: Mapping[int, Decision]) -> d
     """Store what is accepted, and the notes of merges; what the database refuses is rejected."""
     accepted = [decision.store for decision in decided.values() if decision.store is not None]
     refused = _store_or_halve(provenance, accepted) if accepted else frozenset()
-    done = {
+    stored = {
         place: decisions.refuse_unstorable(decision)
         if decision.store is not None and decision.store.sequence in refused
         else decision
         for place, decision in decided.items()
     }
-    for merged in (decision.merged for decision in done.values() if decision.merged is not None):
+    for merged in (decision.merged for decision in stored.values() if decision.merged is not None):
         plans.record_merge(
             provenance, merged.sent.record.id, merged.sent.record.revision, merged.sent.fingerprint,
             merged.revision, merged.overwritten,
         )  # fmt: skip
-    return done
+    return stored
 
 
 def _store_or_halve(
@@ -176,17 +176,17 @@ def _store_or_halve(
 
 def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision]) -> list[Decision]:
     """Put our copy beside each conflict and each merge, so that the phone can show what is held."""
-    shown = {
+    with_copy = {
         place: (items[place].kind, items[place].id)  # type: ignore[union-attr]
         for place, decision in enumerate(decided)
         if decision.result.status == Status.CONFLICT or decision.result.code == "merged"
     }
-    if not shown:
+    if not with_copy:
         return decided
-    rows = queries.get_many(patient_id, set(shown.values()))  # type: ignore[arg-type]
+    rows = queries.get_many(patient_id, set(with_copy.values()))  # type: ignore[arg-type]
     copies = {str(copy["id"]): copy for copy in queries.serialize(patient_id, rows, as_patient=True)}
     return [
-        _with_copy(decision, copies.get(decision.result.id or "")) if place in shown else decision
+        _with_copy(decision, copies.get(decision.result.id or "")) if place in with_copy else decision
         for place, decision in enumerate(decided)
     ]
 
