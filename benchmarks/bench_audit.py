@@ -42,7 +42,7 @@ VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
 
 
 def take_off() -> None:
-    """No event is written, no text sealed. The database's part is taken off by ``bare_copy``."""
+    """No event is written, no text encrypted. The database's part is taken off by ``bare_copy``."""
     from tracker.audit import actions as audit
     from tracker.keys import data_keys
     from tracker.lib import encryption
@@ -50,7 +50,7 @@ def take_off() -> None:
     nobodys, really_sealed = uuid.UUID(int=0), encryption.encrypt
     # Views look at what was noted: it is still noted, and goes nowhere.
     audit._write = lambda events: None
-    # A patient's text has no key here; a session keeps its seal.
+    # A patient's text has no key here; a session stays encrypted.
     encryption.encrypt = lambda key, plain, associated: (
         really_sealed(key, plain, associated) if key else plain
     )
@@ -135,7 +135,7 @@ def named(address: str, database: str) -> str:
 
 
 def bare_copy() -> dict[str, str]:
-    """Copy the empty database, take the walls and the audit's triggers off the copy; return its addresses."""
+    """Copy the empty database, take row-level security and the audit's triggers off the copy; return its addresses."""
     here = urlsplit(os.environ["DATABASE_URL"]).path.lstrip("/")
     with psycopg.connect(named("DATABASE_OWNER_URL", "postgres"), autocommit=True) as owner:
         names = sql.Identifier("bare"), sql.Identifier(here)

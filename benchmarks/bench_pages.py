@@ -2,7 +2,7 @@
 The two pages of a clinician's morning, each as a ratio to the bare read of its ready-made rows.
 
 The caseload has 300 patients; the patient's page one year of eight measures. Both are asked for through the
-whole stack in one process (session, walls, policy, trace, template), without the network and its server.
+whole stack in one process (session, row-level security, policy, audit, template), without the network and its server.
 """
 
 import os
@@ -91,7 +91,7 @@ def p50_ms(work: Callable[[], object]) -> float:
 
 
 def bare(clinician: StaffMember, statement: str, given: list[Any]) -> float:
-    """The milliseconds of reading the ready-made rows and no more, behind the same walls."""
+    """The milliseconds of reading the ready-made rows and no more, under the same row-level security."""
     with transaction.atomic(), connection.cursor() as cursor:
         load_principal(clinician.user_id, timezone.now())
         return p50_ms(lambda: cursor.execute(statement, given).fetchall())

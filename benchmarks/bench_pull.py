@@ -1,8 +1,8 @@
 """
 A pull of 500 records, as a ratio to the bare read of the same rows, at the start and at the end of a long history.
 
-Through the whole stack in one process (session, walls, policy, trace, JSON), without the network and its server. Half
-of the records are daily logs, the others pain, doses, questionnaires and pages of the journal, which are unsealed.
+Through the whole stack in one process (session, row-level security, policy, audit, JSON), without the network and its
+server. Half of the records are daily logs, the others pain, doses, questionnaires and decrypted journal pages.
 """
 
 import os
@@ -79,7 +79,7 @@ def p50_ms(work: Callable[[], object]) -> float:
 
 
 def bare_ms(patient: Patient, after: int) -> float:
-    """The milliseconds of reading the same rows and no more, behind the same walls."""
+    """The milliseconds of reading the same rows and no more, under the same row-level security."""
     branches = " UNION ALL ".join(
         f"(SELECT to_jsonb(t) AS row, sequence FROM {kind.table} t WHERE patient_id = %(patient)s"
         f" AND sequence > %(after)s ORDER BY sequence LIMIT {PAGE})"

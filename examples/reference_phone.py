@@ -218,7 +218,7 @@ class Phone:
         self._want(entry, version_of(entry.shown) | {"data": data} | why)
 
     def remove(self, record_id: str) -> None:
-        """Take an entry back. One that the server has never seen is simply gone."""
+        """Take an entry back. One that the server has never seen leaves nothing behind."""
         entry = self._entry(record_id)
         if entry.revision == 0 and entry.sent is None:
             self.ledger.db.execute("DELETE FROM record WHERE id = ?", [record_id])

@@ -129,7 +129,7 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
 
 @pytest.fixture
 def world(db: None) -> Iterator[factories.World]:
-    """A clinic at work: Ada, Ben, Cleo and the others. No row-security context is set when the test begins."""
+    """A clinic at work: Ada, Ben, Cleo and the others. No row-level security context is set when the test begins."""
     yield factories.world()
     if not connections["default"].needs_rollback:
         rls.reset()

@@ -158,7 +158,7 @@ def _change(
     """What has ended by now, and Gil's break-glass access to Ada's record."""
     start_and_notify(
         principal=load_principal(people["gil"].user_id, LATELY), patient_id=patients["ada"].pk,
-        reason="Found without a pulse, reasonvqzada.", at=LATELY,
+        reason="Found unconscious, reasonvqzada.", at=LATELY,
     )  # fmt: skip
     rls.reset()
     with rls.as_clinic(here.clinic.pk):

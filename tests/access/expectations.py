@@ -91,7 +91,7 @@ def consent(resource: Resource) -> dict[str, Any]:
 
 
 def break_glass(resource: Resource) -> dict[str, Any]:
-    return {"name": resource["name"], "birth_date": resource["birth_date"], "reason": "Found on the floor."}
+    return {"name": resource["name"], "birth_date": resource["birth_date"], "reason": "Found unconscious."}
 
 
 def caregiver(_: Resource) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _about_account(scenario: Scenario, route: str, method: str, actor: Actor) ->
 
 def _of_account(route: str, row: Own, actor: Actor) -> tuple[int, int]:
     if actor.name == "ended" and route.startswith("_allauth/"):
-        # The app is told that its session is gone.
+        # The app is told that its session has ended.
         return 410, 410
     if actor.name in {"nobody", "ended", "ivo"}:
         return row.out

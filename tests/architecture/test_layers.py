@@ -12,7 +12,7 @@ def layers() -> dict[str, int]:
     """Read the layers from the import linter's own file; the highest number is the highest layer."""
     linter = configparser.ConfigParser()
     linter.read(ROOT / ".importlinter")
-    levels = linter["importlinter:contract:floors"]["layers"].strip().splitlines()
+    levels = linter["importlinter:contract:layers"]["layers"].strip().splitlines()
     return {
         app.strip(" ()"): -level
         for level, line in enumerate(levels)

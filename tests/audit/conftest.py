@@ -1,4 +1,4 @@
-"""An audit to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
+"""Audit chains to tamper with: two clinics' events, committed, and anchors in a folder of the test."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -40,7 +40,7 @@ def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
 
 
 @pytest.fixture
-def trail(live):
+def audited(live):
     """Ten events of each of two clinics and of the system, all anchored; then two more each."""
     for clinic_id in (live.world.clinic.pk, live.world.other_clinic.pk, SYSTEM):
         leave_trace(clinic_id, 10, detail={"ä": [1, 2.5, None]}, patients=[live.world.ada.pk])
@@ -52,7 +52,7 @@ def trail(live):
 
 @pytest.fixture
 def owner(live) -> Callable[..., Any]:
-    """Run SQL as the owner of the tables, without triggers and row-level security: the worst that can happen."""
+    """Run SQL as the owner of the tables, with triggers and row-level security off: the worst that can happen."""
 
     def run(sql: str, *values: Any) -> Any:
         with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as connection:

@@ -91,27 +91,27 @@ def test_an_audit_chain_without_any_anchor_is_a_problem(live):
     assert "no anchor tells of its 2 events" in found.why
 
 
-def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_problem(trail):
+def test_events_that_had_ten_minutes_for_an_anchor_and_got_none_are_a_problem(audited):
     at = factories.MONDAY + 10 * MINUTE
-    assert report(trail, at).problems == []
+    assert report(audited, at).problems == []
 
-    found = report(trail, at + INSTANT).problems
+    found = report(audited, at + INSTANT).problems
     assert {one.clinic_id for one in found} == {
-        str(one) for one in (trail.world.clinic.pk, trail.world.other_clinic.pk, SYSTEM)
+        str(one) for one in (audited.world.clinic.pk, audited.world.other_clinic.pk, SYSTEM)
     }
     assert {(one.seq, one.why.partition(";")[0]) for one in found} == {
         (11, "no anchor tells of its last 2 events")
     }
 
     anchoring.anchor_all(at=at)
-    assert report(trail, at + timedelta(days=1)).problems == []
+    assert report(audited, at + timedelta(days=1)).problems == []
 
 
-def test_a_chain_that_the_anchors_leave_out_is_a_problem_though_others_are_anchored(trail):
-    leave_trace(trail.world.clinic.pk)
+def test_a_chain_that_the_anchors_leave_out_is_a_problem_though_others_are_anchored(audited):
+    leave_trace(audited.world.clinic.pk)
     late = factories.MONDAY + timedelta(hours=1)
-    told = [one for one in anchoring.chain_heads(None, late) if one.clinic != str(trail.world.clinic.pk)]
+    told = [one for one in anchoring.chain_heads(None, late) if one.clinic != str(audited.world.clinic.pk)]
     anchors.append(anchoring.folder(), told, settings.ANCHOR_KEY, late)
 
-    (found,) = report(trail, late).problems
-    assert found.clinic_id == str(trail.world.clinic.pk)
+    (found,) = report(audited, late).problems
+    assert found.clinic_id == str(audited.world.clinic.pk)

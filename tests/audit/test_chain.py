@@ -25,8 +25,8 @@ def links(clinic_id) -> list[int]:
         )
 
 
-def test_each_clinic_counts_its_own_events_without_a_gap(trail):
-    for clinic_id in (trail.world.clinic.pk, trail.world.other_clinic.pk, SYSTEM):
+def test_each_clinic_counts_its_own_events_without_a_gap(audited):
+    for clinic_id in (audited.world.clinic.pk, audited.world.other_clinic.pk, SYSTEM):
         assert links(clinic_id) == list(range(1, 13))
 
 

@@ -17,7 +17,7 @@ from tracker.dashboard import urls as dashboard
 from tracker.lib import rls
 
 OPEN_TO_ALL = {"live", "ready", "schema", "docs", "accept-invitation"}
-DOORS = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
+ROUTES = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
 PAGES = list(dashboard.urlpatterns)
 
 
@@ -57,7 +57,7 @@ def ask(world: factories.World, who: Any, method: str, path: str) -> tuple[int, 
 
 
 @pytest.mark.parametrize("who", ["ada", "ben", "cleo", "eve"])
-@pytest.mark.parametrize("pattern", DOORS, ids=lambda pattern: pattern.name)
+@pytest.mark.parametrize("pattern", ROUTES, ids=lambda pattern: pattern.name)
 def test_every_route_of_the_api_leaves_one_event_whoever_asks(world, pattern, who):
     person = getattr(world, who)
     for method in methods_of(pattern):

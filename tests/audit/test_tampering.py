@@ -1,4 +1,4 @@
-"""Whatever is done to the audit, even by the owner of the database, is found, and the first bad event is named."""
+"""Tampering with the audit, even by the owner of the database, is found, and the first bad event is named."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @dataclass
 class Culprit:
-    """The owner of the database, what they can reach, and the clinic whose audit they are after."""
+    """The owner of the database, what they can reach, and the clinic whose events they are after."""
 
     sql: Callable[..., Any]
     clinic: UUID
@@ -63,8 +63,8 @@ class Culprit:
 
 
 @pytest.fixture
-def culprit(trail, owner, anchors_folder) -> Culprit:
-    return Culprit(owner, trail.world.clinic.pk, trail.world.other_clinic.pk, anchors_folder)
+def culprit(audited, owner, anchors_folder) -> Culprit:
+    return Culprit(owner, audited.world.clinic.pk, audited.world.other_clinic.pk, anchors_folder)
 
 
 def change_a_field(it: Culprit) -> None:
@@ -156,7 +156,7 @@ def remove_an_anchor(it: Culprit) -> None:
 
 
 def sign_with_another_key(it: Culprit) -> None:
-    """The whole file anew, signed by somebody else, over events that were hashed again."""
+    """The whole file anew, signed by somebody else, over a chain that was hashed again."""
     hash_again_from_the_middle(it)
     for path in anchors.files(it.folder):
         path.unlink()
@@ -175,7 +175,7 @@ IN_THE_CHAIN: list[tuple[Callable[[Culprit], None], int, str]] = [
     (cut_off_the_end, 5, "an anchor knows 10 events"),
     (hash_again_from_the_middle, 10, "not the one that was anchored"),
     (roll_back_the_head, 13, "the head tells of 11 events"),
-    (remove_the_head, 12, "the head is gone"),
+    (remove_the_head, 12, "the head is missing"),
     (empty_everything, 1, "an anchor knows 10 events"),
 ]
 IN_THE_ANCHORS = [
@@ -185,8 +185,8 @@ IN_THE_ANCHORS = [
 ]
 
 
-def test_an_audit_chain_that_nobody_touched_verifies(trail):
-    found = report(trail)
+def test_an_audit_chain_that_nobody_touched_verifies(audited):
+    found = report(audited)
 
     assert (found.events, found.chains, found.anchors, found.problems) == (36, 3, 3, [])
 
@@ -194,12 +194,12 @@ def test_an_audit_chain_that_nobody_touched_verifies(trail):
 @pytest.mark.parametrize(
     ("tamper", "seq", "why"), IN_THE_CHAIN, ids=lambda value: getattr(value, "__name__", "")
 )
-def test_what_was_done_to_the_chain_is_found_at_its_first_event(trail, culprit, tamper, seq, why):
+def test_what_was_done_to_the_chain_is_found_at_its_first_event(audited, culprit, tamper, seq, why):
     event_id = culprit.event_at(min(seq, 12))
 
     tamper(culprit)
 
-    found = [one for one in report(trail).problems if one.clinic_id == str(culprit.clinic)]
+    found = [one for one in report(audited).problems if one.clinic_id == str(culprit.clinic)]
     assert len(found) == 1
     assert why in found[0].why
     assert found[0].seq == seq
@@ -207,27 +207,27 @@ def test_what_was_done_to_the_chain_is_found_at_its_first_event(trail, culprit, 
         assert found[0].event_id == event_id
 
 
-def test_an_event_that_was_put_in_beside_the_chain_is_found(trail, culprit):
+def test_an_event_that_was_put_in_beside_the_chain_is_found(audited, culprit):
     put_an_event_beside(culprit)
 
-    (found,) = report(trail).problems
+    (found,) = report(audited).problems
     assert found.event_id == culprit.sql("SELECT max(id) FROM audit_auditevent")[0][0]
     assert "beside the chain" in found.why
 
 
 @pytest.mark.parametrize(("tamper", "why"), IN_THE_ANCHORS, ids=lambda value: getattr(value, "__name__", ""))
-def test_what_was_done_to_the_anchors_is_found_at_its_line(trail, culprit, tamper, why):
+def test_what_was_done_to_the_anchors_is_found_at_its_line(audited, culprit, tamper, why):
     tamper(culprit)
 
-    assert why in "\n".join(str(problem) for problem in report(trail).problems)
+    assert why in "\n".join(str(problem) for problem in report(audited).problems)
 
 
-def test_an_anchor_of_another_database_is_no_anchor_of_this_one(trail, culprit):
-    """A signed line of a chain with other events: the key is ours, the chain is not."""
+def test_an_anchor_of_another_database_is_no_anchor_of_this_one(audited, culprit):
+    """A signed line that tells of a chain with other events: the key is ours, the chain is not."""
     foreign = anchors.Anchor(str(culprit.clinic), 12, "00" * 32, factories.MONDAY.isoformat())
     anchors.append(culprit.folder, [foreign], _seed(), factories.MONDAY)
 
-    (found,) = report(trail).problems
+    (found,) = report(audited).problems
     assert (found.seq, found.why) == (12, "the event is not the one that was anchored")
 
 
@@ -235,7 +235,7 @@ def _seed() -> bytes:
     return base64.b64decode(os.environ["ANCHOR_KEY"])
 
 
-def test_the_command_says_so_and_ends_with_1(trail, culprit, capsys):
+def test_the_command_says_so_and_ends_with_1(audited, culprit, capsys):
     with pytest.raises(CommandError, match="no anchor tells of its last 2 events"):
         call_command("audit", "verify")
     call_command("audit", "anchor")
@@ -250,7 +250,7 @@ def test_the_command_says_so_and_ends_with_1(trail, culprit, capsys):
     call_command("audit", "verify", "--clinic", str(culprit.other))
 
 
-def test_the_command_writes_an_anchor_of_every_chain(trail, anchors_folder, capsys):
+def test_the_command_writes_an_anchor_of_every_chain(audited, anchors_folder, capsys):
     call_command("audit", "anchor")
 
     assert "3 anchors" in capsys.readouterr().out

@@ -102,8 +102,8 @@ def test_what_fits_is_drawn_and_nothing_is_said():
 
 
 def test_a_measure_that_left_the_registry_is_not_drawn():
-    assert shown(tallies("long.gone")) == []
-    assert timeline_panels.drawable(["long.gone", "daily.pain_avg", "daily.sleep_hours"]) == [
+    assert shown(tallies("long.removed")) == []
+    assert timeline_panels.drawable(["long.removed", "daily.pain_avg", "daily.sleep_hours"]) == [
         "daily.pain_avg"
     ]
 

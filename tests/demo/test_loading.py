@@ -90,7 +90,7 @@ def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(
     def broken(*arguments):
         for week, records in enumerate(given(*arguments)):
             if week == 10:
-                raise OSError("the power is gone")
+                raise OSError("the power failed")
             yield records
 
     monkeypatch.setattr(simulate, "weeks", broken)

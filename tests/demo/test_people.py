@@ -23,7 +23,7 @@ def quick_passwords(settings) -> None:
 
 
 def everything() -> dict[str, list[Any]]:
-    """All rows of the room, through the walls of each clinic."""
+    """All rows of the model, in the context of each clinic."""
     rows: dict[str, list[Any]] = {
         "users": list(User.objects.order_by("email").values()),
         "clinics": list(Clinic.objects.order_by("name").values()),

@@ -2,7 +2,7 @@
 A marker in every protected field, sent the way people send it; then it is looked for wherever it must not be.
 
 Looked through: the logs of all processes, the queue, the bodies and headers of errors, outgoing mail, ``repr`` of every
-row, the audit, and a dump of the database, where what is sealed must not stand in plain.
+row, the audit, and a dump of the database, where what is encrypted must not stand in plain.
 """
 
 import base64
@@ -39,20 +39,20 @@ from tracker.lib import rls
 # What stands in the database as it is, each with its reason (SECURITY.md says the same).
 BORN = "1980-02-29"
 PLAIN = {
-    "name": "lists and search of the care team are made of it; it stands behind the clinic's wall",
-    "caregiver": "the patient's page and the access log name who reads along; behind the patient's wall",
+    "name": "lists and search of the care team are made of it; row-level security keeps it to the clinic",
+    "caregiver": "the patient's page and the access log name who reads along; row-level security keeps it so",
     "medication": "a code of a list; alerts and summaries count it",
     "push": "the phone's own name for a batch, which it is found by when it comes again",
     "unknown": "the name of a field that is not known here: the receipt tells it each time",
 }
-SEALED = (
+ENCRYPTED = (
     *("journal", "amended", "reason", "answer", "label", "email"),
     *("password", "token", "code", "client", "query", "path"),
 )
 
 
 def fresh_markers() -> dict[str, str]:
-    return {name: f"canary{name}{secrets.token_hex(6)}" for name in (*PLAIN, *SEALED)}
+    return {name: f"canary{name}{secrets.token_hex(6)}" for name in (*PLAIN, *ENCRYPTED)}
 
 
 @dataclass
@@ -259,7 +259,7 @@ def submit(browser: Visitor, path: str, **given: str) -> httpx.Response:
 
 
 def break_the_seal(live) -> None:
-    """One bit of a sealed text is changed by the owner, so that reading it is our own mistake: a 500."""
+    """One bit of an encrypted text is changed by the owner, so that reading it is our own mistake: a 500."""
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
         open_the_walls(owner)
         owner.execute("ALTER TABLE records_journaltext DISABLE TRIGGER USER")

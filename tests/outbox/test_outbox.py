@@ -166,7 +166,7 @@ def test_an_urgent_message_is_tried_for_ever(world, server, attempts):
 def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
     User.objects.filter(pk=world.dan.user_id).update(is_active=False)
     for n in range(actions.AT_ONCE):
-        enqueue(world, world.dan, key=f"gone-{n}", urgent=True, due_at=factories.MONDAY)
+        enqueue(world, world.dan, key=f"left-{n}", urgent=True, due_at=factories.MONDAY)
     enqueue(world, world.ben)
 
     assert deliver() == 2

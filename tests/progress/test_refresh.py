@@ -134,7 +134,7 @@ def test_nothing_new_costs_one_question_per_clinic_and_writes_nothing(
     before = {week: row.built_at for week, row in summaries(world).items()}
     rls.reset()
 
-    # The list of clinics; then a savepoint, the wall, the question, the wall's end, the savepoint for each of two.
+    # The list of clinics; then for each of two: savepoint, context, the question, the context's end, savepoint.
     with django_assert_max_num_queries(11):
         assert actions.refresh_stale(at=LATER) == 0
 
@@ -238,7 +238,7 @@ def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(
     phone.push(on(2))
     Phone(world.bea.user).push(on(2))
     with inside(world):
-        Observation.objects.filter(patient=world.bea).update(measure="of-an-instrument-that-is-gone")
+        Observation.objects.filter(patient=world.bea).update(measure="of-an-instrument-that-was-removed")
 
     assert refresh() == 1
 

@@ -47,7 +47,7 @@ def cancel(who: StaffMember, check_in_id: uuid.UUID, at: datetime = PLANNED) -> 
     actions.cancel_check_in(principal=load_principal(who.user_id, at), check_in_id=check_in_id, at=at)
 
 
-def beat(at: datetime) -> int:
+def plan_due(at: datetime) -> int:
     rls.reset()
     return actions.plan_reminders(at=at)
 
@@ -118,17 +118,17 @@ def test_a_stranger_cannot_cancel_and_cannot_tell_it_from_nothing(world):
 def test_a_reminder_is_planned_when_it_falls_due_and_never_twice(world):
     plan(world.ben, world.ada)
 
-    assert beat(DUE - timedelta(seconds=1)) == 0
-    assert beat(DUE) == len(Channel)
-    # A second beat, a restart, and every minute until the check-in.
-    assert [beat(DUE + timedelta(minutes=n)) for n in (0, 0, 1, 60, 119, 600)] == [0] * 6
+    assert plan_due(DUE - timedelta(seconds=1)) == 0
+    assert plan_due(DUE) == len(Channel)
+    # A second run of beat, a restart, and every minute until the check-in.
+    assert [plan_due(DUE + timedelta(minutes=n)) for n in (0, 0, 1, 60, 119, 600)] == [0] * 6
     assert {(row.recipient_id, row.due_at) for row in messages(world)} == {(world.ada.user_id, DUE)}
 
 
 def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
     plan(world.ben, world.ada)
 
-    assert beat(DUE + timedelta(hours=2)) == 0
+    assert plan_due(DUE + timedelta(hours=2)) == 0
     assert messages(world) == []
 
 
@@ -137,7 +137,7 @@ def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
 )
 def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(world, after, sent):
     plan(world.ben, world.ada)
-    beat(DUE)
+    plan_due(DUE)
     rls.reset()
 
     outbox.deliver_due(at=DUE + after)
@@ -150,17 +150,17 @@ def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(
 def test_a_planner_that_was_away_for_less_still_reminds(world):
     plan(world.ben, world.ada)
 
-    assert beat(DUE + timedelta(hours=2) - timedelta(seconds=1)) == len(Channel)
+    assert plan_due(DUE + timedelta(hours=2) - timedelta(seconds=1)) == len(Channel)
 
 
 def test_moving_to_another_zone_sends_no_second_reminder(world):
     plan(world.ben, world.ada)
-    beat(DUE)
+    plan_due(DUE)
 
     for time_zone in ("America/New_York", "Asia/Tokyo"):
         move(world, time_zone)
         for hours in range(-30, 30):
-            assert beat(DUE + timedelta(hours=hours)) == 0
+            assert plan_due(DUE + timedelta(hours=hours)) == 0
 
     assert len(messages(world)) == len(Channel)
 
@@ -171,19 +171,19 @@ def test_someone_who_has_moved_is_reminded_by_the_clock_of_where_they_live_now(w
 
     # 14:00 in Amsterdam is 08:00 in New York, the first minute that is not at night.
     due = timing.day_before(STARTS, "America/New_York")
-    assert beat(due - timedelta(seconds=1)) == 0
-    assert beat(due) == len(Channel)
+    assert plan_due(due - timedelta(seconds=1)) == 0
+    assert plan_due(due) == len(Channel)
 
 
 def test_a_check_in_planned_too_late_has_no_reminder(world):
     plan(world.ben, world.ada, PLANNED + timedelta(hours=5))
 
-    assert [beat(PLANNED + timedelta(minutes=30 * n)) for n in range(11)] == [0] * 11
+    assert [plan_due(PLANNED + timedelta(minutes=30 * n)) for n in range(11)] == [0] * 11
 
 
 def test_a_cancelled_check_in_takes_its_unsent_reminder_back_and_says_so(world):
     check_in = plan(world.ben, world.ada)
-    beat(DUE)
+    plan_due(DUE)
 
     cancel(world.dan, check_in.pk, DUE)
 
@@ -198,7 +198,7 @@ def test_a_cancelled_check_in_is_not_reminded_of(world):
     check_in = plan(world.ben, world.ada)
     cancel(world.ben, check_in.pk)
 
-    assert beat(DUE) == 0
+    assert plan_due(DUE) == 0
 
 
 def test_cancelling_twice_tells_once(world):
@@ -214,7 +214,7 @@ def test_cancelling_twice_tells_once(world):
 
 def test_a_reminder_that_was_sent_is_not_unsaid(world):
     check_in = plan(world.ben, world.ada)
-    beat(DUE)
+    plan_due(DUE)
     with inside(world):
         Message.objects.filter(words="check-in").update(sent_at=DUE)
 

@@ -28,7 +28,7 @@ def at(text: str) -> datetime:
         ("2026-03-12T00:00:00+01:00", AMSTERDAM, "2026-03-10T18:00:00+01:00"),
         ("2026-03-12T07:59:59+01:00", AMSTERDAM, "2026-03-10T18:00:00+01:00"),
         ("2026-03-12T08:00:00+01:00", AMSTERDAM, "2026-03-11T08:00:00+01:00"),
-        # Clocks go forward on 29 March: the day before is 23 hours away, the wall clock shows the same.
+        # Clocks go forward on 29 March: the day before is 23 hours away, the local time is the same.
         ("2026-03-29T14:00:00+02:00", AMSTERDAM, "2026-03-28T14:00:00+01:00"),
         ("2026-03-30T14:00:00+02:00", AMSTERDAM, "2026-03-29T14:00:00+02:00"),
         # Clocks go back on 25 October: 25 hours.

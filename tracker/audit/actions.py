@@ -1,4 +1,4 @@
-"""Audit events are written in the transaction of the act itself."""
+"""Recording audit events, in the transaction of the act itself."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The trail: who looked, who changed. Text without foreign keys, so that it outlives what it speaks of."""
+"""Audit events and their hash chain: who looked, who changed. Without foreign keys: they outlive what they name."""
 
 from uuid import UUID
 

@@ -169,7 +169,7 @@ def _compare_end(
             name, f"the head tells of {head[0][0]} events, its links of {seq}", head[0][2], seq + 1
         )
     if not head and seq:
-        return Problem(name, "the head is gone", last, seq)
+        return Problem(name, "the head is missing", last, seq)
     stray = _rows(_UNLINKED, clinic_id)[0][0]
     return Problem(name, "the event was put in beside the chain", stray) if stray else None
 

@@ -60,7 +60,7 @@ class Trajectory:
 TRAJECTORIES = (
     Trajectory("quick responder", "much better within two weeks", _falls(0.4, 7)),
     Trajectory("slow responder", "better over three months", _falls(0.45, 50)),
-    Trajectory("remitter", "symptoms all but gone", _falls(0.1, 14)),
+    Trajectory("remitter", "hardly any symptoms left", _falls(0.1, 14)),
     Trajectory("relapse", "relapse after the third session", _relapses, sessions=(0, 14, 35)),
     Trajectory("no change", "the same throughout", _falls(0.97, 30)),
     Trajectory("worsening", "slowly worse", _worsens),
@@ -151,14 +151,20 @@ def _zone(who: Simulated, day: int) -> str:
 
 
 def _record(
-    who: Simulated, kind: str, enrolled_on: date, day: int, wall: time, data: dict[str, Any], *name: object
+    who: Simulated,
+    kind: str,
+    enrolled_on: date,
+    day: int,
+    local_time: time,
+    data: dict[str, Any],
+    *name: object,
 ) -> dict[str, Any]:
     time_zone = _zone(who, day)
     return {
         "kind": kind,
         "id": who.id(kind, day, *name),
         "revision": 1,
-        "recorded_at": days.instant(enrolled_on + timedelta(days=day), wall, time_zone).isoformat(),
+        "recorded_at": days.instant(enrolled_on + timedelta(days=day), local_time, time_zone).isoformat(),
         "time_zone": time_zone,
         "data": data,
     }

@@ -1,4 +1,4 @@
-"""The room's name, and a clinic's own folder of questionnaires, if the settings name one."""
+"""The app's name, and a clinic's own folder of questionnaires, if the settings name one."""
 
 from pathlib import Path
 

@@ -104,7 +104,7 @@ class Condition(CatalogueModel):
 
 
 class Tier(CatalogueModel):
-    """A level of concern, reached by any one of its conditions; the last, with none, is the floor."""
+    """A level of concern, reached by any one of its conditions; the last, with none, is the lowest."""
 
     tier: Text
     any: tuple[Condition, ...] = ()

@@ -84,7 +84,7 @@ def plan_reminders(*, at: datetime) -> int:
     Put the reminders that fall due into the outbox; return how many are new.
 
     A reminder is planned when it is due, by the zone the patient lives in then, and once: its key is
-    the check-in, so a second beat, a restart or a zone change never sends a second one.
+    the check-in, so a second run of beat, a restart or a zone change never sends a second one.
     """
     return sum(_plan_clinic(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True)))
 
@@ -95,7 +95,7 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     with rls.as_clinic(clinic_id):
         coming = CheckIn.objects.upcoming(at).filter(clinic_id=clinic_id, starts_at__lte=at + LOOKAHEAD)
         # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
-        # being cancelled, or is in a colleague's hands, is looked at again at the next beat.
+        # being cancelled, or is in a colleague's hands, is looked at again at the next run.
         locked = coming.select_for_update(skip_locked=True, of=("self",))
         for check_in in locked.select_related("patient").order_by("starts_at", "id"):
             due = timing.remind_at(check_in.starts_at, check_in.patient.time_zone, check_in.planned_at)

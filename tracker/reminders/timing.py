@@ -9,19 +9,19 @@ QUIET_FROM, QUIET_TO = time(21, 0), time(8, 0)
 
 def day_before(starts_at: datetime, zone_name: str) -> datetime:
     """
-    Return when to remind of something that starts at ``starts_at``: the day before, at the same wall-clock time.
+    Return when to remind of something that starts at ``starts_at``: the day before, at the same local time.
 
     The day is the patient's, so it is 23 or 25 hours when clocks change. A time that would fall into
     the quiet hours (21:00 to 08:00) moves earlier, to 18:00 of the same day or of the day before it.
     """
     local = days.local(starts_at, zone_name)
     day: date = local.date() - timedelta(days=1)
-    wall = local.time()
-    if wall >= QUIET_FROM:
-        wall = time(18, 0)
-    elif wall < QUIET_TO:
-        day, wall = day - timedelta(days=1), time(18, 0)
-    return days.instant(day, wall, zone_name)
+    local_time = local.time()
+    if local_time >= QUIET_FROM:
+        local_time = time(18, 0)
+    elif local_time < QUIET_TO:
+        day, local_time = day - timedelta(days=1), time(18, 0)
+    return days.instant(day, local_time, zone_name)
 
 
 def remind_at(starts_at: datetime, zone_name: str, planned_at: datetime) -> datetime | None:
