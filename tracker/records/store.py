@@ -1,6 +1,6 @@
 """Writing records: in bulk, with what is derived from them, in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from uuid import UUID
 from tracker.instruments import catalogue, scoring
 from tracker.lib import bulk, days
 from tracker.records import observations
-from tracker.records.kinds import KINDS, Record, questionnaire, side_effects
+from tracker.records.kinds import KINDS, Record, questionnaire
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.questionnaire import FINISHED, Status
 from tracker.records.patient_record import ClockSkew, PatientRecord
@@ -71,11 +71,6 @@ def score(data: Any) -> scoring.Result:
     """
     form = catalogue.get(data.instrument, data.version)
     return scoring.score(form, data.answers, data.reported_total)
-
-
-def score_side_effects(items: Mapping[str, int]) -> scoring.Result:
-    """Score the side-effect checklist as far as it was tapped, by its newest version."""
-    return scoring.score(catalogue.latest(side_effects.INSTRUMENT), items)
 
 
 def clock_skew(recorded_at: datetime, received_at: datetime) -> str:
