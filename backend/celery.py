@@ -21,11 +21,7 @@ BEAT_SCHEDULE = (
     ("deliver messages that are due", "tracker.outbox.tasks.deliver_due", 15.0),
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
-<<<<<<< HEAD
     ("anchor the audit chains", "tracker.audit.tasks.anchor", 60.0),
-=======
-    ("anchor the audit", "tracker.audit.tasks.anchor", 60.0),
->>>>>>> p1
     ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
     ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
 )
