@@ -47,7 +47,7 @@ SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.sequence, 
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row (id, at, sequence, intensity)
 ON CONFLICT (patient_id, id) DO NOTHING
 """
-_TRAIL = """
+_AUDIT = """
 INSERT INTO audit_auditevent
     (at, clinic_id, actor, on_behalf_of, action, kind, subject, purpose, device, request, result, detail)
 VALUES (now(), %s, 'b', '', 'b', '', 'b', '', '', '', 'DONE', '{}')
@@ -177,7 +177,7 @@ def single_sql(clinic: Any, patients: list[Any]) -> tuple[float, float]:
                 sequence = uuid.uuid4().int % 2**62
                 rows = [[uuid.uuid4()], [factories.MONDAY], [sequence], [5]]
                 connection.execute(_ENTRY, [clinic.pk, patient.pk, patient.user_id, *rows])
-                connection.execute(_TRAIL, [clinic.pk])
+                connection.execute(_AUDIT, [clinic.pk])
 
         return act
 

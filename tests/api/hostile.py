@@ -51,7 +51,7 @@ def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any
 def payloads(
     whole: dict[str, Any], chance: random.Random, max_body_bytes: int, number: int
 ) -> Iterator[Payload]:
-    """Yield ``number`` spoilt bodies: each fault in turn, at a place that chance chooses."""
+    """Yield ``number`` malformed bodies: each fault in turn, at a place that chance chooses."""
     places = [place for place in _leaves(whole) if not isinstance(place[-1], int)]
     for n in range(number):
         turn = n % (len(_AT_A_PLACE) + len(_OF_THE_BODY))
@@ -78,11 +78,11 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _written(whole: Any, path: Path, spoilt: bytes) -> bytes:
-    """The body with ``spoilt``, as it stands, at ``path``."""
+def _written(whole: Any, path: Path, malformed: bytes) -> bytes:
+    """The body with ``malformed``, as it stands, at ``path``."""
     copy = json.loads(json.dumps(whole))
     _at(copy, path[:-1])[path[-1]] = _MARK
-    return json.dumps(copy).encode().replace(json.dumps(_MARK).encode(), spoilt)
+    return json.dumps(copy).encode().replace(json.dumps(_MARK).encode(), malformed)
 
 
 # Faults at one value: what was there, and what stands there now.

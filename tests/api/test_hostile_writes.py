@@ -1,4 +1,4 @@
-"""Every route that writes, from the table of routes: a spoilt body is answered by 4xx, at once, and costs no memory."""
+"""Every route that writes, from the table of routes: a malformed body gets 4xx, at once, and costs no memory."""
 
 import random
 import re
@@ -33,7 +33,7 @@ BODIES = {
 }  # fmt: skip
 # Takes neither a body nor an id: there is nothing to spoil.
 BARE = ("break-glass", "DELETE")
-# Without a body: what is spoilt is only that there is no such thing.
+# Without a body: what is malformed is only that there is no such thing.
 NO_BODY = {"session", "device", "caregiver", "message-read", "acknowledge-alert", "check_in"}
 
 
@@ -59,7 +59,7 @@ def address(pattern: Any) -> str:
     return "/" + re.sub(r"<uuid:\w+>", one, str(pattern.pattern))
 
 
-def spoilt(
+def malformed(
     world: factories.World, pattern: Any, method: str, device: str, number: int
 ) -> Iterator[hostile.Payload]:
     chance = random.Random(f"{factories.SEED}/{pattern.name}/{method}")
@@ -76,7 +76,7 @@ def complaint(status: int, kind: str, body: Callable[[], Any], payload: hostile.
     if 400 <= status < 500 and status not in {401, 429} and kind == "application/problem+json":
         return ""
     if status == 200 and "results" in (answer := body()):
-        # A batch is taken item by item: what is spoilt in one of them is refused there.
+        # A batch is taken item by item: what is malformed in one of them is refused there.
         return (
             ""
             if "rejected" in {result["status"] for result in answer["results"]}
@@ -100,7 +100,7 @@ def test_every_route_that_takes_a_body_is_tried(world):
 def test_a_malformed_body_is_refused_as_a_problem(world, pattern, method):
     phone = Phone(who(world, pattern, method).user)
     found = []
-    for payload in spoilt(world, pattern, method, str(phone.device), SAMPLE):
+    for payload in malformed(world, pattern, method, str(phone.device), SAMPLE):
         cache.clear()
         answer = phone.client.generic(
             method,
@@ -137,7 +137,7 @@ class Attack:
     pattern: Any
     method: str
     phone: Phone
-    spoilt: Iterator[hostile.Payload]
+    malformed: Iterator[hostile.Payload]
 
     @property
     def route(self) -> str:
@@ -159,7 +159,9 @@ def attacks(world: factories.World) -> list[Attack]:
     found = []
     for pattern, method in writes():
         phone = phones[who(world, pattern, method)]
-        found.append(Attack(pattern, method, phone, spoilt(world, pattern, method, str(phone.device), MANY)))
+        found.append(
+            Attack(pattern, method, phone, malformed(world, pattern, method, str(phone.device), MANY))
+        )
     return found
 
 
@@ -194,10 +196,10 @@ def test_a_web_process_refuses_three_hundred_malformed_bodies_for_every_route_at
         told = [
             tell(live, line, one, payload)
             for one in under_attack
-            for payload in islice(one.spoilt, MANY // 3)
+            for payload in islice(one.malformed, MANY // 3)
         ]
         before = memory_mb(process.pid)
-        told += [tell(live, line, one, payload) for one in under_attack for payload in one.spoilt]
+        told += [tell(live, line, one, payload) for one in under_attack for payload in one.malformed]
         grown = memory_mb(process.pid) - before
 
     slowest = max(told)

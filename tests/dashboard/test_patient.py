@@ -68,7 +68,7 @@ def test_what_there_is_no_room_for_is_named_and_never_the_questionnaire(ben, pat
     titles = re.findall(r"<title id=[^>]+>([^<]+)</title>", page.content.decode())
     assert len(titles) == 8
     assert {"Pain: average pain", "Mood", "PHQ-9"} <= set(titles)
-    assert "not drawn here for want of room: Dose of drug 5; " in text(page)
+    assert "not drawn here for lack of space: Dose of drug 5; " in text(page)
 
 
 def test_the_ranges_are_links_and_the_chosen_one_is_marked(ben, path, world, send):

@@ -1,4 +1,4 @@
-"""The change counter: numbers and room are reserved under its lock, and given back when they are not used."""
+"""The change counter: numbers and bytes are reserved under its lock, and given back when they are not used."""
 
 from collections.abc import Iterator
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Every named constraint of the rooms is seen to refuse, and to let through what lies just inside it."""
+"""Every named constraint of the apps is seen to refuse, and to let through what lies just inside it."""
 
 import uuid
 from collections.abc import Mapping
@@ -323,7 +323,7 @@ def test_two_phones_of_two_patients_may_make_the_same_id(inside):
     assert PainEntry.objects.filter(id=ada["id"]).count() == 2
 
 
-def rooms() -> list[type[models.Model]]:
+def models_of_patients() -> list[type[models.Model]]:
     return [
         model
         for model in apps.get_models()
@@ -334,7 +334,7 @@ def rooms() -> list[type[models.Model]]:
 def test_every_constraint_of_every_app_has_its_case():
     named = {
         constraint.name
-        for model in rooms()
+        for model in models_of_patients()
         for constraint in model._meta.constraints
         if not isinstance(constraint, TableConstraint)
     }
@@ -343,7 +343,7 @@ def test_every_constraint_of_every_app_has_its_case():
 
 
 def test_the_database_holds_every_constraint_and_no_other_of_our_making(db):
-    tables = [model._meta.db_table for model in rooms()]
+    tables = [model._meta.db_table for model in models_of_patients()]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text = ANY (%s)",

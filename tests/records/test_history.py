@@ -1,4 +1,4 @@
-"""What was said stays said: former versions, raw journal text and the audit trail refuse every change."""
+"""What was said stays said: former versions, raw journal text and the audit refuse every change."""
 
 import os
 import uuid
@@ -81,7 +81,7 @@ def test_a_slip_of_the_owner_is_refused_by_the_trigger(live, statement):
         phone.push(pain | {"revision": 2, "data": {"intensity": 4}})
 
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
-        # The walls hold the owner too, so she has to enter as a worker does.
+        # Row-level security binds the owner too, so she needs a worker's context.
         owner.execute("SELECT set_config('app.clinic', %s, true)", [str(live.world.clinic.pk)])
         owner.execute("SELECT set_config('app.scope', 'clinic', true)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"append-only|never change"):
@@ -101,9 +101,9 @@ def test_every_former_version_is_kept_as_it_was(said):
 def test_a_removed_entry_leaves_what_it_said_and_a_second_removal_adds_nothing(world):
     phone, record = Phone(world.ada.user), factories.pain(6)
     phone.push(record)
-    gone = removal_of(record)
+    removal = removal_of(record)
 
-    first, second = phone.push(gone), phone.push(gone)
+    first, second = phone.push(removal), phone.push(removal)
 
     assert [answer.json()["results"][0]["status"] for answer in (first, second)] == ["stored", "replayed"]
     with inside(world):

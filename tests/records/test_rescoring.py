@@ -174,11 +174,11 @@ def test_summaries_are_made_again_after_it(world, correct):
 
 def test_an_answer_that_was_amended_or_removed_keeps_the_scores_it_had(world, correct):
     phone = Phone(world.ada.user)
-    first, gone = filled(4), filled(9)
-    phone.push(first, gone)
+    first, removed = filled(4), filled(9)
+    phone.push(first, removed)
     phone.push(filled(6, id=first["id"], revision=2))
     phone.push(
-        {name: value for name, value in gone.items() if name != "data"} | {"revision": 2, "removed": True}
+        {name: value for name, value in removed.items() if name != "data"} | {"revision": 2, "removed": True}
     )
     rls.reset()
     correct()

@@ -121,9 +121,12 @@ def test_a_full_account_says_so_and_still_takes_removals_and_positive_safety_ans
     phone.push(kept)
     settings.PATIENT_STORAGE_BYTES = 500
     long = factories.record("journal", {"text": "x" * 600})
-    gone = {name: value for name, value in kept.items() if name != "data"} | {"revision": 2, "removed": True}
+    removal = {name: value for name, value in kept.items() if name != "data"} | {
+        "revision": 2,
+        "removed": True,
+    }
 
-    answer = phone.push(long, gone, factories.phq9([0] * 8 + [1]))
+    answer = phone.push(long, removal, factories.phq9([0] * 8 + [1]))
 
     assert statuses(answer) == [("rejected", "storage_full"), ("stored", ""), ("rejected", "storage_full")]
     assert "guidance" in answer.json()

@@ -98,9 +98,12 @@ def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
 @pytest.mark.parametrize("kind", sorted(WHOLE))
 def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone, kind):
     sent = factories.record(kind, WHOLE[kind])
-    gone = {name: value for name, value in sent.items() if name != "data"} | {"revision": 2, "removed": True}
+    removal = {name: value for name, value in sent.items() if name != "data"} | {
+        "revision": 2,
+        "removed": True,
+    }
     phone.push(sent)
-    phone.push(gone)
+    phone.push(removal)
     stale = phone.push(sent | {"revision": 2, "amendment_reason": "typo"}).json()["results"][0]
     restored = phone.push(sent | {"revision": 3, "amendment_reason": "other"}).json()["results"][0]
 

@@ -67,8 +67,11 @@ def test_a_field_that_was_cleared_stays_cleared(phone, plan):
 
 
 def test_an_edit_of_what_was_removed_stays_a_conflict(phone, plan):
-    gone = {name: value for name, value in plan.items() if name != "data"} | {"revision": 2, "removed": True}
-    phone.push(gone)
+    removal = {name: value for name, value in plan.items() if name != "data"} | {
+        "revision": 2,
+        "removed": True,
+    }
+    phone.push(removal)
     late = phone.push(edit(plan, 2, minutes=20)).json()["results"][0]
 
     assert (late["status"], late["server"]["removed"]) == ("conflict", True)
@@ -76,9 +79,12 @@ def test_an_edit_of_what_was_removed_stays_a_conflict(phone, plan):
 
 def test_a_removal_of_what_was_edited_stays_a_conflict(phone, plan):
     phone.push(edit(plan, 2, minutes=20))
-    gone = {name: value for name, value in plan.items() if name != "data"} | {"revision": 2, "removed": True}
+    removal = {name: value for name, value in plan.items() if name != "data"} | {
+        "revision": 2,
+        "removed": True,
+    }
 
-    assert phone.push(gone).json()["results"][0]["status"] == "conflict"
+    assert phone.push(removal).json()["results"][0]["status"] == "conflict"
     assert held(phone, plan)["data"]["minutes"] == 20
 
 

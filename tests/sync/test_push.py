@@ -200,8 +200,8 @@ def test_journal_text_is_stored_encrypted_and_read_back_by_its_author(world, pho
     phone.push(record)
 
     with inside(world):
-        sealed = bytes(JournalText.objects.get().ciphertext)
-        assert b"sea" not in sealed
+        ciphertext = bytes(JournalText.objects.get().ciphertext)
+        assert b"sea" not in ciphertext
     assert phone.get(f"records/{record['id']}").json()["data"]["text"] == "Slept badly, dreamt of the sea."
 
 

@@ -8,7 +8,7 @@ OLDEST_S = 60
 
 def write(path: Path) -> None:
     """Note that a round has just ended. In one step, so that no reader meets half a file."""
-    # The monotonic clock is the machine's: setting its wall clock makes nobody look dead, or alive.
+    # The monotonic clock is the machine's: setting its calendar clock makes nobody look dead, or alive.
     part = path.with_name(path.name + ".part")
     part.write_text(f"{time.monotonic():.3f}")
     part.replace(path)

@@ -54,7 +54,7 @@ class Panel:
     note: str
     lines: Sequence[Line]
     grid: Sequence[float] = ()
-    # What stays where there is no room for all: 0 always, then the lowest first.
+    # Order in which panels are dropped when there are too many: 0 never, the highest first.
     drop_order: int = 0
 
 

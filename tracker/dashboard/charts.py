@@ -91,7 +91,7 @@ def runs(points: Iterable[tuple[date, float]], widest: int) -> list[list[tuple[d
 
 
 def ticks(frame: Frame) -> list[tuple[date, str, bool]]:
-    """Return (day, text, may be left out where there is little room) for the axis of dates."""
+    """Return (day, text, may be left out where there is little space) for the axis of dates."""
     if frame.days <= 100:
         step = 7 if frame.days <= 45 else 14
         first = frame.first + timedelta(days=-frame.first.weekday() % 7)
@@ -120,8 +120,8 @@ def grid_values(panel: Panel) -> list[float]:
     middle = (panel.low + panel.high) / 2
     between = panel.grid or ([middle] if middle == round(middle) else [])
     # Closer than this, two labels touch.
-    room = (panel.high - panel.low) * 0.12
-    inner = [value for value in between if panel.low + room <= value <= panel.high - room]
+    margin = (panel.high - panel.low) * 0.12
+    inner = [value for value in between if panel.low + margin <= value <= panel.high - margin]
     return [panel.low, *inner, panel.high]
 
 

@@ -40,7 +40,7 @@ def clinical_page(action: policy.Action, *, is_poll: bool = False) -> Callable[[
     """
     Let in who has signed in and may ever do ``action``; hand on the request, the principal and the time.
 
-    One transaction holds the walls, the reading, the rendering and the trace of it. Nobody: to the sign-in
+    One transaction holds the context, the reading, the rendering and the audit event. Nobody: to the sign-in
     page. Staff without a second factor: to where it is shown or set up. A role that never may: 403, whatever the
     address says. What is not theirs: 404, as if missing. A page that asks ``is_poll`` keeps no session alive.
     """
@@ -86,19 +86,19 @@ def _answer(
     No answer: they may not, or it is not theirs; nothing that was begun stands.
     """
     principal = None
-    with suppress(NotFoundOrHidden), audit.collecting() as trail, transaction.atomic():
+    with suppress(NotFoundOrHidden), audit.collecting() as buffer, transaction.atomic():
         principal = _viewer(request, at, is_poll)
         if principal is None or not policy.role_may(principal.role, action):
             return principal, None
         response = view(request, principal, at, *args, **kwargs)
-        if not trail.events:
+        if not buffer.events:
             audit.record_event(**_plain(principal, action, request, at))
-        first = trail.events[0]
+        first = buffer.events[0]
         first["kind"], first["purpose"] = (
             first["kind"] or _name(request),
             first["purpose"] or _purpose(request),
         )
-        audit.flush(trail)
+        audit.flush(buffer)
         return principal, response
     return principal, None
 
@@ -155,7 +155,7 @@ def _viewer(request: HttpRequest, at: datetime, is_poll: bool) -> Principal | No
 
 def _unavailable() -> HttpResponse:
     """
-    The database is away, read-only or out of room: say so, and never that something was done.
+    The database is unavailable, read-only or out of space: say so, and never that something was done.
 
     Rendered without the request, whose session lies in that same database.
     """

@@ -17,7 +17,7 @@ FURTHEST = timedelta(days=366)
 
 
 class CheckInForm(forms.Form):
-    """When to speak with a patient: a day and a wall-clock time where the patient lives."""
+    """When to speak with a patient: a day and a local time where the patient lives."""
 
     on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
     time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))

@@ -59,7 +59,7 @@ def panels(
 
 def fit(found: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
     """
-    Return the panels that are drawn, in their order, and the titles of those left out for want of room.
+    Return the panels that are drawn, in their order, and the titles of those left out for lack of space.
 
     Daily pain and mood and questionnaires with a safety item always stay; doses give way to the other
     questionnaires.

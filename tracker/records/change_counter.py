@@ -57,7 +57,7 @@ def lock(patient_id: UUID, *, wait: bool = True) -> int | None:
 @dataclass(slots=True)
 class Reservation:
     """
-    Change numbers from ``first`` to ``last`` and room for bytes, held under the lock.
+    Change numbers from ``first`` to ``last`` and space for bytes, held under the lock.
 
     ``stored_bytes`` is what the patient has stored, with what is reserved here.
     """

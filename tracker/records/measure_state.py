@@ -99,7 +99,7 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     """
     Make the current values of the ``touched`` measures again, in one statement.
 
-    ``removed`` says that observations may have gone: a measure without any has no current value.
+    ``removed`` says that observations may have been removed: a measure without any has no current value.
     """
     names = sorted(touched)
     if not names:

@@ -89,8 +89,8 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     """
     Return up to ``limit`` of a patient's records that changed after ``cursor``, tombstones included.
 
-    For anybody but the patient the walls leave out what is not shared with them. Where more is shared than the last
-    time, everything comes again from the start; where less is, the page says what has to go.
+    For anybody but the patient row-level security leaves out what is not shared with them. Where more is shared than
+    the last time, everything comes again from the start; where less is, the page says what has to go.
     The number of statements depends on the kinds among them, not on how many there are or how long the history is.
 
     :raises InvalidCursor: if the cursor is not one of ours for this person.

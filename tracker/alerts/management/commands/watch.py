@@ -1,4 +1,4 @@
-"""``manage.py watch``: escalate, deliver and anchor the trail in a loop, on PostgreSQL alone."""
+"""``manage.py watch``: escalate, deliver and anchor the audit in a loop, on PostgreSQL alone."""
 
 import signal
 import threading
