@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from tracker.access.principal import Principal
-from tracker.audit import actions as audit
 from tracker.clinics.models import Patient
 from tracker.lib import days, rls
 from tracker.records import change_counter, measure_state
@@ -39,12 +38,7 @@ def record_session(
     """
     if starts_at > at:
         raise InTheFuture
-    with rls.as_patient(patient.clinic_id, patient.pk):
-        # Locked before the look, so that of a form that is sent twice only one is recorded.
-        change_counter.advance(patient.clinic_id, patient.pk, 0)
-        if TreatmentSession.objects.filter(patient=patient, starts_at=starts_at).exists():
-            raise AlreadyRecorded
-        change_counter.advance(patient.clinic_id, patient.pk, 1)
+    _take_change(patient, starts_at)
     session = TreatmentSession.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,
@@ -58,12 +52,14 @@ def record_session(
     with rls.as_patient(patient.clinic_id, patient.pk):
         measures = Observation.objects.filter(patient=patient).values_list("measure", flat=True).distinct()
         measure_state.refresh(patient.clinic_id, patient.pk, set(measures), removed=False)
-    audit.record_event(
-        actor=principal.actor,
-        action="session.record",
-        subject=str(session),
-        clinic_id=patient.clinic_id,
-        patient_id=patient.pk,
-        at=at,
-    )
+    principal.audit("session.record", str(session), patient_id=patient.pk, at=at)
     return session
+
+
+def _take_change(patient: Patient, starts_at: datetime) -> None:
+    """Lock the patient's changes, then look: of a form that is sent twice only one session is recorded."""
+    with rls.as_patient(patient.clinic_id, patient.pk):
+        change_counter.advance(patient.clinic_id, patient.pk, 0)
+        if TreatmentSession.objects.filter(patient=patient, starts_at=starts_at).exists():
+            raise AlreadyRecorded
+        change_counter.advance(patient.clinic_id, patient.pk, 1)

@@ -137,10 +137,13 @@ def patient_page(
         may_plan=_may(principal, patient.pk, Action.PLAN_CHECK_IN, Category.VISITS),
         may_discharge=_may(principal, patient.pk, Action.DISCHARGE_PATIENT),
         discharged=formatting.day(patient.discharged_on) if patient.discharged_on else "",
-        session_form=TreatmentSessionForm(initial={"on": today})
-        if _may(principal, patient.pk, Action.RECORD_TREATMENT_SESSION, Category.TREATMENT)
-        else None,
+        session_form=_session_form(principal, patient.pk, today),
     )
+
+
+def _session_form(principal: Principal, patient_id: UUID, today: date) -> TreatmentSessionForm | None:
+    may_record = _may(principal, patient_id, Action.RECORD_TREATMENT_SESSION, Category.TREATMENT)
+    return TreatmentSessionForm(initial={"on": today}) if may_record else None
 
 
 def _not_shared(principal: Principal, patient_id: UUID) -> str:
