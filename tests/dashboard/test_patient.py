@@ -264,12 +264,12 @@ def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
     assert (planned.starts_at.isoformat(), planned.minutes) == ("2026-03-04T14:30:00+00:00", 30)
 
 
-def test_a_missing_hour_is_planned_after_the_gap_and_said(ben, path):
+def test_a_missing_local_time_is_planned_with_the_offset_before_the_gap_and_said(ben, path):
     answer = ben.post(
         f"{path}check-ins/", {"on": "2026-03-29", "time": "02:30", "minutes": "20"}, follow=True
     )
 
-    assert "Check-in planned for Sun 29 Mar 2026, 03:00 (Europe/Amsterdam)." in text(answer)
+    assert "Check-in planned for Sun 29 Mar 2026, 03:30 (Europe/Amsterdam)." in text(answer)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,20 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import IntegrityError, OperationalError
 
 from tracker.keys.models import DataKey, EncryptedText, MasterKey
 from tracker.lib import encryption
 
 Row = TypeVar("Row", bound=EncryptedText)
+
+
+class RetiredMasterKey(OperationalError):
+    """
+    This process still runs with a master key that was retired: nothing can be encrypted until it is restarted.
+
+    An error of operations and of no record: whoever asked is told to try again (503), and nothing is refused for good.
+    """
 
 
 def _bound(patient_id: UUID, key_id: UUID, master_key_id: str) -> bytes:
@@ -88,7 +97,13 @@ def _current(patient_id: UUID) -> DataKey | None:
 def _make(clinic_id: UUID, patient_id: UUID, at: datetime) -> DataKey:
     register_master_key()
     # Two requests at once: the second finds the first one's key, so both encrypt with the same.
-    DataKey.objects.bulk_create([new_data_key(clinic_id, patient_id, at)], ignore_conflicts=True)
-    row = _current(patient_id)
+    try:
+        DataKey.objects.bulk_create([new_data_key(clinic_id, patient_id, at)], ignore_conflicts=True)
+        # In a pipeline the insert's refusal comes with the next answer.
+        row = _current(patient_id)
+    except IntegrityError as problem:
+        if "open_master_key" in str(problem):
+            raise RetiredMasterKey from None
+        raise
     assert row is not None
     return row
