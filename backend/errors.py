@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views import defaults
@@ -13,7 +13,7 @@ from tracker.api import exceptions
 from tracker.lib import logs
 
 log = logs.get(__name__)
-_DATABASE_ERRORS = (OperationalError, InterfaceError)
+_DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
 
 
 def _for_program(request: HttpRequest) -> bool:

@@ -13,6 +13,6 @@ os.environ.setdefault("DATABASE_POOL", "8")
 
 application = wsgi.DrainRequestBody(get_wsgi_application())
 # A route of which nobody has said who may use it is not served: nor is any other until somebody does.
-_UNDECLARED = [problem.msg for problem in run_checks(tags=["policy"])]
-if _UNDECLARED:
-    raise ImproperlyConfigured("; ".join(_UNDECLARED))
+_PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"])]
+if _PROBLEMS:
+    raise ImproperlyConfigured("; ".join(_PROBLEMS))

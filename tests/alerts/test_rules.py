@@ -104,3 +104,12 @@ def test_the_safety_scan_raises_every_declared_alert_whatever_becomes_of_the_rec
             assert (alert.source_kind, alert.answer_stored) == (
                 (item["kind"], True) if kept else ("unstored", False)
             )
+
+
+def test_one_alert_rule_id_that_is_declared_twice_and_differently_is_refused(monkeypatch):
+    form = catalogue.latest("phq-9")
+    other = alert_rules.AlertRule("phq9_item9", 1, "review", "Something else", lambda data: None)
+    monkeypatch.setattr(rules, "of_all_kinds", lambda: (other,))
+
+    with pytest.raises(rules.ConflictingRules, match="phq9_item9"):
+        rules._declared.__wrapped__((form,))

@@ -17,7 +17,8 @@ TABLE = ROOT / "tracker" / "lib" / "error_codes.py"
 # Which argument of what gives an error is the code.
 CODE_ARGUMENT = {
     "APIProblem": 0, "field_problem": 0, "parameter_problem": 0, "problem_response": 0, "BadJSON": 0,
-    "PydanticCustomError": 0, "problem": 0, "Problem": 1, "Decision": 1, "_UnusableError": 0, "field_error": 1,
+    "PydanticCustomError": 0, "problem": 0, "Problem": 1, "VersionDecision": 1, "_RefusedError": 0, "result": 1,
+    "field_error": 1,
 }  # fmt: skip
 # An unanswered item makes a questionnaire incomplete; it refuses nothing.
 NOT_ON_THE_WIRE = {"missing"}
@@ -76,6 +77,29 @@ def test_every_error_code_that_the_product_raises_is_in_the_table():
 
     assert len(on_the_wire) > 40
     assert on_the_wire - set(CODES) == set()
+
+
+def test_every_call_that_is_looked_at_for_an_error_code_is_made_somewhere():
+    calls = (node for path in sources() for node in ast.walk(ast.parse(path.read_text())))
+    names = {
+        getattr(node.func, "id", getattr(node.func, "attr", ""))
+        for node in calls
+        if isinstance(node, ast.Call)
+    }
+
+    assert set(CODE_ARGUMENT) - names == set()
+    in_sync = {
+        code
+        for path in (ROOT / "tracker" / "sync").glob("*.py")
+        for code in raised(ast.parse(path.read_text()))
+    }
+    assert {
+        "missing_base_revision",
+        "kind_mismatch",
+        "newer_version_held",
+        "not_found",
+        "storage_full",
+    } <= in_sync
 
 
 def test_every_error_code_of_the_table_is_raised_somewhere():

@@ -202,6 +202,36 @@ def test_a_batch_of_too_many_records_hides_no_positive_answer_at_its_end(world, 
     assert alerts(world) == [("phq9_item9", False)]
 
 
+def test_a_safety_scan_of_a_very_long_batch_raises_one_alert_for_each_rule_beyond_the_limit(world, phone):
+    """However long a body is, its alerts are not: no team is flooded, and no answer is lost to its size."""
+    many = [{"data": {"self_harm_thoughts": True}, "n": n} for n in range(70_000)]
+
+    answer = phone.push(*many, factories.phq9(POSITIVE))
+
+    assert (answer.status_code, "guidance" in answer.json()) == (400, True)
+    raised = alerts(world)
+    assert raised.count(("daily_self_harm_thoughts", False)) == 501
+    assert raised.count(("phq9_item9", False)) == 1
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"kind": "daily", "data": {"Self_harm_thoughts": True}},
+        {"kind": "daily", "self_harm_thoughts": True},
+        {"kind": "Side-Effects", "data": {"items": {"suicidal_thoughts": 1}}},
+        {"data": {"ITEMS": {"Suicidal_Thoughts": 2}}},
+        {"kind": "response", "data": {"instrument": "PHQ9", "version": "x", "answers": {"9": 2}}},
+        {"kind": "response", "data": {"Instrument": "phq 9", "Answers": {"/44260-8": 1}}},
+    ],
+)
+def test_a_safety_scan_finds_a_positive_answer_under_other_spellings(world, phone, item):
+    answer = phone.push(item)
+
+    assert "guidance" in answer.json()
+    assert len(alerts(world)) == 1
+
+
 def test_a_positive_answer_that_is_sent_again_shows_the_crisis_text_again(world, phone):
     """A phone that sends again has not seen the first reply."""
     record = factories.phq9(POSITIVE)

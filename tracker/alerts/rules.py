@@ -15,21 +15,33 @@ def of_all_kinds() -> tuple[AlertRule, ...]:
     return tuple(rule for kind in KINDS.values() for rule in kind.alert_rules)
 
 
-def checklist_of_kind(kind: str) -> InstrumentDefinition | None:
-    """Return the instrument whose items a kind's data holds as ``items``, if it is a checklist."""
-    known = KINDS.get(kind)
-    return catalogue.latest(known.instrument) if known and known.instrument else None
+def checklists() -> tuple[InstrumentDefinition, ...]:
+    """Return the instruments whose items a kind's data holds as ``items``."""
+    return tuple(catalogue.latest(kind.instrument) for kind in KINDS.values() if kind.instrument)
+
+
+class ConflictingRules(ValueError):
+    """One id is declared in two places that do not say the same."""
 
 
 def declared() -> Mapping[str, AlertRule]:
-    """Return every declared rule by its id; of several versions of an instrument, the newest one's."""
+    """
+    Return every declared rule by its id; of several versions of an instrument, the newest one's.
+
+    :raises ConflictingRules: if two instruments, or an instrument and a kind, give one id to different rules.
+    """
     return _declared(catalogue.all())
 
 
 @lru_cache(maxsize=1)
 def _declared(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, AlertRule]:
-    rules = [rule for form in forms for rule in alert_rules.of_instrument(form)]
-    return {rule.id: rule for rule in (*rules, *of_all_kinds())}
+    by_instrument = {form.code: {rule.id: rule for rule in alert_rules.of_instrument(form)} for form in forms}
+    rules: dict[str, AlertRule] = {}
+    for rule in (*(rule for own in by_instrument.values() for rule in own.values()), *of_all_kinds()):
+        known = rules.setdefault(rule.id, rule)
+        if (known.version, known.level, known.label) != (rule.version, rule.level, rule.label):
+            raise ConflictingRules(f"the alert rule {rule.id} is declared twice, and differently")
+    return rules
 
 
 def label(rule: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -97,6 +97,8 @@ _CODE_OF: dict[type[Exception], str] = {
     exceptions.APIException: "bad_request",
     OperationalError: "service_unavailable",
     InterfaceError: "service_unavailable",
+    # A database that takes no writes: a replica, or one that is being moved.
+    InternalError: "service_unavailable",
 }
 
 

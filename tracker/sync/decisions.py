@@ -13,7 +13,7 @@ from uuid import UUID
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
 from tracker.records import store as records
-from tracker.records.kinds import Record
+from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
 from tracker.sync import merge, parsing
 from tracker.sync.batch import ItemResult
@@ -189,7 +189,7 @@ def _score(record: Record) -> scoring.Result | None:
 
     :raises _RefusedError: naming the item.
     """
-    if record.kind != "response" or record.data is None:
+    if not KINDS[record.kind].scored or record.data is None:
         return None
     try:
         result = records.score(record.data)

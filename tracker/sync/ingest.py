@@ -89,9 +89,12 @@ def raise_alerts_for_rejected(*, principal: Principal, items: Sequence[Any], at:
     """
     Raise alerts for the safety answers in records that are refused as a whole; return whether there were any.
 
-    An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old.
+    An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old. Of
+    the items beyond ``MAX_RECORDS`` the worst answer to each rule alerts: however long a body is, its alerts are not.
     """
-    findings = [finding for of_item in safety.scan(items, at) for finding in of_item]
+    scanned = safety.scan(items, at)
+    findings = [finding for of_item in scanned[:MAX_RECORDS] for finding in of_item]
+    findings += safety.worst_by_rule(finding for of_item in scanned[MAX_RECORDS:] for finding in of_item)
     alerts.assess(
         clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=findings, at=at
     )

@@ -8,10 +8,10 @@ that is there but cannot be read is found too, since nobody knows that it is a n
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from tracker.alerts import rules
@@ -34,6 +34,16 @@ def scan(items: Sequence[Any], received_at: datetime) -> list[tuple[Finding, ...
     ``stored_as`` names the record of one that is.
     """
     return [tuple(_findings(item, received_at)) for item in items]
+
+
+def worst_by_rule(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the worst finding of each rule."""
+    worst: dict[str, Finding] = {}
+    for finding in findings:
+        known = worst.get(finding.rule)
+        if known is None or (finding.value or 0) > (known.value or 0):
+            worst[finding.rule] = finding
+    return list(worst.values())
 
 
 def stored_as(finding: Finding, kind: str) -> Finding:
@@ -65,24 +75,27 @@ def _worst_by_rule(item: Any) -> dict[str, tuple[AlertRule, float | bool]]:
     if not isinstance(item, dict):
         return worst
     data = item.get("data")
-    for part in data if isinstance(data, list) else [data]:
-        for rule, value in _met(item.get("kind"), part) if isinstance(part, dict) else ():
+    # Also where the answers stand beside the envelope's fields instead of in ``data``.
+    for part in [item, *(data if isinstance(data, list) else [data])]:
+        for rule, value in _met(part) if isinstance(part, dict) else ():
             if rule.id not in worst or value > worst[rule.id][1]:
                 worst[rule.id] = (rule, value)
     return worst
 
 
-def _met(kind: Any, data: Mapping[str, Any]) -> _Met:
+def _met(data: Mapping[str, Any]) -> _Met:
+    folded = {_folded(name): value for name, value in data.items()}
     for rule in rules.of_all_kinds():
-        value = rule.evaluate(data)
-        if value is not None and value is not False:
-            yield rule, value
-    form = _form(data)
+        for spelling in (data, folded):
+            value = rule.evaluate(spelling)
+            if value is not None and value is not False:
+                yield rule, value
+    form = _form(folded)
     if form is not None:
-        yield from _met_by_answers(form, data.get("answers"))
-    checklist = rules.checklist_of_kind(_folded(kind)) if isinstance(kind, str) else None
-    if checklist is not None:
-        yield from _met_by_answers(checklist, data.get("items"))
+        yield from _met_by_answers(form, folded.get("answers"))
+    # Whatever kind is named: of checklists alone the answers are called items.
+    for checklist in rules.checklists():
+        yield from _met_by_answers(checklist, folded.get("items"))
 
 
 def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
@@ -120,18 +133,25 @@ def _folded(text: str) -> str:
 
 def _form(data: Mapping[str, Any]) -> InstrumentDefinition | None:
     """The instrument that is meant, however its name is spelt; its newest version if the one named is not known."""
-    code, version = data.get("instrument"), data.get("version")
-    if not isinstance(code, str):
+    name, version = data.get("instrument"), data.get("version")
+    code = _codes(catalogue.all()).get(_bare(name)) if isinstance(name, str) else None
+    if code is None:
         return None
-    code = _folded(code)
     try:
         return catalogue.get(code, str(version))
     except catalogue.UnknownInstrumentError:
         pass
-    try:
-        return catalogue.latest(code)
-    except catalogue.UnknownInstrumentError:
-        return None
+    return catalogue.latest(code)
+
+
+@lru_cache(maxsize=1)
+def _codes(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, str]:
+    """The code of each instrument by what is left of it without hyphens, spaces and case: ``phq9``."""
+    return {_bare(form.code): form.code for form in forms}
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _source_of(item: Mapping[str, Any]) -> uuid.UUID:

@@ -50,7 +50,7 @@ class PushIn(StrictModel):
 
     key: Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
     device: Id
-    records: Annotated[list[Any], Field(max_length=500)]
+    records: Annotated[list[Any], Field(max_length=ingest.MAX_RECORDS)]
     cursor: Annotated[str, Field(max_length=400), STORABLE] | None = None
 
 
