@@ -78,10 +78,10 @@ class DutyPeriodForm(forms.Form):
 
     member = forms.TypedChoiceField(label="Who", coerce=UUID)
     team = forms.TypedChoiceField(label="For", coerce=UUID, required=False, empty_value=None)
-    starts_on = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    starts_time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
-    ends_on = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}))
-    ends_time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
+    starts_on = forms.DateField(label="Starts on", widget=forms.DateInput(attrs={"type": "date"}))
+    starts_time = forms.TimeField(label="Starts at", widget=forms.TimeInput(attrs={"type": "time"}))
+    ends_on = forms.DateField(label="Ends on", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_time = forms.TimeField(label="Ends at", widget=forms.TimeInput(attrs={"type": "time"}))
 
     def __init__(
         self,
