@@ -42,7 +42,7 @@ def joins(world: factories.World, who: StaffMember, starts_at, ends_at=None) -> 
         )
 
 
-def test_a_viewer_is_told_by_the_database_who_they_are(world):
+def test_a_principal_is_loaded_with_role_patient_and_caseload(world):
     ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
 
     assert (ada.role, ada.patient_id, ada.time_zone, ada.is_patient) == (
@@ -103,14 +103,14 @@ def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
         assert not Patient.objects.exists()
 
 
-def test_entering_as_another_forgets_whom_the_first_could_see(world):
+def test_loading_another_principal_replaces_the_row_level_security_context(world):
     enter(world.ben)
     load_principal(world.finn.user_id, NOW)
 
     assert set(Patient.objects.values_list("pk", flat=True)) == {world.gus.pk}
 
 
-def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
+def test_opening_a_chart_records_an_audit_event_with_the_page_and_no_value(world):
     chart = open_chart(enter(world.ben), world.ada.pk, purpose="dashboard/patient", at=NOW)
 
     rls.reset()
@@ -122,7 +122,7 @@ def test_opening_a_chart_leaves_a_trace_that_names_the_page_and_no_value(world):
     )  # fmt: skip
 
 
-def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(world):
+def test_a_chart_of_another_team_cannot_be_opened_and_looks_missing(world):
     for stranger in (world.cleo, world.eve, world.finn, world.bea):
         principal = enter(stranger)
         raised = []
@@ -135,7 +135,7 @@ def test_a_stranger_opens_nothing_and_cannot_tell_it_from_what_does_not_exist(wo
         assert not AuditEvent.objects.filter(action="chart.open").exists()
 
 
-def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
+def test_a_right_revoked_within_the_transaction_opens_no_chart(world):
     """The principal says yes, the database no longer does."""
     principal = enter(world.ben)
     rls.reset()
@@ -144,14 +144,14 @@ def test_a_right_that_ended_within_the_transaction_opens_nothing(world):
         open_chart(principal, world.ada.pk, purpose="test", at=NOW)
 
 
-def test_a_trace_of_another_clinic_cannot_be_written(world):
+def test_row_level_security_refuses_an_audit_event_of_another_clinic(world):
     enter(world.ben)
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         audit.record_event(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
 
 
-def test_without_a_context_no_trace_can_be_left(world):
+def test_row_level_security_refuses_an_audit_event_without_a_context(world):
     rls.reset()
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
@@ -306,7 +306,7 @@ def test_a_row_of_people_says_its_type_and_id_and_never_a_name(world):
         assert not any(name in shown.lower() for name in ("ada", "ben", "riverside", "@"))
 
 
-def test_entering_is_one_statement(world, django_assert_num_queries):
+def test_loading_a_principal_is_one_statement(world, django_assert_num_queries):
     rls.reset()
     with django_assert_num_queries(1):
         load_principal(world.ben.user_id, NOW)
@@ -373,7 +373,7 @@ def pushed(live) -> None:
         ingest.apply_batch(principal=principal, sent=None, items=[factories.pain(4)], at=NOW)
 
 
-def test_no_read_that_begins_after_a_right_was_taken_away_finds_anything(live):
+def test_no_read_that_begins_after_a_right_was_revoked_finds_anything(live):
     pushed(live)
 
     assert [problem for n in range(8) for problem in race(live, n)] == []
