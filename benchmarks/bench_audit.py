@@ -2,7 +2,7 @@
 What row security, audit and encryption cost together: the same writes with them and without, in turns.
 
 Two databases of one server hold the same tables. In the second one the policies, the forced row security and the
-audit's triggers are off; its process writes no event and leaves texts unsealed. Everything else is the same code:
+audit's triggers are off; its process writes no event and leaves texts unencrypted. Everything else is the same code:
 sign-in, rights, validation, scores, observations. Each side is one process that is asked through the whole stack
 without the network; they take turns, so that a busy stretch of the machine falls on both.
 
@@ -47,14 +47,12 @@ def take_off() -> None:
     from tracker.keys import data_keys
     from tracker.lib import encryption
 
-    nobodys, really_sealed = uuid.UUID(int=0), encryption.encrypt
+    no_key_id, encrypt = uuid.UUID(int=0), encryption.encrypt
     # Views look at what was noted: it is still noted, and goes nowhere.
     audit._write = lambda events: None
     # A patient's text has no key here; a session stays encrypted.
-    encryption.encrypt = lambda key, plain, associated: (
-        really_sealed(key, plain, associated) if key else plain
-    )
-    data_keys.data_key_for = lambda *_: (nobodys, b"")
+    encryption.encrypt = lambda key, plain, associated: encrypt(key, plain, associated) if key else plain
+    data_keys.data_key_for = lambda *_: (no_key_id, b"")
 
 
 def begun() -> Any:

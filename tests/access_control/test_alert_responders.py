@@ -90,7 +90,7 @@ def test_the_fallback_contact_of_another_clinic_is_no_one_here(world):
     assert Phone(world.finn.user).get("alerts").json()["alerts"] == []
 
 
-def test_the_record_opens_from_the_alert_by_emergency_access(asked):
+def test_break_glass_opens_the_record_from_the_alert(asked):
     browser = Client()
     authenticator.add_totp(asked.cleo.user)
     browser.post("/accounts/login/", {"login": asked.cleo.user.email, "password": factories.PASSWORD})

@@ -43,7 +43,7 @@ def break_it(world: factories.World, who=None, patient=None, at=NOW) -> BreakGla
 @pytest.mark.parametrize(
     ("after", "opens"), [(timedelta(0), True), (HOUR - INSTANT, True), (HOUR, False), (-INSTANT, False)]
 )
-def test_it_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens):
+def test_break_glass_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens):
     break_it(world)
 
     cleo = enter(world.cleo, NOW + after)
@@ -54,7 +54,7 @@ def test_it_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens
     assert world.bea.pk in cleo.patients
 
 
-def test_a_second_record_closes_the_first(world):
+def test_a_second_break_glass_ends_the_first(world):
     nan = factories.patient(world.clinic, "nan", world.team)
     break_it(world)
     break_it(world, patient=nan, at=NOW + timedelta(minutes=5))
@@ -65,7 +65,7 @@ def test_a_second_record_closes_the_first(world):
     assert world.ada.pk not in cleo.patients
 
 
-def test_it_opens_what_a_patient_does_not_share_with_the_team(world):
+def test_break_glass_opens_what_a_patient_does_not_share_with_the_team(world):
     factories.share(world.ada, world.team, [Category.PAIN], NOW)
     break_it(world, world.ben)
 
@@ -75,7 +75,7 @@ def test_it_opens_what_a_patient_does_not_share_with_the_team(world):
     assert ben.relation_to(world.ada.pk) == Relation.TEAM
 
 
-def test_it_never_opens_a_page_of_the_journal_that_is_not_shared(world):
+def test_break_glass_never_opens_an_unshared_journal_entry(world):
     shared = factories.record("journal", {"text": "read this", "share": "entry"})
     Phone(world.ada.user).push(shared, factories.record("journal", {"text": "mine"}), factories.pain(4))
     break_it(world)
@@ -87,7 +87,7 @@ def test_it_never_opens_a_page_of_the_journal_that_is_not_shared(world):
     assert PainEntry.objects.count() == 1
 
 
-def test_the_patient_and_the_privacy_officer_are_told_without_a_detail(world):
+def test_break_glass_notifies_the_patient_and_the_privacy_officer_without_a_detail(world):
     officer = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     made = break_it(world)
 
@@ -98,7 +98,7 @@ def test_the_patient_and_the_privacy_officer_are_told_without_a_detail(world):
     }  # fmt: skip
 
 
-def test_patient_and_privacy_officer_read_who_when_and_why(world):
+def test_break_glass_shows_patient_and_privacy_officer_who_when_and_why(world):
     olga = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     break_it(world)
 
@@ -113,14 +113,14 @@ def test_patient_and_privacy_officer_read_who_when_and_why(world):
 
 
 @pytest.mark.parametrize("who", ["dan", "eve", "bea"])
-def test_only_a_clinician_may(world, who):
+def test_break_glass_is_for_clinicians_only(world, who):
     with pytest.raises(NotFoundOrHidden):
         break_glass.start_and_notify(
             principal=enter(getattr(world, who)), patient_id=world.ada.pk, reason=REASON, at=NOW
         )
 
 
-def test_another_clinics_patient_and_one_that_is_not_there_are_the_same(world):
+def test_break_glass_answers_the_same_for_another_clinics_patient_and_a_missing_one(world):
     for patient_id in (world.gus.pk, world.cleo.pk):
         with pytest.raises(NotFoundOrHidden):
             break_glass.start_and_notify(
@@ -128,7 +128,7 @@ def test_another_clinics_patient_and_one_that_is_not_there_are_the_same(world):
             )
 
 
-def test_it_is_a_reading_right(world):
+def test_break_glass_is_a_reading_right(world):
     break_it(world)
     cleo = enter(world.cleo)
 
@@ -153,7 +153,7 @@ def born(world: factories.World) -> factories.World:
     return world
 
 
-def test_over_the_api_it_opens_is_told_and_ends(born):
+def test_break_glass_over_the_api_opens_notifies_and_ends(born):
     cleo, ada = Phone(born.cleo.user), Phone(born.ada.user)
     asked = {"name": "ada", "birth_date": "1980-02-29", "reason": REASON}
     ada.push(factories.pain(4))
@@ -173,7 +173,7 @@ def test_over_the_api_it_opens_is_told_and_ends(born):
     "wrong",
     [{"name": "bea"}, {"birth_date": "1980-02-28"}, {"name": "%"}, {"name": "gus"}],
 )
-def test_who_is_not_found_exactly_is_not_opened(born, wrong):
+def test_break_glass_needs_the_exact_name_and_date_of_birth(born, wrong):
     asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON} | wrong
 
     assert Phone(born.cleo.user).post("break-glass", asked).status_code == 404
@@ -190,14 +190,14 @@ def test_who_is_not_found_exactly_is_not_opened(born, wrong):
         {"x": 1},
     ],
 )
-def test_without_a_reason_nothing_opens(born, wrong):
+def test_break_glass_without_a_reason_is_refused(born, wrong):
     asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON} | wrong
 
     assert Phone(born.cleo.user).post("break-glass", asked).status_code == 400
 
 
 @pytest.mark.parametrize(("who", "status"), [("ada", 403), ("dan", 403), ("eve", 403)])
-def test_a_role_that_never_may_is_told_so(born, who, status):
+def test_break_glass_by_a_role_that_never_may_is_forbidden(born, who, status):
     asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON}
 
     assert Phone(getattr(born, who).user).post("break-glass", asked).status_code == status

@@ -74,7 +74,7 @@ def test_consent_to_one_team_is_none_to_another(world):
     assert cleo.visible_categories(world.bea.pk) == EVERYTHING
 
 
-def test_every_change_is_kept_with_who_when_and_the_words_that_were_read(world):
+def test_every_consent_change_is_kept_with_who_when_and_the_text_that_was_read(world):
     shares(world, PAIN)
 
     principal = enter(world.ada)

@@ -53,7 +53,7 @@ def test_a_failed_sign_in_is_audited_for_the_system_without_the_address(world, c
     assert email not in str(vars(event))
 
 
-def test_a_sign_out_says_whose_it_was(world, client):
+def test_a_sign_out_records_an_audit_event_of_its_user(world, client):
     token, name = token_of(world.ada.user), uuid.uuid4().hex
 
     client.delete(SESSION, headers={"X-Session-Token": token, "X-Request-ID": name})
@@ -132,7 +132,7 @@ def test_a_password_alone_is_no_finished_sign_in_of_staff_who_have_no_factor_yet
         ),
     ],
 )
-def test_a_try_that_is_one_too_many_leaves_one_event(world, client, path, body):
+def test_a_throttled_sign_in_records_one_audit_event(world, client, path, body):
     for _ in range(30):
         answer, name = post(client, path, body)
         if answer.status_code == 429:
@@ -142,7 +142,7 @@ def test_a_try_that_is_one_too_many_leaves_one_event(world, client, path, body):
     assert (event.actor, event.result, event.detail) == ("nobody", "REFUSED", {"status": 429})
 
 
-def test_to_look_at_the_sign_in_page_leaves_nothing(world, client):
+def test_looking_at_the_sign_in_page_records_no_audit_event(world, client):
     name = uuid.uuid4().hex
     client.get("/accounts/login/", headers={"X-Request-ID": name})
 

@@ -9,7 +9,7 @@ from tracker.accounts.models import AccountKind, User
 from tracker.accounts.sessions import SessionStore, key_hash
 
 
-def test_an_address_is_kept_in_lower_case_and_found_however_it_is_typed(db):
+def test_an_email_address_is_lower_cased_and_found_however_it_is_typed(db):
     user = User.objects.create_user(" Ada@Example.ORG ", factories.PASSWORD, kind=AccountKind.STAFF)
 
     assert user.email == "ada@example.org"

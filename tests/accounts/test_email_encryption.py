@@ -28,13 +28,13 @@ def new_key(settings):
     return former
 
 
-def test_an_address_is_encrypted_in_the_database_and_read_by_the_product(fay):
+def test_an_email_address_is_encrypted_in_the_database_and_decrypted_by_the_product(fay):
     assert "fay" not in stored(fay).lower()
     assert User.objects.get(pk=fay.pk).email == "fay@example.org"
 
 
 @pytest.mark.parametrize("given", ["fay@example.org", "FAY@example.ORG"])
-def test_somebody_is_found_by_the_whole_address_in_any_case(fay, given):
+def test_a_user_is_found_by_the_encrypted_email_address_in_any_case(fay, given):
     assert User.objects.get(email=given) == fay
     assert User.objects.get(email__iexact=given) == fay
     assert User.objects.get(email__in=[given, "x@example.org"]) == fay
@@ -43,7 +43,7 @@ def test_somebody_is_found_by_the_whole_address_in_any_case(fay, given):
 
 
 @pytest.mark.parametrize("lookup", ["contains", "istartswith", "gt", "regex"])
-def test_a_part_of_an_address_cannot_be_looked_for(lookup):
+def test_an_encrypted_email_address_cannot_be_searched_by_a_part(lookup):
     with pytest.raises(FieldError):
         User.objects.filter(**{f"email__{lookup}": "fay"})
 
@@ -53,7 +53,7 @@ def test_an_address_is_somebodys_once_whatever_its_case(fay):
         User.objects.create(email="FAY@example.org", kind=AccountKind.PATIENT)
 
 
-def test_the_database_takes_no_address_in_plain(fay):
+def test_the_database_refuses_an_email_address_that_is_not_encrypted(fay):
     with (
         pytest.raises(IntegrityError, match="user_email_is_encrypted"),
         transaction.atomic(),
@@ -68,7 +68,7 @@ def test_a_changed_ciphertext_raises_and_reads_as_nothing(fay, change):
         app_secrets.decrypt_deterministic("accounts_user.email", change(stored(fay)))
 
 
-def test_under_a_new_key_somebody_is_found_before_during_and_after(fay, new_key, settings):
+def test_a_user_is_found_before_during_and_after_a_key_rotation_of_email_addresses(fay, new_key, settings):
     other = factories.user("new")
     assert (User.objects.get(email="fay@example.org"), email_encryption.count_outdated()) == (fay, 1)
     with pytest.raises(CommandError, match="rotate first"):

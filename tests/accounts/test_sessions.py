@@ -68,7 +68,7 @@ def test_use_is_written_at_most_once_a_minute(world, clock):
     assert seen() == factories.MONDAY + MINUTE
 
 
-def test_the_table_holds_neither_the_key_nor_whose_second_factor_was_shown(world):
+def test_the_session_table_holds_an_encrypted_payload_and_no_session_key(world):
     token = token_of(world.ben.user)
 
     with connection.cursor() as cursor:
@@ -98,7 +98,7 @@ def test_what_is_encrypted_for_one_purpose_is_not_decrypted_for_another():
         app_secrets.decrypt("mfa_authenticator.data", text)
 
 
-def test_what_another_session_holds_signs_nobody_in(world):
+def test_a_session_payload_encrypted_for_another_row_signs_nobody_in(world):
     mine, theirs = token_of(world.cleo.user, second_factor=False), token_of(world.ben.user)
     rows = Session.objects.filter(pk=sessions.key_hash(mine))
 

@@ -22,7 +22,7 @@ def send(client, path: str, body, *, method: str = "POST", kind: str = "applicat
 @pytest.mark.parametrize(
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
 )
-def test_a_body_that_says_it_is_no_json_is_counted_as_what_it_is(world, client, kind):
+def test_the_throttle_counts_a_json_body_whatever_its_content_type(world, client, kind):
     wrong = {"email": world.ada.user.email, "password": "wrong"}
 
     answers = [send(client, LOGIN, wrong, kind=kind).status_code for _ in range(MOST + 1)]
@@ -57,7 +57,7 @@ def pending(client, user) -> str:
     return str(answer.json()["meta"]["session_token"])
 
 
-def test_a_second_factor_is_counted_for_whoever_shows_it(world, client):
+def test_the_throttle_counts_a_second_factor_for_the_user_who_shows_it(world, client):
     authenticator.add_totp(world.ben.user)
     token, most = pending(client, world.ben.user), throttle.RATES["second-factor"]["account"].limit
 
@@ -90,7 +90,7 @@ def test_a_token_beside_the_cookie_lends_no_other_name_to_a_second_factor(world)
     assert answers == [200] * most + [429]
 
 
-def test_a_form_is_counted_for_the_field_that_is_read(world, client):
+def test_the_throttle_counts_a_form_by_the_field_that_the_view_reads(world, client):
     answers = [
         client.post(
             "/accounts/login/",
@@ -102,7 +102,7 @@ def test_a_form_is_counted_for_the_field_that_is_read(world, client):
     assert answers == [200] * MOST + [429]
 
 
-def test_an_invitation_is_counted_for_its_code_however_it_is_typed(db, client):
+def test_the_throttle_counts_an_invitation_by_its_code_however_it_is_typed(db, client):
     most = throttle.RATES["invitation"]["account"].limit
     given = {"birth_date": "1980-01-01", "email": "x@example.org", "password": "x" * 14}
 

@@ -32,20 +32,20 @@ def tries(kind: str = "sign-in", **who: str) -> int:
 
 
 @pytest.mark.parametrize("kind", sorted(throttle.RATES))
-def test_each_scope_of_a_try_is_counted_by_itself(db, kind):
+def test_the_throttle_counts_each_scope_of_an_attempt_by_itself(db, kind):
     for scope, rate in throttle.RATES[kind].items():
         assert tries(kind, **{scope: f"one of {kind}"}) == rate.limit
         throttle.hit(kind, **{scope: f"another of {kind}"})
 
 
-def test_all_scopes_of_a_try_are_counted_in_one_statement(db, django_assert_num_queries):
+def test_the_throttle_counts_all_scopes_of_an_attempt_in_one_statement(db, django_assert_num_queries):
     with django_assert_num_queries(1):
         throttle.hit("sign-in", account="ada", device="phone", address="192.0.2.7")
 
     assert sorted(ThrottleCount.objects.values_list("count", flat=True)) == [1, 1, 1]
 
 
-def test_too_many_attempts_tell_when_to_come_back(db):
+def test_a_throttled_attempt_says_when_to_retry(db):
     tries(account="ada")
 
     with pytest.raises(throttle.TooManyAttempts) as refused:
@@ -54,14 +54,14 @@ def test_too_many_attempts_tell_when_to_come_back(db):
     assert 1 <= refused.value.retry_after <= 300
 
 
-def test_a_window_ends_that_long_after_its_first_try_and_counts_anew(db):
+def test_a_throttle_window_ends_that_long_after_its_first_attempt_and_counts_anew(db):
     tries(account="ada")
     ThrottleCount.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
 
     assert tries(account="ada") == throttle.RATES["sign-in"]["account"].limit
 
 
-def test_a_refused_try_counts_and_does_not_make_the_window_longer(db):
+def test_a_throttled_attempt_counts_and_does_not_lengthen_the_window(db):
     tries(account="ada")
     (before,) = ThrottleCount.objects.all()
 
@@ -131,7 +131,7 @@ def post(client, path: str, body: dict[str, str], **headers: str):
     return client.post(path, json.dumps(body), content_type="application/json", headers=headers)
 
 
-def test_a_lock_out_never_stops_a_signed_in_phone_from_uploading(world, client):
+def test_a_throttled_account_never_stops_a_signed_in_phone_from_uploading(world, client):
     phone = Phone(world.ada.user)
     answers = [post(client, LOGIN, WRONG | {"email": world.ada.user.email}) for _ in range(70)]
     assert {answer.status_code for answer in answers[-10:]} == {429}
@@ -185,7 +185,7 @@ def test_tries_are_throttled_per_device_too(client, db):
     assert [answer.status_code for answer in answers] == [400] * most + [429]
 
 
-def test_a_count_is_committed_before_the_sign_in_and_stays_when_that_is_rolled_back(
+def test_a_throttle_count_is_committed_before_the_sign_in_and_survives_its_rollback(
     live, client, monkeypatch
 ):
     def broken(*args: object, **kwargs: object) -> None:

@@ -84,7 +84,7 @@ def everybody(world: factories.World) -> set[uuid.UUID]:
     return team(world) | {world.cleo.user_id}
 
 
-def test_one_step_is_taken_at_each_due_time_and_none_between(world):
+def test_an_alert_escalates_at_each_due_time_and_not_between(world):
     alert = raised(world)
     steps = []
     for minute in range(0, 200, 5):
@@ -96,7 +96,7 @@ def test_one_step_is_taken_at_each_due_time_and_none_between(world):
     ]  # fmt: skip
 
 
-def test_a_step_is_due_at_its_minute_and_not_a_moment_before(world):
+def test_an_alert_escalates_at_its_minute_and_not_before(world):
     raised(world)
 
     assert escalate(15 - 1e-6) == 0
@@ -105,7 +105,7 @@ def test_a_step_is_due_at_its_minute_and_not_a_moment_before(world):
     assert escalate(30 - 1e-6) == 0
 
 
-def test_after_a_standstill_the_missed_steps_are_not_sent_one_by_one(world):
+def test_an_alert_escalates_once_after_a_standstill_and_not_for_each_missed_step(world):
     alert = raised(world)
 
     assert (escalate(125), escalate(125)) == (1, 0)
@@ -114,7 +114,7 @@ def test_after_a_standstill_the_missed_steps_are_not_sent_one_by_one(world):
     assert (escalate(179), escalate(180)) == (0, 1)
 
 
-def test_nothing_is_asked_after_somebody_has_acknowledged(world):
+def test_an_acknowledged_alert_escalates_no_more(world):
     alert = raised(world)
     escalate(15)
     acknowledge(world.ben, alert.pk, RAISED + 20 * MINUTE)
@@ -123,7 +123,7 @@ def test_nothing_is_asked_after_somebody_has_acknowledged(world):
     assert told(world, alert, 2) == set()
 
 
-def test_the_answers_age_and_the_phones_clock_delay_nothing(world):
+def test_an_alert_escalates_by_its_receipt_and_not_by_the_phones_clock(world):
     old = raised(world, answered_at=RAISED - timedelta(days=9000))
     future = raised(world, answered_at=RAISED + timedelta(days=9000))
 
@@ -131,14 +131,14 @@ def test_the_answers_age_and_the_phones_clock_delay_nothing(world):
     assert escalate(15) == 2
 
 
-def test_each_alert_has_steps_of_its_own(world):
+def test_each_alert_escalates_by_itself(world):
     raised(world)
     raised(world, at=RAISED + 10 * MINUTE)
 
     assert [escalate(minute) for minute in (15, 24, 25, 30, 40)] == [1, 0, 1, 1, 1]
 
 
-def test_the_same_finding_again_raises_nothing_and_tells_nobody(world):
+def test_the_same_finding_again_raises_no_alert_and_enqueues_no_message(world):
     source = uuid.uuid4()
     first = raised(world, source_id=source)
     again = raised(world, source_id=source, at=RAISED + timedelta(hours=1))
@@ -148,7 +148,7 @@ def test_the_same_finding_again_raises_nothing_and_tells_nobody(world):
         assert Message.objects.count() == len(team(world)) * len(CHANNELS)
 
 
-def test_two_rules_met_by_one_answer_are_two_alerts(world):
+def test_two_alert_rules_met_by_one_answer_raise_two_alerts(world):
     source = uuid.uuid4()
     with inside(world):
         findings = [
@@ -159,7 +159,7 @@ def test_two_rules_met_by_one_answer_are_two_alerts(world):
         assert Alert.objects.count() == 2
 
 
-def test_nothing_found_is_nothing_raised(world):
+def test_no_finding_raises_no_alert(world):
     with inside(world):
         assert not actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[], at=RAISED)
         assert not Alert.objects.exists()
@@ -170,7 +170,7 @@ def leave_team(world: factories.World, *people: StaffMember, at: datetime = RAIS
         TeamMembership.objects.filter(staff_member__in=people).update(ends_at=at)
 
 
-def test_a_team_with_nobody_on_it_has_the_whole_clinic_told_at_once(world):
+def test_an_alert_of_an_empty_team_is_enqueued_for_the_whole_clinic_at_once(world):
     leave_team(world, world.ben, world.dan)
 
     assert told(world, raised(world), 0) == everybody(world)
@@ -182,7 +182,7 @@ def test_a_team_whose_people_have_left_the_clinic_counts_as_empty(world):
     assert told(world, raised(world), 0) == {world.cleo.user_id}
 
 
-def test_who_leaves_the_team_between_two_steps_is_not_asked_again(world):
+def test_an_alert_escalates_to_nobody_who_has_left_the_team(world):
     alert = raised(world)
     leave_team(world, world.ben, at=RAISED + 10 * MINUTE)
     escalate(15)
@@ -199,7 +199,7 @@ def test_who_joins_later_is_not_on_duty_yet(world):
     assert told(world, raised(world), 0) == team(world)
 
 
-def test_acknowledging_names_the_person_and_leaves_a_trace(world):
+def test_acknowledging_an_alert_names_the_person_and_records_an_audit_event(world):
     alert = raised(world)
     acknowledge(world.ben, alert.pk)
 
@@ -212,7 +212,7 @@ def test_acknowledging_names_the_person_and_leaves_a_trace(world):
     )  # fmt: skip
 
 
-def test_the_second_clinician_learns_who_was_first_and_when(world):
+def test_the_second_clinician_to_acknowledge_learns_who_was_first_and_when(world):
     alert = raised(world)
     acknowledge(world.ben, alert.pk)
 
@@ -226,7 +226,7 @@ def test_the_second_clinician_learns_who_was_first_and_when(world):
     assert alert.acknowledged_by_id == world.ben.user_id
 
 
-def test_a_stranger_cannot_acknowledge_and_cannot_tell_it_from_nothing(world):
+def test_an_alert_of_another_team_cannot_be_acknowledged_and_looks_missing(world):
     alert = raised(world)
 
     for stranger in (world.cleo, world.eve, world.finn):
@@ -238,7 +238,7 @@ def test_a_stranger_cannot_acknowledge_and_cannot_tell_it_from_nothing(world):
         assert Alert.objects.open().count() == 1
 
 
-def test_a_former_member_of_the_team_is_a_stranger(world):
+def test_a_former_member_of_the_team_cannot_acknowledge_its_alerts(world):
     alert = raised(world)
     leave_team(world, world.ben)
 
@@ -246,7 +246,7 @@ def test_a_former_member_of_the_team_is_a_stranger(world):
         acknowledge(world.ben, alert.pk)
 
 
-def test_amending_or_removing_the_answer_closes_nothing(world):
+def test_amending_or_removing_the_answer_closes_no_alert(world):
     phone, answer = Phone(world.ada.user), factories.phq9([0] * 8 + [2])
     phone.push(answer)
     milder = factories.phq9([0] * 9)["data"]
@@ -280,7 +280,7 @@ def test_an_answer_whose_alert_cannot_be_written_is_not_acknowledged(live):
         assert not PainEntry.objects.exists()
 
 
-def test_of_two_who_acknowledge_in_the_same_moment_one_wins_and_the_other_learns_the_name(live):
+def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_learns_the_name(live):
     world = live.world
     for _ in range(5):
         with transaction.atomic():
@@ -302,7 +302,7 @@ def test_of_two_who_acknowledge_in_the_same_moment_one_wins_and_the_other_learns
         assert loser.by_name == winner
 
 
-def test_a_step_waits_for_an_acknowledgement_that_is_under_way_and_is_not_taken_then(live):
+def test_escalation_waits_for_an_acknowledgement_in_progress_and_then_does_not_escalate(live):
     world = live.world
     with transaction.atomic():
         alert = raised(world)
@@ -315,7 +315,7 @@ def test_a_step_waits_for_an_acknowledgement_that_is_under_way_and_is_not_taken_
     assert actions.escalate_overdue(at=RAISED + 15 * MINUTE) == 0
 
 
-def test_many_workers_take_each_step_once(live):
+def test_many_workers_escalate_each_step_once(live):
     with transaction.atomic():
         alert = raised(live.world)
 
@@ -326,7 +326,7 @@ def test_many_workers_take_each_step_once(live):
         assert told(live.world, alert, 3) == everybody(live.world)
 
 
-def test_the_database_itself_hides_an_alert_from_a_stranger(world):
+def test_row_level_security_hides_an_alert_from_other_teams(world):
     raised(world)
     rls.reset()
     load_principal(world.cleo.user_id, RAISED)

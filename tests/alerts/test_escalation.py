@@ -14,11 +14,11 @@ RAISED = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("taken", "minutes"), [(0, 15), (1, 30), (2, 60), (3, 120), (4, 180), (5, 240), (23, 1320)]
 )
-def test_the_steps_are_15_30_60_minutes_and_then_every_60(taken, minutes):
+def test_an_alert_escalates_after_15_30_and_60_minutes_and_then_every_60(taken, minutes):
     assert escalation.step_due_at(RAISED, taken) == RAISED + timedelta(minutes=minutes)
 
 
-def test_each_step_is_later_than_the_one_before_it_and_none_more_than_an_hour():
+def test_an_alert_escalates_at_least_once_an_hour():
     due = [RAISED, *(escalation.step_due_at(RAISED, taken) for taken in range(100))]
 
     gaps = [after - before for before, after in pairwise(due)]
@@ -28,7 +28,7 @@ def test_each_step_is_later_than_the_one_before_it_and_none_more_than_an_hour():
 @pytest.mark.parametrize(
     ("step", "wide"), [(0, False), (1, False), (2, False), (3, True), (4, True), (99, True)]
 )
-def test_the_whole_clinic_is_asked_from_the_third_step(step, wide):
+def test_an_alert_escalates_to_the_whole_clinic_from_the_third_step(step, wide):
     assert escalation.notifies_whole_clinic(step) is wide
 
 

@@ -17,7 +17,9 @@ def check(path: Path) -> None:
     call_command("watch", check=True, heartbeat=path)
 
 
-def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_path, monkeypatch):
+def test_the_heartbeat_of_a_running_watch_is_well_and_that_of_a_killed_one_is_not(
+    live, tmp_path, monkeypatch
+):
     path = tmp_path / "watch.heartbeat"
     watch = ("manage.py", "watch", "--every", "0.2", "--heartbeat", str(path))
 
@@ -34,7 +36,7 @@ def test_a_watch_at_work_is_found_and_one_that_was_killed_is_missed(live, tmp_pa
 
 
 @pytest.mark.parametrize(("age", "well"), [(0.0, True), (59.0, True), (60.0, False), (3600.0, False)])
-def test_a_round_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
+def test_a_heartbeat_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
     path = tmp_path / "heartbeat"
     path.write_text(str(time.monotonic() - age))
 
@@ -50,7 +52,7 @@ def test_a_round_is_too_old_from_sixty_seconds_on(tmp_path, age, well):
         ("1e12", "since this machine was started"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence(tmp_path, content, sentence):
+def test_a_bad_heartbeat_is_reported_in_one_sentence(tmp_path, content, sentence):
     path = tmp_path / "heartbeat"
     if content is not None:
         path.write_text(content)
@@ -61,12 +63,12 @@ def test_what_is_wrong_is_told_in_one_sentence(tmp_path, content, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_a_check_needs_to_know_where_to_look():
+def test_a_heartbeat_check_needs_the_path_of_its_file():
     with pytest.raises(CommandError, match="--heartbeat"):
         call_command("watch", check=True)
 
 
-def test_a_round_counts_when_it_did_its_work_and_not_when_its_database_was_away(live, tmp_path):
+def test_a_heartbeat_counts_rounds_that_worked_and_none_without_a_database(live, tmp_path):
     with transaction.atomic():
         raised(live.world, at=timezone.now())
     away = {"DATABASE_URL": f"postgresql://nobody:x@127.0.0.1:{servers.free_port()}/none"}

@@ -26,7 +26,7 @@ def officer(world):
     return factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
 
 
-def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
+def test_the_access_log_shows_a_patient_at_once_who_read_which_of_her_records(world):
     Phone(world.ada.user).push(factories.pain(3), factories.pain(4))
     assert Phone(world.ben.user).get(f"records?patient={world.ada.pk}").status_code == 200
 
@@ -43,7 +43,7 @@ def test_a_patient_sees_at_once_who_read_her_records_and_which(world):
     assert look["break_glass"] is False
 
 
-def test_a_look_at_her_page_and_at_the_caseload_is_in_it_too(world):
+def test_the_access_log_lists_reads_of_her_page_and_of_the_caseload(world):
     browser = sign_in(world.ben.user)
     browser.get(f"/patients/{world.ada.pk}/")
     browser.get("/")
@@ -54,14 +54,14 @@ def test_a_look_at_her_page_and_at_the_caseload_is_in_it_too(world):
     ]
 
 
-def test_an_attempt_that_was_refused_is_in_it_too(world):
+def test_the_access_log_lists_a_refused_attempt(world):
     Phone(world.cleo.user).get(f"records?patient={world.ada.pk}")
 
     (look,) = own_log(world)
     assert (look["who"]["name"], look["result"]) == ("Cleo", "refused")
 
 
-def test_a_read_under_break_glass_says_so(world):
+def test_the_access_log_marks_a_read_under_break_glass(world):
     principal = load_principal(world.ben.user_id, factories.MONDAY)
     audit.record_event(
         actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
@@ -73,7 +73,7 @@ def test_a_read_under_break_glass_says_so(world):
     assert look["break_glass"] is True
 
 
-def test_what_she_did_herself_is_shown_when_asked_for(world):
+def test_the_access_log_shows_her_own_acts_when_asked_for(world):
     phone = Phone(world.ada.user)
     phone.push(factories.pain(3))
 
@@ -86,7 +86,7 @@ def test_what_she_did_herself_is_shown_when_asked_for(world):
     assert own[0]["who"] == {"name": "Ada", "role": "patient"}
 
 
-def test_the_log_is_read_page_by_page_without_gap_or_repetition(world):
+def test_the_cursor_of_the_access_log_neither_skips_nor_repeats(world):
     ben = Phone(world.ben.user)
     for limit in range(1, 8):
         ben.get(f"records?patient={world.ada.pk}&limit={limit}")
@@ -103,12 +103,12 @@ def test_the_log_is_read_page_by_page_without_gap_or_repetition(world):
 
 
 @pytest.mark.parametrize("query", ["?cursor=x", "?own=maybe", "?limit=0", "?limit=201", "?patient=x", "?x=1"])
-def test_what_cannot_be_asked_is_refused(world, query):
+def test_the_access_log_refuses_parameters_that_cannot_be_taken(world, query):
     assert Phone(world.ada.user).get(f"me/access-log{query}").status_code == 400
 
 
 @pytest.mark.parametrize("who", ["ben", "cleo", "eve", "finn"])
-def test_nobody_else_has_either_log(world, who):
+def test_the_access_log_is_for_the_patient_and_the_privacy_officer_only(world, who):
     phone = Phone(getattr(world, who).user)
 
     assert phone.get("me/access-log").status_code == 403
@@ -116,7 +116,7 @@ def test_nobody_else_has_either_log(world, who):
     assert phone.get(f"access-log?patient={world.ada.pk}").status_code == 403
 
 
-def test_the_privacy_officer_reads_the_clinics_and_that_is_in_it(world, officer):
+def test_the_access_log_of_the_clinic_lists_the_privacy_officers_own_read(world, officer):
     Phone(world.ben.user).get(f"records?patient={world.ada.pk}")
     Phone(world.finn.user).get(f"records?patient={world.gus.pk}")
     phone = Phone(officer.user)
@@ -131,7 +131,7 @@ def test_the_privacy_officer_reads_the_clinics_and_that_is_in_it(world, officer)
     ]
 
 
-def test_the_privacy_officer_asks_about_one_patient(world, officer):
+def test_the_access_log_of_the_clinic_can_be_narrowed_to_one_patient(world, officer):
     Phone(world.ben.user).get(f"records?patient={world.ada.pk}")
     Phone(world.cleo.user).get(f"records?patient={world.bea.pk}")
     phone = Phone(officer.user)
@@ -145,7 +145,7 @@ def test_the_privacy_officer_asks_about_one_patient(world, officer):
     assert phone.get(f"access-log?patient={world.gus.pk}").json()["events"] == []
 
 
-def test_row_level_security_alone_lets_each_read_only_their_own_events(world, officer):
+def test_row_level_security_lets_each_read_only_their_own_audit_events(world, officer):
     """Without any filter of ours."""
     for reader, patient in ((world.ben, world.ada), (world.cleo, world.bea), (world.finn, world.gus)):
         Phone(reader.user).get(f"records?patient={patient.pk}")

@@ -98,7 +98,7 @@ def test_without_a_good_token_nothing_is_open(world, client, token):
         assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
 
 
-def test_signing_out_ends_the_token_at_the_server(world):
+def test_signing_out_revokes_the_token_at_the_server(world):
     phone = Phone(world.ada.user)
     assert phone.get("me").status_code == 200
 
@@ -107,7 +107,7 @@ def test_signing_out_ends_the_token_at_the_server(world):
     assert phone.get("me").status_code == 401
 
 
-def test_switching_an_account_off_or_changing_its_password_ends_the_token(world):
+def test_disabling_an_account_or_changing_its_password_revokes_the_token(world):
     phone = Phone(world.ada.user)
     world.ada.user.set_password("another long password")
     world.ada.user.save()

@@ -62,7 +62,7 @@ def test_records_are_listed_newest_first_by_kind_and_day(phone):
     assert [record["data"]["intensity"] for record in late] == [2]
 
 
-def test_pages_of_records_neither_skip_nor_repeat(phone):
+def test_the_cursor_of_records_neither_skips_nor_repeats(phone):
     phone.push(*[factories.pain(3) for _ in range(23)])
 
     seen: list[str] = []

@@ -66,7 +66,7 @@ def test_a_patients_phone_stays_signed_in_longer_than_staff(world, client):
     assert (ages[world.ada.user] - ages[world.ben.user]).days >= 88
 
 
-def test_a_sign_in_leaves_a_trace(world, client):
+def test_a_sign_in_records_an_audit_event(world, client):
     sign_in(client, world.ada.user.email)
 
     with rls.as_clinic(world.clinic.pk):

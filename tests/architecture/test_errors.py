@@ -17,7 +17,7 @@ def database_away(live):
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/_allauth/app/v1/auth/login", "/api/v1/me", "/"])
-def test_a_database_that_is_away_is_503_with_a_time_to_try_again(database_away, client, path):
+def test_a_database_that_is_unavailable_is_503_with_retry_after(database_away, client, path):
     client.raise_request_exception = False
     client.cookies["sessionid"] = "a" * 32
     body = {"email": "ada@example.org", "password": "x", "login": "ada@example.org"}
@@ -34,7 +34,7 @@ def test_a_database_that_is_away_is_503_with_a_time_to_try_again(database_away, 
     assert answer["Retry-After"]
 
 
-def test_readiness_says_that_the_database_is_away(database_away, client):
+def test_the_readiness_route_says_that_the_database_is_unavailable(database_away, client):
     answer = client.get("/health/ready")
 
     assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")

@@ -158,19 +158,19 @@ def test_every_key_between_two_tenants_tables_is_held_to_one_clinic(db):
     assert alone == set(KEYS_WITHOUT_CLINIC)
 
 
-def test_without_a_context_there_are_no_rows(world):
+def test_row_level_security_without_a_context_shows_no_rows(world):
     assert not Patient.objects.exists()
     assert not StaffMember.objects.exists()
     assert not CareTeam.objects.exists()
 
 
-def test_a_patient_sees_only_herself_even_without_any_filter(world):
+def test_row_level_security_shows_a_patient_only_herself_without_any_filter(world):
     load_principal(world.ada.user_id, factories.MONDAY)
 
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.ada.pk]
 
 
-def test_a_clinician_sees_only_her_teams_patients_even_without_any_filter(world):
+def test_row_level_security_shows_a_clinician_only_her_teams_patients_without_any_filter(world):
     load_principal(world.ben.user_id, factories.MONDAY)
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.ada.pk]
 
@@ -178,14 +178,14 @@ def test_a_clinician_sees_only_her_teams_patients_even_without_any_filter(world)
     assert list(Patient.objects.values_list("pk", flat=True)) == [world.gus.pk]
 
 
-def test_an_administrator_sees_no_patient(world):
+def test_row_level_security_shows_an_administrator_no_patient(world):
     principal = load_principal(world.eve.user_id, factories.MONDAY)
 
     assert not principal.patients
     assert not Patient.objects.exists()
 
 
-def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
+def test_row_level_security_refuses_a_row_for_somebody_elses_patient(world):
     load_principal(world.ada.user_id, factories.MONDAY)
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
@@ -195,7 +195,7 @@ def test_a_row_cannot_be_written_for_somebody_elses_patient(world):
         )  # fmt: skip
 
 
-def test_a_context_ends_with_its_transaction(live):
+def test_a_row_level_security_context_ends_with_its_transaction(live):
     with transaction.atomic():
         load_principal(live.world.ada.user_id, factories.MONDAY)
         assert Patient.objects.exists()
@@ -212,7 +212,7 @@ def test_setting_the_rls_context_outside_a_transaction_is_refused(live):
 
 
 @pytest.mark.parametrize("who", ["ada", "ben"])
-def test_an_account_that_was_switched_off_sees_nothing(world, who):
+def test_row_level_security_shows_a_disabled_account_nothing(world, who):
     person = getattr(world, who)
     push(world.ada, factories.pain(4))
     load_principal(person.user_id, factories.MONDAY)
@@ -228,7 +228,7 @@ def test_an_account_that_was_switched_off_sees_nothing(world, who):
         assert not model.objects.exists(), model
 
 
-def test_a_patient_reads_who_looks_after_her_and_changes_none_of_it(world):
+def test_row_level_security_lets_a_patient_read_her_team_and_change_none_of_it(world):
     load_principal(world.ada.user_id, factories.MONDAY)
     assert CareTeam.objects.count() == 2
     assert TeamMembership.objects.count() == 3
@@ -242,7 +242,7 @@ def test_a_patient_reads_who_looks_after_her_and_changes_none_of_it(world):
 
 
 @pytest.mark.parametrize("who", ["ada", "cleo", "eve"])
-def test_nobody_adds_to_a_team_in_their_own_name(world, who):
+def test_row_level_security_lets_nobody_add_to_a_team_in_their_own_name(world, who):
     load_principal(getattr(world, who).user_id, factories.MONDAY)
     newcomer, here = factories.user("newcomer"), world.clinic.pk
     wanted = [
@@ -260,7 +260,7 @@ def test_nobody_adds_to_a_team_in_their_own_name(world, who):
             row.save(force_insert=True)
 
 
-def test_a_clinician_moves_nobody_to_her_own_team(world):
+def test_row_level_security_lets_a_clinician_move_nobody_to_her_own_team(world):
     load_principal(world.cleo.user_id, factories.MONDAY)
 
     assert Patient.objects.update(care_team=world.team) == 0
@@ -268,7 +268,7 @@ def test_a_clinician_moves_nobody_to_her_own_team(world):
     assert StaffMember.objects.filter(pk=world.cleo.pk).update(role=Role.ADMINISTRATOR) == 0
 
 
-def test_a_patient_can_neither_see_nor_silence_the_alert_about_her(world):
+def test_row_level_security_hides_the_messages_of_her_alert_from_a_patient(world):
     push(world.ada, factories.phq9([1, 1, 1, 1, 1, 1, 1, 1, 2]))
     with rls.as_clinic(world.clinic.pk):
         told = Message.objects.count()
@@ -284,7 +284,7 @@ def test_a_patient_can_neither_see_nor_silence_the_alert_about_her(world):
         assert Message.objects.filter(withdrawn_at=None).count() == told
 
 
-def test_a_message_is_its_recipients_to_read_and_nobodys_to_remove(world):
+def test_row_level_security_shows_a_message_to_its_recipient_and_lets_nobody_remove_it(world):
     send = {
         "clinic_id": world.clinic.pk,
         "words": "check-in",

@@ -26,7 +26,7 @@ def counts(folder) -> list[int | str]:
     return [line.why if isinstance(line, InvalidLine) else line.count for line in lines]
 
 
-def test_a_clock_that_is_behind_at_the_end_of_a_month_raises_no_alarm(tmp_path):
+def test_an_anchor_of_a_clock_behind_at_the_end_of_a_month_is_no_problem(tmp_path):
     write(tmp_path, 1, NEW_MONTH - MINUTE)
     write(tmp_path, 2, NEW_MONTH)
     write(tmp_path, 3, NEW_MONTH - INSTANT)
@@ -34,7 +34,7 @@ def test_a_clock_that_is_behind_at_the_end_of_a_month_raises_no_alarm(tmp_path):
     assert counts(tmp_path) == [1, 2, 3]
 
 
-def test_whoever_waited_for_another_writer_writes_nothing(world):
+def test_an_anchor_writer_that_waited_for_another_writes_no_anchor(world):
     assert anchoring.anchor_due(at=factories.MONDAY) == 1
 
     assert anchoring.anchor_due(at=factories.MONDAY - INSTANT) == 0
@@ -48,7 +48,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_anchors(world):
 
 
 @pytest.mark.parametrize("kept", [1, 20, -2])
-def test_a_line_that_was_half_written_is_cut_off_by_the_next_writer(tmp_path, kept):
+def test_a_half_written_anchor_line_is_cut_off_by_the_next_writer(tmp_path, kept):
     write(tmp_path, 1)
     path = anchors.files(tmp_path)[0]
     whole = path.read_bytes()
@@ -60,7 +60,7 @@ def test_a_line_that_was_half_written_is_cut_off_by_the_next_writer(tmp_path, ke
     assert counts(tmp_path) == [1, 2]
 
 
-def test_a_line_that_lacks_only_its_end_is_kept(tmp_path):
+def test_an_anchor_line_without_its_newline_is_kept(tmp_path):
     write(tmp_path, 1)
     path = anchors.files(tmp_path)[0]
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
@@ -70,7 +70,7 @@ def test_a_line_that_lacks_only_its_end_is_kept(tmp_path):
     assert counts(tmp_path) == [1, 2]
 
 
-def test_a_bad_line_is_told_and_the_anchors_after_it_still_stand(tmp_path):
+def test_a_bad_anchor_line_is_reported_and_the_anchors_after_it_are_read(tmp_path):
     for count in (1, 2, 3):
         write(tmp_path, count)
     path = anchors.files(tmp_path)[0]

@@ -25,12 +25,12 @@ def links(clinic_id) -> list[int]:
         )
 
 
-def test_each_clinic_counts_its_own_events_without_a_gap(audited):
+def test_each_clinic_numbers_its_own_audit_events_without_a_gap(audited):
     for clinic_id in (audited.world.clinic.pk, audited.world.other_clinic.pk, SYSTEM):
         assert links(clinic_id) == list(range(1, 13))
 
 
-def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
+def test_a_rolled_back_transaction_leaves_no_audit_event_and_no_gap(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
     with transaction.atomic(), rls.as_clinic(here):
@@ -43,7 +43,7 @@ def test_an_act_that_is_undone_leaves_no_event_and_no_gap(live):
     assert report(live).problems == []
 
 
-def test_an_act_whose_event_cannot_be_linked_does_not_happen(live):
+def test_a_transaction_whose_audit_event_cannot_be_linked_is_rolled_back(live):
     here = live.world.clinic.pk
     as_owner(live, "ALTER TABLE audit_chainlink RENAME TO audit_chainlink_away")
     try:
@@ -88,7 +88,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize(("sql", "why"), FORGERIES)
-def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
+def test_the_application_role_can_forge_nothing_of_the_audit_chain(live, sql, why):
     here = live.world.clinic.pk
     leave_trace(here, 3)
 
@@ -100,7 +100,7 @@ def test_the_application_can_forge_nothing_of_the_chain(live, sql, why):
     assert links(here) == [1, 2, 3]
 
 
-def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
+def test_a_new_audit_chain_head_begins_at_zero_whatever_is_inserted(live):
     here = live.world.clinic.pk
     with transaction.atomic(), rls.as_clinic(here):
         ChainHead.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=factories.MONDAY)
@@ -111,7 +111,7 @@ def test_a_new_head_begins_with_nothing_whatever_it_is_told(live):
     assert report(live).problems == []
 
 
-def test_even_the_owner_meets_the_trigger(live):
+def test_the_append_only_trigger_refuses_the_owner_of_audit_events_too(live):
     leave_trace(live.world.clinic.pk)
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as held:
         for table in ("audit_auditevent", "audit_chainlink", "audit_chainhead"):
@@ -121,7 +121,7 @@ def test_even_the_owner_meets_the_trigger(live):
                     held.execute(change)
 
 
-def test_an_event_is_linked_once(live):
+def test_an_audit_event_is_linked_once(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
 
@@ -132,7 +132,7 @@ def test_an_event_is_linked_once(live):
         )
 
 
-def test_an_event_was_done_or_refused_and_nothing_else(world):
+def test_the_result_of_an_audit_event_is_done_or_refused(world):
     with rls.as_clinic(world.clinic.pk):
         for result in ("DONE", "REFUSED"):
             audit.record_event(
@@ -154,7 +154,7 @@ def test_an_event_was_done_or_refused_and_nothing_else(world):
             )
 
 
-def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
+def test_one_transaction_may_extend_the_audit_chains_of_two_clinics(live):
     here, there = live.world.clinic.pk, live.world.other_clinic.pk
     with transaction.atomic():
         for clinic_id in (here, there, here):
@@ -168,7 +168,7 @@ def test_one_transaction_may_touch_the_chains_of_two_clinics(live):
     assert report(live).problems == []
 
 
-def test_a_clinic_reads_no_chain_of_another(live):
+def test_row_level_security_hides_the_audit_chain_of_another_clinic(live):
     leave_trace(live.world.other_clinic.pk, 2)
 
     with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
@@ -176,7 +176,7 @@ def test_a_clinic_reads_no_chain_of_another(live):
         assert not ChainHead.objects.exists()
 
 
-def test_no_two_events_have_the_same_bytes():
+def test_no_two_audit_events_have_the_same_bytes():
     assert chain.length_prefixed(None) != chain.length_prefixed("")
     assert chain.length_prefixed("ab") + chain.length_prefixed("c") != chain.length_prefixed(
         "a"
@@ -233,10 +233,10 @@ def check_together(live, writers: int, each: int) -> None:
     assert counts.total() == found.events
 
 
-def test_many_writers_at_once_raise_no_false_alarm(live):
+def test_an_audit_chain_with_many_writers_at_once_verifies(live):
     check_together(live, writers=8, each=20)
 
 
 @pytest.mark.full
-def test_32_writers_of_over_5000_events_raise_no_false_alarm(live):
+def test_an_audit_chain_of_32_writers_and_over_5000_events_verifies(live):
     check_together(live, writers=32, each=180)

@@ -66,7 +66,7 @@ def ask(world: factories.World, who: Any, method: str, path: str) -> tuple[int, 
 
 @pytest.mark.parametrize("who", ["ada", "ben", "cleo", "eve"])
 @pytest.mark.parametrize("pattern", ROUTES, ids=lambda pattern: pattern.name)
-def test_every_route_of_the_api_leaves_one_event_whoever_asks(world, pattern, who):
+def test_every_route_of_the_api_records_one_audit_event_whoever_asks(world, pattern, who):
     person = getattr(world, who)
     for method in methods_of(pattern):
         for query in ("", f"?patient={world.ada.pk}"):
@@ -82,7 +82,7 @@ def test_every_route_of_the_api_leaves_one_event_whoever_asks(world, pattern, wh
 
 @pytest.mark.parametrize("who", ["ada", "ben", "cleo", "eve"])
 @pytest.mark.parametrize("pattern", PAGES, ids=lambda pattern: pattern.name)
-def test_every_page_leaves_its_audit_event_whoever_asks(world, pattern, who):
+def test_every_page_records_its_audit_event_whoever_asks(world, pattern, who):
     person, name = getattr(world, who), uuid.uuid4().hex
     browser = sign_in(person.user)
     # A page that takes only forms refuses the method before it asks who is there.
@@ -100,7 +100,7 @@ def test_every_page_leaves_its_audit_event_whoever_asks(world, pattern, who):
         assert event.kind == pattern.name
 
 
-def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
+def test_an_audit_event_names_the_patient_and_the_ids_and_no_value(world):
     secret = "nobody else's business"
     sent = [factories.record("journal", {"text": secret, "share": "entry"}), factories.pain(7)]
     Phone(world.ada.user).push(*sent)
@@ -115,7 +115,7 @@ def test_what_was_read_and_of_whom_stands_in_the_event_and_no_value_does(world):
     assert "intensity" not in shown
 
 
-def test_a_push_names_the_records_and_the_device(world):
+def test_the_audit_event_of_a_push_names_the_records_and_the_device(world):
     phone = Phone(world.ada.user)
     sent = [factories.pain(n % 11) for n in range(60)]
     phone.push(*sent)
@@ -131,7 +131,7 @@ def test_a_push_names_the_records_and_the_device(world):
     )
 
 
-def test_a_list_of_several_patients_names_each_of_them(world):
+def test_the_audit_event_of_a_list_names_each_of_its_patients(world):
     phone = Phone(world.ada.user)
     phone.push(factories.phq9([0] * 8 + [2]))
 
@@ -142,7 +142,7 @@ def test_a_list_of_several_patients_names_each_of_them(world):
     assert event.patients is None
 
 
-def test_a_refusal_by_id_names_what_was_asked_for(world):
+def test_the_audit_event_of_a_refusal_names_the_id_asked_for(world):
     Phone(world.ada.user).push(record := factories.pain())
 
     _, event = ask(world, world.cleo, "GET", f"/api/v1/records/{record['id']}?patient={world.ada.pk}")
@@ -163,7 +163,7 @@ def test_a_refused_request_changes_nothing_and_is_audited(world):
     )
 
 
-def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
+def test_an_ended_token_records_an_audit_event_of_its_user(world):
     phone, name = Phone(world.ada.user), uuid.uuid4().hex
     world.ada.user.is_active = False
     world.ada.user.save()
@@ -175,14 +175,14 @@ def test_a_token_that_no_longer_holds_leaves_a_trace_of_whose_it_was(world):
     assert (event.actor, event.result) == (f"user/{world.ada.user_id}", "REFUSED")
 
 
-def test_a_token_that_never_was_leaves_none(world, client: Client):
+def test_an_unknown_token_records_no_audit_event(world, client: Client):
     client.get("/api/v1/me", headers={"X-Session-Token": SessionStore()._get_new_session_key()})  # type: ignore[attr-defined]
 
     with rls.as_clinic(uuid.UUID(int=0)):
         assert not AuditEvent.objects.exists()
 
 
-def test_a_request_whose_event_cannot_be_written_fails(world, monkeypatch):
+def test_a_request_whose_audit_event_cannot_be_written_fails(world, monkeypatch):
     """The database refuses the event: the name of a request that is longer than its column."""
     phone = Phone(world.ada.user)
     monkeypatch.setattr("tracker.lib.middleware._GIVEN", re.compile(r"^.{8,90}$"))

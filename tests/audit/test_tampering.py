@@ -194,7 +194,7 @@ def test_an_audit_chain_that_nobody_touched_verifies(audited):
 @pytest.mark.parametrize(
     ("tamper", "seq", "why"), IN_THE_CHAIN, ids=lambda value: getattr(value, "__name__", "")
 )
-def test_what_was_done_to_the_chain_is_found_at_its_first_event(audited, culprit, tamper, seq, why):
+def test_tampering_with_the_audit_chain_is_found_at_its_first_event(audited, culprit, tamper, seq, why):
     event_id = culprit.event_at(min(seq, 12))
 
     tamper(culprit)
@@ -207,7 +207,7 @@ def test_what_was_done_to_the_chain_is_found_at_its_first_event(audited, culprit
         assert found[0].event_id == event_id
 
 
-def test_an_event_that_was_put_in_beside_the_chain_is_found(audited, culprit):
+def test_an_audit_event_inserted_beside_the_chain_is_found(audited, culprit):
     put_an_event_beside(culprit)
 
     (found,) = report(audited).problems
@@ -216,7 +216,7 @@ def test_an_event_that_was_put_in_beside_the_chain_is_found(audited, culprit):
 
 
 @pytest.mark.parametrize(("tamper", "why"), IN_THE_ANCHORS, ids=lambda value: getattr(value, "__name__", ""))
-def test_what_was_done_to_the_anchors_is_found_at_its_line(audited, culprit, tamper, why):
+def test_tampering_with_the_anchors_is_found_at_its_line(audited, culprit, tamper, why):
     tamper(culprit)
 
     assert why in "\n".join(str(problem) for problem in report(audited).problems)
@@ -235,7 +235,7 @@ def _seed() -> bytes:
     return base64.b64decode(os.environ["ANCHOR_KEY"])
 
 
-def test_the_command_says_so_and_ends_with_1(audited, culprit, capsys):
+def test_the_audit_command_reports_tampering_and_exits_with_1(audited, culprit, capsys):
     with pytest.raises(CommandError, match="no anchor tells of its last 2 events"):
         call_command("audit", "verify")
     call_command("audit", "anchor")
@@ -250,7 +250,7 @@ def test_the_command_says_so_and_ends_with_1(audited, culprit, capsys):
     call_command("audit", "verify", "--clinic", str(culprit.other))
 
 
-def test_the_command_writes_an_anchor_of_every_chain(audited, anchors_folder, capsys):
+def test_the_audit_command_writes_an_anchor_of_every_chain(audited, anchors_folder, capsys):
     call_command("audit", "anchor")
 
     assert "3 anchors" in capsys.readouterr().out

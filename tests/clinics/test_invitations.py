@@ -171,7 +171,7 @@ def test_a_patient_of_another_team_is_not_invited_again(world):
             invitations.reinvite(principal=principal(stranger), patient_id=patient_id, at=NOW)
 
 
-def test_who_has_come_in_is_not_invited_again(world):
+def test_an_accepted_invitation_is_not_sent_again(world):
     with pytest.raises(NotFoundOrHidden):
         invitations.reinvite(principal=principal(world.ben), patient_id=world.ada.pk, at=NOW)
 
@@ -291,7 +291,7 @@ def test_a_clinic_is_not_founded_on_a_mistake(db, wrong):
     assert not Clinic.objects.exists()
 
 
-def test_a_patient_who_has_not_come_in_yet_is_on_the_caseload_and_has_no_sign_in(world):
+def test_a_patient_with_an_open_invitation_is_on_the_caseload_and_has_no_sign_in(world):
     patient_id, _ = enrol(world)
 
     assert patient_id in principal(world.ben).patients

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tracker.dashboard import formatting
+from tracker.dashboard import formatting, triage
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,23 @@ def test_a_number_is_rounded_with_a_true_minus(value, shown):
 @pytest.mark.parametrize(("value", "shown"), [(1.4, "+1.4"), (-2, "−2"), (0, "0"), (0.01, "0")])
 def test_a_change_carries_its_sign(value, shown):
     assert formatting.signed(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("word", "change", "shown"),
+    [
+        ("worse", 0.1, "↑"),
+        ("better", -0.1, "↓"),
+        ("about the same", 0.1, "→"),
+        ("about the same", -0.1, "→"),
+        ("about the same", 0, "→"),
+        ("higher", 0, "→"),
+        ("lower", -0.0, "→"),
+    ],
+)
+def test_the_arrow_of_a_change_is_level_at_zero_and_where_it_is_about_the_same(word, change, shown):
+    assert formatting.arrow(word, change) == shown
+    assert triage.Change(change, word).arrow == shown
 
 
 @pytest.mark.parametrize(

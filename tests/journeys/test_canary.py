@@ -215,11 +215,11 @@ def as_staff(url: str, found: Found, live: Any) -> None:
     why = {"name": marker["name"], "birth_date": BORN, "reason": f"unconscious, {marker['reason']}"}
     cleo.call("POST", "/api/v1/break-glass", json=why | {"birth_date": "1900-01-01"})
     assert cleo.call("POST", "/api/v1/break-glass", json=why).status_code == 201
-    come_in(Visitor(url, found), marker)
+    accept_invitation(Visitor(url, found), marker)
 
 
-def come_in(visitor: Visitor, marker: dict[str, str]) -> None:
-    """Fay comes in by her code, with a wrong date of birth first; the code works once."""
+def accept_invitation(visitor: Visitor, marker: dict[str, str]) -> None:
+    """Fay accepts her invitation by its code, with a wrong date of birth first; the code works once."""
     given = {
         "code": marker["code"],
         "email": f"{marker['email']}.fay@example.org",
@@ -231,7 +231,7 @@ def come_in(visitor: Visitor, marker: dict[str, str]) -> None:
 
 
 def in_a_browser(url: str, found: Found, live: Any) -> None:
-    """Somebody follows a link before signing in, mistypes, comes in, and asks for a page that is not there."""
+    """Somebody follows a link before signing in, mistypes, signs in, and asks for a page that is not there."""
     browser = Visitor(url, found)
     page = f"/patients/{live.world.ada.pk}/?range={found.markers['query']}"
     browser.call("GET", page)
@@ -258,17 +258,17 @@ def submit(browser: Visitor, path: str, **given: str) -> httpx.Response:
     return browser.http.post(path, data=sent, headers={"Referer": str(browser.http.base_url)})
 
 
-def break_the_seal(live) -> None:
+def corrupt_ciphertext(live) -> None:
     """One bit of an encrypted text is changed by the owner, so that reading it is our own mistake: a 500."""
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
-        open_the_walls(owner)
+        disable_row_level_security(owner)
         owner.execute("ALTER TABLE records_journaltext DISABLE TRIGGER USER")
         owner.execute(
             "UPDATE records_journaltext SET ciphertext = set_byte(ciphertext, 20, 1 # get_byte(ciphertext, 20))"
         )
 
 
-def open_the_walls(owner: "psycopg.Connection[Any]") -> None:
+def disable_row_level_security(owner: "psycopg.Connection[Any]") -> None:
     tables = owner.execute("SELECT relname FROM pg_class WHERE relforcerowsecurity").fetchall()
     for (table,) in tables:
         owner.execute(f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY')
@@ -282,7 +282,7 @@ def dump(live) -> str:
     assert package.origin
     program = Path(package.origin).parent / "pginstall" / "bin" / "pg_dump"
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
-        open_the_walls(owner)
+        disable_row_level_security(owner)
     done = subprocess.run(
         [program, "--data-only", live.environment["DATABASE_OWNER_URL"]], capture_output=True, check=True
     )
@@ -337,7 +337,7 @@ def test_a_marker_in_every_protected_field_is_found_nowhere_that_it_must_not_be(
         for row in representations(live):
             found.collect("representations", row)
         found.collect("dump", dump(live))
-        break_the_seal(live)
+        corrupt_ciphertext(live)
         assert visitor.call("GET", "/api/v1/records").status_code == 500
     found.collect("logs", log.read_text())
     for path in live.mail.iterdir():

@@ -25,7 +25,7 @@ def key_of(world: factories.World, patient) -> tuple[UUID, bytes]:
     return data_keys.data_key_for(world.clinic.pk, patient.pk, NOW)
 
 
-def test_a_patient_has_one_key_and_no_two_have_the_same(inside):
+def test_each_patient_has_one_data_key_of_their_own(inside):
     first, again, other = key_of(inside, inside.ada), key_of(inside, inside.ada), key_of(inside, inside.bea)
 
     assert first == again
@@ -34,7 +34,7 @@ def test_a_patient_has_one_key_and_no_two_have_the_same(inside):
     assert DataKey.objects.count() == 2
 
 
-def test_the_key_does_not_stand_in_the_database(inside):
+def test_a_data_key_is_encrypted_in_the_database(inside):
     _, key = key_of(inside, inside.ada)
 
     row = DataKey.objects.get()
@@ -42,7 +42,7 @@ def test_the_key_does_not_stand_in_the_database(inside):
     assert key.hex() not in f"{row} {row!r}"
 
 
-def test_another_master_key_opens_nothing(inside, settings):
+def test_another_master_key_decrypts_no_data_key(inside, settings):
     key_of(inside, inside.ada)
     settings.MASTER_KEY = os.urandom(32)
 
@@ -50,7 +50,7 @@ def test_another_master_key_opens_nothing(inside, settings):
         key_of(inside, inside.ada)
 
 
-def test_a_key_that_is_put_into_another_patients_row_does_not_open(inside):
+def test_a_data_key_copied_to_another_patients_row_cannot_be_decrypted(inside):
     key_of(inside, inside.ada)
     key_of(inside, inside.bea)
     stolen = DataKey.objects.get(patient=inside.ada).wrapped
@@ -61,7 +61,7 @@ def test_a_key_that_is_put_into_another_patients_row_does_not_open(inside):
 
 
 @pytest.mark.parametrize("place", [0, 1, 20, -1])
-def test_a_key_with_one_bit_changed_raises_and_returns_nothing(inside, place):
+def test_a_data_key_with_one_bit_changed_raises_and_decrypts_to_nothing(inside, place):
     key_of(inside, inside.ada)
     row = DataKey.objects.get()
     changed = bytearray(row.wrapped)
@@ -72,7 +72,7 @@ def test_a_key_with_one_bit_changed_raises_and_returns_nothing(inside, place):
         key_of(inside, inside.ada)
 
 
-def test_two_requests_at_once_make_one_key(live):
+def test_two_requests_at_once_make_one_data_key(live):
     world = live.world
 
     def first_page():

@@ -88,7 +88,7 @@ def count(**wanted: Any) -> int:
     return DataKey.objects.filter(**wanted).count()
 
 
-def test_a_rotation_puts_every_text_under_a_new_key_and_every_key_under_the_new_master(
+def test_a_key_rotation_reencrypts_every_text_and_wraps_every_key_with_the_new_master(
     world, written, settings
 ):
     here = world.clinic.pk
@@ -105,7 +105,7 @@ def test_a_rotation_puts_every_text_under_a_new_key_and_every_key_under_the_new_
         assert not JournalText.objects.filter(key__replaced_at__isnull=False).exists()
 
 
-def test_rotating_again_changes_nothing(world, written, settings):
+def test_a_second_key_rotation_changes_nothing(world, written, settings):
     rotate_to(settings)
     rotation.rotate([world.clinic.pk])
     with rls.as_clinic(world.clinic.pk):
@@ -117,7 +117,9 @@ def test_rotating_again_changes_nothing(world, written, settings):
         assert list(JournalText.objects.order_by("entry_id").values_list("ciphertext", flat=True)) == before
 
 
-def test_what_is_written_between_two_steps_is_readable_and_ends_under_the_new_key(world, written, settings):
+def test_text_written_during_a_key_rotation_is_encrypted_with_the_new_key_at_its_end(
+    world, written, settings
+):
     here = world.clinic.pk
     rotate_to(settings)
     replace_one(here)
@@ -130,7 +132,7 @@ def test_what_is_written_between_two_steps_is_readable_and_ends_under_the_new_ke
     assert rotation.remaining(here).is_nothing
 
 
-def test_after_the_rotation_the_old_master_key_is_not_needed(world, written, settings):
+def test_after_a_key_rotation_the_old_master_key_is_not_needed(world, written, settings):
     rotate_to(settings)
     rotation.rotate([world.clinic.pk])
     settings.MASTER_KEYS_OLD = {}
@@ -138,7 +140,7 @@ def test_after_the_rotation_the_old_master_key_is_not_needed(world, written, set
     assert read_back(world.clinic.pk) == written
 
 
-def test_before_the_rotation_it_is_and_its_absence_is_an_error_and_no_empty_text(world, written, settings):
+def test_before_a_key_rotation_a_missing_master_key_is_an_error_and_no_empty_text(world, written, settings):
     rotate_to(settings)
     phone = Phone(world.ada.user)
     settings.MASTER_KEYS_OLD = {}
@@ -198,7 +200,7 @@ def test_encrypted_text_is_only_ever_reencrypted(world, written):
                 connection.cursor().execute(change)
 
 
-def test_the_use_of_keys_is_audited(world, written, settings):
+def test_each_use_of_keys_records_an_audit_event(world, written, settings):
     rotate_to(settings)
     rotation.rotate([world.clinic.pk])
     rotation.retire([world.clinic.pk], "m1")
@@ -214,7 +216,7 @@ def test_the_use_of_keys_is_audited(world, written, settings):
         assert AuditEvent.objects.get(action="keys.retire").detail == {"master_key": "m1"}
 
 
-def test_the_commands_tell_what_they_do_and_refuse_with_1(world, written, settings, capsys):
+def test_the_key_rotation_commands_report_counts_and_refuse_with_1(world, written, settings, capsys):
     rotate_to(settings)
     call_command("keys", "status")
     assert "2 keys to wrap anew, 2 to replace, 4 texts to re-encrypt" in capsys.readouterr().out
@@ -295,12 +297,14 @@ def rotate_under_fire(live, settings, rows: int, kills: int) -> None:
     assert read_back(here) == sent
 
 
-def test_a_rotation_that_is_killed_goes_on_where_it_was_while_a_phone_writes(live, old, settings):
+def test_a_killed_key_rotation_goes_on_where_it_was_while_a_phone_writes(live, old, settings):
     rotate_under_fire(live, settings, rows=60, kills=1)
 
 
 @pytest.mark.full
-def test_2000_rows_are_rotated_under_live_writes_with_three_kills_and_none_is_unreadable(live, old, settings):
+def test_a_key_rotation_of_2000_rows_with_live_writes_and_three_kills_leaves_none_unreadable(
+    live, old, settings
+):
     rotate_under_fire(live, settings, rows=2000, kills=3)
 
 

@@ -68,7 +68,7 @@ def test_the_database_refuses_a_message_by_an_unknown_channel(world, monkeypatch
         enqueue(world, "one")
 
 
-def test_somebody_without_an_address_gets_nothing_by_that_channel_and_holds_nobody_up(world, monkeypatch):
+def test_a_channel_without_an_address_sends_no_message_and_delays_no_other(world, monkeypatch):
     monkeypatch.setattr(Email, "address", lambda self, user: None if user == world.ben.user else user.email)
     enqueue(world, "one")
 

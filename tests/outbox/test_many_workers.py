@@ -44,7 +44,7 @@ def unsent(live) -> int:
         return Message.objects.filter(sent_at=None).count()
 
 
-def test_eight_workers_send_each_of_two_hundred_messages_once(live, mail_folder):
+def test_eight_workers_lease_and_send_each_of_two_hundred_messages_once(live, mail_folder):
     fill(live, MANY)
 
     counts = run_concurrently(*[lambda: actions.deliver_due(at=timezone.now())] * 8)
@@ -71,7 +71,7 @@ def test_two_watches_beside_each_other_send_each_message_once(live):
     assert len(references(live.mail)) == 60
 
 
-def test_a_worker_that_died_with_messages_in_hand_delays_them_and_loses_none(live, mail_folder):
+def test_the_lease_of_a_killed_worker_ends_and_its_messages_are_sent(live, mail_folder):
     fill(live, 3)
     # It took its lease, and was never heard of again.
     actions._claim(live.world.clinic.pk, timezone.now())

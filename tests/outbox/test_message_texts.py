@@ -39,7 +39,7 @@ def leaving(words: str, world: factories.World, settings) -> str:
     return re.sub(r"(?m)^Date: .*\n", "", text.replace(world.ben.user.email, ""))
 
 
-def test_a_mail_holds_no_word_of_health(sent):
+def test_a_message_text_holds_no_word_of_health(sent):
     words = set(re.findall(r"[a-z][a-z-]+", sent.lower()))
     instruments = {form.code for form in catalogue.all()}
 
@@ -54,12 +54,12 @@ def test_a_mail_that_says_too_much_would_be_seen(monkeypatch, world, settings):
     text = leaving("alert", world, settings)
 
     with pytest.raises(AssertionError):
-        test_a_mail_holds_no_word_of_health(text)
+        test_a_message_text_holds_no_word_of_health(text)
     with pytest.raises(AssertionError):
-        test_a_mail_holds_no_name_and_no_time(text, world)
+        test_a_message_text_holds_no_name_and_no_time(text, world)
 
 
-def test_a_mail_holds_no_name_and_no_time(sent, world):
+def test_a_message_text_holds_no_name_and_no_time(sent, world):
     names = (world.clinic.name, world.ada.name, world.ben.name, world.dan.name, world.team.name)
 
     assert [name for name in names if re.search(rf"\b{name}\b", sent, re.IGNORECASE)] == []

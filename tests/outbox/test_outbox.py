@@ -68,7 +68,7 @@ def end_leases(world: factories.World) -> None:
         Message.objects.filter(sent_at=None).update(claimed_until=timezone.now() - MINUTE)
 
 
-def test_what_is_said_twice_is_one_message_per_person_and_channel(world):
+def test_enqueueing_the_same_key_twice_creates_one_message_per_recipient_and_channel(world):
     assert enqueue(world, world.ben, world.dan) == 4
     assert enqueue(world, world.ben, world.dan) == 0
     assert enqueue(world, world.ben, world.ben, key="two") == 2
@@ -92,7 +92,7 @@ def test_a_message_is_not_sent_before_it_is_due(world, server):
     assert deliver(due) == 2
 
 
-def test_nobody_to_tell_is_no_message(world):
+def test_enqueueing_for_no_recipient_creates_no_message(world):
     with inside(world):
         assert (
             actions.enqueue(
@@ -126,7 +126,7 @@ def test_a_mail_server_that_fails_leaves_the_message_due_again_and_the_inbox_tol
     assert (mail.sent_at is not None, mail.attempts) == (True, 2)
 
 
-def test_no_mail_server_at_all_is_no_reason_to_stop(world, server, settings):
+def test_a_missing_mail_server_does_not_stop_delivery(world, server, settings):
     settings.EMAIL_PORT = 1
     enqueue(world, world.ben, world.dan)
 
@@ -135,7 +135,7 @@ def test_no_mail_server_at_all_is_no_reason_to_stop(world, server, settings):
 
 
 @pytest.mark.parametrize(("attempts", "tried"), [(19, True), (20, False)])
-def test_a_message_that_cannot_be_sent_stops_after_twenty_tries_and_stays_visible(
+def test_a_message_that_cannot_be_sent_is_dead_after_twenty_attempts_and_stays_visible(
     world, server, attempts, tried
 ):
     enqueue(world)
@@ -150,7 +150,7 @@ def test_a_message_that_cannot_be_sent_stops_after_twenty_tries_and_stays_visibl
 
 
 @pytest.mark.parametrize("attempts", [20, 31_999, 32_000])
-def test_an_urgent_message_is_tried_for_ever(world, server, attempts):
+def test_an_urgent_message_is_retried_without_end(world, server, attempts):
     enqueue(world, urgent=True)
     server.refuses = True
     with inside(world):
@@ -200,7 +200,7 @@ def test_an_urgent_message_goes_before_an_older_one_and_the_inbox_before_the_mai
     assert inbox < mail
 
 
-def test_a_slow_mail_server_is_left_before_the_lease_ends(world, server, monkeypatch):
+def test_a_delivery_to_a_slow_mail_server_is_given_up_before_the_lease_ends(world, server, monkeypatch):
     monkeypatch.setattr(actions, "MARGIN", actions.LEASE - timedelta(seconds=0.1))
     monkeypatch.setattr(actions, "AT_ONCE", 3)
     server.slow_s = 0.15
@@ -226,7 +226,7 @@ def test_a_lease_ends_by_the_databases_clock_and_not_by_a_workers_that_runs_ahea
     assert {row.attempts for row in rows(world, channel=EMAIL)} == {1}
 
 
-def test_what_is_withdrawn_is_not_sent_and_what_was_sent_stays(world, server):
+def test_a_withdrawn_message_is_not_sent_and_a_sent_one_stays(world, server):
     enqueue(world, key="sent")
     deliver()
     enqueue(world, key="waiting")
@@ -250,7 +250,7 @@ def test_messages_of_another_clinic_are_delivered_and_not_seen(world, server):
     assert rows(world) == []
 
 
-def test_the_same_key_in_two_clinics_is_two_messages(world):
+def test_enqueueing_the_same_key_in_two_clinics_creates_two_messages(world):
     enqueue(world)
 
     with inside(world):

@@ -110,14 +110,14 @@ def rows_of_team(world: factories.World, *shared: Category) -> Iterator[tuple[st
 
 
 @pytest.mark.parametrize("shared", list(Category))
-def test_bare_sql_shows_a_team_only_the_category_that_is_shared(full, shared):
+def test_row_level_security_shows_a_team_only_the_category_that_is_shared(full, shared):
     found = dict(rows_of_team(full, shared))
 
     assert {category for rows in found.values() for category in rows} <= {shared}
     assert any(found.values()) or shared == Category.VISITS
 
 
-def test_bare_sql_shows_a_team_nothing_when_nothing_is_shared_and_everything_when_all_is(full):
+def test_row_level_security_shows_a_team_nothing_without_consent_and_everything_with_all(full):
     assert not any(rows for _, rows in rows_of_team(full))
 
     found = dict(rows_of_team(full, *Category))
@@ -125,7 +125,7 @@ def test_bare_sql_shows_a_team_nothing_when_nothing_is_shared_and_everything_whe
     assert {row for table in found for row in found[table]} == set(Category) - {Category.VISITS}
 
 
-def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its_history(full):
+def test_row_level_security_hides_an_unshared_journal_entry_with_its_text_and_history(full):
     found = dict(rows_of_team(full, *Category))
 
     assert len(found["records_journalentry"]) == len(found["records_journaltext"]) == 1
@@ -136,7 +136,7 @@ def test_a_page_that_is_not_shared_is_hidden_from_bare_sql_with_its_text_and_its
     assert "JOURNAL" in seen("records_formerversion")
 
 
-def test_a_journal_entry_that_is_shared_no_more_is_hidden_from_the_team(world):
+def test_row_level_security_hides_a_journal_entry_that_is_shared_no_more(world):
     phone = Phone(world.ada.user)
     page = factories.record("journal", {"text": "read this", "share": "entry"})
     phone.push(page)

@@ -50,7 +50,7 @@ def said(world: factories.World) -> factories.World:
 @pytest.mark.parametrize(
     "statement", ["UPDATE {} SET clinic_id = clinic_id", "DELETE FROM {}", "TRUNCATE {}"]
 )
-def test_the_application_cannot_change_what_was_said(said, table, statement):
+def test_the_application_role_cannot_change_append_only_rows(said, table, statement):
     with inside(said), connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         assert cursor.fetchone()[0] > 0
@@ -98,7 +98,7 @@ def test_every_former_version_is_kept_as_it_was(said):
     assert uuid.UUID(kept["pain"]["id"]) == pain.id
 
 
-def test_a_removed_entry_leaves_what_it_said_and_a_second_removal_adds_nothing(world):
+def test_a_tombstone_keeps_the_former_version_and_a_second_one_adds_nothing(world):
     phone, record = Phone(world.ada.user), factories.pain(6)
     phone.push(record)
     removal = removal_of(record)

@@ -116,7 +116,9 @@ def test_a_merge_that_the_database_refuses_leaves_no_note_of_it(live):
         assert not MergedEdit.objects.exists()
 
 
-def test_a_full_account_says_so_and_still_takes_removals_and_positive_safety_answers(world, phone, settings):
+def test_a_full_account_says_so_and_still_takes_tombstones_and_positive_safety_answers(
+    world, phone, settings
+):
     kept = factories.pain(3)
     phone.push(kept)
     settings.PATIENT_STORAGE_BYTES = 500
@@ -182,7 +184,7 @@ def test_an_encoding_that_is_not_known_is_refused_by_name(phone):
     assert (answer.status_code, answer.json()["code"]) == (415, "unknown_encoding")
 
 
-def test_one_key_makes_one_record_for_a_client_without_a_queue(phone):
+def test_an_idempotency_key_header_makes_one_record_and_is_refused_for_another(phone):
     record, key = factories.pain(5), uuid.uuid4().hex
 
     first = phone.call("POST", "records", record, **{"Idempotency-Key": key})

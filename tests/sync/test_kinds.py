@@ -96,7 +96,7 @@ def test_one_tap_is_a_whole_entry_and_grows_by_revision(phone, kind):
 
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
-def test_a_removed_entry_can_be_restored_by_who_knows_that_it_was_removed(phone, kind):
+def test_a_tombstone_is_restored_only_by_an_amendment_that_follows_it(phone, kind):
     sent = factories.record(kind, WHOLE[kind])
     removal = {name: value for name, value in sent.items() if name != "data"} | {
         "revision": 2,

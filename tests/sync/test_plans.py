@@ -66,7 +66,7 @@ def test_a_field_that_was_cleared_stays_cleared(phone, plan):
     assert held(phone, plan)["data"] == without | {"minutes": 20}
 
 
-def test_an_edit_of_what_was_removed_stays_a_conflict(phone, plan):
+def test_an_edit_of_a_tombstone_is_a_conflict(phone, plan):
     removal = {name: value for name, value in plan.items() if name != "data"} | {
         "revision": 2,
         "removed": True,
@@ -77,7 +77,7 @@ def test_an_edit_of_what_was_removed_stays_a_conflict(phone, plan):
     assert (late["status"], late["server"]["removed"]) == ("conflict", True)
 
 
-def test_a_removal_of_what_was_edited_stays_a_conflict(phone, plan):
+def test_a_tombstone_of_a_plan_that_was_edited_is_a_conflict(phone, plan):
     phone.push(edit(plan, 2, minutes=20))
     removal = {name: value for name, value in plan.items() if name != "data"} | {
         "revision": 2,

@@ -28,7 +28,7 @@ def pages(phone, **query):
             return
 
 
-def test_a_phone_that_was_away_for_long_catches_up_in_bounded_pages(phone):
+def test_a_pull_cursor_leads_through_500_changes_in_bounded_pages(phone):
     sent = [factories.pain(n % 11) for n in range(450)] + [factories.daily(mood=n % 11) for n in range(50)]
     phone.push(*sent)
 
@@ -64,7 +64,7 @@ def test_head_tells_how_many_records_are_left(phone):
     assert left(f"?cursor={first['cursor']}") == "4"
 
 
-def test_an_entry_that_changed_between_two_pages_comes_again_at_its_new_place(phone):
+def test_a_pull_cursor_meets_an_entry_that_changed_between_two_pages_again(phone):
     one, two = factories.pain(1), factories.pain(2)
     phone.push(one, two)
     first = phone.get("sync/pull?limit=1").json()
@@ -88,7 +88,7 @@ def test_a_pull_costs_the_same_statements_however_long_the_history_is(
         phone.get("sync/pull?limit=500")
 
 
-def test_after_a_restore_phones_start_again(live):
+def test_a_new_epoch_after_a_restore_ends_every_cursor(live):
     phone = Phone(live.world.ada.user)
     phone.push(factories.pain(3))
     cursor = phone.get("sync/pull").json()["cursor"]

@@ -46,7 +46,7 @@ def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
         assert MeasureState.objects.get().last == 6
 
 
-def test_sending_the_same_batch_twice_changes_nothing(world, phone):
+def test_an_idempotency_key_sent_twice_gets_the_same_receipt_and_stores_once(world, phone):
     batch = factories.batch(factories.pain(6), factories.daily(mood=3), device=str(phone.device))
 
     first, second = phone.post("sync/push", batch), phone.post("sync/push", batch)
@@ -57,14 +57,14 @@ def test_sending_the_same_batch_twice_changes_nothing(world, phone):
         assert Observation.objects.count() == 2
 
 
-def test_the_same_record_under_another_key_is_replayed(world, phone):
+def test_a_record_under_another_idempotency_key_is_replayed(world, phone):
     record = factories.pain(6)
     phone.push(record)
 
     assert statuses(phone.push(record)) == ["replayed"]
 
 
-def test_the_same_key_with_other_records_is_refused(phone):
+def test_an_idempotency_key_reused_for_other_records_is_refused(phone):
     phone.push(factories.pain(6), key="one-key-for-two")
     answer = phone.push(factories.pain(7), key="one-key-for-two")
 
@@ -95,7 +95,7 @@ def test_an_amendment_keeps_the_former_version(world, phone):
         assert MeasureState.objects.get().last == 3
 
 
-def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_copy(phone):
+def test_an_edit_based_on_an_older_revision_is_a_conflict_with_the_servers_copy(phone):
     record = factories.pain(6)
     phone.push(record, record | {"revision": 2, "data": {"intensity": 5}})
 
@@ -105,7 +105,7 @@ def test_an_edit_made_without_knowing_of_a_newer_version_is_a_conflict_with_our_
     assert (result["status"], result["server"]["data"]["intensity"]) == ("conflict", 5)
 
 
-def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
+def test_a_tombstone_is_not_undone_by_an_older_edit(world, phone):
     record = factories.pain(6)
     phone.push(record)
     tombstone = {key: value for key, value in record.items() if key != "data"}
@@ -120,7 +120,7 @@ def test_a_removed_record_is_not_brought_back_by_an_older_edit(world, phone):
         assert not MeasureState.objects.exists()
 
 
-def test_an_amendment_that_arrives_before_its_base_is_asked_for_again(phone):
+def test_an_amendment_that_arrives_before_its_base_revision_is_to_be_retried(phone):
     assert statuses(phone.push(factories.pain(6, revision=2))) == ["retry"]
 
 

@@ -31,7 +31,7 @@ INTERLEAVINGS = 100
 WRITERS = 3
 
 
-def test_thirty_two_identical_pushes_at_once_make_one_set_of_rows_and_one_receipt(live):
+def test_thirty_two_pushes_of_one_idempotency_key_at_once_make_one_set_of_rows_and_one_receipt(live):
     pooled = live.environment | {"DATABASE_POOL": "8"}
     with servers.web(pooled) as url, HttpPhone(url, live.world.ada.user.email, factories.PASSWORD) as phone:
         sent = [factories.pain(n % 11) for n in range(20)] + [factories.phq9([0] * 8 + [1])]

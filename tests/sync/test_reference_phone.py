@@ -66,7 +66,7 @@ def test_an_entry_written_without_a_line_arrives_when_there_is_one(ada):
     assert [record["data"] for record in line.signed.get("records").json()["records"]] == [{"intensity": 6}]
 
 
-def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(ada):
+def test_a_lost_receipt_is_asked_for_again_under_the_same_idempotency_key(ada):
     phone, line = ada
     line.broken = ["after"]
     phone.add("pain", {"intensity": 6})

@@ -36,7 +36,7 @@ def show(phone, world, *categories):
     assert answer.status_code == 200, answer.content
 
 
-def test_a_journal_entry_that_is_shared_no_more_is_revoked_for_who_has_pulled_it(world, ada, ben):
+def test_a_journal_entry_that_is_shared_no_more_is_pulled_as_revoked(world, ada, ben):
     page = factories.record("journal", {"text": "for you", "share": "entry"})
     private = factories.record("journal", {"text": "for me"})
     ada.push(page, private)
@@ -53,7 +53,7 @@ def test_a_journal_entry_that_is_shared_no_more_is_revoked_for_who_has_pulled_it
     assert pull(ada, world)["revoked_ids"] == []
 
 
-def test_a_category_that_is_shared_no_more_has_to_go_and_comes_back_whole(world, ada, ben):
+def test_a_category_without_consent_is_pulled_as_revoked_and_comes_back_whole(world, ada, ben):
     ada.push(factories.pain(4), factories.daily(mood=3), factories.record("vitals", {"spo2": 97}))
     first = pull(ben, world)
     assert kinds(first) == ["daily", "pain", "vitals"]
@@ -68,7 +68,7 @@ def test_a_category_that_is_shared_no_more_has_to_go_and_comes_back_whole(world,
     assert (kinds(third), third["revoked_categories"]) == (["daily", "daily", "pain", "pain", "vitals"], [])
 
 
-def test_a_stranger_pulls_nothing_and_another_persons_cursor_is_no_use(world, ada, ben):
+def test_a_pull_refuses_staff_of_another_team_and_the_cursor_of_another_person(world, ada, ben):
     ada.push(factories.pain(4))
     cursor = pull(ben, world)["cursor"]
     query = f"sync/pull?patient={world.ada.pk}"

@@ -54,7 +54,7 @@ def altered(**changes):
     ],
 )
 @pytest.mark.parametrize("route", ["push", "single"])
-def test_a_positive_answer_alerts_although_its_record_is_refused(world, phone, item, rule, route):
+def test_the_safety_scan_alerts_in_a_rejected_record(world, phone, item, rule, route):
     for _ in range(2):
         answer = phone.push(item) if route == "push" else phone.post("records", item)
 
@@ -67,7 +67,7 @@ def test_a_positive_answer_alerts_although_its_record_is_refused(world, phone, i
     assert alerts(world) == [(rule, False)]
 
 
-def test_a_positive_answer_in_conflict_alerts(world, phone):
+def test_the_safety_scan_alerts_in_a_record_in_conflict(world, phone):
     record = factories.phq9()
     phone.push(record)
 
@@ -127,7 +127,9 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
         ("records/{id}", {"If-Match": '"1"'}),
     ],
 )
-def test_a_header_or_a_query_parameter_that_is_refused_hides_no_positive_answer(world, phone, path, header):
+def test_the_safety_scan_alerts_in_a_push_with_a_refused_header_or_query_parameter(
+    world, phone, path, header
+):
     record = factories.phq9(POSITIVE)
     method = "PUT" if "{id}" in path else "POST"
 
@@ -141,7 +143,7 @@ def test_a_header_or_a_query_parameter_that_is_refused_hides_no_positive_answer(
 HALF_AN_EMOJI = "\ud83d"
 
 
-def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(world, phone):
+def test_the_safety_scan_alerts_beside_a_journal_entry_with_a_lone_surrogate(world, phone):
     page = factories.record("journal", {"text": f"so tired {HALF_AN_EMOJI}"})
 
     answer = phone.push(page, factories.phq9(POSITIVE), factories.pain(4))
@@ -165,18 +167,18 @@ def test_half_a_character_in_a_page_of_the_journal_hides_no_answer_beside_it(wor
         {"answers": {" /44260-8": 0, "/44260-8 ": 2}},
     ],
 )
-def test_a_positive_answer_is_made_out_however_it_is_spelt(world, phone, change):
+def test_the_safety_scan_reads_a_positive_answer_however_it_is_spelt(world, phone, change):
     assert "guidance" in phone.push(altered(data=change)).json()
     assert [rule for rule, _ in alerts(world)] == ["phq9_item9"]
 
 
-def test_answers_that_are_a_list_are_told_as_unreadable(world, phone):
+def test_the_safety_scan_reports_answers_that_are_a_list_as_unreadable(world, phone):
     phone.push(altered(data={"answers": [{"linkId": "/44260-8", "value": 2}]}))
 
     assert alerts(world) == [("unreadable_safety_answer", False)]
 
 
-def test_a_positive_answer_in_a_list_is_made_out(world, phone):
+def test_the_safety_scan_reads_a_positive_answer_in_a_list(world, phone):
     record = factories.phq9(POSITIVE)
 
     assert "guidance" in phone.push(record | {"data": [record["data"]]}).json()
@@ -187,7 +189,7 @@ def test_a_positive_answer_in_a_list_is_made_out(world, phone):
     "more", [{"key": "x"}, {"device": "0196f0a1-0000-7000-8000-000000000001"}, {"note": 1}, {"cursor": "nonsense"},
              {"note": HALF_AN_EMOJI}],
 )  # fmt: skip
-def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phone, more):
+def test_the_safety_scan_alerts_in_a_batch_that_is_refused_as_a_whole(world, phone, more):
     answer = phone.post("sync/push", phone.batch(factories.phq9(POSITIVE)) | more)
 
     assert answer.status_code == 400
@@ -195,7 +197,7 @@ def test_a_batch_that_is_refused_as_a_whole_hides_no_positive_answer(world, phon
     assert alerts(world) == [("phq9_item9", False)]
 
 
-def test_a_batch_of_too_many_records_hides_no_positive_answer_at_its_end(world, phone):
+def test_the_safety_scan_alerts_at_the_end_of_a_batch_of_too_many_records(world, phone):
     answer = phone.push(*(factories.pain(3) for _ in range(500)), factories.phq9(POSITIVE))
 
     assert (answer.status_code, "guidance" in answer.json()) == (400, True)
@@ -251,7 +253,7 @@ def test_a_severe_total_raises_an_alert_beside_the_one_of_item_9(world, phone):
     assert sorted(alerts(world)) == [("phq9_item9", True), ("phq9_severe", True), ("phq9_severe", True)]
 
 
-def test_a_key_that_was_used_hides_no_positive_answer(world, phone):
+def test_the_safety_scan_alerts_in_a_push_that_reuses_an_idempotency_key(world, phone):
     first = phone.batch(factories.pain(3))
     phone.post("sync/push", first)
     answer = phone.post("sync/push", first | {"records": [factories.phq9(POSITIVE)]})
@@ -260,7 +262,7 @@ def test_a_key_that_was_used_hides_no_positive_answer(world, phone):
     assert alerts(world) == [("phq9_item9", False)]
 
 
-def test_a_version_that_is_too_old_hides_no_positive_answer(world, phone):
+def test_the_safety_scan_alerts_in_an_amendment_of_a_version_that_is_too_old(world, phone):
     record = factories.phq9()
     phone.push(record)
     phone.push(record | {"revision": 2, "amendment_reason": "typo"})

@@ -116,12 +116,13 @@ class Principal:
         *,
         at: datetime,
         patient_id: UUID | None = None,
+        patients: Collection[UUID] = (),
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Record an audit event of what this person does, in the chain of their clinic."""
         audit.record_event(
             actor=self.actor, action=action, subject=str(subject), clinic_id=self.clinic_id, patient_id=patient_id,
-            at=at, detail=detail,
+            patients=patients, at=at, detail=detail,
         )  # fmt: skip
 
 

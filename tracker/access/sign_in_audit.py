@@ -74,7 +74,7 @@ def _clinic_of(person: UUID | None, at: datetime) -> UUID | None:
 def _event(
     person: UUID | None, began: UUID | None, request: HttpRequest, response: HttpResponse, at: datetime
 ) -> dict[str, Any]:
-    """Whose sign-in is only begun is whom the event is about, not who acted: they have not proved it yet."""
+    """Until the second factor is shown the user is the subject of the event, not its actor."""
     match = request.resolver_match
     name = (match.url_name or "") if match else ""
     step = getattr(request, "sign_in_step", "")

@@ -111,7 +111,7 @@ def load(key: str, at: datetime) -> SessionData | None:
     if row is None:
         return None
     held = SessionData(key, _opened(row[0], key_hash(key)), row[1], row[2])
-    # A row whose owner was changed beside the product tells of nobody.
+    # If `user_id` differs from the encrypted payload the row was tampered with: treat the session as anonymous.
     return held if held.user_id == row[3] else SessionData(key, {}, row[1], row[2])
 
 

@@ -1,4 +1,4 @@
-"""The one refusal that says nothing."""
+"""``NotFoundOrHidden``: one error for a missing object and for one of somebody else."""
 
 
 class NotFoundOrHidden(Exception):

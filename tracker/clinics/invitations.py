@@ -84,7 +84,7 @@ def enrol(
 @transaction.atomic
 def reinvite(*, principal: Actor, patient_id: UUID, at: datetime) -> str:
     """
-    Give a patient who has not come in yet another code; the former ones end.
+    Invite a patient without an account again: a new code; the former ones end.
 
     :raises NotFoundOrHidden: if there is no such patient in a team of the principal's.
     """
@@ -98,7 +98,7 @@ def reinvite(*, principal: Actor, patient_id: UUID, at: datetime) -> str:
 
 
 def pending_patients(principal: Actor, at: datetime) -> list[Patient]:
-    """Return the patients in the principal's teams who have not come in yet."""
+    """Return the patients in the principal's teams who have not accepted their invitation yet."""
     teams = [team.pk for team in teams_of(principal, at)]
     with rls.as_clinic(principal.clinic_id):
         found = Patient.objects.filter(user__isnull=True, care_team__in=teams, discharged_on__isnull=True)

@@ -1,4 +1,4 @@
-"""What every page does before it does anything: who is asking, what may they do, from the database, now."""
+"""View decorator of every clinical page: sign-in, second factor, role, transaction, audit event."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,16 +33,17 @@ Outer = Callable[..., HttpResponse]
 
 
 class SecondFactorMissingError(Exception):
-    """A member of staff has signed in by password alone."""
+    """A member of staff signed in by password alone."""
 
 
 def clinical_page(action: policy.Action, *, is_poll: bool = False) -> Callable[[Inner], Outer]:
     """
-    Let in who has signed in and may ever do ``action``; hand on the request, the principal and the time.
+    Decorator of a view that needs a signed-in user whose role may do ``action``; passes request, principal and time.
 
-    One transaction holds the context, the reading, the rendering and the audit event. Nobody: to the sign-in
-    page. Staff without a second factor: to where it is shown or set up. A role that never may: 403, whatever the
-    address says. What is not theirs: 404, as if missing. A page that asks ``is_poll`` keeps no session alive.
+    One transaction holds the row-level security context, the reads, the rendering and the audit event. Nobody signed
+    in: redirect to the sign-in page. Staff without a second factor: redirect to its page. A role that may never do
+    ``action``: 403, whatever the URL. An object of somebody else: 404, as if missing. ``is_poll``: the request does
+    not extend the session.
     """
 
     def decorate(view: Inner) -> Outer:
@@ -53,7 +54,7 @@ def clinical_page(action: policy.Action, *, is_poll: bool = False) -> Callable[[
                 principal, response = _answer(view, action, is_poll, request, at, *args, **kwargs)
                 if principal is not None and response is None:
                     allowed = policy.role_may(principal.role, action)
-                    _note_refusal(principal, action, request, 404 if allowed else 403, at)
+                    _record_refusal(principal, action, request, 404 if allowed else 403, at)
                     raise Http404 if allowed else PermissionDenied
             except (OperationalError, InternalError):
                 return _unavailable()
@@ -81,18 +82,19 @@ def _answer(
     **kwargs: Any,
 ) -> tuple[Principal | None, HttpResponse | None]:
     """
-    Return who asks and the view's answer, with its trace, in one transaction.
+    Principal and response of the view, with its audit events, in one transaction.
 
-    No answer: they may not, or it is not theirs; nothing that was begun stands.
+    The response is None where the role may not do ``action`` or the object is somebody else's; the transaction is
+    then rolled back. The principal is None where nobody is signed in.
     """
     principal = None
     with suppress(NotFoundOrHidden), audit.collecting() as buffer, transaction.atomic():
-        principal = _viewer(request, at, is_poll)
+        principal = _signed_in_principal(request, at, is_poll)
         if principal is None or not policy.role_may(principal.role, action):
             return principal, None
         response = view(request, principal, at, *args, **kwargs)
         if not buffer.events:
-            audit.record_event(**_plain(principal, action, request, at))
+            audit.record_event(**_event(principal, action, request, at))
         first = buffer.events[0]
         first["kind"], first["purpose"] = (
             first["kind"] or _name(request),
@@ -103,17 +105,17 @@ def _answer(
     return principal, None
 
 
-def _note_refusal(
+def _record_refusal(
     principal: Principal, action: policy.Action, request: HttpRequest, status: int, at: datetime
 ) -> None:
-    """What was begun is undone; that it was refused stands."""
+    """Audit event of a refusal, in a transaction of its own: that of the view was rolled back."""
     audit.record_event_in_own_transaction(
-        **_plain(principal, action, request, at), kind=_name(request), purpose=_purpose(request),
+        **_event(principal, action, request, at), kind=_name(request), purpose=_purpose(request),
         result=Result.REFUSED, detail={"status": status},
     )  # fmt: skip
 
 
-def _plain(principal: Principal, action: policy.Action, request: HttpRequest, at: datetime) -> dict[str, Any]:
+def _event(principal: Principal, action: policy.Action, request: HttpRequest, at: datetime) -> dict[str, Any]:
     named = request.resolver_match.kwargs if request.resolver_match else {}
     return {
         "actor": principal.actor,
@@ -126,38 +128,38 @@ def _plain(principal: Principal, action: policy.Action, request: HttpRequest, at
     }
 
 
-def _viewer(request: HttpRequest, at: datetime, is_poll: bool) -> Principal | None:
+def _signed_in_principal(request: HttpRequest, at: datetime, is_poll: bool) -> Principal | None:
     """
-    Return who has signed in, or None.
+    Principal of the session's user, loaded from the database; None if nobody active is signed in.
 
-    ``access.enter`` hands over the password's hash, so that a session made before a change of password
-    ends here without another query.
+    ``load_principal`` returns the password's hash too, so that a session from before a change of password is refused
+    here without another query.
 
-    :raises SecondFactorMissingError: if staff have shown a password only.
+    :raises SecondFactorMissingError: if staff signed in by password alone.
     """
     request.session.get(SESSION_KEY)  # loads it
-    held: sessions.SessionData | None = request.session.held  # type: ignore[attr-defined]
-    if held is None or held.user_id is None:
+    session: sessions.SessionData | None = request.session.held  # type: ignore[attr-defined]
+    if session is None or session.user_id is None:
         return None
     try:
-        principal = load_principal(held.user_id, at)
+        principal = load_principal(session.user_id, at)
     except InactiveUser:
         return None
     expected = User(password=principal.password_hash).get_session_auth_hash()
-    if not constant_time_compare(held.password_mark, expected):
+    if not constant_time_compare(session.password_mark, expected):
         return None
-    if not (principal.is_patient or held.has_second_factor):
+    if not (principal.is_patient or session.has_second_factor):
         raise SecondFactorMissingError
     if not is_poll:
-        sessions.touch(held, at)
-    return with_session(principal, authenticated_at=held.authenticated_at, device_id=None)
+        sessions.touch(session, at)
+    return with_session(principal, authenticated_at=session.authenticated_at, device_id=None)
 
 
 def _unavailable() -> HttpResponse:
     """
-    The database is unavailable, read-only or out of space: say so, and never that something was done.
+    503 page with Retry-After: the database is unavailable, read-only or out of space.
 
-    Rendered without the request, whose session lies in that same database.
+    Rendered without the request, whose session is in that same database.
     """
     log.warning("unavailable")
     return HttpResponse(
@@ -166,19 +168,19 @@ def _unavailable() -> HttpResponse:
 
 
 def _to_second_factor(request: HttpRequest) -> HttpResponse:
-    """To where a second factor is shown, or set up by who has none yet."""
-    return redirect_to_login(_way_back(request), reverse("second_factor"))
+    """Redirect to the page where a second factor is shown, or set up by staff who have none yet."""
+    return redirect_to_login(_next_path(request), reverse("second_factor"))
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.session.get(SESSION_KEY):
-        # Switched off, or the password has changed: the sign-in page would send them straight back here.
+        # A disabled account or a changed password: the sign-in page would redirect a signed-in session back here.
         logout(request)
-    return redirect_to_login(_way_back(request))
+    return redirect_to_login(_next_path(request))
 
 
-def _way_back(request: HttpRequest) -> str:
-    """The page that was asked for, without what was asked of it: an address is kept in many places."""
+def _next_path(request: HttpRequest) -> str:
+    """Path to return to after sign-in, without its query: URLs are kept in histories and logs."""
     return request.path if request.method == "GET" else "/"
 
 

@@ -12,6 +12,13 @@ def signed(value: float, decimals: int = 1) -> str:
     return text if text == "0" or text.startswith(MINUS) else f"+{text}"
 
 
+def arrow(word: str, change: float) -> str:
+    """Return the arrow of a change: level if it is ``about the same`` or 0, else the way the number went."""
+    if word == "about the same" or change == 0:
+        return "→"
+    return "↑" if change > 0 else "↓"
+
+
 def day(on: date) -> str:
     """Return ``8 Apr 2013``."""
     return f"{on.day} {on:%b %Y}"

@@ -152,7 +152,7 @@ class StaffForm(forms.Form):
 
 
 class AcceptForm(forms.Form):
-    """A member of staff comes in: the code, and the account to make."""
+    """Invitation of a member of staff, accepted: the code, and the account to make."""
 
     code = forms.CharField(label="Code", max_length=40)
     email = forms.EmailField(label="E-mail address", max_length=254)

@@ -8,11 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from tracker.access import sessions as access_sessions
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
-from tracker.audit import actions as audit
-from tracker.clinics.errors import NotFoundOrHidden
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.lib import days
@@ -40,14 +39,6 @@ def own_sessions(request: HttpRequest, principal: Principal, at: datetime) -> Ht
 @clinical_page(Action.SEE_SELF)
 def end_session(request: HttpRequest, principal: Principal, at: datetime, reference: UUID) -> HttpResponse:
     """End one of the principal's sign-ins."""
-    if not sessions.revoke(principal.user_id, reference):
-        raise NotFoundOrHidden
-    audit.record_event(
-        actor=principal.actor,
-        action="session.end",
-        subject=f"session/{reference}",
-        clinic_id=principal.clinic_id,
-        at=at,
-    )
+    access_sessions.revoke(principal=principal, reference=reference, at=at)
     messages.success(request, "That sign-in has ended.")
     return redirect("dashboard:sessions")

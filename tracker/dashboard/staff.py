@@ -1,4 +1,4 @@
-"""Pages by which people come in, and staff go."""
+"""Pages of invitations of patients and staff, and of disabling a staff account."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from tracker.lib import days, rls
 @require_http_methods(["GET", "POST"])
 @clinical_page(Action.INVITE_PATIENT)
 def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
-    """Enrol a patient and show the code, once; and who has been asked in and not come yet."""
+    """Enrol a patient and show the code, once; list the invitations that are not accepted yet."""
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     today = days.local_day(at, principal.time_zone)
     form = EnrolForm(request.POST or None, teams=teams, time_zone=principal.time_zone, today=today)
@@ -48,7 +48,7 @@ def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> 
 @require_POST
 @clinical_page(Action.INVITE_PATIENT)
 def invite_again(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
-    """Give a patient who has not come in yet another code; the former one ends."""
+    """Invite a patient without an account again: a new code; the former one ends."""
     code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     form = EnrolForm(
@@ -129,7 +129,7 @@ def forget_factor(request: HttpRequest, principal: Principal, at: datetime, memb
 @never_cache
 @require_http_methods(["GET", "POST"])
 def accept(request: HttpRequest) -> HttpResponse:
-    """A member of staff comes in: the code makes the account; the second factor follows at the first sign-in."""
+    """Accept a staff invitation: the code makes the account; the second factor follows at the first sign-in."""
     form = AcceptForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         asked: dict[str, Any] = form.cleaned_data

@@ -55,9 +55,7 @@ class Change:
 
     @property
     def arrow(self) -> str:
-        if self.word == "about the same":
-            return "→"
-        return "↑" if self.absolute > 0 else "↓"
+        return formatting.arrow(self.word, self.absolute)
 
 
 def change(held: MeasureReading, today: date) -> Change | None:

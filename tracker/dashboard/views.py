@@ -14,7 +14,6 @@ from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category, Relation
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
-from tracker.audit import actions as audit
 from tracker.clinics.models import Patient, Role
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
@@ -39,7 +38,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
         may_manage = policy.role_may(principal.role, Action.MANAGE_STAFF)
         said = {"principal": principal, "role": role, "may_manage": may_manage}
         return render(request, f"dashboard/{kind}_home.html", said)
-    _note(principal, "caseload.read", principal.caseload, at)
+    _audit_read(principal, "caseload.read", principal.caseload, at)
     shown = caseload(principal, request.GET.get("order", ""), at)
     return render(
         request,
@@ -58,7 +57,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
 def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
     box = alert_box(principal, at)
-    _note(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
+    _audit_read(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
     shown = {"alerts": box, "polls": True}
     return render(request, "dashboard/_alerts.html", shown)
 
@@ -167,17 +166,9 @@ def _today(patient: Patient, at: datetime) -> date:
     return days.local_day(at, patient.time_zone)
 
 
-def _note(principal: Principal, action: str, patients: Collection[UUID], at: datetime) -> None:
-    """Note a look at several patients at once: each of them can find it."""
-    audit.record_event(
-        actor=principal.actor,
-        action=action,
-        subject="dashboard",
-        clinic_id=principal.clinic_id,
-        at=at,
-        patients=patients,
-        detail={"patients": len(patients)},
-    )
+def _audit_read(principal: Principal, action: str, patients: Collection[UUID], at: datetime) -> None:
+    """Audit event of a read of several patients at once: the access log of each lists it."""
+    principal.audit(action, "dashboard", at=at, patients=patients, detail={"patients": len(patients)})
 
 
 def _week(text: str) -> date | None:

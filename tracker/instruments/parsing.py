@@ -162,7 +162,7 @@ def _of_shape(located: _Located, problem: ValidationError) -> list[Mistake]:
 
 
 def _place(located: _Located, error: Mapping[str, Any]) -> Path:
-    """Where an error stands in the file; pydantic names the kinds that it tried on the way, the file does not."""
+    """The error's path in the YAML file, without the union members that pydantic inserts."""
     path: Path = ()
     for step in error["loc"]:
         if (*path, step) in located.lines:

@@ -2,7 +2,9 @@
 Table constraints that Django lacks: row-level security, composite foreign keys and triggers.
 
 They stand in ``Meta.constraints``, so ``makemigrations`` writes them into the migration of their table. A migration
-holds their SQL as text: a later change of the helper that made the text rewrites no history.
+holds their arguments, conditions as SQL text: a later change of the helper that made a condition changes no old
+migration. The statements around the conditions are made here whenever a migration runs: after a release they must not
+change (decision 0007).
 """
 
 from collections.abc import Sequence

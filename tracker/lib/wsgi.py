@@ -1,9 +1,9 @@
-"""What a view leaves unread of a request's body is read and thrown away, so that its refusal is heard."""
+"""Middleware that drains the unread rest of a request's body, so that the client receives its error response."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# More than the largest body that any route takes: who sends more than this in vain may lose the line.
+# Larger than any accepted body. Beyond this draining stops and the connection closes.
 MOST_BYTES = 16 * 1024 * 1024
 _PIECE = 64 * 1024
 

@@ -1,4 +1,4 @@
-"""What is to be said to whom. A message is a row before it is a task."""
+"""Outbox messages: recipient, channel, text, due time and lease. A message is a row before it is a task."""
 
 import uuid
 from typing import Self

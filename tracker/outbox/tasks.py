@@ -1,4 +1,4 @@
-"""What the beat schedule and the views start."""
+"""Celery tasks of the beat schedule and of the views' hints."""
 
 from celery import shared_task
 from django.utils import timezone

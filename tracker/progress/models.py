@@ -1,4 +1,4 @@
-"""What it all adds up to: a progress summary per patient and week."""
+"""Progress summaries, one per patient and week, and the state by which a stale one is found."""
 
 import uuid
 

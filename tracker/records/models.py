@@ -1,4 +1,4 @@
-"""What happened, as the patient lived it, and what is derived from it. The table of each kind stands in its file."""
+"""Tables beside those of the record kinds: change counter, epoch, history, observations, measure state, sessions."""
 
 import uuid
 

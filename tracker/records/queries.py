@@ -1,4 +1,4 @@
-"""What is held of a patient's records: by id, by change number, as the wire shows it."""
+"""Queries of a patient's records: current versions by id, pages by change number, rows in wire format."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SHOWN = (
     "id", "revision", "recorded_at", "time_zone", "local_date", "received_at", "entered_late", "clock_skew",
     "sequence", "removed_at", "amendment_reason",
 )  # fmt: skip
-# What a reader may no longer see, in the order of changes.
+# Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
 _CURRENT_VERSIONS = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'}"
@@ -29,7 +29,7 @@ _CURRENT_VERSIONS = " UNION ALL ".join(
 
 @dataclass(frozen=True, slots=True)
 class CurrentVersion:
-    """What is held under an id: its kind, its newest revision and what tells its content; a response's status."""
+    """Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response."""
 
     kind: str
     revision: int

@@ -1,4 +1,4 @@
-"""What comes next: planned telehealth check-ins."""
+"""Planned telehealth check-ins."""
 
 import uuid
 from typing import Self

@@ -1,4 +1,4 @@
-"""What the beat schedule starts."""
+"""Celery tasks of the beat schedule."""
 
 from celery import shared_task
 from django.utils import timezone

@@ -40,13 +40,13 @@ class DeviceList(BaseModel):
     devices: list[DeviceOut]
 
 
-def _device_out(device: Device, label: str, viewer_device: UUID | None) -> dict[str, Any]:
+def _device_out(device: Device, label: str, own_device_id: UUID | None) -> dict[str, Any]:
     return {
         "id": device.id,
         "label": label,
         "paired_at": device.paired_at,
         "retired_at": device.retired_at,
-        "this_one": device.id == viewer_device,
+        "this_one": device.id == own_device_id,
     }
 
 

@@ -9,11 +9,10 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access import sessions as access_sessions
 from tracker.access.policy import Action
 from tracker.accounts import sessions
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
-from tracker.audit import actions as audit
-from tracker.clinics.errors import NotFoundOrHidden
 
 
 class SessionOut(BaseModel):
@@ -65,15 +64,5 @@ class OneSession(ClinicalAPIView):
 
     @extend_schema(operation_id="sessions_end", responses={204: None})
     def delete(self, request: Request, reference: UUID) -> Response:
-        principal = principal_of(request)
-        if not sessions.revoke(principal.user_id, reference):
-            raise NotFoundOrHidden
-        audit.record_event(
-            actor=principal.actor,
-            action="session.end",
-            subject=f"session/{reference}",
-            clinic_id=principal.clinic_id,
-            patient_id=principal.patient_id,
-            at=timezone.now(),
-        )
+        access_sessions.revoke(principal=principal_of(request), reference=reference, at=timezone.now())
         return Response(status=204)

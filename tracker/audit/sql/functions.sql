@@ -73,7 +73,7 @@ END $$;
 CREATE FUNCTION audit_extend() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     clinic text := current_setting('app.clinic', true);
-    reach text := current_setting('app.scope', true);
+    scope text := current_setting('app.scope', true);
 BEGIN
     PERFORM set_config('app.clinic', NEW.clinic_id::text, true), set_config('app.scope', 'clinic', true);
     UPDATE audit_chainhead SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
@@ -81,6 +81,6 @@ BEGIN
         INSERT INTO audit_chainhead (clinic_id) VALUES (NEW.clinic_id) ON CONFLICT DO NOTHING;
         UPDATE audit_chainhead SET event_id = NEW.id WHERE clinic_id = NEW.clinic_id;
     END IF;
-    PERFORM set_config('app.clinic', coalesce(clinic, ''), true), set_config('app.scope', coalesce(reach, ''), true);
+    PERFORM set_config('app.clinic', coalesce(clinic, ''), true), set_config('app.scope', coalesce(scope, ''), true);
     RETURN NULL;
 END $$;

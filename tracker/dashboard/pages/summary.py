@@ -99,13 +99,6 @@ def baselines(figures: str) -> Mapping[str, Baseline]:
     return found
 
 
-def arrow(word: str, absolute: float) -> str:
-    """Return the way the number went; the word says what that means."""
-    if word == "about the same" or absolute == 0:
-        return "→"
-    return "↑" if absolute > 0 else "↓"
-
-
 def _entries(name: str, n: int) -> str:
     """Return ``3 doses``."""
     kind = KINDS[name]
@@ -121,7 +114,7 @@ def _change(measure: Mapping[str, Any]) -> ChangeRow:
         built=_built(baseline) if baseline else "",
         now=formatting.number(now["value"]) if now else "too few",
         now_n=f"n {now['n']}" if now else "",
-        arrow=arrow(change["word"], change["absolute"]) if change else "",
+        arrow=formatting.arrow(change["word"], change["absolute"]) if change else "",
         absolute=formatting.signed(change["absolute"]) if change else "n/a",
         percent=f"{formatting.signed(change['percent'], 0)}\u00a0%"
         if change and change["percent"] is not None

@@ -1,4 +1,4 @@
-"""``manage.py create_clinic``: the operator's way in. Makes a clinic and asks its first administrator in."""
+"""``manage.py create_clinic``: the operator makes a clinic and invites its first administrator."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -50,6 +50,6 @@ class Command(BaseCommand):
                 by=None,
             )
         self.stdout.write(
-            f"{given['administrator']} comes in at {settings.PUBLIC_URL}/accounts/invitation/#{code}"
+            f"{given['administrator']} accepts the invitation at {settings.PUBLIC_URL}/accounts/invitation/#{code}"
         )
         self.stdout.write(f"The code works once and for {invitations.STAFF_LASTS.days} days: {code}")
