@@ -22,7 +22,7 @@ from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import StaffMember, TeamMembership
 from tracker.lib import rls
-from tracker.outbox.channels import CHANNELS
+from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.kinds.questionnaire import Response
@@ -69,7 +69,8 @@ def told(world: factories.World, alert: Alert, step: int) -> set[uuid.UUID]:
     with inside(world):
         rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/1/{step}/", urgent=True)
         by_channel = [
-            set(rows.filter(channel=channel).values_list("recipient_id", flat=True)) for channel in CHANNELS
+            set(rows.filter(channel=channel).values_list("recipient_id", flat=True))
+            for channel in TEXTS["alert"].channels
         ]
     assert all(people == by_channel[0] for people in by_channel)
     return by_channel[0]
@@ -145,7 +146,7 @@ def test_the_same_finding_again_raises_no_alert_and_enqueues_no_message(world):
 
     assert again.pk == first.pk
     with inside(world):
-        assert Message.objects.count() == len(team(world)) * len(CHANNELS)
+        assert Message.objects.count() == len(team(world)) * len(TEXTS["alert"].channels)
 
 
 def test_two_alert_rules_met_by_one_answer_raise_two_alerts(world):

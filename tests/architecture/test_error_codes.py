@@ -53,7 +53,8 @@ def raised(tree: ast.AST) -> Iterator[str]:
             )
         if isinstance(node, ast.Assign):
             yield from assigned(node.targets[0], node.value)
-        if isinstance(node, ast.Dict):
+        # A region of the body has a code too, beside its side.
+        if isinstance(node, ast.Dict) and "side" not in {getattr(key, "value", "") for key in node.keys}:
             pairs = zip(node.keys, node.values, strict=True)
             yield from (
                 code

@@ -16,7 +16,7 @@ from tests.http_phone import Phone
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
 from tracker.lib import rls
-from tracker.outbox.channels import CHANNELS
+from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
 from tracker.records.kinds.pain import PainEntry
@@ -85,7 +85,7 @@ def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
     with looking_in(live.world):
         sent = Message.objects.filter(sent_at__isnull=False).values_list("recipient_id", "channel")
         team = {live.world.ben.user_id, live.world.dan.user_id}
-        assert set(sent) == {(person, channel) for person in team for channel in CHANNELS}
+        assert set(sent) == {(person, channel) for person in team for channel in TEXTS["alert"].channels}
 
 
 def mails(live) -> str:
@@ -115,7 +115,7 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
     def sent() -> bool:
         with looking_in(live.world):
             found = Message.objects.filter(words="check-in", sent_at__isnull=False)
-            return found.count() >= len(CHANNELS)
+            return found.count() >= len(TEXTS["check-in"].channels)
 
     with servers.worker(live.environment):
         for task in (PLAN, PLAN, DELIVER, PLAN, DELIVER):
@@ -125,7 +125,7 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
     with looking_in(live.world):
         about = Message.objects.filter(words="check-in")
         assert sorted(about.values_list("recipient_id", "channel")) == [
-            (ada.user_id, channel) for channel in sorted(CHANNELS)
+            (ada.user_id, channel) for channel in sorted(TEXTS["check-in"].channels)
         ]
     words = mails(live).lower()
     assert "you have a new message" in words

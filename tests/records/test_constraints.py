@@ -202,7 +202,9 @@ CHECKS: dict[str, Case] = (
             Alert, ({"acknowledged_at": None},), ({"acknowledged_at": factories.MONDAY},)
         ),
         "alert_level_is_known": codes(Alert, "level", ("EMERGENCY", "URGENT", "HIGH", "REVIEW")),
-        "message_channel_is_known": codes(Message, "channel", ("INBOX", "EMAIL")),
+        "message_channel_is_a_code": Case(
+            Message, ({"channel": "SMS"},), ({"channel": "e-mail"}, {"channel": "X1"})
+        ),
     }
     | {
         f"daily_{item}_0_to_10": scale(DailyLog, item, 0, 10)

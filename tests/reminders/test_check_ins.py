@@ -17,7 +17,7 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
-from tracker.outbox.channels import CHANNELS
+from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.reminders import actions, timing
 from tracker.reminders.models import CheckIn
@@ -68,7 +68,7 @@ def test_planning_tells_the_patient_and_leaves_a_trace(world):
 
     told = messages(world, "check-in-planned")
     assert {(row.recipient_id, row.channel) for row in told} == {
-        (world.ada.user_id, channel) for channel in CHANNELS
+        (world.ada.user_id, channel) for channel in TEXTS["check-in"].channels
     }
     with inside(world):
         event = AuditEvent.objects.get(action="check_in.plan")
@@ -90,7 +90,7 @@ def test_two_at_one_time_are_refused_and_the_first_stands(world):
 
     with inside(world):
         assert [row.pk for row in CheckIn.objects.all()] == [first.pk]
-    assert len(messages(world, "check-in-planned")) == len(CHANNELS)
+    assert len(messages(world, "check-in-planned")) == len(TEXTS["check-in"].channels)
 
 
 @pytest.mark.parametrize("minutes", [4, 241])
@@ -120,7 +120,7 @@ def test_a_reminder_is_planned_when_it_falls_due_and_never_twice(world):
     plan(world.ben, world.ada)
 
     assert plan_due(DUE - timedelta(seconds=1)) == 0
-    assert plan_due(DUE) == len(CHANNELS)
+    assert plan_due(DUE) == len(TEXTS["check-in"].channels)
     # A second run of beat, a restart, and every minute until the check-in.
     assert [plan_due(DUE + timedelta(minutes=n)) for n in (0, 0, 1, 60, 119, 600)] == [0] * 6
     assert {(row.recipient_id, row.due_at) for row in messages(world)} == {(world.ada.user_id, DUE)}
@@ -144,14 +144,14 @@ def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(
     outbox.deliver_due(at=DUE + after)
 
     rows = messages(world)
-    assert len(rows) == len(CHANNELS)
+    assert len(rows) == len(TEXTS["check-in"].channels)
     assert len([row for row in rows if row.sent_at]) == sent
 
 
 def test_a_planner_that_was_away_for_less_still_reminds(world):
     plan(world.ben, world.ada)
 
-    assert plan_due(DUE + timedelta(hours=2) - timedelta(seconds=1)) == len(CHANNELS)
+    assert plan_due(DUE + timedelta(hours=2) - timedelta(seconds=1)) == len(TEXTS["check-in"].channels)
 
 
 def test_moving_to_another_zone_sends_no_second_reminder(world):
@@ -163,7 +163,7 @@ def test_moving_to_another_zone_sends_no_second_reminder(world):
         for hours in range(-30, 30):
             assert plan_due(DUE + timedelta(hours=hours)) == 0
 
-    assert len(messages(world)) == len(CHANNELS)
+    assert len(messages(world)) == len(TEXTS["check-in"].channels)
 
 
 def test_someone_who_has_moved_is_reminded_by_the_clock_of_where_they_live_now(world):
@@ -173,7 +173,7 @@ def test_someone_who_has_moved_is_reminded_by_the_clock_of_where_they_live_now(w
     # 14:00 in Amsterdam is 08:00 in New York, the first minute that is not at night.
     due = timing.day_before(STARTS, "America/New_York")
     assert plan_due(due - timedelta(seconds=1)) == 0
-    assert plan_due(due) == len(CHANNELS)
+    assert plan_due(due) == len(TEXTS["check-in"].channels)
 
 
 def test_a_check_in_planned_too_late_has_no_reminder(world):
@@ -191,7 +191,7 @@ def test_a_cancelled_check_in_takes_its_unsent_reminder_back_and_says_so(world):
     assert all(row.withdrawn_at for row in messages(world))
     assert all(row.withdrawn_at for row in messages(world, "check-in-planned"))
     told = messages(world, "check-in-cancelled")
-    assert len(told) == len(CHANNELS)
+    assert len(told) == len(TEXTS["check-in"].channels)
     assert not any(row.withdrawn_at for row in told)
 
 
@@ -207,7 +207,7 @@ def test_cancelling_twice_tells_once(world):
     cancel(world.ben, check_in.pk)
     cancel(world.dan, check_in.pk, PLANNED + timedelta(hours=1))
 
-    assert len(messages(world, "check-in-cancelled")) == len(CHANNELS)
+    assert len(messages(world, "check-in-cancelled")) == len(TEXTS["check-in"].channels)
     with inside(world):
         assert CheckIn.objects.get().cancelled_at == PLANNED
         assert AuditEvent.objects.filter(action="check_in.cancel").count() == 1
@@ -234,9 +234,9 @@ def test_two_plan_runs_at_once_plan_one_reminder(live):
 
     counts = run_concurrently(*[lambda: actions.plan_reminders(at=DUE)] * 4)
 
-    assert sorted(str(count) for count in counts) == ["0", "0", "0", str(len(CHANNELS))]
+    assert sorted(str(count) for count in counts) == ["0", "0", "0", str(len(TEXTS["check-in"].channels))]
     with transaction.atomic():
-        assert len(messages(live.world)) == len(CHANNELS)
+        assert len(messages(live.world)) == len(TEXTS["check-in"].channels)
 
 
 def test_two_clinicians_at_once_plan_one_check_in(live):

@@ -6,6 +6,7 @@ from tests import factories
 from tests.phone import Phone
 from tracker.alerts.models import Alert
 from tracker.lib import rls
+from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
 POSITIVE = [0] * 8 + [2]
@@ -19,7 +20,9 @@ def phone(world: factories.World) -> Phone:
 def alerts(world: factories.World) -> list[tuple[str, bool]]:
     rls.reset()
     with rls.as_clinic(world.clinic.pk):
-        assert Message.objects.count() == 4 * Alert.objects.count()
+        # Ben and Dan are told of each by every channel of the text.
+        told = 2 * len(TEXTS["alert"].channels)
+        assert Message.objects.count() == told * Alert.objects.count()
         return list(Alert.objects.values_list("rule", "answer_stored"))
 
 

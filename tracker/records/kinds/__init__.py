@@ -60,7 +60,7 @@ def _record(kind: Kind) -> type[Envelope]:
         __base__=Envelope,
         __doc__=kind.payload.__doc__,
         kind=(Literal[kind.name], ...),  # type: ignore[arg-type]
-        data=(kind.payload | None, None),  # type: ignore[arg-type]
+        data=(kind.payload | None, Field(default=None, examples=[kind.example])),  # type: ignore[arg-type]
     )
 
 

@@ -118,6 +118,8 @@ class Kind:
     model: type[PatientRecord]
     payload: type[Payload]
     category: Category | None
+    # The data of a whole record, for the API's documentation and the tests.
+    example: Mapping[str, Any]
     line: Callable[[Any], str]
     # (measure, value) of a record's data, and the measures that may come of it: declared here, stated by a catalogue
     # file that is read when first needed, or made from the code where there is one for each medication.

@@ -121,5 +121,15 @@ KIND = Kind(
         unreadable(self_harm_unreadable),
     ),
     observations=observations,
+    example={
+        "pain_avg": 4,
+        "pain_worst": 7,
+        "mood": 5,
+        "anxiety": 3,
+        "function": 6,
+        "sleep_hours": 6.25,
+        "sleep_quality": 4,
+        "self_harm_thoughts": False,
+    },
     line=line,
 )

@@ -182,5 +182,10 @@ coalesce((SELECT octet_length(text.ciphertext) FROM records_journaltext AS text
     load_beside=decrypt_texts,
     placeholders={"text": "ciphertext"},
     observations=observations,
+    example={
+        "text": "A long night. — ä 🌧",
+        "mood": 3,
+        "share": "none",
+    },
     line=line,
 )

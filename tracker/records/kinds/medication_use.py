@@ -145,5 +145,12 @@ KIND = Kind(
     measure_prefix=PREFIX,
     measure_of=measure_of,
     observations=observations,
+    example={
+        "medication": "pregabalin",
+        "outcome": "prn",
+        "dose_value": 37.5,
+        "dose_unit": "mg",
+        "reason": "other",
+    },
     line=line,
 )

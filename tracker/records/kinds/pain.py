@@ -188,5 +188,19 @@ KIND = Kind(
     to_columns=to_columns,
     from_row=from_row,
     observations=observations,
+    example={
+        "intensity": 6,
+        "worst": 8,
+        "least": 2,
+        "interference": 5,
+        "regions": [
+            {"code": "knee", "side": "left", "intensity": 7},
+            {"code": "lower_back", "side": "right"},
+            {"code": "neck", "side": "mid", "intensity": 0},
+        ],
+        "qualities": ["burning", "shooting"],
+        "trigger": "sitting",
+        "relief": "heat",
+    },
     line=line,
 )  # fmt: skip

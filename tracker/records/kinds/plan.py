@@ -123,5 +123,12 @@ KIND = Kind(
     category=Category.MOOD,
     merges=True,
     from_row=from_row,
+    example={
+        "practice": "breathing_exercise",
+        "per_week": 5,
+        "minutes": 10,
+        "remind_at": "08:30",
+        "paused": False,
+    },
     line=line,
 )

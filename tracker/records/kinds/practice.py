@@ -71,5 +71,10 @@ KIND = Kind(
         ),
     ),
     observations=observations,
+    example={
+        "practice": "walking_or_aerobic",
+        "minutes": 25,
+        "helpful": 7,
+    },
     line=line,
 )  # fmt: skip

@@ -253,5 +253,21 @@ KIND = Kind(
     store_beside=store_scores,
     line_columns=("instrument", "status"),
     line_expressions=_newest_score,
+    example={
+        "instrument": "phq-9",
+        "version": "1999",
+        "status": "complete",
+        "answers": {
+            "/44250-9": 1,
+            "/44255-8": 1,
+            "/44259-0": 1,
+            "/44254-1": 1,
+            "/44251-7": 1,
+            "/44258-2": 1,
+            "/44252-5": 1,
+            "/44253-3": 1,
+            "/44260-8": 1,
+        },
+    },
     line=line,
-)
+)  # fmt: skip

@@ -108,5 +108,9 @@ KIND = Kind(
     measure_of=measure_of,
     instrument=INSTRUMENT,
     observations=observations,
+    example={
+        "items": {"nausea": 2, "headache": 0},
+        "duration_minutes": {"nausea": 90},
+    },
     line=line,
 )

@@ -127,5 +127,14 @@ KIND = Kind(
         _measure("efficiency", "Sleep efficiency", "%", 100, "higher_better", 0.1),
     ),
     observations=observations,
+    example={
+        "bed_at": "2026-03-01T22:30:00Z",
+        "up_at": "2026-03-02T06:30:00Z",
+        "hours": 6.0,
+        "latency_minutes": 40,
+        "awakenings": 3,
+        "awake_minutes": 35,
+        "quality": 4,
+    },
     line=line,
 )

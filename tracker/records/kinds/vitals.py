@@ -130,5 +130,15 @@ KIND = Kind(
     category=Category.TREATMENT,
     measures=MEASURES,
     observations=observations,
+    example={
+        "systolic": 128,
+        "diastolic": 82,
+        "heart_rate": 71,
+        "respiratory_rate": 14,
+        "spo2": 97,
+        "temperature_c": 36.8,
+        "weight_kg": 81.25,
+        "self_measured": False,
+    },
     line=line,
 )
