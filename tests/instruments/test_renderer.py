@@ -116,6 +116,12 @@ def filled_in(renderer: Path, resource: dict[str, Any], labels: dict[str, str]) 
             expect(page.get_by_text(item["text"]).first).to_be_visible()
         for link_id, label in labels.items():
             answer(page, link_id, label)
+        # The renderer takes an answer into its data a moment after the field shows it.
+        page.wait_for_function(
+            "count => LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4').item"
+            ".filter(item => (item.answer || []).length).length >= count",
+            arg=len(labels),
+        )
         response = page.evaluate("() => LForms.Util.getFormFHIRData('QuestionnaireResponse', 'R4')")
     assert faults == []
     assert isinstance(response, dict)
