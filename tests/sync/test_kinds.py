@@ -7,6 +7,7 @@ import pytest
 from tests import factories
 from tests.phone import Phone
 from tracker.alerts.models import Alert
+from tracker.instruments import catalogue
 from tracker.lib import rls
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation
@@ -111,6 +112,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("side_effects", {"items": {}}, "/data/items", "too_short"),
     ("side_effects", {"items": {"nausea": True}}, "/data/items/nausea", "wrong_type"),
     ("side_effects", {"items": {"nausea": 4}}, "/data/items/nausea", "out_of_range"),
+    ("side_effects", {"items": {"hallucination_persisting_24h": 2}}, "/data", "out_of_range"),
     (
         "side_effects",
         {"items": {"nausea": 1}, "duration_minutes": {"vomiting": 3}},
@@ -188,6 +190,15 @@ def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(
         assert list(Alert.objects.values_list("rule", "level", "answer_stored")) == [
             (rule, level, time_zone == factories.ZONE)
         ]
+
+
+def test_the_side_effects_of_a_record_are_the_items_of_the_checklist(world, phone):
+    items = {item.link_id for item in catalogue.latest("side-effects").items}
+
+    answer = phone.push(factories.record("side_effects", {"items": dict.fromkeys(sorted(items), 1)})).json()
+
+    assert answer["results"][0]["status"] == "stored"
+    assert {f"side_effect.{item}" for item in items} == set(numbers(world))
 
 
 def test_side_effects_without_a_red_flag_alert_nobody(world, phone):

@@ -23,10 +23,12 @@ EFFECTS = (
     "lethargy", "raised_blood_pressure", "vomiting", "feeling_drunk", "headache", "blurred_vision",
     "unpleasant_or_frightening_experience", "hallucination", "palpitations", "chest_pain",
     "shortness_of_breath", "confusion", "urinary_urgency_or_pain", "blood_in_urine", "abdominal_pain",
-    "craving_or_wish_to_use_more", "low_mood_rebound", "suicidal_thoughts",
+    "craving_or_wish_to_use_more", "low_mood_rebound", "suicidal_thoughts", "hallucination_persisting_24h",
 )  # fmt: skip
 INSTRUMENT = "side-effects"
 PREFIX = "side_effect."
+# The one effect that is asked for by yes (1) or no (0).
+YES_OR_NO = "hallucination_persisting_24h"
 _SEVERITY = {1: "mild", 2: "moderate", 3: "severe"}
 _MOST_NAMED = 4
 
@@ -58,12 +60,22 @@ _Effect = code_from(EFFECTS)
 
 
 class SideEffectsData(Payload):
-    """Severity by effect: 0 none, 1 mild, 2 moderate, 3 severe. What is left out was not asked."""
+    """
+    Severity by effect: 0 none, 1 mild, 2 moderate, 3 severe; ``hallucination_persisting_24h`` 0 no, 1 yes.
+
+    What is left out was not asked.
+    """
 
     items: Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=3)]], Field(min_length=1)]  # type: ignore[valid-type]
     duration_minutes: (
         Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=43_200)]], Field(min_length=1)] | None  # type: ignore[valid-type]
     ) = None
+
+    @model_validator(mode="after")
+    def _yes_or_no_is_0_or_1(self) -> "SideEffectsData":
+        if self.items.get(YES_OR_NO, 0) > 1:
+            raise PydanticCustomError("out_of_range", "is 0 for no and 1 for yes")
+        return self
 
     @model_validator(mode="after")
     def _lasted_what_was_there(self) -> "SideEffectsData":
@@ -86,13 +98,17 @@ def measure_of(code: str) -> Measure | None:
     item = catalogue.latest(INSTRUMENT).item.get(code.removeprefix(PREFIX))
     if item is None or item.text is None:
         return None
-    return Measure(code, item.text["en"], "", 0, 3, "higher_worse", "other", cadence_days=None)
+    high = 1 if code == PREFIX + YES_OR_NO else 3
+    return Measure(code, item.text["en"], "", 0, high, "higher_worse", "other", cadence_days=None)
 
 
 def line(data: SideEffectsData) -> str:
     """Return ``nausea (moderate), headache (mild)``, the worst first."""
     there = sorted((-severity, effect) for effect, severity in data.items.items() if severity)
-    effects = [f"{label(effect)} ({_SEVERITY[-grade]})" for grade, effect in there]
+    effects = [
+        label(effect) if effect == YES_OR_NO else f"{label(effect)} ({_SEVERITY[-grade]})"
+        for grade, effect in there
+    ]
     return joined(*first_of(effects, _MOST_NAMED)) or "none"
 
 
