@@ -136,7 +136,7 @@ def test_a_full_account_says_so_and_still_takes_tombstones_and_positive_safety_a
     assert (single.status_code, single.json()["code"]) == (400, "storage_full")
 
 
-def test_what_was_not_stored_takes_no_room(world, phone):
+def test_a_rejected_record_takes_no_storage(world, phone):
     def used() -> int:
         rls.reset()
         with rls.as_clinic(world.clinic.pk):
