@@ -232,7 +232,7 @@ def test_records_can_be_found_by_what_they_measure(phone):
     assert phone.get("records?measure=joy").status_code == 400
 
 
-def test_several_values_of_a_day_are_told_as_one_line(phone):
+def test_several_observations_of_a_day_are_one_daily_statistic(phone):
     phone.push(
         *(
             factories.pain(n, recorded_at=f"2026-03-02T{hour:02d}:00:00Z")
