@@ -84,31 +84,10 @@ class ClinicSetup:
 def scenario() -> Scenario:
     """
     Two clinics at work. Ada, Nan and Deb are on the northern team, and Deb shares nothing; Bea is on the southern
-    one; Gus is at another clinic. Wes and Wyn have been asked in and have not come yet.
+    one; Gus is at another clinic. Wes and Wyn have been invited and have no account yet.
     """
     here, there = _clinic_setup("Riverside"), _clinic_setup("Hillsidevqz")
-    people = {
-        "ben": here.staff("ben", on=here.north),
-        "dan": here.staff("dan", Role.COORDINATOR, on=here.north),
-        "cleo": here.staff("cleo", on=here.south),
-        "finn": there.staff("finn", on=there.north),
-        "hal": here.staff("hal", on=here.north),
-        "gil": here.staff("gil"),
-        "eve": here.staff("eve", Role.ADMINISTRATOR),
-        "olga": here.staff("olga", Role.PRIVACY_OFFICER),
-        "otto": here.staff("otto", Role.OPERATOR),
-        "ivo": here.staff("ivo", on=here.north),
-        "kim": here.staff("kim", on=here.north),
-    }
-    patients = {
-        "ada": here.patient("ada", here.north),
-        "nan": here.patient("nan", here.north),
-        "deb": here.patient("deb", here.north),
-        "bea": here.patient("bea", here.south),
-        "gus": there.patient("gus", there.north),
-        "wes": here.patient("wes", here.north, user=None),
-        "wyn": there.patient("wyn", there.north, user=None),
-    }
+    people, patients = _staff(here, there), _patients(here, there)
     carers = {"carl": factories.user("carlvqz"), "cora": factories.user("coravqz")}
     planners = {name: people["ben"] for name in ("ada", "nan", "deb")}
     planners |= {"bea": people["cleo"], "gus": people["finn"]}
@@ -137,6 +116,34 @@ def _clinic_setup(name: str) -> ClinicSetup:
     return ClinicSetup(
         clinic, factories.team(clinic, f"{name} north"), factories.team(clinic, f"{name} south")
     )
+
+
+def _staff(here: ClinicSetup, there: ClinicSetup) -> dict[str, StaffMember]:
+    return {
+        "ben": here.staff("ben", on=here.north),
+        "dan": here.staff("dan", Role.COORDINATOR, on=here.north),
+        "cleo": here.staff("cleo", on=here.south),
+        "finn": there.staff("finn", on=there.north),
+        "hal": here.staff("hal", on=here.north),
+        "gil": here.staff("gil"),
+        "eve": here.staff("eve", Role.ADMINISTRATOR),
+        "olga": here.staff("olga", Role.PRIVACY_OFFICER),
+        "otto": here.staff("otto", Role.OPERATOR),
+        "ivo": here.staff("ivo", on=here.north),
+        "kim": here.staff("kim", on=here.north),
+    }
+
+
+def _patients(here: ClinicSetup, there: ClinicSetup) -> dict[str, Patient]:
+    return {
+        "ada": here.patient("ada", here.north),
+        "nan": here.patient("nan", here.north),
+        "deb": here.patient("deb", here.north),
+        "bea": here.patient("bea", here.south),
+        "gus": there.patient("gus", there.north),
+        "wes": here.patient("wes", here.north, user=None),
+        "wyn": there.patient("wyn", there.north, user=None),
+    }
 
 
 def _give(patient: Patient, user: User) -> str:

@@ -60,7 +60,7 @@ def test_an_alert_is_seen_and_taken_on_by_who_is_asked(asked):
         assert Alert.objects.get().acknowledged_by_id == asked.cleo.user_id
 
 
-def test_nothing_else_of_the_patient_is_shown(asked):
+def test_an_alert_responder_sees_the_alert_and_no_other_row_of_the_patient(asked):
     cleo = Phone(asked.cleo.user)
     for path in ("records", "observations?measure=pain.intensity", "summaries", "sync/pull"):
         joined = "&" if "?" in path else "?"
@@ -76,7 +76,7 @@ def test_nothing_else_of_the_patient_is_shown(asked):
     assert not Response.objects.filter(patient=asked.ada).exists()
 
 
-def test_a_colleague_who_is_not_asked_sees_no_alert(world):
+def test_a_colleague_who_is_no_alert_responder_sees_no_alert(world):
     Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 
     assert Phone(world.cleo.user).get("alerts").json()["alerts"] == []

@@ -62,7 +62,7 @@ def test_a_caregiver_sees_what_is_shown_to_them_and_no_more(world, carl):
 
 
 @pytest.mark.parametrize(("offset", "can_see"), [(-INSTANT, True), (timedelta(0), False)])
-def test_it_ends_at_its_last_instant(world, carl, offset, can_see):
+def test_a_caregivers_access_ends_at_its_last_instant(world, carl, offset, can_see):
     end = NOW + timedelta(days=3)
     give(world, carl, Category.PAIN, ends_at=end)
 
@@ -73,7 +73,7 @@ def test_it_ends_at_its_last_instant(world, carl, offset, can_see):
             enter(carl.pk, end + offset)
 
 
-def test_the_patient_ends_it_and_the_next_look_finds_nothing(world, carl):
+def test_a_revoked_caregiver_sees_nothing_at_the_next_read(world, carl):
     made = give(world, carl, Category.PAIN)
     for _ in range(2):
         caregivers.revoke(principal=enter(world.ada.user_id), caregiver_id=made.pk, at=NOW)
@@ -82,7 +82,7 @@ def test_the_patient_ends_it_and_the_next_look_finds_nothing(world, carl):
         enter(carl.pk)
 
 
-def test_nobody_takes_another_patients_caregiver_away(world, carl):
+def test_nobody_revokes_another_patients_caregiver(world, carl):
     give(world, carl, Category.PAIN)
     rls.reset()
     caregivers.grant(
@@ -93,7 +93,7 @@ def test_nobody_takes_another_patients_caregiver_away(world, carl):
     assert set(enter(carl.pk, NOW + timedelta(days=1)).patients) == {world.ada.pk}
 
 
-def test_only_the_patient_gives_and_ends(world, carl):
+def test_only_the_patient_grants_and_revokes_caregiver_access(world, carl):
     made = give(world, carl, Category.PAIN)
     for who in (world.ben, world.eve):
         with pytest.raises(NotFoundOrHidden):

@@ -16,7 +16,7 @@ def test_every_route_of_the_product_has_a_policy():
     assert len(list(checks.routes())) > 40
 
 
-def test_a_planted_route_is_named(settings):
+def test_the_system_check_names_a_route_without_a_policy(settings):
     settings.ROOT_URLCONF = "tests.access_control.rogue_urls"
 
     (found,) = run_checks(tags=[checks.TAG])

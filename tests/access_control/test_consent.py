@@ -29,7 +29,7 @@ def shares(world: factories.World, *categories: Category) -> None:
     factories.share(world.ada, world.team, categories, NOW)
 
 
-def test_a_new_patient_shares_nothing(world):
+def test_a_new_patient_has_given_no_consent(world):
     nan = factories.patient(world.clinic, "nan", world.team, shares=())
 
     ben = enter(world.ben)
@@ -38,7 +38,7 @@ def test_a_new_patient_shares_nothing(world):
     assert ben.visible_categories(nan.pk) == frozenset()
 
 
-def test_what_is_given_is_seen_at_the_next_look_and_what_is_withdrawn_is_not(world):
+def test_consent_takes_effect_at_the_next_read_whether_given_or_withdrawn(world):
     shares(world)
     assert enter(world.ben).visible_categories(world.ada.pk) == frozenset()
 
@@ -50,7 +50,7 @@ def test_what_is_given_is_seen_at_the_next_look_and_what_is_withdrawn_is_not(wor
 
 
 @pytest.mark.parametrize("category", list(Category))
-def test_each_category_is_given_on_its_own(world, category):
+def test_consent_is_given_category_by_category(world, category):
     shares(world, category)
 
     ben = enter(world.ben)
@@ -86,7 +86,7 @@ def test_every_consent_change_is_kept_with_who_when_and_the_text_that_was_read(w
     assert {change.at for change in changes if not change.given} == {NOW}
 
 
-def test_saying_the_same_again_changes_nothing(world):
+def test_giving_the_same_consent_again_changes_nothing(world):
     shares(world, PAIN)
     principal = enter(world.ada)
     before = ConsentChange.objects.count()
@@ -154,7 +154,9 @@ def test_the_words_name_every_category_the_alerts_and_the_label_of_medication(db
     assert "They may not pass it on" in text["categories"]["medication"]["redisclosure"]
 
 
-def test_a_patient_sees_all_of_it_in_one_reading(world, django_assert_num_queries):
+def test_a_patient_sees_all_consents_caregivers_and_break_glass_in_one_request(
+    world, django_assert_num_queries
+):
     shares(world, PAIN)
     principal = enter(world.ada)
 

@@ -131,7 +131,7 @@ def test_a_phones_token_in_a_browsers_cookie_opens_nothing(world, page):
 
 
 @pytest.mark.parametrize("route", ["me", "records"])
-def test_a_token_on_another_phone_ends_the_sign_in_and_the_person_is_told(world, route):
+def test_a_token_on_another_device_revokes_the_session_and_enqueues_a_message_to_the_user(world, route):
     phone = Phone(world.ada.user)
     thief = phone.headers | {"X-Device": str(uuid.uuid4())}
 
@@ -147,7 +147,7 @@ def test_a_token_on_another_phone_ends_the_sign_in_and_the_person_is_told(world,
 
 
 @pytest.mark.parametrize("named", ["x", "\u00fc", "0" * 400, "null"])
-def test_nonsense_for_a_device_is_another_device(world, named):
+def test_a_malformed_device_id_counts_as_another_device(world, named):
     phone = Phone(world.ada.user)
 
     assert phone.client.get("/api/v1/me", headers=phone.headers | {"X-Device": named}).status_code == 401
@@ -165,7 +165,7 @@ def test_a_push_that_names_another_device_is_refused_by_field(world):
     assert phone.push(factories.pain(4)).status_code == 200
 
 
-def test_a_session_is_bound_once(world):
+def test_a_session_is_bound_to_one_device_once(world):
     phone = Phone(world.ada.user)
 
     assert code(paired(phone, uuid.uuid4())) == (409, "already_paired")
@@ -202,7 +202,7 @@ def test_signing_in_again_on_a_phone_ends_its_former_sign_in(world):
     assert again.push(factories.pain(4)).status_code == 200
 
 
-def test_retiring_a_phone_ends_its_sign_in_and_no_other(world):
+def test_retiring_a_device_revokes_its_session_and_no_other(world):
     lost, kept = Phone(world.ada.user), Phone(world.ada.user)
 
     assert kept.call("DELETE", f"devices/{lost.device}").status_code == 204
@@ -214,7 +214,7 @@ def test_retiring_a_phone_ends_its_sign_in_and_no_other(world):
     assert code(paired(again, lost.device)) == (409, "device_retired")
 
 
-def test_nobody_retires_anothers_phone(world):
+def test_nobody_retires_another_patients_device(world):
     ada, bea = Phone(world.ada.user), Phone(world.bea.user)
 
     assert bea.call("DELETE", f"devices/{ada.device}").status_code == 404

@@ -12,12 +12,12 @@ INSTANT = timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize("age", [timedelta(0), FIVE])
-def test_a_sign_in_of_the_last_five_minutes_is_fresh(age):
+def test_a_reauthentication_of_the_last_five_minutes_is_fresh(age):
     reauthentication.require_recent(MONDAY - age, MONDAY)
 
 
 @pytest.mark.parametrize("age", [FIVE + INSTANT, timedelta(days=90)])
-def test_an_older_one_is_stale(age):
+def test_an_older_reauthentication_is_stale(age):
     with pytest.raises(reauthentication.ReauthenticationRequired):
         reauthentication.require_recent(MONDAY - age, MONDAY)
 

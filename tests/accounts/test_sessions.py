@@ -111,7 +111,7 @@ def test_a_session_payload_encrypted_for_another_row_signs_nobody_in(world):
     assert not held.has_second_factor
 
 
-def test_a_session_that_was_given_another_owner_signs_nobody_in(world):
+def test_a_session_row_with_another_user_signs_nobody_in(world):
     token = token_of(world.cleo.user)
     Session.objects.filter(pk=sessions.key_hash(token)).update(user=world.ben.user)
 
@@ -142,7 +142,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_written_back(world):
     assert not Session.objects.exists()
 
 
-def test_somebody_sees_where_they_are_signed_in_and_ends_one_of_it(world):
+def test_a_user_lists_their_sessions_and_revokes_one(world):
     here, there = Phone(world.ada.user), Phone(world.ada.user)
     listed = here.get("me/sessions").json()["sessions"]
     other = next(each for each in listed if not each["this_one"])
@@ -155,7 +155,7 @@ def test_somebody_sees_where_they_are_signed_in_and_ends_one_of_it(world):
     assert here.get("me").status_code == 200
 
 
-def test_nobody_ends_the_sessions_of_others(world):
+def test_nobody_revokes_the_sessions_of_others(world):
     ada, bea = Phone(world.ada.user), Phone(world.bea.user)
     own = ada.get("me/sessions").json()["sessions"][0]["id"]
 
@@ -172,7 +172,7 @@ def test_a_token_without_a_second_factor_opens_nothing_to_staff(world):
         assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required"), route
 
 
-def test_the_rows_of_ended_sessions_go_and_nobody_else_is_signed_out(world, clock):
+def test_expired_sessions_are_deleted_and_nobody_else_is_signed_out(world, clock):
     ben, ada = Phone(world.ben.user), Phone(world.ada.user)
     clock.move_to(factories.MONDAY + 15 * MINUTE)
 

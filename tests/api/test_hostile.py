@@ -113,7 +113,7 @@ def test_the_single_record_route_refuses_the_same(phone, item):
     assert answer.json()["code"]
 
 
-def test_what_was_sent_is_never_echoed(phone):
+def test_an_error_response_never_echoes_what_was_sent(phone):
     answer = phone.push(factories.record("daily", {"mood": "SECRETWORD"}), {"kind": "SECRETWORD"})
 
     assert "SECRETWORD" not in answer.content.decode()

@@ -29,7 +29,7 @@ def bare(answer) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_somebody_elses_record_and_a_missing_one_are_the_same(world, record, method):
+def test_a_record_of_somebody_else_and_a_missing_one_get_the_same_404(world, record, method):
     phone = Phone(world.bea.user)
 
     theirs, missing = phone.call(method, f"records/{record}"), phone.call(method, f"records/{uuid.uuid4()}")
@@ -38,7 +38,7 @@ def test_somebody_elses_record_and_a_missing_one_are_the_same(world, record, met
     assert bare(theirs) == bare(missing)
 
 
-def test_pushing_somebody_elses_id_has_no_effect_and_tells_nothing(world, record):
+def test_a_push_with_the_id_of_somebody_elses_record_has_no_effect_and_tells_nothing(world, record):
     phone = Phone(world.bea.user)
 
     answer = phone.push(factories.record("journal", {"text": "hers"}, id=record))

@@ -28,7 +28,7 @@ def refresh(world: factories.World, day: int = 40) -> int:
     return progress.refresh_stale(at=factories.MONDAY + timedelta(days=day))
 
 
-def test_pull_hands_out_every_change_once_and_in_order(phone):
+def test_the_pull_cursor_hands_out_every_change_once_and_in_order(phone):
     sent = [factories.pain(n % 11) for n in range(25)]
     phone.push(*sent)
     phone.push(
@@ -117,7 +117,7 @@ def test_the_weekly_summary_says_what_was_logged_and_what_was_missed(world, phon
     assert row["change"] == {"absolute": -3, "percent": -50, "word": "better"}
 
 
-def test_the_same_inputs_give_the_same_bytes(world, phone):
+def test_a_summary_of_the_same_inputs_has_the_same_bytes(world, phone):
     phone.push(*[factories.pain(6, recorded_at=at(day)) for day in range(14)])
     refresh(world)
     before = phone.get("summaries").json()

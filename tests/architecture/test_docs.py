@@ -54,7 +54,7 @@ def test_a_document_names_only_paths_benchmarks_and_commands_that_exist(page):
         ("a file `tracker/records/kinds/<name>.py`", []),
         ("a file `tracker/records/sorts/<name>.py`", ["tracker/records/sorts/<name>.py"]),
         ("[the page](sync.md), [another](nothing.md#part)", ["nothing.md"]),
-        ("`./dev bench audit`, `./dev bench trail`", ["bench trail"]),
+        ("`./dev bench audit`, `./dev bench nothing`", ["bench nothing"]),
         ("`manage.py keys rotate`, `./dev manage rescore`, `manage.py grant`", ["manage.py grant"]),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATIONS = sorted(ROOT.glob("tracker/*/migrations/0*.py"))
-# What makemigrations writes of our own: constraint classes whose SQL is text, and the class of a column.
+# What makemigrations writes of our own: constraint classes whose conditions are SQL text, and the class of a column.
 ALLOWED = {"tracker.lib.table_constraints", "tracker.accounts.fields"}
 
 

@@ -145,7 +145,7 @@ def test_no_label_of_the_axis_is_cut_off_at_the_edge():
     assert 'class="ends minor" x="98.276%"' in axis or 'class="ends" x="98.276%"' in axis
 
 
-def test_the_scale_is_labelled_at_its_bands_where_there_is_room():
+def test_the_scale_is_labelled_at_its_bands_where_labels_fit():
     assert charts.grid_values(panel(kind="form", high=27, grid=[0, 5, 10, 15, 20])) == [0, 5, 10, 15, 20, 27]
     assert charts.grid_values(panel(high=10, grid=[9.5])) == [0, 10]
     assert charts.grid_values(panel(low=-3, high=3)) == [-3, 0, 3]

@@ -56,7 +56,7 @@ def test_the_timeline_is_drawn_with_pain_mood_dose_and_scores(ben, path, world, 
     assert page.count("<caption>") == 4
 
 
-def test_what_there_is_no_room_for_is_named_and_never_the_questionnaire(ben, path, world, send):
+def test_a_panel_that_is_dropped_is_named_and_never_the_questionnaire(ben, path, world, send):
     doses = [
         {"medication": f"drug-{n}", "outcome": "taken", "dose_value": 5.0, "dose_unit": "mg"}
         for n in range(8)

@@ -107,7 +107,7 @@ def test_enqueueing_for_no_recipient_creates_no_message(world):
         )
 
 
-def test_a_mail_server_that_fails_leaves_the_message_due_again_and_the_inbox_told(world, server):
+def test_a_failing_mail_server_leaves_the_message_due_again_and_the_inbox_delivered(world, server):
     enqueue(world)
     server.refuses = True
 
@@ -165,7 +165,7 @@ def test_an_urgent_message_is_retried_without_end(world, server, attempts):
     assert len(server.received) == 1
 
 
-def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
+def test_an_outbox_message_to_a_disabled_account_is_not_sent_and_delays_no_other(world, server):
     User.objects.filter(pk=world.dan.user_id).update(is_active=False)
     for n in range(actions.AT_ONCE):
         enqueue(world, world.dan, key=f"left-{n}", urgent=True, due_at=factories.MONDAY)
@@ -176,7 +176,7 @@ def test_somebody_who_has_left_gets_nothing_and_holds_nobody_up(world, server):
     assert {row.attempts for row in rows(world, recipient=world.dan.user_id)} == {0}
 
 
-def test_a_message_that_no_server_can_take_holds_up_no_other(world, server, monkeypatch):
+def test_an_outbox_message_that_no_server_accepts_delays_no_other(world, server, monkeypatch):
     with monkeypatch.context() as before:
         before.setitem(TEXTS, "a-text-of-a-former-version", TEXTS["alert"])
         enqueue(world, key="broken", urgent=True, words="a-text-of-a-former-version", due_at=factories.MONDAY)
@@ -265,7 +265,7 @@ def test_enqueueing_the_same_key_in_two_clinics_creates_two_messages(world):
         )  # fmt: skip
 
 
-def test_one_reads_one_s_own_inbox_and_a_second_reading_keeps_the_first_time(world, server):
+def test_the_inbox_shows_ones_own_messages_and_keeps_the_first_read_time(world, server):
     enqueue(world)
     deliver()
     (inbox,) = rows(world, channel=INBOX)

@@ -311,7 +311,7 @@ def test_a_cancelled_check_in_leaves_its_time_free(inside):
     "model",
     [model for model in rows.MAKERS if hasattr(model, "patient_id") and model not in rows.IN_HER_NAME],
 )
-def test_no_row_speaks_of_another_clinics_patient(inside, model):
+def test_a_composite_foreign_key_refuses_a_row_about_another_clinics_patient(inside, model):
     row = valid(model, inside) | {"patient_id": inside.gus.pk}
 
     assert refused_by(model, row) == f"{model._meta.db_table}_patient_of_clinic"

@@ -73,7 +73,7 @@ def test_the_application_role_cannot_change_append_only_rows(said, table, statem
         "DELETE FROM records_journaltext",
     ],
 )
-def test_a_slip_of_the_owner_is_refused_by_the_trigger(live, statement):
+def test_the_append_only_trigger_refuses_an_update_by_the_owner_too(live, statement):
     with transaction.atomic():
         phone = Phone(live.world.ada.user)
         page, pain = factories.record("journal", {"text": "first"}), factories.pain(6)

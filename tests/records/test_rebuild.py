@@ -38,7 +38,7 @@ def told(*options) -> str:
     return out.getvalue()
 
 
-def test_deriving_everything_again_finds_no_difference(kept):
+def test_rederiving_everything_finds_no_difference(kept):
     assert "No difference." in told()
 
 
@@ -52,7 +52,7 @@ def test_deriving_everything_again_finds_no_difference(kept):
         lambda: MeasureState.objects.filter(measure="phq-9").delete(),
     ],
 )
-def test_a_number_that_is_not_its_records_is_found_and_mended(kept, spoil):
+def test_rederiving_finds_and_repairs_an_observation_that_differs_from_its_record(kept, spoil):
     with rls.as_clinic(kept.clinic.pk):
         assert spoil()
 

@@ -105,7 +105,7 @@ def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
     assert [version for version, _, _ in scores(world.ada)] == ["1"]
 
 
-def test_what_would_change_is_said_before_anything_changes(world, correct):
+def test_rescoring_reports_what_would_change_before_anything_changes(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12))
     Phone(world.gus.user).push(filled(20), factories.phq9([1] * 8 + [None]))
     rls.reset()
@@ -122,7 +122,7 @@ def test_what_would_change_is_said_before_anything_changes(world, correct):
     assert on_timeline(world.gus) == [(20, "severe")]
 
 
-def test_new_scores_stand_beside_the_old_ones_and_the_timeline_follows_the_new(world, correct):
+def test_rescoring_keeps_the_old_scores_and_the_timeline_follows_the_new(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12), factories.pain(6))
     Phone(world.gus.user).push(filled(20))
     rls.reset()
@@ -158,7 +158,7 @@ def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_aga
     assert [version for version, _, _ in scores(world.ada)] == ["1", "2"]
 
 
-def test_summaries_are_made_again_after_it(world, correct):
+def test_summaries_are_made_again_after_rescoring(world, correct):
     phone = Phone(world.ada.user)
     phone.push(filled(4))
     rls.reset()
@@ -262,7 +262,7 @@ def test_a_correction_leaves_the_published_version_as_it_was(correct):
     assert catalogue.latest("phq-9").version == "1999-2"
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_stopped(live, tmp_path):
+def test_rescoring_killed_in_the_middle_goes_on_where_it_stopped(live, tmp_path):
     """Real processes: the second of three patients is half written when the command is killed."""
     patients = _three_patients(live.world)
     command = [sys.executable, "manage.py", "rescore", "--apply"]

@@ -99,7 +99,7 @@ def test_the_decision_on_an_edit_that_was_merged_before_is_a_replay():
     assert (decision.store, decision.merged) == (None, None)
 
 
-def test_an_account_without_room_merges_nothing():
+def test_an_account_over_its_storage_limit_merges_nothing():
     item = factories.record("plan", PLAN | {"minutes": 45}, revision=2)
     edit = PlanEdit(was_merged=False, versions=Versions(PLAN, PLAN))
 

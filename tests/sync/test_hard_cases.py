@@ -136,7 +136,7 @@ def test_a_full_account_says_so_and_still_takes_tombstones_and_positive_safety_a
     assert (single.status_code, single.json()["code"]) == (400, "storage_full")
 
 
-def test_what_was_not_stored_takes_no_room(world, phone):
+def test_a_rejected_record_takes_no_storage(world, phone):
     def used() -> int:
         rls.reset()
         with rls.as_clinic(world.clinic.pk):
@@ -232,7 +232,7 @@ def test_records_can_be_found_by_what_they_measure(phone):
     assert phone.get("records?measure=joy").status_code == 400
 
 
-def test_several_values_of_a_day_are_told_as_one_line(phone):
+def test_several_observations_of_a_day_are_one_daily_statistic(phone):
     phone.push(
         *(
             factories.pain(n, recorded_at=f"2026-03-02T{hour:02d}:00:00Z")

@@ -129,7 +129,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "data", "field", "code"), REFUSED)
-def test_what_cannot_be_is_refused_by_name_and_holds_up_nothing_else(phone, kind, data, field, code):
+def test_an_impossible_record_is_rejected_by_its_pointer_and_blocks_no_other(phone, kind, data, field, code):
     bad, good = factories.record(kind, data), factories.pain(4)
 
     refused, stored = phone.push(bad, good).json()["results"]

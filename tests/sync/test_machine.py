@@ -24,14 +24,14 @@ def walk(live: Any, runs: int, steps: int) -> None:
     run_state_machine_as_test(seed(factories.SEED)(machine.of(live.world)), settings=chosen)
 
 
-def test_what_was_acknowledged_stays_on_a_few_walks(live):
+def test_acknowledged_records_stay_on_a_few_random_walks(live):
     walk(live, 6, 25)
 
     assert rebuild.check().differences == []
 
 
 @pytest.mark.full
-def test_what_was_acknowledged_stays_on_two_hundred_walks(live):
+def test_acknowledged_records_stay_on_two_hundred_random_walks(live):
     walk(live, 200, 40)
 
     assert rebuild.check().differences == []

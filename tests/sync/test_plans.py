@@ -88,7 +88,7 @@ def test_a_tombstone_of_a_plan_that_was_edited_is_a_conflict(phone, plan):
     assert held(phone, plan)["data"]["minutes"] == 20
 
 
-def test_two_makings_of_one_id_are_a_conflict(phone, plan):
+def test_two_creations_of_one_id_are_a_conflict(phone, plan):
     other = phone.push(plan | {"data": PLAN | {"minutes": 99}}).json()["results"][0]
 
     assert (other["status"], other["server"]["data"]) == ("conflict", PLAN)
@@ -116,7 +116,9 @@ def test_several_stale_edits_in_one_batch_are_merged_one_after_the_other(phone, 
         ({}, {"a": 2}, {"b": 3}, {"a": 2, "b": 3}, {}),
     ],
 )  # fmt: skip
-def test_the_rule_of_merging(base, ours, theirs, merged, overwritten):
+def test_a_merge_of_plan_edits_takes_each_changed_field_and_returns_what_it_overwrites(
+    base, ours, theirs, merged, overwritten
+):
     assert merge.merge_fields(base, ours, theirs) == (merged, overwritten)
 
 

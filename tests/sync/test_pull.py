@@ -41,7 +41,7 @@ def test_a_pull_cursor_leads_through_500_changes_in_bounded_pages(phone):
     assert changes == sorted(set(changes))
 
 
-def test_a_page_of_long_journals_is_cut_by_its_bytes(phone):
+def test_a_pull_page_of_long_journal_entries_is_cut_by_its_bytes(phone):
     for _ in range(2):
         phone.push(*(factories.record("journal", {"text": "x" * 60_000}) for _ in range(20)))
 
@@ -51,7 +51,7 @@ def test_a_page_of_long_journals_is_cut_by_its_bytes(phone):
     assert max(len(str(page)) for page in got) < 1.1 * 1024 * 1024
 
 
-def test_head_tells_how_many_records_are_left(phone):
+def test_a_head_request_tells_how_many_records_the_pull_cursor_has_left(phone):
     phone.push(*(factories.pain(n) for n in range(7)))
     first = phone.get("sync/pull?limit=3").json()
 
