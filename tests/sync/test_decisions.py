@@ -25,14 +25,14 @@ def held(revision: int, kind: str = "pain", **more: Any) -> CurrentVersion:
 
 
 def decide(item: dict[str, Any], current: CurrentVersion | None = None, **more: Any) -> Decision:
-    return decisions.decide(sent(item), current, **{"edit": None, "has_room": True, "key": KEY} | more)
+    return decisions.decide(sent(item), current, **{"edit": None, "has_space": True, "key": KEY} | more)
 
 
 REMOVED = {name: value for name, value in factories.pain().items() if name != "data"} | {"removed": True}
 
 
 @pytest.mark.parametrize(
-    ("item", "current", "has_room", "decided"),
+    ("item", "current", "has_space", "decided"),
     [
         (factories.pain(), None, True, ("stored", "")),
         (factories.pain(), None, False, ("rejected", "storage_full")),
@@ -46,8 +46,8 @@ REMOVED = {name: value for name, value in factories.pain().items() if name != "d
         (factories.phq9([9] + [0] * 7 + [1]), None, True, ("stored", "")),
     ],
 )
-def test_a_decision_says_what_the_phone_is_told_and_what_is_stored(item, current, has_room, decided):
-    decision = decide(item, current, has_room=has_room)
+def test_a_decision_says_what_the_phone_is_told_and_what_is_stored(item, current, has_space, decided):
+    decision = decide(item, current, has_space=has_space)
 
     assert (decision.result.status, decision.result.code) == decided
     assert (decision.store is not None) == (decision.result.status == Status.STORED)
@@ -103,7 +103,7 @@ def test_an_account_over_its_storage_limit_merges_nothing():
     item = factories.record("plan", PLAN | {"minutes": 45}, revision=2)
     edit = PlanEdit(was_merged=False, versions=Versions(PLAN, PLAN))
 
-    decision = decide(item, held(2, "plan"), edit=edit, has_room=False)
+    decision = decide(item, held(2, "plan"), edit=edit, has_space=False)
 
     assert (decision.result.code, decision.store, decision.merged) == ("storage_full", None, None)
 

@@ -1,4 +1,4 @@
-"""Breaking the glass, and telling of it: the patient and the clinic's privacy officers hear of each time."""
+"""Start break-glass access, and notify the patient and the privacy officers."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What must not wait."""
+"""Alerts: rule, level, source, when raised and who acknowledged."""
 
 import uuid
 from typing import Self

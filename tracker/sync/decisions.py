@@ -113,35 +113,35 @@ def rounds(sent: Iterable[SentRecord]) -> list[Round]:
 
 
 def decide_all(
-    current_round: Round, current: Current, edits: Mapping[int, PlanEdit], *, has_room: bool, key: bytes
+    current_round: Round, current: Current, edits: Mapping[int, PlanEdit], *, has_space: bool, key: bytes
 ) -> dict[int, Decision]:
     """Return the decision on each record of a round, by its place. ``edits`` are those that can be merged."""
     return {
         item.place: decide(
-            item, current.get(item.record.id), edits.get(item.place), has_room=has_room, key=key
+            item, current.get(item.record.id), edits.get(item.place), has_space=has_space, key=key
         )
         for item in current_round
     }
 
 
 def decide(
-    sent: SentRecord, current: CurrentVersion | None, edit: PlanEdit | None, *, has_room: bool, key: bytes
+    sent: SentRecord, current: CurrentVersion | None, edit: PlanEdit | None, *, has_space: bool, key: bytes
 ) -> Decision:
     """
     Return what becomes of ``sent`` when ``current`` is what is held under its id.
 
-    ``has_room`` says whether the account may store more; ``key`` makes the fingerprint of a merge.
+    ``has_space`` says whether the account may store more; ``key`` makes the fingerprint of a merge.
     """
     version = merge.decide(current, sent.incoming)
     if version.status == Status.CONFLICT and current is not None and edit is not None:
-        return _decide_edit(sent, current, edit, has_room=has_room, key=key)
+        return _decide_edit(sent, current, edit, has_space=has_space, key=key)
     if version.status != Status.STORED:
         return Decision(sent.result(version.status, version.code))
-    return _accept(sent, current, has_room=has_room)
+    return _accept(sent, current, has_space=has_space)
 
 
 def _decide_edit(
-    sent: SentRecord, current: CurrentVersion, edit: PlanEdit, *, has_room: bool, key: bytes
+    sent: SentRecord, current: CurrentVersion, edit: PlanEdit, *, has_space: bool, key: bytes
 ) -> Decision:
     """
     Merge an edit that was made without knowing of ours.
@@ -157,13 +157,13 @@ def _decide_edit(
     revision = current.revision + 1
     record = sent.record.model_copy(update={"revision": revision, "data": type(data).model_validate(fields)})
     merged = replace(sent, record=record, fingerprint=parsing.fingerprint(key, record))
-    decision = _accept(merged, current, has_room=has_room, code="merged")
+    decision = _accept(merged, current, has_space=has_space, code="merged")
     return replace(decision, merged=MergedPlan(sent, revision, overwritten)) if decision.store else decision
 
 
-def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_room: bool, code: str = "") -> Decision:
+def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool, code: str = "") -> Decision:
     try:
-        _check(sent.record, current, has_room=has_room)
+        _check(sent.record, current, has_space=has_space)
         result = _score(sent.record)
     except _RefusedError as refused:
         return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
@@ -174,10 +174,10 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_room: bool,
     return Decision(sent.result(Status.STORED, code), accepted)
 
 
-def _check(record: Record, current: CurrentVersion | None, *, has_room: bool) -> None:
+def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -> None:
     if record.removed and current is None:
         raise _RefusedError("not_found")
-    if not record.removed and not has_room:
+    if not record.removed and not has_space:
         detail = "The storage of this account is full: keep the entry and tell the clinic."
         raise _RefusedError("storage_full", detail=detail)
 

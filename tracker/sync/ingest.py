@@ -105,13 +105,13 @@ def _decide_and_store(
     provenance: records.Provenance, items: Items, reserved: change_counter.Reservation
 ) -> list[Decision]:
     """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
-    key, has_room = settings.LOOKUP_KEY, reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
+    key, has_space = settings.LOOKUP_KEY, reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
     sent = decisions.sent_records(items, first=reserved.first, key=key)
     current = _load_current(provenance.patient_id, [item.record.id for item in sent])
     decided = decisions.refuse_invalid(items)
     for current_round in decisions.rounds(sent):
         edits = _load_edits(provenance.patient_id, current_round, current)
-        of_round = decisions.decide_all(current_round, current, edits, has_room=has_room, key=key)
+        of_round = decisions.decide_all(current_round, current, edits, has_space=has_space, key=key)
         of_round = _store(provenance, of_round)
         current = decisions.after(current, of_round.values())
         decided |= of_round
