@@ -42,7 +42,7 @@ def safety(when: str, more: str = "label: Ours, ") -> str:
 
 
 def mistakes(text: str) -> list[str]:
-    with pytest.raises(parsing.DecryptionError) as caught:
+    with pytest.raises(parsing.InvalidFile) as caught:
         parsing.read(text)
     return [str(mistake) for mistake in caught.value.mistakes]
 

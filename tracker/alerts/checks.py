@@ -17,4 +17,7 @@ def alert_rules_agree(**_: Any) -> list[checks.CheckMessage]:
     except rules.ConflictingRules as problem:
         hint = "Give the rule an id of its own: a clinic's questionnaires may not reuse one of the catalogue."
         return [checks.Error(str(problem), hint=hint, id="alerts.E001")]
+    except ValueError:
+        # A file that cannot be read: whoever loads the catalogue says which, and at which line.
+        pass
     return []

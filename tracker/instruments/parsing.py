@@ -40,7 +40,7 @@ class Mistake(NamedTuple):
         )
 
 
-class DecryptionError(ValueError):
+class InvalidFile(ValueError):
     """The file is not a questionnaire; ``mistakes`` says why, in the order of its lines."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
@@ -106,18 +106,16 @@ def _locate(text: str) -> _Located:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise DecryptionError([Mistake(line, "", f"this is not YAML: {problem.problem}")]) from None
+        raise InvalidFile([Mistake(line, "", f"this is not YAML: {problem.problem}")]) from None
     except yaml.YAMLError:
-        raise DecryptionError(
-            [Mistake(1, "", "this is not YAML: a character is not allowed in it")]
-        ) from None
+        raise InvalidFile([Mistake(1, "", "this is not YAML: a character is not allowed in it")]) from None
     if not isinstance(node, yaml.MappingNode):
-        raise DecryptionError([Mistake(1, "", "a questionnaire starts with keys such as 'id:' and 'items:'")])
+        raise InvalidFile([Mistake(1, "", "a questionnaire starts with keys such as 'id:' and 'items:'")])
     walk = _Walk()
     try:
         data = walk.value(node, ())
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as problem:
-        raise DecryptionError([Mistake(1, "", f"a value cannot be read: {problem}")]) from None
+        raise InvalidFile([Mistake(1, "", f"a value cannot be read: {problem}")]) from None
     return _Located(data, walk.lines, tuple(walk.mistakes))
 
 
@@ -175,14 +173,14 @@ def read(text: str) -> InstrumentDefinition:
     """
     Return the form that ``text`` describes.
 
-    :raises DecryptionError: with every mistake that could be found.
+    :raises InvalidFile: with every mistake that could be found.
     """
     located = _locate(text)
     form = _shaped(InstrumentDefinition, located)
     form._document = located.data
     mistakes = [Mistake(located.line(path), _said(path), said) for path, said in validation.faults(form)]
     if mistakes:
-        raise DecryptionError(sorted(mistakes))
+        raise InvalidFile(sorted(mistakes))
     return form
 
 
@@ -190,7 +188,7 @@ def read_as(kind: type[AnyModel], text: str) -> AnyModel:
     """
     Return another kind of file, such as a clinic's wording, in the shape of ``kind``.
 
-    :raises DecryptionError: with every mistake in its shape.
+    :raises InvalidFile: with every mistake in its shape.
     """
     return _shaped(kind, _locate(text))
 
@@ -199,9 +197,9 @@ def _shaped(kind: type[AnyModel], located: _Located) -> AnyModel:
     try:
         shaped = kind.model_validate(located.data)
     except ValidationError as problem:
-        raise DecryptionError(sorted([*located.mistakes, *_of_shape(located, problem)])) from None
+        raise InvalidFile(sorted([*located.mistakes, *_of_shape(located, problem)])) from None
     if located.mistakes:
-        raise DecryptionError(sorted(located.mistakes))
+        raise InvalidFile(sorted(located.mistakes))
     return shaped
 
 

@@ -38,7 +38,7 @@ def _forms() -> Mapping[str, Mapping[str, InstrumentDefinition]]:
     for path in files():
         try:
             form = parsing.read(path.read_text(encoding="utf-8"))
-        except parsing.DecryptionError as problem:
+        except parsing.InvalidFile as problem:
             raise ValueError(f"{path.name}: {problem}") from None
         versions = found.setdefault(form.code, {})
         if form.version in versions:

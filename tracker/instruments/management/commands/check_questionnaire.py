@@ -27,7 +27,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{path}: cannot be read: {problem.strerror}")
         except UnicodeDecodeError:
             self.stdout.write(f"{path}: is not UTF-8 text")
-        except parsing.DecryptionError as problem:
+        except parsing.InvalidFile as problem:
             for mistake in problem.mistakes:
                 self.stdout.write(f"{path}: {mistake}")
         else:

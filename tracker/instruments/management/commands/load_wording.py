@@ -47,5 +47,5 @@ class Command(BaseCommand):
             return parsing.read_as(Wording, path.read_text(encoding="utf-8"))
         except OSError as problem:
             raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
-        except parsing.DecryptionError as problem:
+        except parsing.InvalidFile as problem:
             raise CommandError("\n".join(map(str, problem.mistakes))) from None
