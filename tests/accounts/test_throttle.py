@@ -8,7 +8,8 @@ from datetime import timedelta
 import httpx
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from tests import authenticator, factories, servers
@@ -216,3 +217,17 @@ def test_two_web_servers_share_the_throttle_and_sign_in_needs_no_valkey(live):
 
 def sign_in(url: str, given: dict[str, str]) -> int:
     return httpx.post(f"{url}{LOGIN}", json=given, trust_env=False, timeout=20).status_code
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/_allauth/app/v1/auth/login"])
+def test_a_sign_in_on_a_read_only_database_is_answered_503_with_retry_after(world, path):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+    body = {"login": world.ben.user.email, "email": world.ben.user.email, "password": factories.PASSWORD}
+    kind = "application/json" if path.startswith("/_allauth") else None
+
+    client = Client(raise_request_exception=False)
+    answer = client.post(path, body, kind) if kind else client.post(path, body)
+    transaction.set_rollback(True)  # what failed in it can only be undone
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
