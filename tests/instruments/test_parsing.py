@@ -1,7 +1,11 @@
 """A clinic's own questionnaire: every mistake is told, with its line, in words."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+import yaml
+
+from tests.servers import ROOT
 from tracker.instruments import parsing
 
 GOOD = """\
@@ -288,3 +292,26 @@ def test_two_safety_rules_of_one_name_are_refused():
     assert mistakes(GOOD.replace("cadence:", f"safety: [{rule}, {rule}]\ncadence:")) == [
         f"line 22: safety[{n}].id: 'r' names more than one rule" for n in (1, 2)
     ]
+
+
+YAML_FILES = sorted((ROOT / "tracker").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: path.name)
+def test_a_yaml_file_of_the_product_is_the_same_with_libyaml_and_without(path: Path):
+    text = path.read_text(encoding="utf-8")
+
+    assert yaml.load(text, yaml.SafeLoader) == yaml.load(text, yaml.CSafeLoader)
+
+
+def test_every_yaml_file_of_the_catalogue_was_looked_at():
+    assert len([path for path in YAML_FILES if path.parent.name == "catalogue"]) >= 20
+
+
+def test_a_questionnaire_that_only_libyaml_reads_is_told_with_its_line():
+    text = GOOD.replace("{en: First}", "{en: How are you?}")
+    parsing.read(text)
+
+    with pytest.raises(parsing.InvalidFile, match="line 8: not every machine can read this"):
+        parsing.check_portable(text)
+    parsing.check_portable(GOOD)

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def _is_good(self, path: Path) -> bool:
         try:
-            form = parsing.read(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            form = parsing.read(text)
+            parsing.check_portable(text)
         except OSError as problem:
             self.stdout.write(f"{path}: cannot be read: {problem.strerror}")
         except UnicodeDecodeError:
