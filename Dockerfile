@@ -23,7 +23,6 @@ ENV PATH=/opt/interlude/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=backend.settings \
-    MAIL_DIR=/var/lib/interlude/mail \
     AUDIT_ANCHORS=/var/lib/interlude/anchors
 RUN python -m compileall -q backend tracker examples
 USER 10001:10001

@@ -8,7 +8,12 @@ import base64
 import binascii
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+# Every name that the settings have asked for, in their order: docker-compose.yml must pass each, and
+# docs/operations.md explain it (tests/launcher/test_containers.py).
+NAMES: dict[str, None] = {}
 
 
 class BadEnvironment(SystemExit):
@@ -19,15 +24,15 @@ class BadEnvironment(SystemExit):
 
 
 def text(name: str, default: str | None = None) -> str:
-    """Return the value of ``name``, or of the file that ``name_FILE`` points to."""
+    """Return the value of ``name``, or of the file that ``name_FILE`` points to. An empty value is none."""
+    NAMES[name] = None
     path = os.environ.get(f"{name}_FILE")
-    if path:
-        try:
-            return Path(path).read_text().strip()
-        except OSError as problem:
-            raise BadEnvironment(f"{name}_FILE cannot be read ({problem.strerror}).") from None
-    value = os.environ.get(name, default)
-    if value is None or (value == "" and default is None):
+    try:
+        value = (Path(path).read_text().strip() if path else os.environ.get(name)) or default
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is not text"
+        raise BadEnvironment(f"{name}_FILE cannot be read ({reason}).") from None
+    if value is None:
         raise BadEnvironment(f"{name} is not set. See docs/operations.md, or use ./dev, which sets it.")
     return value
 
@@ -66,6 +71,9 @@ def keys(name: str) -> list[bytes]:
 def named_keys(name: str) -> dict[str, bytes]:
     """Return comma-separated ``id:key`` pairs, each key 32 bytes in base64; none, if it is not set."""
     pairs = [part.partition(":") for part in names(name, "")]
+    ids = [key_id for key_id, _, _ in pairs]
+    if not all(ids) or len(set(ids)) != len(ids):
+        raise BadEnvironment(f"{name} must be id:key, comma-separated, with each id once.")
     return {key_id: _key(name, given) for key_id, _, given in pairs}
 
 
@@ -92,17 +100,35 @@ def names(name: str, default: str) -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def database(name: str) -> dict[str, object]:
+def one_of(name: str, *values: str) -> str:
+    """Return one of the words ``values``; the first, if it is not set."""
+    value = text(name, values[0]).lower()
+    if value not in values:
+        raise BadEnvironment(f"{name} must be one of {', '.join(values)}.")
+    return value
+
+
+def optional_database(name: str) -> dict[str, Any] | None:
+    """Return Django's settings for an address that only one-off commands are given; None if it is not set."""
+    return database(name) if text(name, "") else None
+
+
+def database(name: str) -> dict[str, Any]:
     """Return Django's settings for a ``postgresql://user:password@host:port/name?option=value`` address."""
+    return database_settings(name, text(name))
+
+
+def database_settings(name: str, address: str) -> dict[str, Any]:
+    """Return Django's settings for ``address``, the value of ``name``."""
     try:
-        url = urlsplit(text(name))
+        url = urlsplit(address)
         port = url.port
     except ValueError:
         raise BadEnvironment(f"{name} is not a valid address.") from None
     if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
         raise BadEnvironment(f"{name} must look like postgresql://user:password@host:5432/name.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "backend.postgresql",
         "NAME": unquote(url.path.lstrip("/")),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),

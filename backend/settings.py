@@ -17,6 +17,10 @@ VERSION = "0.1.0"
 MASTER_KEY_ID = env.text("MASTER_KEY_ID", "m1")
 MASTER_KEY = env.key("MASTER_KEY")
 MASTER_KEYS_OLD = env.named_keys("MASTER_KEYS_OLD")
+if MASTER_KEYS_OLD.get(MASTER_KEY_ID, MASTER_KEY) != MASTER_KEY:
+    raise env.BadEnvironment(
+        f"MASTER_KEYS_OLD holds another key under {MASTER_KEY_ID}, the id of MASTER_KEY: a new key needs a new id."
+    )
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
 # The audit. Anchors leave the database: a folder on this machine, to be shipped to another one.
@@ -91,22 +95,28 @@ TEMPLATES = [
     {"BACKEND": "django.template.backends.jinja2.Jinja2", "APP_DIRS": True, "NAME": "jinja2"},
 ]
 
-# PostgreSQL, as a role that owns nothing. `manage.py migrate` and `grant_app_role` are run with the owner's address.
-DATABASES = {"default": env.database("DATABASE_URL")}
+# PostgreSQL, as a role that owns nothing. Commands that change the schema or the rights run as the owner, and
+# `prepare_database` alone makes roles: only one-off processes are given the addresses of those two.
+DATABASE_APP = env.database("DATABASE_URL")
+DATABASE_OWNER = env.optional_database("DATABASE_OWNER_URL")
+DATABASE_ADMIN = env.optional_database("DATABASE_ADMIN_URL")
 _POOL = env.number("DATABASE_POOL", 0, low=0, high=200)
+_DATABASE = DATABASE_APP | {"OPTIONS": dict(DATABASE_APP["OPTIONS"])}
 if _POOL:
-    DATABASES["default"]["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": _POOL, "timeout": 5}}  # type: ignore[operator]
+    _DATABASE["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": _POOL, "timeout": 5}}
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 600
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    _DATABASE |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 # Parameters are bound by the server and statements prepared: ingest's are planned once per connection, and
 # not anew for every patient, since each reads one patient's rows by the same index.
-DATABASES["default"]["OPTIONS"] |= {  # type: ignore[operator]
+_DATABASE["OPTIONS"] |= {
     "connect_timeout": 3,
     "server_side_binding": True,
     "prepare_threshold": 3,
     "options": "-c plan_cache_mode=force_generic_plan",
 }
+DATABASES = {"default": _DATABASE}
+# Some check constraints are SQL that only the database understands; the warning would stand before every migration.
+SILENCED_SYSTEM_CHECKS = ["models.W045"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Celery on Valkey. The broker carries hints, never the only copy of anything.
@@ -238,19 +248,35 @@ PATIENT_STORAGE_BYTES = env.number("PATIENT_STORAGE_MB", 256, low=1, high=100_00
 # A folder with a clinic's own questionnaires (docs/instruments.md), beside those that the product carries.
 OWN_CATALOGUE = env.text("OWN_CATALOGUE", "")
 
-# Mail: a folder on this machine until an SMTP server is named.
+# Mail: an SMTP server, or a folder whose mail reaches nobody. There is no default: an alert that goes unnoticed into a
+# folder is one that nobody sees.
 MAIL_FROM = env.text("MAIL_FROM", "no-reply@interlude.invalid")
 DEFAULT_FROM_EMAIL = MAIL_FROM
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = env.text("MAIL_DIR", str(BASE_DIR / "var" / "mail"))
-if env.text("SMTP_HOST", ""):
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    EMAIL_HOST = env.text("SMTP_HOST")
-    EMAIL_PORT = env.number("SMTP_PORT", 587, low=1, high=65535)
-    EMAIL_HOST_USER = env.text("SMTP_USER", "")
-    EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
-    EMAIL_USE_TLS = True
-    EMAIL_TIMEOUT = 10
+EMAIL_HOST = env.text("SMTP_HOST", "")
+EMAIL_PORT = env.number("SMTP_PORT", 587, low=1, high=65535)
+EMAIL_HOST_USER = env.text("SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
+EMAIL_TIMEOUT = 10
+_SMTP_TLS = env.one_of("SMTP_TLS", "starttls", "tls", "none")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _SMTP_TLS == "starttls", _SMTP_TLS == "tls"
+EMAIL_FILE_PATH = env.text("MAIL_DIR", "")
+MAIL_BY = "smtp" if EMAIL_HOST else "folder"
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if not EMAIL_HOST:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    if not EMAIL_FILE_PATH:
+        raise env.BadEnvironment(
+            "no mail would leave: name an SMTP server with SMTP_HOST, or, to write mail to files that reach nobody,"
+            " a folder with MAIL_DIR."
+        )
+if EMAIL_HOST and _SMTP_TLS == "none" and EMAIL_HOST not in {"localhost", "127.0.0.1", "::1"}:
+    raise env.BadEnvironment(
+        "SMTP_TLS=none is for a relay on this machine only: SMTP_HOST must be localhost."
+    )
+if EMAIL_HOST and MAIL_FROM.endswith(".invalid"):
+    raise env.BadEnvironment("MAIL_FROM is not set: mail by SMTP needs the address that it comes from.")
+if bool(EMAIL_HOST_USER) != bool(EMAIL_HOST_PASSWORD):
+    raise env.BadEnvironment("SMTP_USER and SMTP_PASSWORD belong together: set both, or neither.")
 
 # Language, time, files
 LANGUAGE_CODE = "en"
