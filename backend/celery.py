@@ -15,9 +15,11 @@ app = Celery("interlude")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+
 # (what, task, every so many seconds). A task that no worker has taken by the next one expires: after a standstill
 # of the workers the queue does not hold a thousand of them.
 BEAT_SCHEDULE = (
+    ("note that beat, broker and worker are at work", "tracker.alerts.tasks.record_worker_heartbeat", 15.0),
     ("deliver messages that are due", "tracker.outbox.tasks.deliver_due", 15.0),
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),

@@ -20,7 +20,7 @@ READ_ONLY = {
     "access_consenttext",
     "records_epoch",
 }
-NEVER_REMOVED = {"audit_chainhead"}
+NEVER_REMOVED = {"audit_chainhead", "alerts_heartbeat"}
 
 
 def refused(right: str) -> set[str]:

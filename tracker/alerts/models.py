@@ -26,6 +26,22 @@ class Level(models.TextChoices):
     REVIEW = "REVIEW", "review"
 
 
+class Heartbeat(models.Model):
+    """
+    When the worker and the watch last showed that they are at work (``alerts.safety_status``).
+
+    The watch, which goes through every clinic, notes since when the oldest unsent message is due.
+    """
+
+    db_rights = "never_removed"
+    name = models.CharField(primary_key=True, max_length=8)
+    at = models.DateTimeField()
+    oldest_due_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"heartbeat/{self.pk}"
+
+
 class Alert(PatientOwned):
     """
     An answer that a clinician must see, and whether one has.

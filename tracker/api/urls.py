@@ -51,6 +51,7 @@ OPEN: dict[str, Any] = {
 urlpatterns = [
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
+    path("health/safety", health.safety, name="safety"),
     path(V1 + "access-log", access_log.AccessLog.as_view(), name="access-log"),
     path(V1 + "me/access-log", access_log.OwnAccessLog.as_view(), name="own-access-log"),
     path(V1 + "me", me.Me.as_view(), name="me"),

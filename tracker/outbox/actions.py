@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Min, Value, When
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
@@ -111,6 +111,24 @@ def deliver_due(*, at: datetime) -> int:
         while claimed := _claim(clinic_id, at):
             sent += _deliver_in_time(claimed)
     return sent
+
+
+def oldest_due_at(*, at: datetime) -> datetime | None:
+    """Return since when the oldest unsent message is due, over all clinics; None if nothing waits."""
+    oldest = [
+        _oldest_due_at(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True))
+    ]
+    return min(filter(None, oldest), default=None)
+
+
+@transaction.atomic
+def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
+    with rls.as_clinic(clinic_id):
+        waiting = Message.objects.unsent(at).filter(clinic_id=clinic_id, recipient__is_active=True)
+        # What was given up stays visible as unsent; it would hide what waits from now on.
+        waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
+        oldest: datetime | None = waiting.aggregate(oldest=Min("due_at"))["oldest"]
+        return oldest
 
 
 @transaction.atomic

@@ -20,8 +20,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def due(self, at: object) -> Self:
         # A lease is given and ended by the database's clock: a worker's clock that runs ahead ends none early.
-        return self.filter(
+        return self.unsent(at).filter(
             Q(claimed_until__isnull=True) | (Q(claimed_until__lte=at) & Q(claimed_until__lte=Now())),
+        )
+
+    def unsent(self, at: object) -> Self:
+        """Due, and not sent: whether or not somebody is sending it now."""
+        return self.filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=at),
             sent_at__isnull=True,
             withdrawn_at__isnull=True,

@@ -17,6 +17,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Heartbeat",
+            fields=[
+                ("name", models.CharField(max_length=8, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("oldest_due_at", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="Alert",
             fields=[
                 ("clinic_id", models.UUIDField(editable=False)),

@@ -1,18 +1,25 @@
 """Is the process alive, is it ready to serve? Open to everybody; says nothing about anybody."""
 
+from dataclasses import asdict
+from typing import Any
+
 import orjson
 from celery import current_app
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from tracker.access.policy import public
+from tracker.alerts import safety_status
 
 
-def _answer(body: dict[str, str], status: int = 200) -> HttpResponse:
+def _answer(body: dict[str, Any], status: int = 200) -> HttpResponse:
     response = HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
     response["Cache-Control"] = "no-store"
+    if status == 503:
+        response["Retry-After"] = "5"
     return response
 
 
@@ -57,3 +64,17 @@ def ready(request: HttpRequest) -> HttpResponse:
         "broker": _broker(),
     }
     return _answer(body, 200 if database == "ready" else 503)
+
+
+@public("says whether alerts and messages go out, and nothing about anybody")
+@require_safe
+def safety(request: HttpRequest) -> HttpResponse:
+    """200 while worker and watch are at work and what is due goes out, else 503 with what is not, in words."""
+    try:
+        status = safety_status.read()
+    except (DatabaseError, InterfaceError):
+        return _answer({"status": "failing", "failing": ["the database does not answer"]}, 503)
+    body = asdict(status) | {"mail": settings.MAIL_BY}
+    if status.failing:
+        return _answer({"status": "failing", "failing": status.failing} | body, 503)
+    return _answer({"status": "ok"} | body)

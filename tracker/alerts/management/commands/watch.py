@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from tracker.alerts import actions as alerts
 from tracker.alerts import heartbeat as heartbeats
+from tracker.alerts import safety_status
 from tracker.audit import anchoring
 from tracker.lib import logs
 from tracker.outbox import actions as outbox
@@ -20,6 +23,8 @@ log = logs.get(__name__)
 
 
 class Command(BaseCommand):
+    is_service = True
+    options_without_database = frozenset({"--check"})
     help = "Deliver messages and escalate alerts without the broker. Safe beside the workers."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -72,12 +77,20 @@ class Command(BaseCommand):
         A database that is away is waited for: this process must outlive it. What cannot escalate may still
         deliver, so neither half is given up for the other.
         """
-        done = True
-        for step in (alerts.escalate_overdue, outbox.deliver_due, anchoring.anchor_due):
-            try:
-                step(at=timezone.now())
-            except (DatabaseError, InterfaceError, OSError) as problem:
-                log.warning("round not done", error=type(problem).__name__)
-                connection.close()
-                done = False
-        return done
+        done = all(
+            [self._does(step) for step in (alerts.escalate_overdue, outbox.deliver_due, anchoring.anchor_due)]
+        )
+        return done and self._does(_record_heartbeat)
+
+    def _does(self, step: Callable[..., object]) -> bool:
+        try:
+            step(at=timezone.now())
+        except (DatabaseError, InterfaceError, OSError) as problem:
+            log.warning("round not done", error=type(problem).__name__)
+            connection.close()
+            return False
+        return True
+
+
+def _record_heartbeat(*, at: datetime) -> None:
+    safety_status.record_heartbeat(safety_status.WATCH, outbox.oldest_due_at(at=at))
