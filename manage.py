@@ -6,6 +6,14 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
-    from django.core.management import execute_from_command_line
+    import django
+    from django.core.exceptions import ImproperlyConfigured
 
-    execute_from_command_line(sys.argv)
+    try:
+        django.setup()
+    except ImproperlyConfigured as problem:
+        sys.exit(f"Interlude cannot start: {problem}")
+
+    from backend import command_line
+
+    command_line.execute(sys.argv)

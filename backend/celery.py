@@ -11,7 +11,8 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
-app = Celery("interlude")
+# A worker checks itself by `backend.startup` before it forks and takes a task.
+app = Celery("interlude", include=["backend.startup"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

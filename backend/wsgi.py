@@ -1,6 +1,7 @@
 """The web process. Only here are database connections pooled: Celery closes a pool between tasks."""
 
 import os
+from importlib import import_module
 
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
@@ -16,3 +17,5 @@ application = wsgi.DrainRequestBody(get_wsgi_application())
 _PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"])]
 if _PROBLEMS:
     raise ImproperlyConfigured("; ".join(_PROBLEMS))
+# It needs the models, which are there only now.
+import_module("backend.startup").check_service()

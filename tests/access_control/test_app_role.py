@@ -9,6 +9,7 @@ APPEND_ONLY = {
     "audit_auditevent",
     "audit_chainlink",
     "access_consentchange",
+    "keys_keyfingerprint",
     "records_formerversion",
     "records_mergededit",
     "records_accessrevocation",

@@ -5,7 +5,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from tracker.accounts.fields import PURPOSE
 from tracker.accounts.models import User
+from tracker.lib import app_secrets
 
 
 def count_outdated() -> int:
@@ -23,6 +25,20 @@ def reencrypt() -> int:
                 user.save(update_fields=["email"])
                 done += 1
     return done
+
+
+def decrypt_any(key_id: str) -> bool:
+    """
+    Decrypt one address that was encrypted under the master key ``key_id``; return whether there is one.
+
+    :raises encryption.DecryptionError: if the key that we have under this id is another one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT email FROM accounts_user WHERE starts_with(email, %s) LIMIT 1", [f"{key_id}:"])
+        row = cursor.fetchone()
+    if row is not None:
+        app_secrets.decrypt_deterministic(PURPOSE, row[0])
+    return row is not None
 
 
 def _under_a_former_key() -> list[UUID]:

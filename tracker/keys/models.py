@@ -29,6 +29,23 @@ class MasterKey(models.Model):
         return f"master-key/{self.pk}"
 
 
+class KeyFingerprint(models.Model):
+    """
+    Which key a name stands for: ``master/<id>``, ``lookup`` or ``anchor/<id>`` (``keys.fingerprints``).
+
+    A keyed hash of a fixed text, from which no key can be found; for an anchor key its public half. Kept for good, so
+    that another key under a known name is refused at the start, and not found by a patient whose journal does not open.
+    """
+
+    db_rights = "append_only"
+    name = models.CharField(primary_key=True, max_length=48)
+    fingerprint = models.BinaryField(max_length=32)
+    first_seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"key-fingerprint/{self.pk}"
+
+
 class DataKey(PatientOwned):
     """
     A patient's own key for free text, wrapped by the master key that is kept outside the database.

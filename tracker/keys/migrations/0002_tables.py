@@ -16,6 +16,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="KeyFingerprint",
+            fields=[
+                ("name", models.CharField(max_length=48, primary_key=True, serialize=False)),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("first_seen_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="MasterKey",
             fields=[
                 ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from psycopg import sql
@@ -16,15 +17,21 @@ WITHOUT = {
 
 
 class Command(BaseCommand):
+    runs_as_owner = True
     help = "Give the application's role its rights. Run as the owner, after every migrate; safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--role", default="interlude_app")
+        parser.add_argument(
+            "--role",
+            default=settings.DATABASE_APP["USER"],
+            help="the product's role (default: that of DATABASE_URL)",
+        )
 
     @transaction.atomic
     def handle(self, *args: Any, role: str, **options: Any) -> None:
         with connection.cursor() as cursor:
             refuse_powerful(cursor, role)
+            refuse_who_owns_nothing(cursor)
             name = sql.Identifier(role).as_string(connection.connection)
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
             cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
@@ -40,6 +47,18 @@ def narrowed_tables() -> dict[str, str]:
     return {table: rights for table, rights in declared.items() if rights} | {
         "django_migrations": "read_only"
     }
+
+
+def refuse_who_owns_nothing(cursor: Any) -> None:
+    """Refuse to grant in the name of a role that cannot: PostgreSQL only warns of it, and grants nothing."""
+    cursor.execute(
+        "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+        " AND NOT pg_has_role(relowner, 'USAGE')"
+    )
+    if cursor.fetchone()[0]:
+        raise CommandError(
+            "Only the owner of the tables gives rights on them: set DATABASE_OWNER_URL to its address."
+        )
 
 
 def refuse_powerful(cursor: Any, role: str) -> None:

@@ -9,6 +9,7 @@ from tracker.instruments import parsing
 
 
 class Command(BaseCommand):
+    uses_database = False
     help = "Check a questionnaire file against the catalogue's schema; every mistake is told with its line."
     requires_system_checks = ()
 

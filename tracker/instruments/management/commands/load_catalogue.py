@@ -9,6 +9,7 @@ from tracker.instruments import catalogue, publishing
 
 
 class Command(BaseCommand):
+    runs_as_owner = True
     help = "Publish the instruments of the catalogue. Run as the owner, after migrate; safe to repeat."
 
     def handle(self, *args: Any, verbosity: int = 1, **options: Any) -> None:

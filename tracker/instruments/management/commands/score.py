@@ -10,6 +10,7 @@ from tracker.instruments import batch, catalogue
 
 
 class Command(BaseCommand):
+    uses_database = False
     help = 'Score JSON lines such as {"answers": {"1": 0, "2": 3}}; one JSON line each comes back.'
     requires_system_checks = ()
 

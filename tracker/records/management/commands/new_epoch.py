@@ -9,6 +9,7 @@ from tracker.records.models import Epoch
 
 
 class Command(BaseCommand):
+    runs_as_owner = True
     help = "Begin a new epoch: every phone pulls from the start and pushes again. Run as the owner, once per restore."
 
     def add_arguments(self, parser: CommandParser) -> None:
