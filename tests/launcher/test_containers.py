@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 import yaml
 
+from backend import env
 from tests.launcher.conftest import ROOT
 from tests.launcher.loading import load
 
@@ -58,11 +58,13 @@ def test_only_the_web_server_is_published_and_only_on_loopback():
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
-def test_only_migrate_and_postgres_hold_the_owners_password():
-    holders = {name for name, service in SERVICES.items() if set(service["secrets"]) & {"owner_password"}}
-    users = {name for name, service in SERVICES.items() if "database_owner_url" in service["secrets"]}
+def test_only_migrate_holds_the_addresses_of_owner_and_administrator():
+    def holders(secret: str) -> set[str]:
+        return {name for name, service in SERVICES.items() if secret in service["secrets"]}
 
-    assert (holders, users) == ({"postgres"}, {"migrate"})
+    assert holders("database_owner_url") == holders("database_admin_url") == {"migrate"}
+    assert holders("postgres_password") == {"postgres"}
+    assert SERVICES["migrate"]["restart"] == "no"
 
 
 def test_every_secret_comes_from_a_file_that_git_and_the_image_leave_out():
@@ -100,26 +102,104 @@ def test_secrets_are_made_once_and_all_that_are_named(secrets_folder: Path):
     assert secrets_folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_product_starts_with_the_settings_and_secrets_of_its_containers(secrets_folder: Path):
-    for name in ("web", "worker", "beat", "watch", "migrate"):
-        # Compose's own ${NAME:-default}, and the place where it puts the secrets.
-        settings = {
-            key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value).replace("/run/secrets", str(secrets_folder))
-            for key, value in SERVICES[name]["environment"].items()
-        }
-        show = (
-            "import django; from django.conf import settings as s; django.setup(); d = s.DATABASES['default']"
-        )
-        asked = subprocess.run(
-            [sys.executable, "-c", f"{show}; print(d['USER'], d['HOST'], d['NAME'], s.DEBUG)"],
-            cwd=ROOT,
-            env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "backend.settings", **settings},
-            capture_output=True,
-            text=True,
-        )
+def product_settings(name: str, secrets_folder: Path, **given: str) -> dict[str, str]:
+    """What a service is given: Compose's own ${NAME:-default}, and the place where it puts the secrets."""
 
-        role = "interlude_owner" if name == "migrate" else "interlude_app"
-        assert asked.stdout.strip() == f"{role} postgres interlude False", asked.stderr
+    def value(found: "re.Match[str]") -> str:
+        return given.get(found[1]) or found[2]
+
+    return {
+        key: re.sub(r"\$\{(\w+):-(.*?)\}", value, text).replace("/run/secrets", str(secrets_folder))
+        for key, text in SERVICES[name]["environment"].items()
+    }
+
+
+def start(settings: dict[str, str], show: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", f"import django; from django.conf import settings as s; {show}"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "backend.settings", **settings},
+        capture_output=True,
+        text=True,
+    )
+
+
+SHOW = "d = s.DATABASES['default']; print(d['USER'], d['HOST'], d['NAME'], s.DEBUG, s.MAIL_BY, bool(s.DATABASE_OWNER))"
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "watch", "migrate"])
+def test_the_product_starts_with_the_settings_and_secrets_of_its_containers(name: str, secrets_folder: Path):
+    mail = {"SMTP_HOST": "mail.example.org", "MAIL_FROM": "interlude@example.org"}
+
+    asked = start(product_settings(name, secrets_folder, **mail), SHOW)
+
+    assert asked.stdout.strip() == f"interlude_app postgres interlude False smtp {name == 'migrate'}", (
+        asked.stderr
+    )
+
+
+def test_the_containers_do_not_start_while_nobody_has_said_where_mail_goes(secrets_folder: Path):
+    asked = start(product_settings("web", secrets_folder), SHOW)
+
+    assert asked.returncode == 1
+    assert asked.stderr.startswith(
+        "Interlude cannot start: no mail would leave: name an SMTP server with SMTP_HOST"
+    )
+    assert "MAIL_DIR" not in (ROOT / "Dockerfile").read_text()
+
+
+def test_what_is_set_in_the_environment_reaches_the_product(secrets_folder: Path):
+    given = {
+        "SMTP_HOST": "mail.example.org", "SMTP_PORT": "465", "SMTP_TLS": "tls", "SMTP_USER": "interlude",
+        "MAIL_FROM": "interlude@example.org", "MASTER_KEY_ID": "m2", "PATIENT_STORAGE_MB": "512",
+    }  # fmt: skip
+    for name, secret in (("smtp_password", "a password"), ("master_keys_old", "m1:" + "A" * 43 + "=")):
+        (secrets_folder / name).chmod(0o600)
+        (secrets_folder / name).write_text(secret)
+    show = (
+        "print(s.EMAIL_PORT, s.EMAIL_USE_SSL, s.EMAIL_HOST_USER, s.EMAIL_HOST_PASSWORD, s.MAIL_FROM, s.MASTER_KEY_ID,"
+        " [*s.MASTER_KEYS_OLD], s.PATIENT_STORAGE_BYTES >> 20)"
+    )
+
+    asked = start(product_settings("worker", secrets_folder, **given), show)
+
+    assert asked.stdout.strip() == "465 True interlude a password interlude@example.org m2 ['m1'] 512", (
+        asked.stderr
+    )
+
+
+# Every name that the settings ask for; they are read by now.
+NAMES = sorted(env.NAMES)
+
+
+def test_the_names_of_the_settings_were_recorded():
+    assert {"SECRET_KEY", "SMTP_PORT", "DATABASE_ADMIN_URL", "OWN_CATALOGUE"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_is_passed_to_a_container_and_explained(name: str):
+    product = [service for service in SERVICES.values() if service["image"].startswith("interlude")]
+    passed = {key for service in product for key in service["environment"]}
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    explained = {
+        key for row in table.splitlines() if row.startswith("|") for key in re.findall(r"`(\w+)`", row)
+    }
+
+    assert passed & {name, f"{name}_FILE"}
+    assert name in explained
+
+
+def test_a_container_that_scores_answers_sees_the_clinics_own_questionnaires():
+    mounts = {name: service.get("volumes", []) for name, service in SERVICES.items()}
+    own = "${OWN_CATALOGUE:-./docker/catalogue}:/etc/interlude/catalogue:ro"
+
+    assert {name for name, volumes in mounts.items() if own in volumes} == {
+        "web",
+        "worker",
+        "watch",
+        "migrate",
+    }
+    assert SERVICES["web"]["environment"]["OWN_CATALOGUE"] == "/etc/interlude/catalogue"
 
 
 @pytest.mark.full
@@ -140,44 +220,20 @@ def test_valkey_accepts_its_settings_and_asks_for_the_password(secrets_folder: P
         server.wait()
 
 
-@pytest.mark.full
-def test_the_roles_of_a_new_database_are_those_of_the_launcher(secrets_folder: Path, tmp_path: Path):
-    place = dev.Place(tmp_path / "data")
-    place.data.mkdir()
-    place.prepare()
-    keeper, held = dev.Keeper(place), dev.load_secrets(place)
-    try:
-        port = dev.start_postgres(keeper, held, durable=False)
-        run_init_script(secrets_folder, dev.server_programs(dev.server_home(place))[0] / "bin", port, held)
-        password = (secrets_folder / "owner_password").read_text()
-        roles = look_at_roles(dev.url_of("interlude_owner", password, port, "interlude"))
-    finally:
-        keeper.stop_all()
-        place.erase()
+def test_migrate_sets_the_database_up_in_one_command():
+    assert SERVICES["migrate"]["command"] == ["python", "manage.py", "prepare_database"]
+    assert not list((ROOT / "docker").glob("postgres*"))
 
-    assert roles == [
-        ("interlude_app", False, False, True, True),
-        ("interlude_owner", False, False, True, True),
+
+def test_the_addresses_in_the_secrets_are_of_three_roles(secrets_folder: Path):
+    addresses = [
+        env.database_settings(name, (secrets_folder / name).read_text())
+        for name in ("database_admin_url", "database_owner_url", "database_url")
     ]
 
-
-def run_init_script(folder: Path, programs: Path, port: int, held: dict[str, str]) -> None:
-    environment = {
-        "PATH": f"{programs}:/usr/bin:/bin",
-        "SECRETS_DIR": str(folder),
-        "PGHOST": "127.0.0.1",
-        "PGPORT": str(port),
-        "PGPASSWORD": held["postgres"],
-    }
-    create = [str(programs / "createdb"), "--username", "postgres", "interlude"]
-    for command in (create, [str(ROOT / "docker" / "postgres" / "10-roles.sh")]):
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-
-
-def look_at_roles(url: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(
-            "SELECT rolname, rolsuper, rolbypassrls, rolcanlogin,"
-            " has_database_privilege(rolname, 'interlude', 'CONNECT')"
-            " FROM pg_roles WHERE rolname LIKE 'interlude%' ORDER BY rolname"
-        ).fetchall()
+    assert [(each["USER"], each["NAME"]) for each in addresses] == [
+        ("postgres", "postgres"),
+        ("interlude_owner", "interlude"),
+        ("interlude_app", "interlude"),
+    ]
+    assert len({each["PASSWORD"] for each in addresses}) == 3
