@@ -235,20 +235,20 @@ def test_addresses_that_contradict_each_other_are_refused(
         )  # fmt: skip
 
 
-def start(names: Names, **more: str) -> "subprocess.Popen[str]":
+def start(names: Names, *options: str, **more: str) -> "subprocess.Popen[str]":
     addresses = {
         "DATABASE_ADMIN_URL": ADMIN_URL,
         "DATABASE_OWNER_URL": names.owner_url,
         "DATABASE_URL": names.app_url,
     }
     return subprocess.Popen(
-        [sys.executable, "manage.py", "prepare_database"], cwd=ROOT, env=os.environ | addresses | more,
+        [sys.executable, "manage.py", "prepare_database", *options], cwd=ROOT, env=os.environ | addresses | more,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
-def prepare(names: Names, **more: str) -> tuple[int | None, str, str]:
-    process = start(names, **more)
+def prepare(names: Names, *options: str, **more: str) -> tuple[int | None, str, str]:
+    process = start(names, *options, **more)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
@@ -274,6 +274,16 @@ def test_prepare_database_is_one_command_for_two_at_once_and_for_a_second_time(n
         assert app.execute("SELECT count(*) > 0 FROM instruments_version").fetchone() == (True,)
         assert app.execute(
             "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
+        ).fetchone() == (0,)
+
+
+def test_an_empty_database_is_made_for_a_backup_to_be_restored_into(names):
+    code, out, err = prepare(names, "--roles-only")
+
+    assert (code, out.splitlines(), err) == (0, STEPS[:1], "")
+    with psycopg.connect(names.owner_url) as owner:
+        assert owner.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         ).fetchone() == (0,)
 
 

@@ -2,8 +2,11 @@
 
 import logging
 import os
+import re
 import secrets
+import shlex
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +17,7 @@ from django.db.backends.signals import connection_created
 from psycopg import sql
 
 from backend import command_line, env, startup
-from tests.servers import free_port
+from tests.servers import ROOT, free_port
 from tracker.access import database_roles
 from tracker.lib import database_errors
 from tracker.lib.database_owner import connected_as_owner
@@ -247,3 +250,35 @@ def test_a_server_that_is_too_old_is_refused_with_its_version(connect_to, capsys
 
 def test_postgresql_16_is_the_oldest_that_is_accepted():
     assert connection.features.minimum_database_version == (16,)
+
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+_COMMAND = re.compile(r"^ +python manage\.py ((?:.*\\\n)*.*)|`python manage\.py ([^`]+)`", re.MULTILINE)
+
+
+def commands_in(page: Path) -> list[list[str]]:
+    """The commands of manage.py that a page prints, each as a shell takes it apart."""
+    found = [(block.replace("\\\n", " "), inline) for block, inline in _COMMAND.findall(page.read_text())]
+    return [shlex.split(block or inline) for block, inline in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_that_a_page_prints_is_taken_as_printed(page):
+    for name, *arguments in commands_in(page):
+        parser = load_command_class(str(get_commands()[name]), name).create_parser("manage.py", name)
+        parser.parse_args(arguments)
+
+
+def test_the_page_of_operations_prints_the_commands_of_an_operator():
+    printed = {name for name, *_ in commands_in(ROOT / "docs" / "operations.md")}
+
+    assert printed >= {
+        "prepare_database",
+        "migrate",
+        "watch",
+        "audit",
+        "keys",
+        "new_epoch",
+        "rederive",
+        "create_clinic",
+    }

@@ -29,7 +29,6 @@ class Command(BaseCommand):
             "--owner-creates-databases", action="store_true",
             help="give a newly made owner CREATEDB: tests make databases of their own",
         )  # fmt: skip
-
         parser.add_argument(
             "--roles-only", action="store_true",
             help="make the roles and an empty database, into which a backup is restored, and stop",
