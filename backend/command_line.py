@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import psycopg
+from django.conf import settings
 from django.core.management import ManagementUtility, get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connection
 
-from backend import startup
+from backend import env, startup
 from tracker.lib import database_errors
 from tracker.lib.database_owner import connected_as_owner
 
@@ -50,6 +51,8 @@ def execute(arguments: Sequence[str]) -> None:
         ManagementUtility([*arguments]).execute()
         return
     as_owner = runs_as_owner(name, command)
+    if as_owner:
+        _refuse_two_databases()
     try:
         with connected_as_owner() if as_owner else nullcontext():
             if checks_keys(name, command, arguments):
@@ -64,6 +67,16 @@ def execute(arguments: Sequence[str]) -> None:
         connection.close()
         sys.stderr.write(f"CommandError: {sentence}\n")
         sys.exit(1)
+
+
+def _refuse_two_databases() -> None:
+    """Refuse an owner's address of another database: the command would do well, and change the wrong one."""
+    owner = settings.DATABASE_OWNER
+    if owner is not None and owner["NAME"] != settings.DATABASE_APP["NAME"]:
+        raise env.BadEnvironment(
+            f"DATABASE_URL names the database {settings.DATABASE_APP['NAME']} and DATABASE_OWNER_URL {owner['NAME']}:"
+            " both must name the same one."
+        )
 
 
 def _command(name: str) -> BaseCommand | None:

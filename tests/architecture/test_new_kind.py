@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -58,12 +57,10 @@ def test_a_new_kind_of_record_is_one_file_and_a_generated_migration(
     product: Path, fresh_database: Callable[[], dict[str, str]]
 ):
     addresses = fresh_database()
-    owner = addresses | {"DATABASE_URL": addresses["DATABASE_OWNER_URL"]}
-    role = urlsplit(addresses["DATABASE_URL"]).username or ""
 
-    made = run(product, "manage.py", "makemigrations", "records", environment=owner)
-    run(product, "manage.py", "migrate", environment=owner)
-    run(product, "manage.py", "grant_app_role", "--role", role, environment=owner)
+    made = run(product, "manage.py", "makemigrations", "records", environment=addresses)
+    run(product, "manage.py", "migrate", environment=addresses)
+    run(product, "manage.py", "grant_app_role", environment=addresses)
     seen = json.loads(run(product, str(PROGRAM), environment=addresses))
 
     assert made.count("records/migrations/") == 1

@@ -195,6 +195,18 @@ def test_an_owners_command_without_the_owners_address_names_it(migrated_database
         assert "set DATABASE_OWNER_URL" in one_sentence(said)
 
 
+def test_an_owners_command_is_refused_where_the_addresses_name_two_databases(
+    migrated_database, settings, capsys
+):
+    settings.DATABASE_APP = settings.DATABASE_APP | {"NAME": "another"}
+
+    for name, (arguments, is_owner) in OURS.items():
+        if is_owner:
+            code, said = manage(capsys, name, *arguments)
+            assert code == 1
+            assert "both must name the same one" in one_sentence(said)
+
+
 def test_migrate_without_the_owners_address_names_it(empty_database, settings, capsys):
     settings.DATABASE_OWNER = None
 

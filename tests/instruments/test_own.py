@@ -44,7 +44,7 @@ def manage(
 
 def test_the_example_of_the_documentation_is_checked_published_and_scored(own, fresh_database):
     addresses = fresh_database()
-    owner = {"DATABASE_URL": addresses["DATABASE_OWNER_URL"], "OWN_CATALOGUE": str(own)}
+    owner = addresses | {"OWN_CATALOGUE": str(own)}
 
     checked = manage("check_questionnaire", str(own / "calm-check.1.yaml"), environment=addresses)
     loaded = manage("load_catalogue", environment=owner)
@@ -69,7 +69,7 @@ def test_a_mistake_stops_both_the_check_and_the_load(own, fresh_database):
     path = own / "calm-check.1.yaml"
     path.write_text(example().replace("rule: sum", "rule: total"), encoding="utf-8")
     addresses = fresh_database()
-    owner = {"DATABASE_URL": addresses["DATABASE_OWNER_URL"], "OWN_CATALOGUE": str(own)}
+    owner = addresses | {"OWN_CATALOGUE": str(own)}
 
     checked = manage("check_questionnaire", str(path), environment=addresses)
     loaded = manage("load_catalogue", environment=owner)
@@ -100,7 +100,7 @@ def test_a_folder_that_is_not_there_stops_the_start_in_words(tmp_path):
 def test_all_versions_of_a_questionnaire_have_one_category(own, fresh_database):
     later = example().replace('version: "1"', 'version: "2"', 1).replace("category: mood", "category: pain")
     (own / "calm-check.2.yaml").write_text(later, encoding="utf-8")
-    owner = {"DATABASE_URL": fresh_database()["DATABASE_OWNER_URL"], "OWN_CATALOGUE": str(own)}
+    owner = fresh_database() | {"OWN_CATALOGUE": str(own)}
 
     loaded = manage("load_catalogue", environment=owner)
 

@@ -122,7 +122,8 @@ def _refuse_contradictions(owner: Address, app: Address) -> None:
         raise Unusable(
             "DATABASE_URL and DATABASE_OWNER_URL name the same role: the product's must own nothing."
         )
-    if any(owner[part] != app[part] for part in ("NAME", "HOST", "PORT")):
+    # Hosts and ports may differ: the product may go through a pooler.
+    if owner["NAME"] != app["NAME"]:
         raise Unusable("DATABASE_URL and DATABASE_OWNER_URL name different databases.")
 
 
