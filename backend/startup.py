@@ -27,9 +27,11 @@ def check_service() -> None:
     try:
         check()
     except (DatabaseError, InterfaceError) as problem:
-        if database_errors.is_unmigrated(problem):
-            raise env.BadEnvironment(database_errors.NOT_MIGRATED) from None
-        log.warning("database away, keys are checked later", error=type(problem).__name__)
+        sentence = database_errors.explain(problem) or type(problem).__name__
+        if not database_errors.is_away(problem):
+            raise env.BadEnvironment(sentence) from None
+        # Whole, since a wrong password is mended by who reads why: it names server, role and database, and no patient.
+        log.warning("database away, keys are checked later", error=sentence)
         connection_created.connect(check_at_connection)
     finally:
         # Who forks now must not share a connection with its children.

@@ -23,6 +23,7 @@ from tracker.lib import database_errors
 from tracker.lib.database_owner import connected_as_owner
 
 OWNER = env.database("DATABASE_OWNER_URL")
+APP_ROLE = env.database("DATABASE_URL")["USER"]
 NEW_CLINIC = (
     "--name", "Riverside", "--time-zone", "Europe/Amsterdam", "--crisis-text", "Call 112.", "--administrator", "Eve",
 )  # fmt: skip
@@ -182,6 +183,16 @@ def test_a_command_that_only_reads_works_on_a_read_only_database(name, migrated_
     code, said = manage(capsys, name, *OURS[name][0])
 
     assert (code, "Traceback" in said) == (0, False), said
+
+
+def test_a_service_whose_role_lacks_a_right_does_not_start(migrated_database, capsys):
+    with connected_as_owner(), connection.cursor() as cursor:
+        cursor.execute(f'REVOKE ALL ON keys_keyfingerprint FROM "{APP_ROLE}"')
+
+    code, said = manage(capsys, "watch", "--once")
+
+    assert code == 1
+    assert "lacks a right (permission denied for table keys_keyfingerprint)" in one_sentence(said)
 
 
 def test_an_owners_command_without_the_owners_address_names_it(migrated_database, settings, capsys):

@@ -143,8 +143,10 @@ def _make_roles(connection: "psycopg.Connection[Any]", owner: Address, app: Addr
     narrow = "NOSUPERUSER NOBYPASSRLS NOREPLICATION" if is_superuser else ""
     for role, address, rights in roles:
         if not role.exists:
+            # Hashed here: a server that logs statements logs no password.
+            password = connection.pgconn.encrypt_password(address["PASSWORD"].encode(), role.name.encode())
             statement = sql.SQL("CREATE ROLE {} LOGIN NOCREATEROLE {} PASSWORD {}").format(
-                sql.Identifier(role.name), sql.SQL(f"{rights} {narrow}"), sql.Literal(address["PASSWORD"])
+                sql.Identifier(role.name), sql.SQL(f"{rights} {narrow}"), sql.Literal(password.decode())
             )
             connection.execute(statement)
 

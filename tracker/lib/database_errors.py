@@ -38,6 +38,14 @@ def is_unmigrated(problem: BaseException) -> bool:
     return isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction)
 
 
+def is_away(problem: BaseException) -> bool:
+    """Return whether there is no connection, or it broke: an error that goes by itself when the database is back."""
+    cause = _cause(problem)
+    # A connection that was refused, or broke, has no code of an error of SQL.
+    refused = isinstance(cause, psycopg.OperationalError) and not cause.sqlstate
+    return refused or isinstance(cause, _AWAY) or isinstance(problem, InterfaceError)
+
+
 def is_read_only(problem: BaseException) -> bool:
     """Return whether the database takes no changes: a standby, or one that was set to read-only."""
     return isinstance(_cause(problem), errors.ReadOnlySqlTransaction)
@@ -59,8 +67,7 @@ def _by_kind(cause: psycopg.Error, address: str) -> str | None:
         return "Somebody holds a lock that this needs, and it was not waited for: run the command again."
     if isinstance(cause, errors.DiskFull):
         return "The database server's disk is full: nothing was changed."
-    # A connection that was refused, or broke, has no code of an error of SQL.
-    if isinstance(cause, _AWAY) or (isinstance(cause, psycopg.OperationalError) and not cause.sqlstate):
+    if is_away(cause):
         return f"The database cannot be reached; check {address}. It said: {first_line(cause)}"
     return None
 
