@@ -287,25 +287,6 @@ def test_an_empty_database_is_made_for_a_backup_to_be_restored_into(names):
         ).fetchone() == (0,)
 
 
-def test_prepare_database_refuses_a_database_of_migrations_that_were_regenerated(names):
-    assert prepare(names)[0] == 0
-    with psycopg.connect(names.owner_url, autocommit=True) as owner:
-        (comment,) = owner.execute(
-            "SELECT obj_description('django_migrations'::regclass, 'pg_class')"
-        ).fetchone() or ("",)
-        start_of_digest = comment.index('"keys.0002_tables": "') + len('"keys.0002_tables": "')
-        other = comment[:start_of_digest] + "0000" + comment[start_of_digest + 4 :]
-        owner.execute(sql.SQL("COMMENT ON TABLE django_migrations IS {}").format(other))
-
-    code, out, err = prepare(names)
-
-    assert code == 1
-    assert out.splitlines() == STEPS[:2]
-    (sentence,) = err.splitlines()
-    assert "other migrations than this version's (keys.0002_tables differs)" in sentence
-    assert "fresh database" in sentence
-
-
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

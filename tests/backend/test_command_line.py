@@ -1,5 +1,6 @@
 """The command line: who runs as the owner, and one sentence where the database is not as it must be."""
 
+import json
 import logging
 import os
 import re
@@ -246,6 +247,19 @@ def test_the_owner_gives_up_on_a_lock_and_the_next_connection_is_the_products_ag
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_setting('lock_timeout')")
         assert cursor.fetchone() == (settings.DATABASE_APP["USER"], "0")
+
+
+@pytest.mark.parametrize("name", ["migrate", "prepare_database"])
+def test_a_database_of_migrations_that_were_regenerated_is_refused(name, migrated_database, capsys):
+    with connected_as_owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description('django_migrations'::regclass, 'pg_class')")
+        digests = json.loads(cursor.fetchone()[0]) | {"keys.0002_tables": "of another migration"}
+        cursor.execute(sql.SQL("COMMENT ON TABLE django_migrations IS {}").format(json.dumps(digests)))
+
+    code, said = manage(capsys, name)
+
+    assert code == 1
+    assert "other migrations than this version's (keys.0002_tables differs)" in one_sentence(said)
 
 
 def test_a_lock_that_somebody_holds_is_one_sentence(migrated_database, capsys):
