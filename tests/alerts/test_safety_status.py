@@ -145,6 +145,7 @@ def test_the_beat_schedule_lets_the_worker_leave_a_heartbeat_every_fifteen_secon
 def test_a_round_of_the_watch_leaves_a_heartbeat(live):
     call_command("watch", once=True)
 
+    assert Heartbeat.objects.filter(name="watch").exists()
     assert safety_status.read().watch_age_s < 30
 
 
