@@ -31,12 +31,6 @@ from tracker.reminders.models import CheckIn
 NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Argon2 is slow on purpose; nobody signs in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @contextmanager
 def inside() -> Iterator[None]:
     with transaction.atomic():
@@ -55,7 +49,7 @@ def counts(who: simulate.Simulated) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("number", [6, 9])
-def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path, number):
+def test_a_simulated_patient_is_loaded_once(db, tmp_path: Path, number):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     who = simulate.everybody()[number]
 
@@ -73,7 +67,7 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
 
 
-def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, quick_passwords, tmp_path: Path):
+def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, tmp_path: Path):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     loading._simulate(simulate.everybody()[6], NOW)
 
@@ -83,9 +77,7 @@ def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, quick_pas
     assert (new.acknowledged_at, new.raised_at > NOW - timedelta(days=7)) == (None, True)
 
 
-def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(
-    db, quick_passwords, tmp_path: Path, monkeypatch
-):
+def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(db, tmp_path: Path, monkeypatch):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     who = simulate.everybody()[0]
     whole = list(simulate.weeks(who, NOW.date()))

@@ -6,20 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tracker.accounts.models import User
 from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
 from tracker.demo import people, simulate
 from tracker.lib import rls
 
 TODAY = date(2026, 3, 2)
-
-
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Argon2 is slow on purpose; nobody signs in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def everything() -> dict[str, list[Any]]:
@@ -35,7 +27,7 @@ def everything() -> dict[str, list[Any]]:
     return rows
 
 
-def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, quick_passwords, tmp_path: Path):
+def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, tmp_path: Path):
     path = tmp_path / "sign-ins.json"
     first = people.prepare(path, TODAY)
     rows, written = everything(), path.read_text()
@@ -49,7 +41,7 @@ def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, quick_passw
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, tmp_path: Path):
+def test_the_clinic_has_all_who_are_needed_to_look_around(db, tmp_path: Path):
     made = people.prepare(tmp_path / "sign-ins.json", TODAY)
 
     roles = [entry.role for entry in made]
@@ -63,14 +55,14 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, t
         assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
 
 
-def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, quick_passwords, tmp_path: Path):
+def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, tmp_path: Path):
     handed_out = {entry.email for entry in people.prepare(tmp_path / "sign-ins.json", TODAY)}
     hidden = next(who for who in simulate.everybody() if who.email not in handed_out)
 
     assert not User.objects.get(email=hidden.email).has_usable_password()
 
 
-def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, quick_passwords, tmp_path: Path):
+def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, tmp_path: Path):
     path = tmp_path / "sign-ins.json"
     first = {entry.email: entry.password for entry in people.prepare(path, TODAY)}
     known = [entry for entry in json.loads(path.read_text()) if entry["email"] != people.DIARY_EMAIL]

@@ -62,9 +62,9 @@ def old(settings: Any) -> None:
 
 
 @pytest.fixture
-def world(old, world):
+def world(old, db) -> factories.World:
     """The actors, whose addresses are encrypted under the old key."""
-    return world
+    return factories.world()
 
 
 @pytest.fixture
