@@ -79,6 +79,7 @@ def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subproces
     port = free_port()
     command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws")
     url = f"http://127.0.0.1:{port}"
+    environment = {"PUBLIC_URL": url} | dict(environment)
     with running(*command, "backend.wsgi:application", environment=environment) as process:
         wait_until(lambda: _answers(url), what="the web server's answer")
         yield url, process
