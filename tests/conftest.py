@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from django.core.signals import request_finished
 from django.db import connections, transaction
 
-from tests import databases, factories, selection
+from tests import databases, factories, rls_context, selection
 from tracker.lib import rls
 
 
@@ -29,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(selection.Selection(config), "selection")
     # The processes that tests start are the product, with the product's settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings"
+    request_finished.connect(rls_context.end_with_request)
 
 
 def pytest_report_header() -> str:

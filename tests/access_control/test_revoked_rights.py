@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests import factories
+from tests.rls_context import as_clinic
 from tracker.access.policy import EVERYTHING
 from tracker.access.principal import load_principal
 from tracker.clinics.models import TeamMembership
-from tracker.lib import rls
 from tracker.records.kinds.pain import PainEntry
 from tracker.sync import ingest
 
@@ -68,7 +68,7 @@ def change(live, n: int, *, off: bool) -> None:
     if n % 2:
         factories.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
         return
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         own = TeamMembership.objects.filter(staff_member=world.ben, team=world.team)
         own.update(ends_at=timezone.now() if off else None)
 

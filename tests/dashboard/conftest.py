@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import transaction
 from django.test import Client
 
 from tests import authenticator, factories
 from tests.phone import token_of
-from tracker.access.principal import load_principal
+from tests.rls_context import as_user
 from tracker.accounts import second_factor
 from tracker.accounts.models import User
 from tracker.clinics.models import Patient
-from tracker.lib import rls
 from tracker.sync import ingest
 
 # The page is looked at an hour after the answers of Monday morning.
@@ -57,11 +55,8 @@ def send() -> Callable[..., None]:
     """Let a patient's phone send records, received at ``at``."""
 
     def send(patient: Patient, *items: dict[str, Any], at: datetime = NOW) -> None:
-        with transaction.atomic():
-            assert patient.user_id
-            principal = load_principal(patient.user_id, at)
+        with as_user(patient, at) as principal:
             receipt = ingest.apply_batch(principal=principal, sent=None, items=list(items), at=at)
-            rls.reset()
         assert {row["status"] for row in receipt.results} == {"stored"}, receipt.results
 
     return send

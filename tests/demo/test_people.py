@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tests.rls_context import as_clinic
 from tracker.accounts.models import User
 from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
 from tracker.demo import people, simulate
-from tracker.lib import rls
 
 TODAY = date(2026, 3, 2)
 
@@ -21,7 +21,7 @@ def everything() -> dict[str, list[Any]]:
         "clinics": list(Clinic.objects.order_by("name").values()),
     }
     for clinic in Clinic.objects.order_by("name"):
-        with rls.as_clinic(clinic.pk):
+        with as_clinic(clinic.pk):
             for model in (CareTeam, StaffMember, TeamMembership, Patient):
                 rows[f"{clinic.name} {model.__name__}"] = list(model._default_manager.order_by("pk").values())
     return rows
@@ -50,7 +50,7 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, tmp_path: Path):
     }  # fmt: skip
     assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
     clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}
-    with rls.as_clinic(clinics[people.CLINIC].pk):
+    with as_clinic(clinics[people.CLINIC].pk):
         assert Patient.objects.count() == 41
         assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
 
