@@ -33,6 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     request_finished.connect(rls_context.end_with_request)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite: a process for each processor. Chosen files, and long suites that kill and measure: one."""
+    is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return len(os.sched_getaffinity(0)) if is_whole and not config.getoption("--full") else 0
+
+
 def pytest_report_header() -> str:
     return f"seed of random parts: {factories.SEED}"
 
