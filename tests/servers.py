@@ -17,7 +17,7 @@ from celery import Celery
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def wait_until(true: Callable[[], Any], *, seconds: float = 30, what: str = "it") -> Any:
+def wait_until(true: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
     """Return what ``true`` returns as soon as it is true; fail if it never is."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -33,7 +34,7 @@ def phone_of_ada(url: str, live) -> Phone:
 
 def pain_of_days(n: int) -> list[dict[str, Any]]:
     """One entry a day for ``n`` days up to yesterday, as lived in Amsterdam."""
-    start = datetime.now(UTC).replace(hour=11) - timedelta(days=n)
+    start = datetime.now(ZoneInfo(factories.ZONE)).replace(hour=11) - timedelta(days=n)
     return [
         factories.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)
     ]

@@ -192,9 +192,9 @@ def test_an_urgent_message_goes_before_an_older_one_and_the_inbox_before_the_mai
 
 
 def test_a_delivery_to_a_slow_mail_server_is_given_up_before_the_lease_ends(world, server, monkeypatch):
-    monkeypatch.setattr(actions, "MARGIN", actions.LEASE - timedelta(seconds=0.1))
+    monkeypatch.setattr(actions, "MARGIN", actions.LEASE - timedelta(seconds=1))
     monkeypatch.setattr(actions, "AT_ONCE", 3)
-    server.slow_s = 0.15
+    server.slow_s = 1.1
     for n in range(3):
         enqueue(world, key=str(n))
     with as_clinic(world.clinic.pk):
