@@ -5,25 +5,20 @@ Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the s
 """
 
 import os
-import secrets
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from django.core.management import call_command
+import redis
+from django.core.signals import request_finished
 from django.db import connections, transaction
-from psycopg import sql
 
-from backend import env
-from tests import factories
+from tests import databases, factories, rls_context, selection
 from tracker.lib import rls
-
-OWNER = env.database("DATABASE_OWNER_URL")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,105 +27,84 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: a long suite, run by `./dev test --full`")
+    config.pluginmanager.register(selection.Selection(config), "selection")
+    # The processes that tests start are the product, with the product's settings.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings"
+    request_finished.connect(rls_context.end_with_request)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long suites are left out, not skipped: a skipped test is a failed one."""
-    if config.getoption("--full"):
-        return
-    long = [item for item in items if item.get_closest_marker("full")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite: a process for each processor. Chosen files, and long suites that kill and measure: one."""
+    is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return len(os.sched_getaffinity(0)) if is_whole and not config.getoption("--full") else 0
 
 
 def pytest_report_header() -> str:
     return f"seed of random parts: {factories.SEED}"
 
 
-def _administer(*statements: sql.Composed) -> None:
-    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _create(name: str, template: str = "template0") -> None:
-    _administer(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    )
-
-
-def _drop(name: str) -> None:
-    """Drop a database with all its connections; a vacuum of the server's own is no one's to end, so wait for it."""
-    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    for _ in range(40):
-        try:
-            return _administer(statement)
-        except psycopg.errors.InsufficientPrivilege:
-            time.sleep(0.25)
-    _administer(statement)
-
-
-def _connect_as(user: object, password: object, name: str) -> None:
-    connection = connections["default"]
-    connection.close()
-    connection.settings_dict |= {"NAME": name, "USER": user, "PASSWORD": password}
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop the template, once all processes of the run are done with it."""
+    is_worker = hasattr(session.config, "workerinput")
+    if selection.has_database() and not is_worker:
+        databases.drop(databases.TEMPLATE)
 
 
 @pytest.fixture(scope="session")
-def template_database(django_db_blocker: Any) -> Iterator[str]:
+def template_database(django_db_blocker: Any) -> str:
     """A migrated database that nobody is connected to, to make others from."""
-    settings = connections["default"].settings_dict
-    app = (settings["USER"], settings["PASSWORD"])
-    name = f"template_{secrets.token_hex(4)}"
-    _create(name)
     with django_db_blocker.unblock():
-        _connect_as(OWNER["USER"], OWNER["PASSWORD"], name)
-        call_command("migrate", verbosity=0)
-        call_command("grant_app_role", role=app[0], verbosity=0)
-        call_command("load_catalogue", verbosity=0)
-        _connect_as(*app, name)
-    yield name
-    _drop(name)
+        return databases.template()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Choose the database before any fixture opens a transaction in it."""
+    databases.shared.choose(with_world="shared_world" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[None]:
-    """Every test of the session runs in its own transaction of one database, as the application's role."""
-    settings = connections["default"].settings_dict
-    name = f"test_{secrets.token_hex(4)}"
-    _create(name, template_database)
+    """
+    Every test runs in its own transaction of one of two databases, as the application's role.
+
+    One is empty; in the other the actors of ``world`` are at work, so that no test waits until they are made.
+    """
     with django_db_blocker.unblock():
-        _connect_as(settings["USER"], settings["PASSWORD"], name)
+        databases.shared.create(template_database)
     yield
     with django_db_blocker.unblock():
-        connections["default"].close()
-    _drop(name)
+        databases.shared.drop()
 
 
 @pytest.fixture
 def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, str]]]:
     """Make databases for real processes; returns the environment that points at one."""
-    made: list[str] = []
-
-    def fresh() -> dict[str, str]:
-        name = f"fresh_{secrets.token_hex(4)}"
-        _create(name, template_database)
-        made.append(name)
-        addresses = {}
-        for variable in ("DATABASE_URL", "DATABASE_OWNER_URL"):
-            addresses[variable] = urlsplit(os.environ[variable])._replace(path=f"/{name}").geturl()
-        return addresses
-
-    yield fresh
-    for name in made:
-        _drop(name)
+    with ExitStack() as stack:
+        yield lambda: databases.addresses(stack.enter_context(databases.temporary(template_database)))
 
 
 @pytest.fixture
-def world(db: None) -> Iterator[factories.World]:
+def queue() -> str:
+    """The address of an empty Valkey database; each process that runs tests has a number of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    address = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{1 + worker % 15}").geturl()
+    with redis.from_url(address) as valkey:
+        valkey.flushdb()
+    return address
+
+
+@pytest.fixture
+def shared_world(db: None) -> factories.World:
+    """The actors who are at work before the test begins, in objects of its own."""
+    return databases.shared.world()
+
+
+@pytest.fixture
+def world(shared_world: factories.World) -> Iterator[factories.World]:
     """A clinic at work: Ada, Ben, Cleo and the others. No row-level security context is set when the test begins."""
-    yield factories.world()
+    yield shared_world
     if not connections["default"].needs_rollback:
         rls.reset()
 
@@ -154,6 +128,7 @@ def actors() -> Callable[[], factories.World]:
 def live(
     actors: Callable[[], factories.World],
     fresh_database: Callable[[], dict[str, str]],
+    queue: str,
     django_db_blocker: Any,
     tmp_path: Path,
 ) -> Iterator[Live]:
@@ -163,12 +138,10 @@ def live(
     environment = fresh_database()
     mail = tmp_path / "mail"
     mail.mkdir()
-    # Valkey's numbered databases keep the queues of two tests apart.
-    queue = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{1 + secrets.randbelow(15)}").geturl()
     with django_db_blocker.unblock():
         name = urlsplit(environment["DATABASE_URL"]).path.lstrip("/")
-        _connect_as(settings["USER"], settings["PASSWORD"], name)
+        databases.connect_as(settings["USER"], settings["PASSWORD"], name)
         with transaction.atomic():
             world = actors()
         yield Live(world, environment | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}, mail)
-        _connect_as(settings["USER"], settings["PASSWORD"], before)
+        databases.connect_as(settings["USER"], settings["PASSWORD"], before)

@@ -18,7 +18,8 @@ from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
 
-SEED = int(os.environ.get("TEST_SEED", random.SystemRandom().randrange(10**6)))
+# In the environment too: the processes of one run have one seed.
+SEED = int(os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(10**6))))
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LONG_AGO = MONDAY - timedelta(days=4000)
 ZONE = "Europe/Amsterdam"

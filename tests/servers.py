@@ -17,7 +17,7 @@ from celery import Celery
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def wait_until(true: Callable[[], Any], *, seconds: float = 30, what: str = "it") -> Any:
+def wait_until(true: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
     """Return what ``true`` returns as soon as it is true; fail if it never is."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -79,6 +79,7 @@ def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subproces
     port = free_port()
     command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws")
     url = f"http://127.0.0.1:{port}"
+    environment = {"PUBLIC_URL": url} | dict(environment)
     with running(*command, "backend.wsgi:application", environment=environment) as process:
         wait_until(lambda: _answers(url), what="the web server's answer")
         yield url, process

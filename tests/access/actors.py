@@ -13,13 +13,12 @@ from typing import Any
 from tests import factories
 from tests.access.resources import NOW, Resource, account_resources, missing_resource, patient_resources
 from tests.phone import Phone, token_of
+from tests.rls_context import as_clinic, as_user
 from tracker.access import caregivers
 from tracker.access.policy import EVERYTHING, Category
-from tracker.access.principal import load_principal
 from tracker.accounts.models import Session, User
 from tracker.alerts.break_glass import start_and_notify
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
-from tracker.lib import rls
 
 LATELY = NOW - timedelta(minutes=5)
 ALL = frozenset(category.value for category in EVERYTHING)
@@ -147,12 +146,11 @@ def _patients(here: ClinicSetup, there: ClinicSetup) -> dict[str, Patient]:
 
 
 def _give(patient: Patient, user: User) -> str:
-    assert patient.user_id
-    made = caregivers.grant(
-        principal=load_principal(patient.user_id, LATELY), email=user.email, name="Carervqz",
-        categories=[Category(each) for each in SOME], at=LATELY,
-    )  # fmt: skip
-    rls.reset()
+    with as_user(patient, LATELY) as principal:
+        made = caregivers.grant(
+            principal=principal, email=user.email, name="Carervqz",
+            categories=[Category(each) for each in SOME], at=LATELY,
+        )  # fmt: skip
     return str(made.pk)
 
 
@@ -163,17 +161,14 @@ def _change(
     given: Mapping[str, str],
 ) -> None:
     """What has ended by now, and Gil's break-glass access to Ada's record."""
-    start_and_notify(
-        principal=load_principal(people["gil"].user_id, LATELY), patient_id=patients["ada"].pk,
-        reason="Found unconscious, reasonvqzada.", at=LATELY,
-    )  # fmt: skip
-    rls.reset()
-    with rls.as_clinic(here.clinic.pk):
+    with as_user(people["gil"], LATELY) as gil:
+        start_and_notify(
+            principal=gil, patient_id=patients["ada"].pk, reason="Found unconscious, reasonvqzada.", at=LATELY
+        )
+    with as_clinic(here.clinic.pk):
         TeamMembership.objects.filter(staff_member=people["hal"]).update(ends_at=LATELY)
-    ada = patients["ada"].user_id
-    assert ada
-    caregivers.revoke(principal=load_principal(ada, NOW), caregiver_id=uuid.UUID(given["cora"]), at=NOW)
-    rls.reset()
+    with as_user(patients["ada"], NOW) as ada:
+        caregivers.revoke(principal=ada, caregiver_id=uuid.UUID(given["cora"]), at=NOW)
     # Switched off, and the session left behind: the account itself must be asked.
     User.objects.filter(pk=people["ivo"].user_id).update(is_active=False)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests import authenticator, factories
 from tests.phone import Phone
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import DutyPeriod, Patient, StaffMember
@@ -67,7 +67,7 @@ def account_resources(person: StaffMember | User, phone: Phone) -> Resource:
 def _duty(person: StaffMember) -> str:
     """A duty period that has not begun: nobody is asked because of it yet."""
     starts_at = NOW + timedelta(days=30)
-    with rls.as_clinic(person.clinic_id):
+    with as_clinic(person.clinic_id):
         period = DutyPeriod.objects.create(
             clinic_id=person.clinic_id,
             staff_member=person,
@@ -91,17 +91,15 @@ def _records(name: str, phone: Phone) -> Resource:
     }
     answer = phone.push(*sent.values())
     assert {row["status"] for row in answer.json()["results"]} == {"stored"}, answer.content
-    rls.reset()
     return {kind: record["id"] for kind, record in sent.items()}
 
 
 def _derived(patient: Patient, by: StaffMember) -> Resource:
     progress.refresh(clinic_id=patient.clinic_id, patient_id=patient.pk, at=NOW)
-    planned = reminders.plan_check_in(
-        principal=load_principal(by.user_id, NOW), patient=patient, starts_at=NOW + timedelta(days=2), minutes=20,
-        at=NOW,
-    )  # fmt: skip
-    rls.reset()
+    with as_user(by, NOW) as principal:
+        planned = reminders.plan_check_in(
+            principal=principal, patient=patient, starts_at=NOW + timedelta(days=2), minutes=20, at=NOW
+        )
     with rls.as_patient(patient.clinic_id, patient.pk):
         return {
             "check_in": str(planned.pk),
@@ -111,7 +109,7 @@ def _derived(patient: Patient, by: StaffMember) -> Resource:
 
 
 def _message(clinic_id: uuid.UUID, user: User) -> str:
-    with rls.as_clinic(clinic_id):
+    with as_clinic(clinic_id):
         outbox.enqueue(
             clinic_id=clinic_id, recipients=[user.pk], words="check-in", subject="check_in/1",
             key=f"own/{user.pk}", due_at=NOW,

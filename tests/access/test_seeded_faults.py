@@ -11,6 +11,7 @@ from tests.access.actors import Scenario
 from tests.access.checks import Checker
 from tests.access.client import Ask
 from tests.access.requests import few
+from tests.rls_context import as_clinic
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.models import Device
@@ -61,7 +62,7 @@ def test_a_refusal_that_names_the_missing_is_seen(scenario, monkeypatch):
     known = open_chart
 
     def telling(principal, patient_id, **more):
-        with rls.as_clinic(principal.clinic_id):
+        with as_clinic(principal.clinic_id):
             exists = Patient.objects.filter(pk=patient_id).exists()
         if exists and patient_id not in principal.patients:
             raise PermissionError

@@ -7,38 +7,31 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from tests import factories
+from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.policy import Action
-from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.access.principal import InactiveUser, load_principal
 from tracker.accounts.models import User
 from tracker.audit import actions as audit
 from tracker.audit.models import AuditEvent
 from tracker.clinics import responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember, TeamMembership
-from tracker.lib import rls
 
 NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)
 
 
-def enter(who: StaffMember | Patient, at=NOW) -> Principal:
-    rls.reset()
-    assert who.user_id
-    return load_principal(who.user_id, at)
-
-
 def joins(world: factories.World, who: StaffMember, starts_at, ends_at=None) -> None:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.create(
             clinic_id=world.clinic.pk, team=world.team, staff_member=who, starts_at=starts_at, ends_at=ends_at
         )
 
 
 def test_a_principal_is_loaded_with_role_patient_and_caseload(world):
-    ada, ben, eve = enter(world.ada), enter(world.ben), enter(world.eve)
+    ada, ben, eve = act_as(world.ada), act_as(world.ben), act_as(world.eve)
 
     assert (ada.role, ada.patient_id, ada.time_zone, ada.is_patient) == (
         "PATIENT",
@@ -56,35 +49,35 @@ def test_a_principal_is_loaded_with_role_patient_and_caseload(world):
 def test_a_membership_begins_at_its_first_instant(world, offset, on_it):
     joins(world, world.cleo, NOW)
 
-    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+    assert (world.ada.pk in act_as(world.cleo, NOW + offset).patients) is on_it
 
 
 @pytest.mark.parametrize(("offset", "on_it"), [(-INSTANT, True), (timedelta(0), False)])
 def test_a_membership_has_ended_at_its_last_instant(world, offset, on_it):
     joins(world, world.cleo, NOW - timedelta(days=1), NOW)
 
-    assert (world.ada.pk in enter(world.cleo, NOW + offset).patients) is on_it
+    assert (world.ada.pk in act_as(world.cleo, NOW + offset).patients) is on_it
 
 
 def test_who_is_on_two_teams_sees_the_patients_of_both(world):
     joins(world, world.cleo, NOW)
 
-    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+    assert act_as(world.cleo).patients == {world.ada.pk, world.bea.pk}
 
 
 def test_an_administrator_on_a_team_still_sees_no_patient(world):
     joins(world, world.eve, NOW)
 
-    assert enter(world.eve).patients == frozenset()
+    assert act_as(world.eve).patients == frozenset()
 
 
 def test_a_patient_who_moves_to_another_team_is_seen_there_and_no_longer_here(world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         south = CareTeam.objects.get(name="South")
         Patient.objects.filter(pk=world.ada.pk).update(care_team=south)
 
-    assert enter(world.ben).patients == frozenset()
-    assert enter(world.cleo).patients == {world.ada.pk, world.bea.pk}
+    assert act_as(world.ben).patients == frozenset()
+    assert act_as(world.cleo).patients == {world.ada.pk, world.bea.pk}
 
 
 def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
@@ -92,24 +85,22 @@ def test_somebody_unknown_switched_off_or_of_no_clinic_is_nobody(world):
     User.objects.filter(pk=world.dan.user_id).update(is_active=False)
 
     for nobody in (uuid.uuid4(), stray.pk, world.dan.user_id):
-        rls.reset()
         with pytest.raises(InactiveUser):
             load_principal(nobody, NOW)
         assert not Patient.objects.exists()
 
 
 def test_loading_another_principal_replaces_the_row_level_security_context(world):
-    enter(world.ben)
+    act_as(world.ben)
     load_principal(world.finn.user_id, NOW)
 
     assert set(Patient.objects.values_list("pk", flat=True)) == {world.gus.pk}
 
 
 def test_opening_a_chart_records_an_audit_event_with_the_page_and_no_value(world):
-    chart = open_chart(enter(world.ben), world.ada.pk, purpose="dashboard/patient", at=NOW)
+    chart = open_chart(act_as(world.ben), world.ada.pk, purpose="dashboard/patient", at=NOW)
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="chart.open")
     assert chart == world.ada
     assert (event.actor, event.subject, event.patient, event.at, event.detail) == (
@@ -119,35 +110,34 @@ def test_opening_a_chart_records_an_audit_event_with_the_page_and_no_value(world
 
 def test_a_chart_of_another_team_cannot_be_opened_and_looks_missing(world):
     for stranger in (world.cleo, world.eve, world.finn, world.bea):
-        principal = enter(stranger)
+        principal = act_as(stranger)
         raised = []
         for wanted in (world.ada.pk, uuid.uuid4()):
             with pytest.raises(NotFoundOrHidden) as caught:
                 open_chart(principal, wanted, purpose="test", at=NOW)
             raised.append(str(caught.value))
         assert raised[0] == raised[1]
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not AuditEvent.objects.filter(action="chart.open").exists()
 
 
 def test_a_right_revoked_within_the_transaction_opens_no_chart(world):
     """The principal says yes, the database no longer does."""
-    principal = enter(world.ben)
-    rls.reset()
+    with as_user(world.ben) as principal:
+        pass
 
     with pytest.raises(NotFoundOrHidden):
         open_chart(principal, world.ada.pk, purpose="test", at=NOW)
 
 
 def test_row_level_security_refuses_an_audit_event_of_another_clinic(world):
-    enter(world.ben)
+    act_as(world.ben)
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         audit.record_event(actor="x", action="x", subject="x", clinic_id=world.other_clinic.pk, at=NOW)
 
 
 def test_row_level_security_refuses_an_audit_event_without_a_context(world):
-    rls.reset()
 
     with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
         audit.record_event(actor="x", action="x", subject="x", clinic_id=world.clinic.pk, at=NOW)
@@ -156,7 +146,7 @@ def test_row_level_security_refuses_an_audit_event_without_a_context(world):
 def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
     joins(world, world.eve, NOW)
     joins(world, world.cleo, NOW + INSTANT)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert set(responders.alert_responders(world.ada.pk, NOW)) == {world.ben.user_id, world.dan.user_id}
         assert set(responders.alert_responders(world.ada.pk, NOW + INSTANT)) == {
             world.ben.user_id, world.dan.user_id, world.cleo.user_id,
@@ -166,23 +156,21 @@ def test_the_team_on_duty_is_clinical_active_and_of_the_moment(world):
 @pytest.fixture
 def active(world: factories.World) -> factories.World:
     """A clinic at work, whose fallback contact is Cleo; Ada's primary clinician is Ben."""
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.cleo, activated_at=NOW)
         Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=world.ben)
     return world
 
 
 def duty(world: factories.World, who: StaffMember, starts_at, ends_at, team: CareTeam | None = None) -> None:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         DutyPeriod.objects.create(
             clinic_id=world.clinic.pk, staff_member=who, team=team, starts_at=starts_at, ends_at=ends_at
         )
 
 
 def asked(world: factories.World, at=NOW) -> list[uuid.UUID]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         return responders.alert_responders(world.ada.pk, at)
 
 
@@ -207,14 +195,13 @@ def test_without_primary_clinician_and_duty_the_fallback_answers_at_once(active)
 
 def test_with_nobody_on_the_team_either_the_fallback_answers_alone(active):
     switch_off(active.ben)
-    with rls.as_clinic(active.clinic.pk):
+    with as_clinic(active.clinic.pk):
         TeamMembership.objects.filter(team=active.team).update(ends_at=NOW)
 
     assert asked(active) == [active.cleo.user_id]
 
 
 def switch_off(who: StaffMember) -> None:
-    rls.reset()
     User.objects.filter(pk=who.user_id).update(is_active=False)
 
 
@@ -233,7 +220,7 @@ def test_an_active_clinic_keeps_its_fallback(active):
         Clinic.objects.filter(pk=active.clinic.pk).update(fallback_contact=None)
     with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
         switch_off(active.cleo)
-    with rls.as_clinic(active.clinic.pk):
+    with as_clinic(active.clinic.pk):
         with pytest.raises(IntegrityError, match="fallback"), transaction.atomic():
             StaffMember.objects.filter(pk=active.cleo.pk).update(role=Role.OPERATOR)
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -247,23 +234,23 @@ def test_an_active_clinic_keeps_its_fallback(active):
 def test_who_is_on_duty_for_a_team_sees_its_patients_for_as_long(world):
     duty(world, world.cleo, NOW, NOW + timedelta(hours=8), world.team)
 
-    assert world.ada.pk in enter(world.cleo, NOW).patients
-    assert world.ada.pk not in enter(world.cleo, NOW - INSTANT).patients
-    assert world.ada.pk not in enter(world.cleo, NOW + timedelta(hours=8)).patients
+    assert world.ada.pk in act_as(world.cleo, NOW).patients
+    assert world.ada.pk not in act_as(world.cleo, NOW - INSTANT).patients
+    assert world.ada.pk not in act_as(world.cleo, NOW + timedelta(hours=8)).patients
 
 
 @pytest.mark.parametrize("role", [Role.PRIVACY_OFFICER, Role.OPERATOR, Role.ADMINISTRATOR])
 def test_who_does_not_treat_sees_no_patient_even_on_a_team(world, role):
     hal = factories.staff(world.clinic, "hal", role, on=world.team)
 
-    principal = enter(hal)
+    principal = act_as(hal)
 
     assert not principal.patients
     assert not Patient.objects.exists()
 
 
 def test_the_whole_clinic_is_its_clinical_staff_and_no_other_clinics(world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert set(responders.clinic_responders(world.clinic.pk)) == {
             world.ben.user_id, world.dan.user_id, world.cleo.user_id,
         }  # fmt: skip
@@ -302,7 +289,6 @@ def test_a_row_of_people_says_its_type_and_id_and_never_a_name(world):
 
 
 def test_loading_a_principal_is_one_statement(world, django_assert_num_queries):
-    rls.reset()
     with django_assert_num_queries(1):
         load_principal(world.ben.user_id, NOW)
     assert connection.in_atomic_block
@@ -312,7 +298,7 @@ def test_a_right_that_is_revoked_in_the_middle_of_a_task_is_missing_at_its_next_
     """A job that acts for a person enters anew at each step: what it was allowed at the first counts for none."""
     first = load_principal(world.ben.user_id, NOW)
     assert world.ada.pk in first.patients
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=NOW)
 
     second = load_principal(world.ben.user_id, NOW)

@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from tests import authenticator, factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.access.policy import Category, Relation
 from tracker.access.principal import load_principal
 from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, DutyPeriod, Patient, StaffMember
-from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.kinds.questionnaire import Response
 
@@ -22,18 +22,18 @@ POSITIVE_ITEM_9 = [0] * 8 + [2]
 
 
 def make_fallback(world: factories.World, who: StaffMember) -> None:
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=who)
 
 
 def make_primary(world: factories.World, who: StaffMember) -> None:
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(primary_clinician=who)
 
 
 def put_on_duty(world: factories.World, who: StaffMember) -> None:
     now = timezone.now()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         DutyPeriod.objects.create(
             clinic_id=world.clinic.pk, staff_member=who, starts_at=now - timedelta(hours=1),
             ends_at=now + timedelta(hours=1),
@@ -45,7 +45,6 @@ def asked(request: Any, world: factories.World) -> factories.World:
     """Cleo, who is on another team, answers for Ada; Ada gave a positive safety answer."""
     request.param(world, world.cleo)
     Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9), factories.pain(5))
-    rls.reset()
     return world
 
 
@@ -55,8 +54,7 @@ def test_an_alert_is_seen_and_taken_on_by_who_is_asked(asked):
 
     assert [alert["patient"] for alert in seen] == [str(asked.ada.pk)]
     assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge").status_code == 200
-    rls.reset()
-    with rls.as_clinic(asked.clinic.pk):
+    with as_clinic(asked.clinic.pk):
         assert Alert.objects.get().acknowledged_by_id == asked.cleo.user_id
 
 
@@ -66,7 +64,6 @@ def test_an_alert_responder_sees_the_alert_and_no_other_row_of_the_patient(asked
         joined = "&" if "?" in path else "?"
         assert cleo.get(f"{path}{joined}patient={asked.ada.pk}").status_code == 404
     assert not Response.objects.exists()
-    rls.reset()
     principal = load_principal(asked.cleo.user_id, timezone.now())
 
     assert principal.relation_to(asked.ada.pk) == Relation.ALERT_RESPONDER
@@ -83,7 +80,7 @@ def test_a_colleague_who_is_no_alert_responder_sees_no_alert(world):
 
 
 def test_the_fallback_contact_of_another_clinic_is_no_one_here(world):
-    with rls.as_clinic(world.other_clinic.pk):
+    with as_clinic(world.other_clinic.pk):
         Clinic.objects.filter(pk=world.other_clinic.pk).update(fallback_contact=world.finn)
     Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 
@@ -96,8 +93,7 @@ def test_break_glass_opens_the_record_from_the_alert(asked):
     browser.post("/accounts/login/", {"login": asked.cleo.user.email, "password": factories.PASSWORD})
     browser.post("/accounts/2fa/authenticate/", {"code": authenticator.totp_code()})
     page = browser.get("/").content.decode()
-    rls.reset()
-    with rls.as_clinic(asked.clinic.pk):
+    with as_clinic(asked.clinic.pk):
         alert = Alert.objects.get()
 
     assert f"/emergency/?alert={alert.pk}" in page
@@ -115,9 +111,7 @@ def test_break_glass_opens_the_record_from_the_alert(asked):
 
 
 def escalated(world: factories.World, minutes: int) -> None:
-    rls.reset()
     alerts.escalate_overdue(at=timezone.now() + timedelta(minutes=minutes))
-    rls.reset()
 
 
 def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
@@ -132,7 +126,6 @@ def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
     assert finn.get("alerts").json()["alerts"] == []
     assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge").status_code == 200
     assert cleo.get(f"records?patient={world.ada.pk}").status_code == 404
-    rls.reset()
 
     assert load_principal(world.cleo.user_id, timezone.now()).relation_to(world.ada.pk) is None
 
@@ -141,21 +134,20 @@ def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
     make_primary(world, world.ben)
     make_fallback(world, world.cleo)
     Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not Message.objects.filter(recipient=world.cleo.user).exists()
         type(world.ben.user).objects.filter(pk=world.ben.user_id).update(is_active=False)
 
     alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
     alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Message.objects.filter(recipient=world.cleo.user).count() == 2
 
 
 def test_who_has_left_still_has_somebody_who_answers(world):
     make_fallback(world, world.cleo)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(discharged_on=timezone.now().date())
     Phone(world.ada.user).push(factories.phq9(POSITIVE_ITEM_9))
 

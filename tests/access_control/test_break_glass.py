@@ -6,16 +6,15 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access import break_glass as held
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.models import BreakGlassAccess, BreakGlassReason
 from tracker.access.policy import EVERYTHING, Action, Category, Relation
-from tracker.access.principal import Principal, load_principal
 from tracker.alerts import break_glass
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, Role
-from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.kinds.journal import JournalEntry, JournalText
 from tracker.records.kinds.pain import PainEntry
@@ -26,18 +25,11 @@ HOUR = timedelta(minutes=60)
 REASON = "Found unconscious, brought in by ambulance."
 
 
-def enter(who, at=NOW) -> Principal:
-    rls.reset()
-    return load_principal(who.user_id, at)
-
-
 def break_it(world: factories.World, who=None, patient=None, at=NOW) -> BreakGlassAccess:
-    principal = enter(who or world.cleo, at)
-    made = break_glass.start_and_notify(
-        principal=principal, patient_id=(patient or world.ada).pk, reason=REASON, at=at
-    )
-    rls.reset()
-    return made
+    with as_user(who or world.cleo, at) as principal:
+        return break_glass.start_and_notify(
+            principal=principal, patient_id=(patient or world.ada).pk, reason=REASON, at=at
+        )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +38,7 @@ def break_it(world: factories.World, who=None, patient=None, at=NOW) -> BreakGla
 def test_break_glass_opens_one_patient_for_an_hour_and_ends_by_itself(world, after, opens):
     break_it(world)
 
-    cleo = enter(world.cleo, NOW + after)
+    cleo = act_as(world.cleo, NOW + after)
 
     assert (world.ada.pk in cleo.patients) is opens
     assert cleo.visible_categories(world.ada.pk) == (EVERYTHING if opens else frozenset())
@@ -59,7 +51,7 @@ def test_a_second_break_glass_ends_the_first(world):
     break_it(world)
     break_it(world, patient=nan, at=NOW + timedelta(minutes=5))
 
-    cleo = enter(world.cleo, NOW + timedelta(minutes=6))
+    cleo = act_as(world.cleo, NOW + timedelta(minutes=6))
 
     assert nan.pk in cleo.patients
     assert world.ada.pk not in cleo.patients
@@ -69,7 +61,7 @@ def test_break_glass_opens_what_a_patient_does_not_share_with_the_team(world):
     factories.share(world.ada, world.team, [Category.PAIN], NOW)
     break_it(world, world.ben)
 
-    ben = enter(world.ben)
+    ben = act_as(world.ben)
 
     assert ben.visible_categories(world.ada.pk) == EVERYTHING
     assert ben.relation_to(world.ada.pk) == Relation.TEAM
@@ -80,7 +72,7 @@ def test_break_glass_never_opens_an_unshared_journal_entry(world):
     Phone(world.ada.user).push(shared, factories.record("journal", {"text": "mine"}), factories.pain(4))
     break_it(world)
 
-    enter(world.cleo)
+    act_as(world.cleo)
 
     assert [str(pk) for pk in JournalEntry.objects.values_list("id", flat=True)] == [shared["id"]]
     assert JournalText.objects.count() == 1
@@ -91,7 +83,7 @@ def test_break_glass_notifies_the_patient_and_the_privacy_officer_without_a_deta
     officer = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     made = break_it(world)
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         told = set(Message.objects.filter(subject=str(made)).values_list("recipient_id", "words"))
     assert told == {
         (world.ada.user_id, "break-glass"), (officer.user_id, "break-glass-officer"),
@@ -102,13 +94,13 @@ def test_break_glass_shows_patient_and_privacy_officer_who_when_and_why(world):
     olga = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
     break_it(world)
 
-    (hers,) = held.list_for_patient(principal=enter(world.ada))
-    (officers,) = held.list_for_clinic(principal=enter(olga))
+    (hers,) = held.list_for_patient(principal=act_as(world.ada))
+    (officers,) = held.list_for_clinic(principal=act_as(olga))
 
     assert (hers.by, hers.begun_at, hers.ends_at, hers.reason) == ("Cleo", NOW, NOW + HOUR, REASON)
     assert (officers.by, officers.patient, officers.reason) == ("Cleo", "Ada", REASON)
-    assert not enter(olga).patients
-    enter(world.ada)
+    assert not act_as(olga).patients
+    act_as(world.ada)
     assert REASON.encode() not in bytes(BreakGlassReason.objects.get().ciphertext)
 
 
@@ -116,7 +108,7 @@ def test_break_glass_shows_patient_and_privacy_officer_who_when_and_why(world):
 def test_break_glass_is_for_clinicians_only(world, who):
     with pytest.raises(NotFoundOrHidden):
         break_glass.start_and_notify(
-            principal=enter(getattr(world, who)), patient_id=world.ada.pk, reason=REASON, at=NOW
+            principal=act_as(getattr(world, who)), patient_id=world.ada.pk, reason=REASON, at=NOW
         )
 
 
@@ -124,13 +116,13 @@ def test_break_glass_answers_the_same_for_another_clinics_patient_and_a_missing_
     for patient_id in (world.gus.pk, world.cleo.pk):
         with pytest.raises(NotFoundOrHidden):
             break_glass.start_and_notify(
-                principal=enter(world.cleo), patient_id=patient_id, reason=REASON, at=NOW
+                principal=act_as(world.cleo), patient_id=patient_id, reason=REASON, at=NOW
             )
 
 
 def test_break_glass_is_a_reading_right(world):
     break_it(world)
-    cleo = enter(world.cleo)
+    cleo = act_as(world.cleo)
 
     assert open_chart(cleo, world.ada.pk, purpose="test", at=NOW) == world.ada
     assert world.ada.pk not in cleo.caseload
@@ -148,7 +140,7 @@ def test_break_glass_is_a_reading_right(world):
 
 @pytest.fixture
 def born(world: factories.World) -> factories.World:
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     return world
 

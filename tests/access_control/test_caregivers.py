@@ -7,15 +7,15 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import act_as, as_user
 from tracker.access import caregivers
 from tracker.access.policy import Category
-from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.access.principal import InactiveUser
 from tracker.accounts import second_factor
 from tracker.accounts.models import AccountKind, User
 from tracker.alerts.models import Alert
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
-from tracker.lib import rls
 from tracker.records.kinds.daily import DailyLog
 from tracker.records.kinds.journal import JournalEntry
 from tracker.records.kinds.pain import PainEntry
@@ -24,18 +24,11 @@ NOW = factories.MONDAY
 INSTANT = timedelta(microseconds=1)
 
 
-def enter(user_id, at=NOW) -> Principal:
-    rls.reset()
-    return load_principal(user_id, at)
-
-
 def give(world: factories.World, user: User, *categories: Category, ends_at=None, to=None):
-    made = caregivers.grant(
-        principal=enter((to or world.ada).user_id), email=user.email, name="Carl", categories=categories, at=NOW,
-        ends_at=ends_at,
-    )  # fmt: skip
-    rls.reset()
-    return made
+    with as_user(to or world.ada) as principal:
+        return caregivers.grant(
+            principal=principal, email=user.email, name="Carl", categories=categories, at=NOW, ends_at=ends_at
+        )
 
 
 @pytest.fixture
@@ -50,7 +43,7 @@ def test_a_caregiver_sees_what_is_shown_to_them_and_no_more(world, carl):
     )
     give(world, carl, Category.PAIN, Category.JOURNAL)
 
-    principal = enter(carl.pk)
+    principal = act_as(carl)
 
     assert (principal.role, principal.name, set(principal.patients)) == ("CAREGIVER", "Carl", {world.ada.pk})
     assert principal.visible_categories(world.ada.pk) == {Category.PAIN, Category.JOURNAL}
@@ -67,30 +60,29 @@ def test_a_caregivers_access_ends_at_its_last_instant(world, carl, offset, can_s
     give(world, carl, Category.PAIN, ends_at=end)
 
     if can_see:
-        assert enter(carl.pk, end + offset).patients
+        assert act_as(carl, end + offset).patients
     else:
         with pytest.raises(InactiveUser):
-            enter(carl.pk, end + offset)
+            act_as(carl, end + offset)
 
 
 def test_a_revoked_caregiver_sees_nothing_at_the_next_read(world, carl):
     made = give(world, carl, Category.PAIN)
     for _ in range(2):
-        caregivers.revoke(principal=enter(world.ada.user_id), caregiver_id=made.pk, at=NOW)
+        caregivers.revoke(principal=act_as(world.ada), caregiver_id=made.pk, at=NOW)
 
     with pytest.raises(InactiveUser):
-        enter(carl.pk)
+        act_as(carl)
 
 
 def test_nobody_revokes_another_patients_caregiver(world, carl):
     give(world, carl, Category.PAIN)
-    rls.reset()
     caregivers.grant(
-        principal=enter(world.bea.user_id), email=carl.email, name="X", categories=[Category.PAIN],
+        principal=act_as(world.bea), email=carl.email, name="X", categories=[Category.PAIN],
         at=NOW + INSTANT,
     )  # fmt: skip
 
-    assert set(enter(carl.pk, NOW + timedelta(days=1)).patients) == {world.ada.pk}
+    assert set(act_as(carl, NOW + timedelta(days=1)).patients) == {world.ada.pk}
 
 
 def test_only_the_patient_grants_and_revokes_caregiver_access(world, carl):
@@ -98,15 +90,15 @@ def test_only_the_patient_grants_and_revokes_caregiver_access(world, carl):
     for who in (world.ben, world.eve):
         with pytest.raises(NotFoundOrHidden):
             caregivers.grant(
-                principal=enter(who.user_id),
+                principal=act_as(who),
                 email="x@example.org",
                 name="X",
                 categories=[Category.PAIN],
                 at=NOW,
             )
     with pytest.raises(NotFoundOrHidden):
-        caregivers.revoke(principal=enter(world.bea.user_id), caregiver_id=made.pk, at=NOW)
-    assert enter(carl.pk).patients
+        caregivers.revoke(principal=act_as(world.bea), caregiver_id=made.pk, at=NOW)
+    assert act_as(carl).patients
 
 
 def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
@@ -144,13 +136,13 @@ def test_an_address_that_is_known_and_one_that_is_not_get_the_same_answer(world)
 
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json().keys() == answers[1].json().keys()
-    assert enter(world.ben.user_id).role == "CLINICIAN"
+    assert act_as(world.ben).role == "CLINICIAN"
 
 
 def test_a_caregivers_new_account_is_of_its_own_kind_and_a_known_one_stays_what_it_is(world):
     for email in (world.ben.user.email, world.bea.user.email, "new@example.org"):
         caregivers.grant(
-            principal=enter(world.ada.user_id), email=email, name="X", categories=[Category.PAIN], at=NOW
+            principal=act_as(world.ada), email=email, name="X", categories=[Category.PAIN], at=NOW
         )
 
     kinds = {User.objects.get(email=email).kind for email in (world.ben.user.email, "new@example.org")}

@@ -6,33 +6,26 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from tests import factories
+from tests.rls_context import act_as, as_clinic
 from tracker.access import consent
 from tracker.access.chart import open_chart
 from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange, ConsentText
 from tracker.access.policy import EVERYTHING, Category
-from tracker.access.principal import Principal, load_principal
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam
-from tracker.lib import rls
 
 NOW = factories.MONDAY
 PAIN, MOOD = Category.PAIN, Category.MOOD
 
 
-def enter(who, at=NOW) -> Principal:
-    rls.reset()
-    return load_principal(who.user_id, at)
-
-
 def shares(world: factories.World, *categories: Category) -> None:
-    rls.reset()
     factories.share(world.ada, world.team, categories, NOW)
 
 
 def test_a_new_patient_has_given_no_consent(world):
     nan = factories.patient(world.clinic, "nan", world.team, shares=())
 
-    ben = enter(world.ben)
+    ben = act_as(world.ben)
 
     assert nan.pk in ben.patients
     assert ben.visible_categories(nan.pk) == frozenset()
@@ -40,20 +33,20 @@ def test_a_new_patient_has_given_no_consent(world):
 
 def test_consent_takes_effect_at_the_next_read_whether_given_or_withdrawn(world):
     shares(world)
-    assert enter(world.ben).visible_categories(world.ada.pk) == frozenset()
+    assert act_as(world.ben).visible_categories(world.ada.pk) == frozenset()
 
     shares(world, PAIN)
-    assert enter(world.ben).visible_categories(world.ada.pk) == {PAIN}
+    assert act_as(world.ben).visible_categories(world.ada.pk) == {PAIN}
 
     shares(world, MOOD)
-    assert enter(world.ben).visible_categories(world.ada.pk) == {MOOD}
+    assert act_as(world.ben).visible_categories(world.ada.pk) == {MOOD}
 
 
 @pytest.mark.parametrize("category", list(Category))
 def test_consent_is_given_category_by_category(world, category):
     shares(world, category)
 
-    ben = enter(world.ben)
+    ben = act_as(world.ben)
 
     assert ben.visible_categories(world.ada.pk) == {category}
     with connection.cursor() as cursor:
@@ -63,11 +56,11 @@ def test_consent_is_given_category_by_category(world, category):
 
 
 def test_consent_to_one_team_is_none_to_another(world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         south = CareTeam.objects.get(name="South")
         type(world.ada).objects.filter(pk=world.ada.pk).update(care_team=south)
 
-    cleo = enter(world.cleo)
+    cleo = act_as(world.cleo)
 
     assert world.ada.pk in cleo.patients
     assert cleo.visible_categories(world.ada.pk) == frozenset()
@@ -77,7 +70,7 @@ def test_consent_to_one_team_is_none_to_another(world):
 def test_every_consent_change_is_kept_with_who_when_and_the_text_that_was_read(world):
     shares(world, PAIN)
 
-    principal = enter(world.ada)
+    principal = act_as(world.ada)
     changes = list(ConsentChange.objects.order_by("id"))
 
     assert {change.category for change in changes if change.given} == EVERYTHING
@@ -88,7 +81,7 @@ def test_every_consent_change_is_kept_with_who_when_and_the_text_that_was_read(w
 
 def test_giving_the_same_consent_again_changes_nothing(world):
     shares(world, PAIN)
-    principal = enter(world.ada)
+    principal = act_as(world.ada)
     before = ConsentChange.objects.count()
 
     assert (
@@ -103,23 +96,23 @@ def test_giving_the_same_consent_again_changes_nothing(world):
 def test_consent_is_given_to_the_words_that_stand(world):
     with pytest.raises(consent.OutdatedConsentText):
         consent.set_consent(
-            principal=enter(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW
+            principal=act_as(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW
         )
 
 
 def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
-    with rls.as_clinic(world.other_clinic.pk):
+    with as_clinic(world.other_clinic.pk):
         theirs = CareTeam.objects.get().pk
     for team in (theirs, uuid.uuid4()):
         with pytest.raises(NotFoundOrHidden):
-            consent.set_consent(principal=enter(world.ada), wanted={team: {PAIN}}, text_version=1, at=NOW)
+            consent.set_consent(principal=act_as(world.ada), wanted={team: {PAIN}}, text_version=1, at=NOW)
 
 
 @pytest.mark.parametrize("who", ["ben", "cleo", "eve", "bea", "finn"])
 def test_nobody_gives_consent_for_another(world, who):
     """Not even past the application: row security asks whose consent it is, and who says so."""
     shares(world)
-    enter(getattr(world, who))
+    act_as(getattr(world, who))
     row = {
         "clinic_id": world.clinic.pk, "patient_id": world.ada.pk, "team_id": world.team.pk, "category": PAIN,
         "given": True, "text_id": 1, "at": NOW,
@@ -136,7 +129,7 @@ def test_nobody_gives_consent_for_another(world, who):
 
 
 def test_a_published_text_and_what_was_said_to_it_never_change(world):
-    enter(world.ada)
+    act_as(world.ada)
 
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         ConsentText.objects.update(content={})
@@ -158,7 +151,7 @@ def test_a_patient_sees_all_consents_caregivers_and_break_glass_in_one_request(
     world, django_assert_num_queries
 ):
     shares(world, PAIN)
-    principal = enter(world.ada)
+    principal = act_as(world.ada)
 
     with django_assert_num_queries(8):
         found = consent.overview(principal, NOW)
@@ -174,12 +167,12 @@ def test_a_patient_sees_all_consents_caregivers_and_break_glass_in_one_request(
 
 def test_staff_have_no_consent_of_their_own_to_look_at(world):
     with pytest.raises(NotFoundOrHidden):
-        consent.overview(enter(world.ben), NOW)
+        consent.overview(act_as(world.ben), NOW)
 
 
 def test_a_chart_is_opened_for_what_is_shared(world):
     shares(world, PAIN)
-    ben = enter(world.ben)
+    ben = act_as(world.ben)
 
     assert open_chart(ben, world.ada.pk, purpose="test", at=NOW, categories=[PAIN, MOOD]) == world.ada
     assert open_chart(ben, world.ada.pk, purpose="test", at=NOW) == world.ada
@@ -188,7 +181,7 @@ def test_a_chart_is_opened_for_what_is_shared(world):
 
 
 def test_who_looks_after_a_patient_sees_neither_the_history_nor_the_caregivers(world):
-    enter(world.ben)
+    act_as(world.ben)
 
     assert not ConsentChange.objects.exists()
     assert not Caregiver.objects.exists()

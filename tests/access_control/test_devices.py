@@ -6,17 +6,16 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.access import devices
 from tracker.access.models import DeviceLabel
 from tracker.accounts.models import Session
 from tracker.audit.models import AuditEvent
-from tracker.lib import rls
 from tracker.outbox.models import Message
 
 NEEDS_A_PHONE = (
@@ -103,7 +102,7 @@ def test_a_token_on_another_phone_ends_at_the_account_too(world, method, route):
     assert code(account(phone, method, route, **{"X-Device": str(uuid.uuid4())})) == (401, "session_ended")
 
     assert code(phone.get("me")) == (401, "not_signed_in")
-    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Message.objects.filter(recipient=world.ada.user, words="sign-in-ended").exists()
         assert AuditEvent.objects.filter(action="session.end_stolen").count() == 1
 
@@ -139,7 +138,7 @@ def test_a_token_on_another_device_revokes_the_session_and_enqueues_a_message_to
 
     assert code(stolen) == (401, "session_ended")
     assert code(phone.get("me")) == (401, "not_signed_in")
-    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         told = Message.objects.filter(recipient=world.ada.user, words="sign-in-ended")
         assert {message.channel for message in told} == {"INBOX", "EMAIL"}
         event = AuditEvent.objects.get(action="session.end_stolen")
@@ -170,8 +169,7 @@ def test_a_session_is_bound_to_one_device_once(world):
 
     assert code(paired(phone, uuid.uuid4())) == (409, "already_paired")
     assert paired(phone, phone.device, "renamed").status_code == 200
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert devices.labels(world.ada.pk) == {phone.device: "renamed"}
 
 
@@ -254,7 +252,7 @@ def test_a_device_label_is_encrypted_and_kept_when_it_does_not_change(world):
         assert paired(phone, phone.device, label).status_code == 200
 
     shown = [device["label"] for device in phone.get("devices").json()["devices"]]
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         rows = list(DeviceLabel.objects.order_by("number"))
     assert shown == ["old phone"]
     assert [row.number for row in rows] == [1, 2, 3]  # the first is the one that tests pair with

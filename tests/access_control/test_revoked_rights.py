@@ -1,7 +1,6 @@
 """Rights revoked while somebody reads: no read that begins after the commit finds anything."""
 
 import threading
-import time
 import uuid
 
 import pytest
@@ -9,10 +8,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests import factories
+from tests.rls_context import as_clinic
+from tests.servers import wait_until
 from tracker.access.policy import EVERYTHING
 from tracker.access.principal import load_principal
 from tracker.clinics.models import TeamMembership
-from tracker.lib import rls
 from tracker.records.kinds.pain import PainEntry
 from tracker.sync import ingest
 
@@ -46,13 +46,11 @@ def race(live, n: int) -> list[str]:
 
     reader = threading.Thread(target=read)
     reader.start()
-    while not began:
-        time.sleep(0.001)
+    wait_until(lambda: began or not reader.is_alive(), what="the first read")
     change(live, n, off=True)
     committed.set()
     seen = len(began)
-    while len(began) < seen + 3:
-        time.sleep(0.001)
+    wait_until(lambda: len(began) >= seen + 3 or not reader.is_alive(), what="a read after the change")
     over.set()
     reader.join()
     if not began[0][1]:
@@ -68,7 +66,7 @@ def change(live, n: int, *, off: bool) -> None:
     if n % 2:
         factories.share(world.ada, world.team, [] if off else EVERYTHING, timezone.now())
         return
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         own = TeamMembership.objects.filter(staff_member=world.ben, team=world.team)
         own.update(ends_at=timezone.now() if off else None)
 

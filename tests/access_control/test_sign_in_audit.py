@@ -8,8 +8,8 @@ from django.test import Client
 
 from tests import authenticator, factories
 from tests.phone import token_of
+from tests.rls_context import as_clinic
 from tracker.audit.models import SYSTEM, AuditEvent
-from tracker.lib import rls
 
 LOGIN = "/_allauth/app/v1/auth/login"
 FACTOR = "/_allauth/app/v1/auth/2fa/authenticate"
@@ -18,10 +18,8 @@ SESSION = "/_allauth/app/v1/auth/session"
 
 
 def event_of(clinic_id, name: str) -> AuditEvent:
-    rls.reset()
-    with rls.as_clinic(clinic_id):
+    with as_clinic(clinic_id):
         event = AuditEvent.objects.get(request=name)
-    rls.reset()
     return event
 
 
@@ -146,5 +144,5 @@ def test_looking_at_the_sign_in_page_records_no_audit_event(world, client):
     name = uuid.uuid4().hex
     client.get("/accounts/login/", headers={"X-Request-ID": name})
 
-    with rls.as_clinic(SYSTEM):
+    with as_clinic(SYSTEM):
         assert not AuditEvent.objects.filter(request=name).exists()

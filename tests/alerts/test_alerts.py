@@ -1,8 +1,6 @@
 """Alerts: asked again until somebody answers, taken by one, and always somebody's."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +11,7 @@ from django.db import DatabaseError, transaction
 from tests import factories
 from tests.concurrency import run_concurrently
 from tests.phone import Phone
-from tracker.access.principal import load_principal
+from tests.rls_context import act_as, as_clinic, as_user
 from tracker.accounts.models import User
 from tracker.alerts import actions
 from tracker.alerts.escalation import Finding
@@ -21,7 +19,6 @@ from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import StaffMember, TeamMembership
-from tracker.lib import rls
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
@@ -29,13 +26,6 @@ from tracker.records.kinds.questionnaire import Response
 
 RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)
-
-
-@contextmanager
-def inside(world: factories.World) -> Iterator[None]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
-        yield
 
 
 def raised(world: factories.World, *, at: datetime = RAISED, **more: Any) -> Alert:
@@ -49,24 +39,23 @@ def raised(world: factories.World, *, at: datetime = RAISED, **more: Any) -> Ale
         "answered_on": at.date(),
     }
     finding = Finding(**given | more)
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
         return Alert.objects.get(source_id=finding.source_id)
 
 
 def escalate(minutes: float) -> int:
-    rls.reset()
     return actions.escalate_overdue(at=RAISED + timedelta(minutes=minutes))
 
 
 def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + MINUTE) -> None:
-    rls.reset()
-    actions.acknowledge(alert_id=alert_id, principal=load_principal(who.user_id, at), at=at)
+    with as_user(who, at) as principal:
+        actions.acknowledge(alert_id=alert_id, principal=principal, at=at)
 
 
 def told(world: factories.World, alert: Alert, step: int) -> set[uuid.UUID]:
     """Who was told at a step, by every channel."""
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         rows = Message.objects.filter(key__startswith=f"alert/{alert.pk}/1/{step}/", urgent=True)
         by_channel = [
             set(rows.filter(channel=channel).values_list("recipient_id", flat=True))
@@ -145,13 +134,13 @@ def test_the_same_finding_again_raises_no_alert_and_enqueues_no_message(world):
     again = raised(world, source_id=source, at=RAISED + timedelta(hours=1))
 
     assert again.pk == first.pk
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Message.objects.count() == len(team(world)) * len(TEXTS["alert"].channels)
 
 
 def test_two_alert_rules_met_by_one_answer_raise_two_alerts(world):
     source = uuid.uuid4()
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         findings = [
             Finding(rule, "URGENT", "response", source, RAISED, RAISED.date())
             for rule in ("cssrs_high", "cssrs_low")
@@ -161,13 +150,13 @@ def test_two_alert_rules_met_by_one_answer_raise_two_alerts(world):
 
 
 def test_no_finding_raises_no_alert(world):
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert not actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[], at=RAISED)
         assert not Alert.objects.exists()
 
 
 def leave_team(world: factories.World, *people: StaffMember, at: datetime = RAISED) -> None:
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member__in=people).update(ends_at=at)
 
 
@@ -192,7 +181,7 @@ def test_an_alert_escalates_to_nobody_who_has_left_the_team(world):
 
 
 def test_who_joins_later_is_not_on_duty_yet(world):
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.create(
             clinic_id=world.clinic.pk, team=world.team, staff_member=world.cleo,
             starts_at=RAISED + timedelta(microseconds=1),
@@ -204,7 +193,7 @@ def test_acknowledging_an_alert_names_the_person_and_records_an_audit_event(worl
     alert = raised(world)
     acknowledge(world.ben, alert.pk)
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         alert.refresh_from_db()
         event = AuditEvent.objects.get(action="alert.acknowledge")
     assert (alert.acknowledged_by_id, alert.acknowledged_at) == (world.ben.user_id, RAISED + MINUTE)
@@ -221,7 +210,7 @@ def test_the_second_clinician_to_acknowledge_learns_who_was_first_and_when(world
         acknowledge(world.dan, alert.pk, RAISED + 2 * MINUTE)
 
     assert (caught.value.by_name, caught.value.at) == (world.ben.name, RAISED + MINUTE)
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         alert.refresh_from_db()
         assert AuditEvent.objects.filter(action="alert.acknowledge").count() == 1
     assert alert.acknowledged_by_id == world.ben.user_id
@@ -235,7 +224,7 @@ def test_an_alert_of_another_team_cannot_be_acknowledged_and_looks_missing(world
             with pytest.raises(NotFoundOrHidden):
                 acknowledge(stranger, wanted)
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.open().count() == 1
 
 
@@ -254,7 +243,7 @@ def test_amending_or_removing_the_answer_closes_no_alert(world):
     phone.push(answer | {"revision": 2, "data": milder})
     phone.push({k: v for k, v in answer.items() if k != "data"} | {"revision": 3, "removed": True})
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.open().count() == 1
 
 
@@ -263,7 +252,7 @@ def test_an_answer_that_becomes_positive_when_amended_raises_an_alert(world):
     phone.push(answer)
     phone.push(answer | {"revision": 2, "data": factories.phq9([0] * 8 + [1])["data"]})
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.open().count() == 1
 
 
@@ -276,7 +265,7 @@ def test_an_answer_whose_alert_cannot_be_written_is_not_acknowledged(live):
     answer = phone.push(factories.phq9([0] * 8 + [1]), factories.pain(3))
 
     assert answer.status_code >= 500
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert not Response.objects.exists()
         assert not PainEntry.objects.exists()
 
@@ -329,8 +318,7 @@ def test_many_workers_escalate_each_step_once(live):
 
 def test_row_level_security_hides_an_alert_from_other_teams(world):
     raised(world)
-    rls.reset()
-    load_principal(world.cleo.user_id, RAISED)
+    act_as(world.cleo, RAISED)
 
     assert not Alert.objects.exists()
     with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():

@@ -7,11 +7,11 @@ import pytest
 from tests import factories
 from tests.instruments.filled import positive_answers
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.alerts import rules
 from tracker.alerts.models import Alert
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.base import Level
-from tracker.lib import rls
 
 # What meets the rules that no instrument's file declares.
 OF_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -94,8 +94,7 @@ def test_the_safety_scan_raises_every_declared_alert_whatever_becomes_of_the_rec
         reply = way(phone, item)
         assert "guidance" in reply.json(), rule
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         for rule, item in sent.items():
             declared = rules.declared()[rule]
             alert = Alert.objects.get(rule=rule, source_id=item["id"])

@@ -8,11 +8,11 @@ import pytest
 from tests import factories
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
+from tests.rls_context import as_user
 from tracker.access.principal import load_principal
 from tracker.audit import actions as audit
 from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Role
-from tracker.lib import rls
 
 
 def own_log(world, query: str = "") -> Any:
@@ -62,12 +62,11 @@ def test_the_access_log_lists_a_refused_attempt(world):
 
 
 def test_the_access_log_marks_a_read_under_break_glass(world):
-    principal = load_principal(world.ben.user_id, factories.MONDAY)
-    audit.record_event(
-        actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
-        patient_id=world.ada.pk, at=factories.MONDAY, detail={"break_glass": True},
-    )  # fmt: skip
-    rls.reset()
+    with as_user(world.ben) as principal:
+        audit.record_event(
+            actor=principal.actor, action="chart.open", subject="x", clinic_id=principal.clinic_id,
+            patient_id=world.ada.pk, at=factories.MONDAY, detail={"break_glass": True},
+        )  # fmt: skip
 
     (look,) = own_log(world)
     assert look["break_glass"] is True
@@ -152,7 +151,6 @@ def test_row_level_security_lets_each_read_only_their_own_audit_events(world, of
     Phone(world.ben.user).get("alerts")
 
     def visible(person) -> set[str]:
-        rls.reset()
         load_principal(person.user_id, factories.MONDAY)
         return set(AuditEvent.objects.exclude(action="consent.change").values_list("actor", flat=True))
 

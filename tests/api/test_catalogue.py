@@ -9,10 +9,10 @@ from tests import factories
 from tests.api.test_isolation import bare
 from tests.instruments import r4
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.instruments import actions, catalogue, fhir_questionnaire, scoring
 from tracker.instruments.models import Permission
 from tracker.instruments.wording import Wording
-from tracker.lib import rls
 
 WHO5 = "instruments/who-5/2024"
 FHIR = "application/fhir+json"
@@ -40,7 +40,7 @@ def permit(world: factories.World, *, said: str = "Asked with permission", langu
             "stem": {language: "The last two weeks"}, "items": items,
         }
     )  # fmt: skip
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         actions.load_wording(clinic_id=world.clinic.pk, given=given, actor="user/eve", at=factories.MONDAY)
 
 
@@ -108,7 +108,7 @@ def test_a_permission_that_comes_or_goes_changes_the_tag_for_this_clinic_alone(
     before, other = phone.get(route)["ETag"], elsewhere.get(route)["ETag"]
     permit(world)
     during = phone.get(route, **{"If-None-Match": before})
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Permission.objects.all().delete()
     after = phone.get(route)
 

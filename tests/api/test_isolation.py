@@ -8,6 +8,7 @@ from django.urls import get_resolver
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.access import policy
 from tracker.api import urls as api_urls
 from tracker.api.views.base import ClinicalAPIView
@@ -123,10 +124,8 @@ def test_leaving_a_team_ends_the_view_of_its_patients(world):
     phone = Phone(world.ben.user)
     assert phone.get(f"records?patient={world.ada.pk}").status_code == 200
     from tracker.clinics.models import TeamMembership
-    from tracker.lib import rls
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=factories.MONDAY)
 
     assert phone.get(f"records?patient={world.ada.pk}").status_code == 404

@@ -8,14 +8,14 @@ from django.core.management import call_command
 
 from tests import factories, openapi
 from tests.phone import Phone
+from tests.rls_context import as_user
 from tracker.access import caregivers, policy
 from tracker.access.policy import Category
-from tracker.access.principal import load_principal
 from tracker.accounts.models import AccountKind
 from tracker.api import urls as api
 from tracker.api.queries import NoParameters
 from tracker.clinics.models import Role
-from tracker.lib import codes, rls
+from tracker.lib import codes
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FILE = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -38,11 +38,10 @@ def test_me_has_the_role_of_every_member_of_staff_as_the_openapi_document_says(w
 
 def test_me_has_the_role_of_a_patient_and_of_a_caregiver_as_the_openapi_document_says(world):
     carl = factories.user("carl", AccountKind.CAREGIVER)
-    caregivers.grant(
-        principal=load_principal(world.ada.user_id, factories.MONDAY), email=carl.email, name="Carl",
-        categories={Category.PAIN}, at=factories.MONDAY,
-    )  # fmt: skip
-    rls.reset()
+    with as_user(world.ada) as ada:
+        caregivers.grant(
+            principal=ada, email=carl.email, name="Carl", categories={Category.PAIN}, at=factories.MONDAY
+        )
 
     assert Phone(world.ada.user).get("me").json()["role"] == "patient"
     assert Phone(carl).get("me").json()["role"] == "caregiver"

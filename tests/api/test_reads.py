@@ -10,7 +10,6 @@ from openapi_spec_validator import validate
 
 from tests import factories
 from tests.phone import Phone
-from tracker.lib import rls
 from tracker.progress import actions as progress
 
 
@@ -24,7 +23,6 @@ def at(day: int) -> str:
 
 
 def refresh(world: factories.World, day: int = 40) -> int:
-    rls.reset()
     return progress.refresh_stale(at=factories.MONDAY + timedelta(days=day))
 
 

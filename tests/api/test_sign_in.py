@@ -13,14 +13,13 @@ from django.utils import timezone
 
 from tests import authenticator, factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic, as_user
 from tests.servers import wait_until
-from tracker.access.principal import load_principal
 from tracker.accounts import adapter
 from tracker.accounts.models import Session
 from tracker.accounts.sessions import SessionStore
 from tracker.audit.models import AuditEvent
 from tracker.clinics import invitations
-from tracker.lib import rls
 
 NEW = "a long new passphrase"
 
@@ -69,7 +68,7 @@ def test_a_patients_phone_stays_signed_in_longer_than_staff(world, client):
 def test_a_sign_in_records_an_audit_event(world, client):
     sign_in(client, world.ada.user.email)
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert AuditEvent.objects.get(action="sign_in").actor == f"user/{world.ada.user_id}"
 
 
@@ -123,16 +122,15 @@ def test_nobody_signs_up(client, db):
 
 
 def enrolled(world: factories.World) -> str:
-    principal = load_principal(world.ben.user_id, timezone.now())
-    _, code = invitations.enrol(
-        principal=principal,
-        name="Fay",
-        birth_date=factories.MONDAY.date(),
-        time_zone=factories.ZONE,
-        team_id=world.team.pk,
-        at=timezone.now(),
-    )
-    rls.reset()
+    with as_user(world.ben, timezone.now()) as principal:
+        _, code = invitations.enrol(
+            principal=principal,
+            name="Fay",
+            birth_date=factories.MONDAY.date(),
+            time_zone=factories.ZONE,
+            team_id=world.team.pk,
+            at=timezone.now(),
+        )
     return code
 
 

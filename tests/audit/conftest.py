@@ -8,13 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import transaction
 
 from tests import factories
+from tests.rls_context import as_clinic
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, verification
 from tracker.audit.models import SYSTEM
-from tracker.lib import rls
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,7 @@ def actors() -> Callable[[], factories.World]:
 def leave_trace(clinic_id: Any, n: int = 1, **more: Any) -> None:
     """Commit ``n`` events of a clinic, each in a transaction of its own."""
     for number in range(n):
-        with transaction.atomic(), rls.as_clinic(clinic_id):
+        with as_clinic(clinic_id):
             audit.record_event(
                 **{"actor": "user/1", "action": "try", "subject": f"x/{number}", "clinic_id": clinic_id,
                    "at": factories.MONDAY} | more

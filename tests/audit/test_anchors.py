@@ -34,14 +34,14 @@ def test_an_anchor_of_a_clock_behind_at_the_end_of_a_month_is_no_problem(tmp_pat
     assert counts(tmp_path) == [1, 2, 3]
 
 
-def test_an_anchor_writer_that_waited_for_another_writes_no_anchor(world):
+def test_an_anchor_writer_that_waited_for_another_writes_no_anchor(db):
     assert anchoring.anchor_due(at=factories.MONDAY) == 1
 
     assert anchoring.anchor_due(at=factories.MONDAY - INSTANT) == 0
     assert anchoring.anchor_due(at=factories.MONDAY + MINUTE) == 1
 
 
-def test_a_clock_that_was_set_back_does_not_stop_the_anchors(world):
+def test_a_clock_that_was_set_back_does_not_stop_the_anchors(db):
     anchoring.anchor_due(at=factories.MONDAY + timedelta(days=300))
 
     assert anchoring.anchor_due(at=factories.MONDAY) == 1

@@ -11,15 +11,15 @@ from django.db.utils import IntegrityError
 
 from tests import factories
 from tests.audit.conftest import leave_trace, report
+from tests.rls_context import as_clinic
 from tracker.audit import actions as audit
 from tracker.audit import anchoring, chain
 from tracker.audit.models import SYSTEM, AuditEvent, ChainHead, ChainLink
 from tracker.clinics.models import Patient
-from tracker.lib import rls
 
 
 def links(clinic_id) -> list[int]:
-    with transaction.atomic(), rls.as_clinic(clinic_id):
+    with as_clinic(clinic_id):
         return list(
             ChainLink.objects.filter(clinic_id=clinic_id).order_by("seq").values_list("seq", flat=True)
         )
@@ -33,7 +33,7 @@ def test_each_clinic_numbers_its_own_audit_events_without_a_gap(audited):
 def test_a_rolled_back_transaction_leaves_no_audit_event_and_no_gap(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
-    with transaction.atomic(), rls.as_clinic(here):
+    with as_clinic(here):
         audit.record_event(actor="user/1", action="try", subject="x", clinic_id=here, at=factories.MONDAY)
         transaction.set_rollback(True)
     leave_trace(here)
@@ -52,14 +52,14 @@ def test_a_transaction_whose_audit_event_cannot_be_linked_is_rolled_back(live):
     finally:
         as_owner(live, "ALTER TABLE audit_chainlink_away RENAME TO audit_chainlink")
 
-    with transaction.atomic(), rls.as_clinic(here):
+    with as_clinic(here):
         assert not AuditEvent.objects.exists()
         assert Patient.objects.get(pk=live.world.ada.pk).name == "Ada"
 
 
 @transaction.atomic
 def rename_and_note(live) -> None:
-    with rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         Patient.objects.filter(pk=live.world.ada.pk).update(name="Changed")
         leave_trace(live.world.clinic.pk)
 
@@ -92,7 +92,7 @@ def test_the_application_role_can_forge_nothing_of_the_audit_chain(live, sql, wh
     here = live.world.clinic.pk
     leave_trace(here, 3)
 
-    with pytest.raises(DatabaseError, match=why), transaction.atomic(), rls.as_clinic(here):
+    with pytest.raises(DatabaseError, match=why), as_clinic(here):
         connection.cursor().execute(sql)
 
     anchoring.anchor_all(at=factories.MONDAY)
@@ -102,7 +102,7 @@ def test_the_application_role_can_forge_nothing_of_the_audit_chain(live, sql, wh
 
 def test_a_new_audit_chain_head_begins_at_zero_whatever_is_inserted(live):
     here = live.world.clinic.pk
-    with transaction.atomic(), rls.as_clinic(here):
+    with as_clinic(here):
         ChainHead.objects.create(clinic_id=here, seq=7, event_id=7, hash=b"7" * 32, moved_at=factories.MONDAY)
     leave_trace(here)
 
@@ -125,7 +125,7 @@ def test_an_audit_event_is_linked_once(live):
     here = live.world.clinic.pk
     leave_trace(here, 2)
 
-    with pytest.raises(IntegrityError, match="event_linked_once"), transaction.atomic(), rls.as_clinic(here):
+    with pytest.raises(IntegrityError, match="event_linked_once"), as_clinic(here):
         connection.cursor().execute(
             "UPDATE audit_chainhead SET event_id = (SELECT min(id) FROM audit_auditevent WHERE clinic_id = %s)",
             [here],
@@ -133,7 +133,7 @@ def test_an_audit_event_is_linked_once(live):
 
 
 def test_the_result_of_an_audit_event_is_done_or_refused(world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         for result in ("DONE", "REFUSED"):
             audit.record_event(
                 actor="x",
@@ -158,7 +158,7 @@ def test_one_transaction_may_extend_the_audit_chains_of_two_clinics(live):
     here, there = live.world.clinic.pk, live.world.other_clinic.pk
     with transaction.atomic():
         for clinic_id in (here, there, here):
-            with rls.as_clinic(clinic_id):
+            with as_clinic(clinic_id):
                 audit.record_event(
                     actor="operator", action="try", subject="x", clinic_id=clinic_id, at=factories.MONDAY
                 )
@@ -171,7 +171,7 @@ def test_one_transaction_may_extend_the_audit_chains_of_two_clinics(live):
 def test_row_level_security_hides_the_audit_chain_of_another_clinic(live):
     leave_trace(live.world.other_clinic.pk, 2)
 
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert not ChainLink.objects.exists()
         assert not ChainHead.objects.exists()
 
@@ -193,7 +193,7 @@ def write_together(live, writers: int, each: int) -> None:
         try:
             for n in range(each):
                 clinic_id = chains[(number + n) % 3]
-                with transaction.atomic(), rls.as_clinic(clinic_id):
+                with as_clinic(clinic_id):
                     audit.record_event(
                         actor=f"user/{number}",
                         action="try",

@@ -10,11 +10,11 @@ from django.test import Client
 from tests import factories
 from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.accounts.sessions import SessionStore
 from tracker.api import urls as api
 from tracker.audit.models import AuditEvent
 from tracker.dashboard import urls as dashboard
-from tracker.lib import rls
 
 OPEN_TO_ALL = {"live", "ready", "safety", "schema", "docs", "accept-invitation"}
 ROUTES = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
@@ -42,8 +42,7 @@ def methods_of(pattern: Any) -> list[str]:
 
 def events_of(world: factories.World, name: str) -> list[AuditEvent]:
     """The events of a request, in the order in which they were recorded."""
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         return list(AuditEvent.objects.filter(request=name).order_by("id"))
 
 
@@ -120,8 +119,7 @@ def test_the_audit_event_of_a_push_names_the_records_and_the_device(world):
     sent = [factories.pain(n % 11) for n in range(60)]
     phone.push(*sent)
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="records.receive")
     assert event.detail["ids"] == [record["id"] for record in sent[:50]]
     assert (event.detail["count"], event.detail["stored"], event.device) == (
@@ -170,7 +168,7 @@ def test_an_ended_token_records_an_audit_event_of_its_user(world):
 
     assert phone.get("me", **{"X-Request-ID": name}).status_code == 401
 
-    with rls.as_clinic(uuid.UUID(int=0)):
+    with as_clinic(uuid.UUID(int=0)):
         event = AuditEvent.objects.get(request=name)
     assert (event.actor, event.result) == (f"user/{world.ada.user_id}", "REFUSED")
 
@@ -178,7 +176,7 @@ def test_an_ended_token_records_an_audit_event_of_its_user(world):
 def test_an_unknown_token_records_no_audit_event(world, client: Client):
     client.get("/api/v1/me", headers={"X-Session-Token": SessionStore()._get_new_session_key()})  # type: ignore[attr-defined]
 
-    with rls.as_clinic(uuid.UUID(int=0)):
+    with as_clinic(uuid.UUID(int=0)):
         assert not AuditEvent.objects.exists()
 
 

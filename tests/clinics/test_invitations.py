@@ -11,32 +11,26 @@ from django.utils import timezone
 
 from tests import factories
 from tests.architecture.test_rls import rows
-from tracker.access.principal import Principal, load_principal
+from tests.rls_context import act_as, as_clinic, as_user
+from tracker.access.principal import load_principal
 from tracker.accounts.models import AccountKind, User
 from tracker.audit.models import AuditEvent
 from tracker.clinics import invitations
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected
 from tracker.clinics.models import Clinic, Invitation, Patient, Role, StaffMember, TeamMembership
-from tracker.lib import rls
 
 NOW = factories.MONDAY
 BORN = date(1980, 2, 29)
 PASSWORD = "a long new passphrase"
 
 
-def principal(who: StaffMember) -> Principal:
-    rls.reset()
-    return load_principal(who.user_id, NOW)
-
-
 def enrol(world: factories.World, by: StaffMember | None = None, team=None) -> tuple[uuid.UUID, str]:
-    asked = invitations.enrol(
-        principal=principal(by or world.ben), name="Fay", birth_date=BORN, time_zone=factories.ZONE,
-        team_id=(team or world.team).pk, at=NOW,
-    )  # fmt: skip
-    rls.reset()
-    return asked
+    with as_user(by or world.ben) as principal:
+        return invitations.enrol(
+            principal=principal, name="Fay", birth_date=BORN, time_zone=factories.ZONE,
+            team_id=(team or world.team).pk, at=NOW,
+        )  # fmt: skip
 
 
 def accept(
@@ -57,7 +51,6 @@ def test_a_patient_comes_in_with_the_code_and_her_date_of_birth(world):
 
     user = accept(code.lower().replace("-", " "), "Fay@Example.org")
 
-    rls.reset()
     entered = load_principal(user.pk, NOW)
     assert (entered.patient_id, entered.name, user.email) == (patient_id, "Fay", "fay@example.org")
     assert user.kind == AccountKind.PATIENT
@@ -70,7 +63,7 @@ def test_a_patients_code_has_forty_bits_and_stands_nowhere(world, code):
 
     assert len(invitations.ALPHABET) ** len(plain) == 2**40
     assert not set("01IO") & set(invitations.ALPHABET)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert plain not in str(rows("SELECT clinics_invitation::text FROM clinics_invitation"))
         assert plain not in str(rows("SELECT audit_auditevent::text FROM audit_auditevent"))
 
@@ -147,8 +140,8 @@ def test_every_refusal_costs_one_hash_as_an_account_does(world, monkeypatch):
 
 def test_a_new_code_ends_the_former_one(world):
     patient_id, former = enrol(world)
-    again = invitations.reinvite(principal=principal(world.ben), patient_id=patient_id, at=NOW)
-    rls.reset()
+    with as_user(world.ben) as ben:
+        again = invitations.reinvite(principal=ben, patient_id=patient_id, at=NOW)
 
     with pytest.raises(InvitationRejected):
         accept(former)
@@ -168,12 +161,12 @@ def test_a_patient_of_another_team_is_not_invited_again(world):
 
     for stranger in (world.cleo, world.finn):
         with pytest.raises(NotFoundOrHidden):
-            invitations.reinvite(principal=principal(stranger), patient_id=patient_id, at=NOW)
+            invitations.reinvite(principal=act_as(stranger), patient_id=patient_id, at=NOW)
 
 
 def test_an_accepted_invitation_is_not_sent_again(world):
     with pytest.raises(NotFoundOrHidden):
-        invitations.reinvite(principal=principal(world.ben), patient_id=world.ada.pk, at=NOW)
+        invitations.reinvite(principal=act_as(world.ben), patient_id=world.ada.pk, at=NOW)
 
 
 def test_a_patients_code_makes_nobody_staff_and_staffs_none_a_patient(world, code):
@@ -187,13 +180,12 @@ def test_a_patients_code_makes_nobody_staff_and_staffs_none_a_patient(world, cod
 
 
 def invite_colleague(world: factories.World, role: Role = Role.CLINICIAN) -> str:
-    by = principal(world.eve)
-    with rls.as_clinic(world.clinic.pk):
-        asked = invitations.invite_staff(
+    with as_user(world.eve) as by:
+        pass
+    with as_clinic(world.clinic.pk):
+        return invitations.invite_staff(
             clinic_id=world.clinic.pk, name="Gil", role=role, team_id=world.team.pk, at=NOW, by=by
         )
-    rls.reset()
-    return asked
 
 
 def test_a_colleague_comes_in_with_role_and_team(world):
@@ -203,14 +195,14 @@ def test_a_colleague_comes_in_with_role_and_team(world):
 
     entered = load_principal(user.pk, NOW)
     assert (entered.role, entered.name, set(entered.patients)) == ("COORDINATOR", "Gil", {world.ada.pk})
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert TeamMembership.objects.get(staff_member__user=user).starts_at == NOW
     assert len(code.replace("-", "")) == 16
     assert user.kind == AccountKind.STAFF
 
 
 def test_a_team_of_another_clinic_is_none(world):
-    with rls.as_clinic(world.other_clinic.pk), pytest.raises(NotFoundOrHidden):
+    with as_clinic(world.other_clinic.pk), pytest.raises(NotFoundOrHidden):
         invitations.invite_staff(
             clinic_id=world.other_clinic.pk,
             name="Gil",
@@ -225,7 +217,7 @@ def test_invitations_and_their_acceptance_are_audited(world):
     patient_id, code = enrol(world)
     user = accept(code)
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         told = {(event.action, event.actor, event.patient) for event in AuditEvent.objects.all()}
     assert {
         ("patient.invite", f"user/{world.ben.user_id}", patient_id),
@@ -237,12 +229,10 @@ def test_without_the_code_nobody_reads_an_invitation(world, code):
     """Row security alone: no filter of ours."""
     assert not Invitation.objects.exists()
     for stranger in (world.ada, world.cleo, world.finn):
-        rls.reset()
-        load_principal(stranger.user_id, NOW)
-        assert not Invitation.objects.exists(), stranger.name
-    principal(world.ben)
-    assert Invitation.objects.count() == 1
-    rls.reset()
+        with as_user(stranger):
+            assert not Invitation.objects.exists(), stranger.name
+    with as_user(world.ben):
+        assert Invitation.objects.count() == 1
     with transaction.atomic(), connection.cursor() as cursor:
         for guess, found in ((invitations.code_hash("2222-2222"), 0), (invitations.code_hash(code), 1)):
             cursor.execute("SELECT set_config('app.invitation', %s, true)", [guess.hex()])
@@ -250,7 +240,7 @@ def test_without_the_code_nobody_reads_an_invitation(world, code):
 
 
 def test_nobody_invites_in_anothers_name(world):
-    principal(world.ben)
+    act_as(world.ben)
     with pytest.raises(Exception, match="row-level security"), transaction.atomic():
         Invitation.objects.create(
             clinic_id=world.clinic.pk, code=b"x" * 32, invited_by_id=world.eve.user_id, role="ADMINISTRATOR",
@@ -294,7 +284,6 @@ def test_a_clinic_is_not_founded_on_a_mistake(db, wrong):
 def test_a_patient_with_an_open_invitation_is_on_the_caseload_and_has_no_sign_in(world):
     patient_id, _ = enrol(world)
 
-    assert patient_id in principal(world.ben).patients
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    assert patient_id in act_as(world.ben).patients
+    with as_clinic(world.clinic.pk):
         assert Patient.objects.get(pk=patient_id).user_id is None

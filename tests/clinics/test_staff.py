@@ -5,6 +5,7 @@ from django.contrib.auth.tokens import default_token_generator
 
 from tests import authenticator, factories
 from tests.phone import Phone
+from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import second_factor
 from tracker.accounts.models import Session, User
@@ -13,33 +14,30 @@ from tracker.clinics import invitations, responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembership
 from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
-from tracker.lib import rls
 
 NOW = factories.MONDAY
 
 
 def eve(world: factories.World) -> Principal:
-    rls.reset()
-    return load_principal(world.eve.user_id, NOW)
+    return act_as(world.eve)
 
 
 def test_switching_off_ends_all_that_the_account_held(world):
     phone = Phone(world.ben.user)
     link = default_token_generator.make_token(world.ben.user)
-    rls.reset()
-    by = load_principal(world.ben.user_id, NOW)
-    _, code = invitations.enrol(
-        principal=by,
-        name="Fay",
-        birth_date=NOW.date(),
-        time_zone=factories.ZONE,
-        team_id=world.team.pk,
-        at=NOW,
-    )
+    with as_user(world.ben) as by:
+        _, code = invitations.enrol(
+            principal=by,
+            name="Fay",
+            birth_date=NOW.date(),
+            time_zone=factories.ZONE,
+            team_id=world.team.pk,
+            at=NOW,
+        )
 
-    disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
+    with as_user(world.eve) as administrator:
+        disable_account(by=administrator, member_id=world.ben.pk, at=NOW)
 
-    rls.reset()
     assert phone.get("me").status_code == 401
     assert not Session.objects.filter(user=world.ben.user).exists()
     user = User.objects.get(pk=world.ben.user_id)
@@ -56,7 +54,7 @@ def test_switching_off_ends_all_that_the_account_held(world):
             at=NOW,
             for_patient=True,
         )
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not Invitation.objects.open(NOW).exists()
         assert not TeamMembership.objects.active(NOW).filter(staff_member=world.ben).exists()
         assert AuditEvent.objects.filter(action="account.disable", subject=f"user/{user.pk}").count() == 1
@@ -65,7 +63,7 @@ def test_switching_off_ends_all_that_the_account_held(world):
 def test_who_is_on_duty_is_reckoned_without_them_from_then_on(world):
     disable_account(by=eve(world), member_id=world.ben.pk, at=NOW)
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert world.ben.user_id not in responders.alert_responders(world.ada.pk, NOW)
         assert responders.alert_responders(world.ada.pk, NOW)
         assert not DutyPeriod.objects.active(NOW).filter(staff_member=world.ben).exists()
@@ -79,7 +77,7 @@ def test_nobody_of_another_clinic_is_switched_off_and_nobody_switches_off_themse
 
 
 def test_the_fallback_contact_of_an_active_clinic_stays(world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Clinic.objects.filter(pk=world.clinic.pk).update(fallback_contact=world.ben, activated_at=NOW)
 
     with pytest.raises(LastFallbackContact):

@@ -1,4 +1,4 @@
-"""Staff at the dashboard: a browser that has signed in through the real form, at a known time."""
+"""Staff at the dashboard: a browser that has signed in, at a known time."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
-from django.db import transaction
+from django.conf import settings
 from django.test import Client
 
 from tests import authenticator, factories
-from tracker.access.principal import load_principal
+from tests.phone import token_of
+from tests.rls_context import as_user
 from tracker.accounts import second_factor
 from tracker.accounts.models import User
 from tracker.clinics.models import Patient
-from tracker.lib import rls
 from tracker.sync import ingest
 
 # The page is looked at an hour after the answers of Monday morning.
@@ -31,17 +30,11 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def sign_in(user: User) -> Client:
-    """Sign in through the real forms: staff show a code of their authenticator app."""
-    browser = Client()
+    """Sign in without the forms; staff have an authenticator app. ``test_second_factor`` goes the whole way."""
     if second_factor.is_required(user):
         authenticator.add_totp(user)
-    rls.reset()
-    answer = browser.post("/accounts/login/", {"login": user.email, "password": factories.PASSWORD})
-    assert answer.status_code == 302, answer.content
-    if answer["Location"] == "/accounts/2fa/authenticate/":
-        cache.clear()  # a code is good for one sign-in, and the clock may stand still
-        answer = browser.post(answer["Location"], {"code": authenticator.totp_code()})
-        assert answer.status_code == 302, answer.content
+    browser = Client()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = token_of(user)
     return browser
 
 
@@ -62,11 +55,8 @@ def send() -> Callable[..., None]:
     """Let a patient's phone send records, received at ``at``."""
 
     def send(patient: Patient, *items: dict[str, Any], at: datetime = NOW) -> None:
-        with transaction.atomic():
-            assert patient.user_id
-            principal = load_principal(patient.user_id, at)
+        with as_user(patient, at) as principal:
             receipt = ingest.apply_batch(principal=principal, sent=None, items=list(items), at=at)
-            rls.reset()
         assert {row["status"] for row in receipt.results} == {"stored"}, receipt.results
 
     return send

@@ -1,25 +1,50 @@
-"""
-Set up a scenario in the database of the environment: the actors, and one positive safety answer of Ada's.
+"""What the browser tests look at: the actors, and one positive safety answer of Ada's."""
 
-For tests that drive real processes: ``python -m tests.dashboard.scenario`` prints whom to sign in as.
-"""
-
-import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 
-import django
+from django.db import connections, transaction
+from django.utils import timezone
+
+from tests import authenticator, factories
+from tests.phone import token_of
+from tracker.access.principal import load_principal
+from tracker.lib import rls
+from tracker.sync import ingest
 
 
-def main() -> None:
-    django.setup()
-    from django.db import transaction
-    from django.utils import timezone
+@dataclass(frozen=True)
+class Site:
+    """A running server with a clinic of the test's own; Ben's session is ``token``."""
 
-    from tests import authenticator, factories
-    from tracker.access.principal import load_principal
-    from tracker.lib import rls
-    from tracker.sync import ingest
+    url: str
+    email: str
+    token: str
 
+
+def site(url: str, database: str) -> Site:
+    """
+    Commit a new clinic in the database of the server at ``url``.
+
+    In a thread, whose connection leads there: while a browser is open Django refuses this one's.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_site, url, database).result()
+
+
+def _site(url: str, database: str) -> Site:
+    settings = connections["default"].settings_dict
+    before, settings["NAME"] = settings["NAME"], database
+    try:
+        world = _create_scenario()
+        return Site(url, world.ben.user.email, token_of(world.ben.user))
+    finally:
+        connections["default"].close()
+        settings["NAME"] = before
+
+
+def _create_scenario() -> factories.World:
     at = timezone.now()
     with transaction.atomic():
         world = factories.world()
@@ -36,8 +61,4 @@ def main() -> None:
         ingest.apply_batch(principal=principal, sent=None, items=[*logs, positive], at=at)
         rls.reset()
         authenticator.add_totp(world.ben.user)
-    print(json.dumps({"email": world.ben.user.email, "password": factories.PASSWORD}))
-
-
-if __name__ == "__main__":
-    main()
+    return world

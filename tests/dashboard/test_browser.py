@@ -1,94 +1,64 @@
 """A clinician's morning in a real browser, against a real web server: by keyboard, narrow, without script."""
 
-import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import authenticator
+from tests import authenticator, databases, factories, servers
+from tests.dashboard import scenario
+from tests.dashboard.scenario import Site
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# A page that comes late on a busy machine is no wrong page.
+expect.set_options(timeout=20_000)
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running server with the scenario set up."""
-
-    url: str
-    email: str
-    password: str
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(150):
-        assert process.poll() is None, "the web server has ended"
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the web server did not answer in 15 s")
+@pytest.fixture(scope="module")
+def server(template_database: str) -> Iterator[tuple[str, str]]:
+    """One web server for all tests here; yields its address and the name of its database."""
+    with databases.temporary(template_database) as name, servers.web(databases.addresses(name)) as url:
+        yield url, name
 
 
 @pytest.fixture
-def site(fresh_database: Callable[[], dict[str, str]]) -> Iterator[Site]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    env = {**os.environ, **fresh_database(), "PUBLIC_URL": url, "DJANGO_SETTINGS_MODULE": "backend.settings"}
-    staged = subprocess.run(
-        [sys.executable, "-m", "tests.dashboard.scenario"],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert staged.returncode == 0, staged.stderr
-    command = [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-        *("--no-ws", "backend.wsgi:application"),
-    ]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as web:
-        try:
-            wait_for(f"{url}/accounts/login/", web)
-            yield Site(url, **json.loads(staged.stdout.splitlines()[-1]))
-        finally:
-            web.terminate()
+def site(server: tuple[str, str], django_db_blocker: Any) -> Site:
+    with django_db_blocker.unblock():
+        return scenario.site(*server)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
 
 
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """One process for all tests here; what a test opens in it is closed behind it, with its cookies."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
+
+
 def sign_in(page: Page, site: Site) -> None:
+    """Open the caseload in a session that has begun; the test of passkeys goes through the forms."""
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": site.token, "url": site.url}])
+    page.goto(site.url)
+    expect(page.get_by_role("heading", name="1 patient")).to_be_visible()
+
+
+def sign_in_by_form(page: Page, site: Site) -> None:
     page.goto(site.url)
     page.get_by_label("Email").fill(site.email)
-    page.get_by_label("Password").fill(site.password)
+    page.get_by_label("Password").fill(factories.PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_label("Code of your").fill(authenticator.totp_code())
     page.keyboard.press("Enter")
@@ -279,7 +249,7 @@ def test_a_passkey_is_made_and_signs_in_by_itself(site, browser):
             }
         },
     )  # fmt: skip
-    sign_in(page, Site(host, site.email, site.password))
+    sign_in_by_form(page, replace(site, url=host))
     page.goto(f"{host}/accounts/2fa/passkeys/add/")
     page.get_by_role("button", name="Make the passkey").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
@@ -295,7 +265,7 @@ def test_a_passkey_is_made_and_signs_in_by_itself(site, browser):
 
     page.goto(host)
     page.get_by_label("Email").fill(site.email)
-    page.get_by_label("Password").fill(site.password)
+    page.get_by_label("Password").fill(factories.PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_role("heading", name="1 patient")).to_be_visible()

@@ -7,7 +7,7 @@ from django.test import Client
 
 from tests import factories
 from tests.dashboard.conftest import NOW, text
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Patient
@@ -85,7 +85,7 @@ def test_a_discharged_patient_leaves_the_caseload_and_is_found_among_the_dischar
     assert "Ada" in text(ben.get("/patients/discharged/"))
     assert "Ada" not in text(cleo.get("/patients/discharged/"))
     assert "Discharged 2 Mar 2026" in text(ben.get(f"/patients/{world.ada.pk}/"))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert AuditEvent.objects.filter(action="patient.discharge", patient=world.ada.pk).count() == 1
 
 
@@ -102,18 +102,17 @@ def test_a_discharged_patients_entries_are_taken_and_still_raise_alerts(world, b
 
     send(world.ada, factories.phq9(POSITIVE, recorded_at=NOW.isoformat()))
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.open().filter(patient=world.ada).count() == 1
 
 
 def test_a_discharged_patient_gets_no_reminder(world, ben):
-    principal = load_principal(world.ben.user_id, NOW)
-    reminders.plan_check_in(
-        principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
-    )
-    rls.reset()
+    with as_user(world.ben, NOW) as principal:
+        reminders.plan_check_in(
+            principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
+        )
     post(ben, world.ada, "discharge")
 
     assert reminders.plan_reminders(at=NOW + timedelta(hours=12)) == 0
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not Message.objects.filter(words="check-in", recipient=world.ada.user).exists()

@@ -9,9 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.alerts.models import Alert
-from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.reminders import actions as reminders
 
@@ -58,7 +57,7 @@ def test_one_time_is_enough_where_the_two_agree(world, ben, send):
 
 
 def test_a_time_is_the_patients_own(world, clock, ben, send):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(time_zone="America/New_York")
     send(world.ada, factories.phq9(POSITIVE, recorded_at=(NOW - timedelta(minutes=5)).isoformat()))
 
@@ -77,7 +76,7 @@ def test_an_answer_that_was_old_on_arrival_stands_at_the_top_like_any_other(worl
 
 def test_acknowledging_puts_the_alert_in_ones_name(world, ben, send):
     send(world.ada, factories.phq9(POSITIVE))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
     answer = ben.post(f"/alerts/{alert.pk}/acknowledge/", follow=True)
@@ -85,14 +84,14 @@ def test_acknowledging_puts_the_alert_in_ones_name(world, ben, send):
     assert answer.redirect_chain == [("/", 302)]
     assert "Acknowledged. The alert is in your name now." in text(answer)
     assert "No open alerts" in text(answer)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert.refresh_from_db()
     assert (alert.acknowledged_by_id, alert.acknowledged_at) == (world.ben.user_id, NOW)
 
 
 def test_the_second_clinician_is_told_who_was_first(world, clock, ben, send):
     send(world.ada, factories.phq9(POSITIVE))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
     ben.post(f"/alerts/{alert.pk}/acknowledge/")
     clock.shift(120)
@@ -103,28 +102,28 @@ def test_the_second_clinician_is_told_who_was_first(world, clock, ben, send):
 
     assert answer.redirect_chain == [(f"/patients/{world.ada.pk}/", 302)]
     assert "Ben acknowledged this alert first, on Mon 2 Mar 2026, 11:00." in text(answer)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert.refresh_from_db()
     assert alert.acknowledged_by_id == world.ben.user_id
 
 
 def test_a_stranger_cannot_acknowledge_and_learns_nothing(world, cleo, send):
     send(world.ada, factories.phq9(POSITIVE))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
     answer = cleo.post(f"/alerts/{alert.pk}/acknowledge/")
 
     assert answer.status_code == 404
     assert cleo.get("/alerts/").content.count(b"<li") == 0
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert.refresh_from_db()
     assert alert.acknowledged_at is None
 
 
 def test_after_acknowledging_nobody_is_sent_to_a_page_of_others(world, ben, send):
     send(world.ada, factories.phq9(POSITIVE))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
 
     for back in (str(world.bea.pk), "https://example.org/", "//example.org"):
@@ -213,7 +212,6 @@ def test_the_one_who_got_much_worse_stands_above_the_one_who_got_a_little_worse_
         factories.phq9([1] * 4 + [0] * 5, **since(50)),
         factories.phq9([3] * 4 + [1] + [0] * 4, **since(1)),
     )
-    rls.reset()
 
     answer = ben.get("/")
 
@@ -232,7 +230,7 @@ def test_a_removed_entry_is_no_longer_the_last_one(world, ben, send):
 
 
 def test_a_name_is_a_name_and_never_markup(world, ben):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(name="<b>Ada</b> & Co")
 
     page = ben.get("/").content.decode()
@@ -248,12 +246,15 @@ def test_a_patient_without_entries_is_said_to_have_none(world, ben):
 
 
 def test_the_next_check_in_is_shown_in_the_patients_time(world, ben):
-    principal = load_principal(world.ben.user_id, NOW)
-    for days in (2, 1):
-        reminders.plan_check_in(
-            principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=days), minutes=20, at=NOW
-        )
-    rls.reset()
+    with as_user(world.ben, NOW) as principal:
+        for days in (2, 1):
+            reminders.plan_check_in(
+                principal=principal,
+                patient=world.ada,
+                starts_at=NOW + timedelta(days=days),
+                minutes=20,
+                at=NOW,
+            )
 
     assert "Tue 3 Mar, 11:00" in text(ben.get("/"))
 
@@ -262,7 +263,6 @@ def test_patients_can_be_put_in_other_orders(world, ben, send):
     zoe = factories.patient(world.clinic, "zoe", world.team)
     send(zoe, factories.phq9(POSITIVE))
     send(world.ada, factories.pain(3))
-    rls.reset()
 
     def order(key: str) -> list[str]:
         return names(ben.get("/", {"order": key}).content.decode())
@@ -272,7 +272,7 @@ def test_patients_can_be_put_in_other_orders(world, ben, send):
 
 
 def test_who_has_left_is_no_longer_in_the_list(world, ben):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(discharged_on=NOW.date())
 
     assert names(ben.get("/").content.decode()) == []
@@ -289,14 +289,13 @@ def test_the_caseload_costs_eight_statements_whatever_its_size(world, ben, send)
     for n in range(12):
         patient = factories.patient(world.clinic, f"p{n}", world.team)
         send(patient, factories.phq9(POSITIVE), factories.daily(), factories.pain(n % 10))
-    rls.reset()
 
     assert few == cost() <= 8
 
 
 def test_no_message_of_the_page_names_the_patient(world, ben, send):
     send(world.ada, factories.phq9(POSITIVE))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
         assert Message.objects.exists()
 

@@ -9,24 +9,21 @@ from django.test import Client
 
 from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
+from tests.rls_context import as_clinic, as_user
 from tracker.access import policy
-from tracker.access.principal import load_principal
 from tracker.audit.models import AuditEvent
 from tracker.clinics.models import TeamMembership
 from tracker.dashboard import urls
-from tracker.lib import rls
 from tracker.reminders import actions as reminders
 
 
 @pytest.fixture
 def check_in(world: factories.World):
     """A check-in that Ben has planned with Ada."""
-    principal = load_principal(world.ben.user_id, NOW)
-    planned = reminders.plan_check_in(
-        principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
-    )
-    rls.reset()
-    return planned
+    with as_user(world.ben, NOW) as principal:
+        return reminders.plan_check_in(
+            principal=principal, patient=world.ada, starts_at=NOW + timedelta(days=1), minutes=20, at=NOW
+        )
 
 
 def routes_of(patient_id: uuid.UUID, check_in_id: uuid.UUID) -> list[tuple[str, str]]:
@@ -88,7 +85,7 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
     answer = cleo.post(f"/patients/{world.bea.pk}/check-ins/{check_in.pk}/cancel/")
 
     assert answer.status_code == 404
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         check_in.refresh_from_db()
     assert check_in.cancelled_at is None
 
@@ -96,7 +93,7 @@ def test_a_check_in_of_another_patient_is_not_cancelled_through_ones_own(world, 
 def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
     cleo.get(f"/patients/{world.ada.pk}/")
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(result="REFUSED")
     assert (event.actor, event.patient, event.purpose, event.detail["status"]) == (
         f"user/{world.cleo.user_id}",
@@ -109,7 +106,7 @@ def test_a_refusal_leaves_a_trace_that_names_whom_it_was_about(world, cleo):
 def test_opening_a_chart_leaves_a_trace(world, ben):
     ben.get(f"/patients/{world.ada.pk}/")
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="chart.open")
     assert (event.actor, event.patient) == (f"user/{world.ben.user_id}", world.ada.pk)
 
@@ -135,7 +132,7 @@ def test_an_administrator_sees_no_clinical_content(world, clock):
 
 def test_who_leaves_a_team_sees_its_patients_no_more(world, ben):
     assert ben.get(f"/patients/{world.ada.pk}/").status_code == 200
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         TeamMembership.objects.filter(staff_member=world.ben).update(ends_at=NOW)
 
     assert ben.get(f"/patients/{world.ada.pk}/").status_code == 404

@@ -6,10 +6,10 @@ import pytest
 
 from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
+from tests.rls_context import as_clinic
 from tracker.access.policy import Category
 from tracker.access.principal import load_principal
 from tracker.clinics.models import Patient, Role
-from tracker.lib import rls
 from tracker.reminders import actions as reminders
 
 
@@ -56,8 +56,7 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
     ben = load_principal(world.ben.user_id, NOW)
     soon = NOW + timedelta(days=1)
     reminders.plan_check_in(principal=ben, patient=world.ada, starts_at=soon, minutes=20, at=NOW)
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     given = {"name": "ada", "birth_date": "1980-02-29", "reason": "Brought in unconscious."}
     assert "60 minutes" in text(cleo.get("/emergency/"))
@@ -79,7 +78,7 @@ def test_emergency_access_by_its_page_opens_shows_a_banner_and_ends(world, cleo,
 
 def test_the_privacy_officer_sees_each_time_and_no_patient(world, cleo, send):
     olga = factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(birth_date=date(1980, 2, 29))
     cleo.post("/emergency/", {"name": "ada", "birth_date": "1980-02-29", "reason": "Brought in unconscious."})
     browser = sign_in(olga.user)

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from tests.dashboard.conftest import NOW, sign_in, text
+from tests.rls_context import as_clinic
 from tracker.clinics import responders
 from tracker.clinics.models import Clinic, DutyPeriod, Patient
-from tracker.lib import rls
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def duty(who, **more: str) -> dict[str, str]:
 
 
 def responders_of(patient: Patient, at=NOW) -> list[UUID]:
-    with rls.as_clinic(patient.clinic_id):
+    with as_clinic(patient.clinic_id):
         return responders.alert_responders(patient.pk, at)
 
 
@@ -55,24 +55,24 @@ def test_whoever_is_put_on_duty_is_asked_about_alerts_until_the_duty_is_ended(wo
     assert responders_of(world.ada)[0] == world.cleo.user_id
     assert "Cleo, now" in text(eve.get("/on-call/"))
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         period = DutyPeriod.objects.get(staff_member=world.cleo)
     assert eve.post(f"/on-call/duty-periods/{period.pk}/end/").status_code == 302
     assert eve.post(f"/on-call/duty-periods/{period.pk}/end/").status_code == 302
 
     assert world.cleo.user_id not in responders_of(world.ada, NOW + timedelta(seconds=1))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert DutyPeriod.objects.get(pk=period.pk).ends_at == NOW
 
 
 def test_a_duty_period_that_has_not_begun_is_removed(world, eve):
     eve.post("/on-call/duty-periods/", duty(world.ben, starts_on="2026-03-05", ends_on="2026-03-06"))
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         period = DutyPeriod.objects.get(staff_member=world.ben)
 
     eve.post(f"/on-call/duty-periods/{period.pk}/end/")
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not DutyPeriod.objects.exists()
 
 
@@ -88,19 +88,18 @@ def test_a_duty_period_with_a_mistake_is_refused_in_a_sentence(world, eve, wrong
 
     assert answer.status_code == 422
     assert "Not saved." in text(answer)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not DutyPeriod.objects.exists()
 
 
 def test_an_administrator_ends_no_duty_period_of_another_clinic(world, eve):
-    with rls.as_clinic(world.other_clinic.pk):
+    with as_clinic(world.other_clinic.pk):
         period = DutyPeriod.objects.create(
             clinic_id=world.other_clinic.pk,
             staff_member=world.finn,
             starts_at=NOW,
             ends_at=NOW + timedelta(days=1),
         )
-    rls.reset()
 
     assert eve.post(f"/on-call/duty-periods/{period.pk}/end/").status_code == 404
 

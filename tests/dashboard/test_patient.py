@@ -11,9 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.dashboard.conftest import NOW, text
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.instruments import catalogue
-from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records import actions as records
 from tracker.reminders.models import CheckIn
@@ -37,7 +36,6 @@ def diary(days: int, *, last: int = 0) -> list[dict[str, Any]]:
 
 def summarise(world: factories.World) -> None:
     progress.refresh(clinic_id=world.clinic.pk, patient_id=world.ada.pk, at=NOW)
-    rls.reset()
 
 
 @pytest.fixture
@@ -106,12 +104,11 @@ def test_a_record_that_ended_long_ago_says_so(ben, path, world, send):
 
 def test_treatment_sessions_are_marked(ben, path, world, send):
     send(world.ada, *diary(40))
-    principal = load_principal(world.ben.user_id, NOW)
-    records.record_session(
-        principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
-        dose_mg=Decimal(35), at=NOW,
-    )  # fmt: skip
-    rls.reset()
+    with as_user(world.ben, NOW) as principal:
+        records.record_session(
+            principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
+            dose_mg=Decimal(35), at=NOW,
+        )  # fmt: skip
 
     page = ben.get(path).content.decode()
 
@@ -244,13 +241,12 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
 def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
     send(factories.patient(world.clinic, "zoe", world.team), factories.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
-    rls.reset()
 
     assert "No open alerts" in text(ben.get(path))
 
 
 def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         type(world.ada).objects.filter(pk=world.ada.pk).update(time_zone="America/New_York")
 
     answer = ben.post(
@@ -259,7 +255,7 @@ def test_a_check_in_is_planned_in_the_patients_own_time(ben, path, world):
 
     assert answer.redirect_chain == [(path, 302)]
     assert "Check-in planned for Wed 4 Mar 2026, 09:30 (America/New_York)." in text(answer)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         planned = CheckIn.objects.get()
     assert (planned.starts_at.isoformat(), planned.minutes) == ("2026-03-04T14:30:00+00:00", 30)
 
@@ -290,7 +286,7 @@ def test_a_mistake_comes_back_with_the_form(ben, path, world, sent, told):
     assert answer.status_code == 422
     assert told in text(answer)
     assert "Not planned." in text(answer)
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not CheckIn.objects.exists()
 
 
@@ -306,7 +302,7 @@ def test_the_same_time_is_not_planned_twice(ben, path, world):
 
 def test_a_check_in_can_be_cancelled(ben, path, world):
     ben.post(f"{path}check-ins/", {"on": "2026-03-04", "time": "09:30", "minutes": "20"})
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         planned = CheckIn.objects.get()
     assert "Wed 4 Mar 2026, 09:30" in text(ben.get(path))
 

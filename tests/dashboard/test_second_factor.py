@@ -17,7 +17,6 @@ from tests.dashboard.conftest import NOW, sign_in, text
 from tracker.accounts import second_factor
 from tracker.accounts.models import Session
 from tracker.dashboard import accounts
-from tracker.lib import rls
 
 PAGES = ("/", "/alerts/", "/sessions/", "/patients/invite/", "/staff/")
 
@@ -347,4 +346,3 @@ def test_a_session_is_read_in_one_statement_however_often_it_is_asked(world, ben
         ben.get("/sessions/")
 
     assert sum("session_data, device_id" in query["sql"] for query in queries) == 1
-    rls.reset()

@@ -4,9 +4,9 @@ import pytest
 
 from tests.dashboard.conftest import NOW, sign_in
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.accounts.models import Session
 from tracker.audit.models import AuditEvent
-from tracker.lib import rls
 
 
 @pytest.mark.parametrize("by", ["page", "api"])
@@ -22,8 +22,7 @@ def test_ending_a_session_records_an_audit_event_of_the_patient_on_the_page_and_
         assert Phone(world.ada.user).call("DELETE", f"me/sessions/{reference}").status_code == 204
 
     assert not Session.objects.filter(reference=reference).exists()
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="session.end")
     assert (event.actor, event.subject, event.patient, event.at) == (
         f"user/{world.ada.user_id}", f"session/{reference}", world.ada.pk, NOW,

@@ -5,21 +5,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from tests import factories, servers
+from tests.rls_context import as_clinic
 from tracker.accounts.models import User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Clinic, Patient
 from tracker.demo import loading, people, simulate
-from tracker.lib import rls
 from tracker.records import rebuild
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.daily import DailyLog
@@ -31,22 +30,12 @@ from tracker.reminders.models import CheckIn
 NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Argon2 is slow on purpose; nobody signs in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@contextmanager
-def inside() -> Iterator[None]:
-    with transaction.atomic():
-        rls.reset()
-        with rls.as_clinic(Clinic.objects.get(name=people.CLINIC).pk):
-            yield
+def demo_clinic() -> UUID:
+    return Clinic.objects.get(name=people.CLINIC).pk
 
 
 def counts(who: simulate.Simulated) -> dict[str, int]:
-    with inside():
+    with as_clinic(demo_clinic()):
         patient = Patient.objects.get(user__email=who.email)
         derived = (TreatmentSession, Alert, CheckIn)
         found = {model.__name__: model._default_manager.filter(patient=patient).count() for model in derived}
@@ -55,7 +44,7 @@ def counts(who: simulate.Simulated) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("number", [6, 9])
-def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path, number):
+def test_a_simulated_patient_is_loaded_once(db, tmp_path: Path, number):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     who = simulate.everybody()[number]
 
@@ -64,7 +53,7 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     assert not loading._simulate(who, NOW)
 
     assert counts(who) == first
-    with inside():
+    with as_clinic(demo_clinic()):
         enrolled_on = Patient.objects.get(user__email=who.email).enrolled_on
         # No clock ran ahead, though one of them travelled.
         assert set(DailyLog.objects.values_list("clock_skew", flat=True)) == {"none"}
@@ -73,19 +62,17 @@ def test_a_simulated_patient_is_loaded_once(db, quick_passwords, tmp_path: Path,
     assert first["records"] == sum(len(week) for week in simulate.weeks(who, enrolled_on))
 
 
-def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, quick_passwords, tmp_path: Path):
+def test_the_newest_alert_is_open_and_the_old_one_was_acknowledged(db, tmp_path: Path):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     loading._simulate(simulate.everybody()[6], NOW)
 
-    with inside():
+    with as_clinic(demo_clinic()):
         old, new = Alert.objects.order_by("raised_at")
     assert old.acknowledged_at == old.raised_at + timedelta(minutes=9)
     assert (new.acknowledged_at, new.raised_at > NOW - timedelta(days=7)) == (None, True)
 
 
-def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(
-    db, quick_passwords, tmp_path: Path, monkeypatch
-):
+def test_a_load_that_was_stopped_half_way_goes_on_where_it_stopped(db, tmp_path: Path, monkeypatch):
     people.prepare(tmp_path / "sign-ins.json", NOW.date())
     who = simulate.everybody()[0]
     whole = list(simulate.weeks(who, NOW.date()))
@@ -135,7 +122,7 @@ def test_a_load_whose_simulated_half_fails_does_not_end_well_and_the_diary_is_wh
     assert "loaded" not in ended.stdout.splitlines()
     # The second time everything is there already, and no record stands twice.
     assert "real diary: 2058 held by the server, 0 unsent" in again.getvalue()
-    with inside():
+    with as_clinic(demo_clinic()):
         assert (Response.objects.count(), MedicationUse.objects.count()) == (1841, 217)
         assert {row.revision for row in Response.objects.only("revision")} == {1}
     report = rebuild.check()

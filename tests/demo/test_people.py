@@ -6,20 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.rls_context import as_clinic
 from tracker.accounts.models import User
 from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
 from tracker.demo import people, simulate
-from tracker.lib import rls
 
 TODAY = date(2026, 3, 2)
-
-
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Argon2 is slow on purpose; nobody signs in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def everything() -> dict[str, list[Any]]:
@@ -29,13 +21,13 @@ def everything() -> dict[str, list[Any]]:
         "clinics": list(Clinic.objects.order_by("name").values()),
     }
     for clinic in Clinic.objects.order_by("name"):
-        with rls.as_clinic(clinic.pk):
+        with as_clinic(clinic.pk):
             for model in (CareTeam, StaffMember, TeamMembership, Patient):
                 rows[f"{clinic.name} {model.__name__}"] = list(model._default_manager.order_by("pk").values())
     return rows
 
 
-def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, quick_passwords, tmp_path: Path):
+def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, tmp_path: Path):
     path = tmp_path / "sign-ins.json"
     first = people.prepare(path, TODAY)
     rows, written = everything(), path.read_text()
@@ -49,7 +41,7 @@ def test_preparing_twice_changes_nothing_and_keeps_the_passwords(db, quick_passw
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, tmp_path: Path):
+def test_the_clinic_has_all_who_are_needed_to_look_around(db, tmp_path: Path):
     made = people.prepare(tmp_path / "sign-ins.json", TODAY)
 
     roles = [entry.role for entry in made]
@@ -58,19 +50,19 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, quick_passwords, t
     }  # fmt: skip
     assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
     clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}
-    with rls.as_clinic(clinics[people.CLINIC].pk):
+    with as_clinic(clinics[people.CLINIC].pk):
         assert Patient.objects.count() == 41
         assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
 
 
-def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, quick_passwords, tmp_path: Path):
+def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, tmp_path: Path):
     handed_out = {entry.email for entry in people.prepare(tmp_path / "sign-ins.json", TODAY)}
     hidden = next(who for who in simulate.everybody() if who.email not in handed_out)
 
     assert not User.objects.get(email=hidden.email).has_usable_password()
 
 
-def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, quick_passwords, tmp_path: Path):
+def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, tmp_path: Path):
     path = tmp_path / "sign-ins.json"
     first = {entry.email: entry.password for entry in people.prepare(path, TODAY)}
     known = [entry for entry in json.loads(path.read_text()) if entry["email"] != people.DIARY_EMAIL]

@@ -14,11 +14,11 @@ from django.core.management import CommandError, call_command
 
 from tests import factories
 from tests.instruments.filled import adding_up_to, phq
+from tests.rls_context import as_clinic
 from tracker.audit.models import AuditEvent
 from tracker.instruments import actions, catalogue, parsing, wording
 from tracker.instruments.models import Offer, Permission, Version
 from tracker.instruments.wording import Wording
-from tracker.lib import rls
 
 CLINIC = uuid.UUID(int=7)
 
@@ -196,7 +196,7 @@ def test_a_clinic_loads_the_wording_that_it_may_use(tmp_path, capsys):
     assert "who-5@2024 may now be offered; granted by the rights holder, by letter on 2026-01-05." in (
         capsys.readouterr().out
     )
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         permission = Permission.objects.get()
         content = wording.worded(permission.version.content, permission.wording)
         assert [item["text"]["en"] for item in content["items"]] == [
@@ -216,7 +216,7 @@ def test_a_later_file_replaces_an_earlier_one(tmp_path):
     load(WORDING, tmp_path)
     load(WORDING.replace("First", "1st"), tmp_path)
 
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         assert Permission.objects.get().wording["items"]["q1"]["text"] == {"en": "1st"}
 
 
@@ -243,7 +243,7 @@ def test_a_wording_that_does_not_fit_is_refused_in_words(tmp_path, before, after
         load(WORDING.replace(before, after), tmp_path)
 
     assert told in str(caught.value)
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         assert not Permission.objects.exists()
 
 
@@ -267,7 +267,7 @@ def test_a_clinic_offers_what_it_may_and_nothing_else():
         "actor": "user/eve",
         "at": factories.MONDAY,
     }
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         with pytest.raises(actions.NotLicensedError, match="no permission for the wording of who-5@2024"):
             actions.offer(**who5)
         assert not Offer.objects.exists()
@@ -284,5 +284,5 @@ def test_a_clinic_offers_what_it_may_and_nothing_else():
 
 @pytest.mark.django_db
 def test_what_is_not_published_cannot_be_offered():
-    with rls.as_clinic(CLINIC), pytest.raises(Version.DoesNotExist):
+    with as_clinic(CLINIC), pytest.raises(Version.DoesNotExist):
         actions.offer(clinic_id=CLINIC, code="phq-9", version="2999", actor="user/eve", at=factories.MONDAY)

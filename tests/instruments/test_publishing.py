@@ -14,9 +14,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, InternalError, connection, transaction
 
 from tests import factories
+from tests.rls_context import as_clinic
 from tracker.instruments import catalogue, parsing, publishing
 from tracker.instruments.models import Instrument, Offer, Permission, Version
-from tracker.lib import rls
 
 CLINIC = uuid.UUID(int=7)
 OTHER = uuid.UUID(int=8)
@@ -142,7 +142,7 @@ def test_the_owner_can_publish_a_licensed_instrument_without_its_wording(owner):
 
 @pytest.mark.django_db
 def test_a_licensed_instrument_is_not_available_until_the_clinic_holds_permission():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         before = Version.objects.for_clinic(CLINIC).get(instrument="who-5").available
         permit("who-5")
         after = Version.objects.for_clinic(CLINIC).get(instrument="who-5").available
@@ -152,7 +152,7 @@ def test_a_licensed_instrument_is_not_available_until_the_clinic_holds_permissio
 
 @pytest.mark.django_db
 def test_a_free_instrument_is_available_to_every_clinic():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         codes = {row.instrument_id for row in Version.objects.for_clinic(CLINIC) if row.available}
 
     assert {form.code for form in catalogue.all() if form.terms.wording_may_ship} == codes
@@ -160,7 +160,7 @@ def test_a_free_instrument_is_available_to_every_clinic():
 
 @pytest.mark.django_db
 def test_nothing_without_licensed_wording_can_be_offered():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         with pytest.raises(IntegrityError, match="holds no permission"), transaction.atomic():
             offer("who-5")
         offer("phq-9")
@@ -172,10 +172,10 @@ def test_nothing_without_licensed_wording_can_be_offered():
 
 @pytest.mark.django_db
 def test_the_permission_of_one_clinic_is_nothing_to_another():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         permit("who-5")
 
-    with rls.as_clinic(OTHER):
+    with as_clinic(OTHER):
         assert not Permission.objects.exists()
         with pytest.raises(IntegrityError, match="holds no permission"), transaction.atomic():
             offer("who-5", OTHER)
@@ -183,7 +183,7 @@ def test_the_permission_of_one_clinic_is_nothing_to_another():
 
 @pytest.mark.django_db
 def test_an_offer_cannot_be_turned_into_an_unlicensed_one():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         offer("phq-9")
 
         with pytest.raises(IntegrityError, match="holds no permission"), transaction.atomic():
@@ -192,7 +192,7 @@ def test_an_offer_cannot_be_turned_into_an_unlicensed_one():
 
 @pytest.mark.django_db
 def test_a_permission_stays_while_its_instrument_is_offered():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         permission = permit("who-5")
         offered = offer("who-5")
 
@@ -210,7 +210,7 @@ def test_a_permission_stays_while_its_instrument_is_offered():
 @pytest.mark.django_db
 def test_a_clinic_writes_permissions_for_itself_only():
     with (
-        rls.as_clinic(CLINIC),
+        as_clinic(CLINIC),
         pytest.raises(DatabaseError, match="row-level security"),
         transaction.atomic(),
     ):
@@ -219,7 +219,7 @@ def test_a_clinic_writes_permissions_for_itself_only():
 
 @pytest.mark.django_db
 def test_without_row_level_security_no_permission_is_seen():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         permit("who-5")
 
     assert not Permission.objects.exists()
@@ -227,7 +227,7 @@ def test_without_row_level_security_no_permission_is_seen():
 
 @pytest.mark.django_db
 def test_a_permission_names_who_granted_it():
-    with rls.as_clinic(CLINIC):
+    with as_clinic(CLINIC):
         permission = permit("who-5")
 
         with pytest.raises(IntegrityError, match="permission_names_who_granted_it"), transaction.atomic():

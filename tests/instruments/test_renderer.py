@@ -32,6 +32,8 @@ from tracker.records.kinds.questionnaire import Score
 RENDERER = "lforms@40.1.3"
 SHA512 = "WLruTm+BcVnafC0rSAQ3/cNqhxvclBUxyBG68aub/uha2NaK9H8ZZcEXTTuORuGzzCt0wa7fvhuieZtcDIdPzQ=="
 CHROMIUM = "/usr/bin/chromium"
+# A page that comes late on a busy machine is no wrong page.
+expect.set_options(timeout=20_000)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGE = """<!doctype html><meta charset="utf-8"><title>A renderer</title>
 <link rel="stylesheet" href="dist/lforms/webcomponent/styles.css">

@@ -27,14 +27,12 @@ import pytest
 import redis
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
 from django.utils import timezone
 
 from tests import authenticator, factories, phone, servers
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.accounts.models import User
 from tracker.clinics import invitations
-from tracker.lib import rls
 
 # What stands in the database as it is, each with its reason (SECURITY.md says the same).
 BORN = "1980-02-29"
@@ -120,7 +118,7 @@ def found(live: Any) -> Iterator[Found]:
     """The actors of the live clinic, with markers for Ada's name, address, password and the code of an invitation."""
     found = Found(fresh_markers())
     invite(live, found)
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         ada = live.world.ada
         type(ada).objects.filter(pk=ada.pk).update(name=found.markers["name"], birth_date=BORN)
         User.objects.filter(pk=ada.user_id).update(
@@ -133,13 +131,11 @@ def found(live: Any) -> Iterator[Found]:
 def invite(live: Any, found: Found) -> None:
     """Ben enrols somebody; the code that he hands over is a marker."""
     at = timezone.now()
-    with transaction.atomic():
-        ben = load_principal(live.world.ben.user_id, at)
+    with as_user(live.world.ben, at) as ben:
         found.markers["code"] = invitations.enrol(
             principal=ben, name="Fay", birth_date=date.fromisoformat(BORN), time_zone=factories.ZONE,
             team_id=live.world.team.pk, at=at,
         )[1]  # fmt: skip
-        rls.reset()
 
 
 def as_a_patient(visitor: Visitor, marker: dict[str, str]) -> None:
@@ -312,7 +308,7 @@ def queued(live) -> Iterator[str]:
 def representations(live) -> Iterator[str]:
     """Every row of every model, as it would print itself."""
     for clinic_id in (live.world.clinic.pk, uuid.UUID(int=0)):
-        with transaction.atomic(), rls.as_clinic(clinic_id):
+        with as_clinic(clinic_id):
             for model in apps.get_models():
                 for row in model._default_manager.all()[:200]:
                     yield f"{row} {row!r}"
@@ -387,7 +383,7 @@ def test_a_careless_line_of_a_real_process_is_found(tmp_path):
 
 
 def test_a_secret_that_stands_in_plain_in_the_database_is_found(live, found):
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         type(live.world.bea).objects.filter(pk=live.world.bea.pk).update(name=found.markers["journal"])
     found.collect("dump", dump(live))
 

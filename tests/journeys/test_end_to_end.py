@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from backend.celery import app
 from tests import factories, servers
 from tests.http_phone import Phone
+from tests.rls_context import as_clinic
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
-from tracker.lib import rls
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
@@ -27,19 +28,13 @@ DELIVER = "tracker.outbox.tasks.deliver_due"
 PLAN = "tracker.reminders.tasks.plan_reminders"
 
 
-@contextmanager
-def looking_in(world: factories.World) -> Iterator[None]:
-    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
-        yield
-
-
 def phone_of_ada(url: str, live) -> Phone:
     return Phone(url, live.world.ada.user.email, factories.PASSWORD, patience_s=20)
 
 
 def pain_of_days(n: int) -> list[dict[str, Any]]:
     """One entry a day for ``n`` days up to yesterday, as lived in Amsterdam."""
-    start = datetime.now(UTC).replace(hour=11) - timedelta(days=n)
+    start = datetime.now(ZoneInfo(factories.ZONE)).replace(hour=11) - timedelta(days=n)
     return [
         factories.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)
     ]
@@ -82,7 +77,7 @@ def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
             servers.wait_until(lambda: mails(live).count("Subject:") >= 2, what="the mail")
 
     assert stored[0]["status"] == "stored"
-    with looking_in(live.world):
+    with as_clinic(live.world.clinic.pk):
         sent = Message.objects.filter(sent_at__isnull=False).values_list("recipient_id", "channel")
         team = {live.world.ben.user_id, live.world.dan.user_id}
         assert set(sent) == {(person, channel) for person in team for channel in TEXTS["alert"].channels}
@@ -102,7 +97,7 @@ def at_noon() -> tuple[datetime, str]:
 def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
     now, time_zone = at_noon()
     ada = live.world.ada
-    with looking_in(live.world):
+    with as_clinic(live.world.clinic.pk):
         type(ada).objects.filter(pk=ada.pk).update(time_zone=time_zone)
     with transaction.atomic():
         ben = load_principal(live.world.ben.user_id, now)
@@ -113,7 +108,7 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
         )  # fmt: skip
 
     def sent() -> bool:
-        with looking_in(live.world):
+        with as_clinic(live.world.clinic.pk):
             found = Message.objects.filter(words="check-in", sent_at__isnull=False)
             return found.count() >= len(TEXTS["check-in"].channels)
 
@@ -122,7 +117,7 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
             servers.hint(live.environment, task)
         servers.wait_until(sent, what="the reminder")
 
-    with looking_in(live.world):
+    with as_clinic(live.world.clinic.pk):
         about = Message.objects.filter(words="check-in")
         assert sorted(about.values_list("recipient_id", "channel")) == [
             (ada.user_id, channel) for channel in sorted(TEXTS["check-in"].channels)
@@ -144,12 +139,12 @@ def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
             servers.hint(live.environment, REFRESH)
 
             def weeks() -> int:
-                with looking_in(live.world):
+                with as_clinic(live.world.clinic.pk):
                     return Summary.objects.count()
 
             servers.wait_until(weeks, what="a summary")
 
-    with looking_in(live.world):
+    with as_clinic(live.world.clinic.pk):
         every = list(Summary.objects.values_list("week_start", flat=True))
         days = set(PainEntry.objects.values_list("local_date", flat=True))
     assert len(every) == len(set(every))

@@ -4,20 +4,20 @@ import os
 from uuid import UUID
 
 import pytest
-from django.db import transaction
 
 from tests import factories
 from tests.concurrency import run_concurrently
+from tests.rls_context import as_clinic
 from tracker.keys import data_keys
 from tracker.keys.models import DataKey
-from tracker.lib import encryption, rls
+from tracker.lib import encryption
 
 NOW = factories.MONDAY
 
 
 @pytest.fixture
 def inside(world: factories.World):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         yield world
 
 
@@ -76,7 +76,7 @@ def test_two_requests_at_once_make_one_data_key(live):
     world = live.world
 
     def first_page():
-        with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+        with as_clinic(world.clinic.pk):
             return key_of(world, world.ada)
 
     made = run_concurrently(*[first_page] * 6)

@@ -17,13 +17,13 @@ from django.db import DatabaseError, connection, transaction
 
 from tests import authenticator, factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic, as_user
 from tests.servers import ROOT, wait_until
-from tracker.access.principal import load_principal
 from tracker.accounts import second_factor
 from tracker.audit.models import SYSTEM, AuditEvent
 from tracker.keys import data_keys, rotation
 from tracker.keys.models import DataKey, MasterKey
-from tracker.lib import encryption, rls
+from tracker.lib import encryption
 from tracker.records.kinds.journal import JournalText
 from tracker.sync import ingest
 
@@ -34,16 +34,14 @@ Sent = dict[str, str]
 def journal(patient: Any, texts: list[str]) -> Sent:
     """Send pages of the journal; return id -> text."""
     items = [factories.record("journal", {"text": text}) for text in texts]
-    with transaction.atomic():
-        principal = load_principal(patient.user_id, factories.MONDAY)
+    with as_user(patient) as principal:
         receipt = ingest.apply_batch(principal=principal, sent=None, items=items, at=factories.MONDAY)
-        rls.reset()
     assert {row["status"] for row in receipt.results} <= {"stored"}
     return {item["id"]: item["data"]["text"] for item in items}
 
 
 def read_back(clinic_id: Any) -> Sent:
-    with transaction.atomic(), rls.as_clinic(clinic_id):
+    with as_clinic(clinic_id):
         return {
             str(row.entry_id): text
             for row, text in data_keys.decrypt_all(JournalText.objects.select_related("key"))
@@ -62,9 +60,9 @@ def old(settings: Any) -> None:
 
 
 @pytest.fixture
-def world(old, world):
+def world(old, db) -> factories.World:
     """The actors, whose addresses are encrypted under the old key."""
-    return world
+    return factories.world()
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def written(world, old) -> Sent:
 def replace_one(clinic_id: Any) -> None:
     """One step of a rotation that is then interrupted."""
     data_keys.register_master_key()
-    with rls.as_clinic(clinic_id):
+    with as_clinic(clinic_id):
         rotation.replace_one_key(clinic_id, factories.MONDAY)
 
 
@@ -99,7 +97,7 @@ def test_a_key_rotation_reencrypts_every_text_and_wraps_every_key_with_the_new_m
 
     assert rotation.remaining(here).is_nothing
     assert read_back(here) == written
-    with rls.as_clinic(here):
+    with as_clinic(here):
         assert count(master_key_id="m2") == count() == 4
         assert count(replaced_at__isnull=True, made_under="m2") == 2
         assert not JournalText.objects.filter(key__replaced_at__isnull=False).exists()
@@ -108,12 +106,12 @@ def test_a_key_rotation_reencrypts_every_text_and_wraps_every_key_with_the_new_m
 def test_a_second_key_rotation_changes_nothing(world, written, settings):
     rotate_to(settings)
     rotation.rotate([world.clinic.pk])
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         before = list(JournalText.objects.order_by("entry_id").values_list("ciphertext", flat=True))
 
     assert rotation.rotate([world.clinic.pk]).is_nothing
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert list(JournalText.objects.order_by("entry_id").values_list("ciphertext", flat=True)) == before
 
 
@@ -170,7 +168,7 @@ def test_a_master_key_in_use_is_not_retired_and_one_that_is_not_in_use_is(world,
 
     assert not MasterKey.objects.get(pk="m1").is_open
     assert read_back(here) == written
-    with rls.as_clinic(here):
+    with as_clinic(here):
         assert count() == 2
 
 
@@ -190,7 +188,7 @@ def test_a_master_key_that_never_was_is_not_retired(world, written):
 
 
 def test_encrypted_text_is_only_ever_reencrypted(world, written):
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         for change in (
             "UPDATE records_journaltext SET ciphertext = 'x'",
             "UPDATE records_journaltext SET entry_id = patient_id",
@@ -205,14 +203,14 @@ def test_each_use_of_keys_records_an_audit_event(world, written, settings):
     rotation.rotate([world.clinic.pk])
     rotation.retire([world.clinic.pk], "m1")
 
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         told = Counter(AuditEvent.objects.filter(kind="key").values_list("action", "subject"))
     assert told == {
         ("keys.rotate", "rewrap_batch"): 1, ("keys.rotate", "replace_one_key"): 2,
         ("keys.rotate", "reencrypt_batch"): 1,
         ("keys.retire", "data keys"): 1,
     }  # fmt: skip
-    with rls.as_clinic(SYSTEM):
+    with as_clinic(SYSTEM):
         assert AuditEvent.objects.get(action="keys.retire").detail == {"master_key": "m1"}
 
 

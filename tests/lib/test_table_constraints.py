@@ -12,7 +12,7 @@ from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 
-from tests.conftest import OWNER
+from tests import databases
 from tracker.lib.table_constraints import CompositeForeignKey, RowLevelSecurity, TableConstraint, Trigger
 
 POLICY = RowLevelSecurity(name="page_rls", read="clinic > 0")
@@ -73,10 +73,7 @@ def owner(template_database: str, fresh_database: Any, django_db_blocker: Any) -
     settings, fresh = connections["default"].settings_dict, fresh_database()
     before = {name: settings[name] for name in ("NAME", "USER", "PASSWORD")}
     with django_db_blocker.unblock():
-        connection.close()
-        settings.update(
-            NAME=fresh["DATABASE_URL"].rpartition("/")[2], USER=OWNER["USER"], PASSWORD=OWNER["PASSWORD"]
-        )
+        databases.connect_as_owner(fresh["DATABASE_URL"].rpartition("/")[2])
         with connection.cursor() as cursor:
             cursor.execute(
                 "CREATE FUNCTION library_refuse() RETURNS trigger LANGUAGE plpgsql AS"

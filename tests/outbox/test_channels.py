@@ -4,12 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from tests import servers
 from tests.outbox.pager import PAGES, Pager
-from tracker.lib import rls
+from tests.rls_context import as_clinic
 from tracker.outbox import actions
 from tracker.outbox.channels import CHANNELS, EMAIL, INBOX, Email
 from tracker.outbox.message_texts import TEXTS
@@ -17,7 +16,7 @@ from tracker.outbox.models import Message
 
 
 def enqueue(world, key: str, words: str = "alert") -> int:
-    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         return actions.enqueue(
             clinic_id=world.clinic.pk, recipients=[world.ben.user_id], words=words, subject="alert/1", key=key,
             due_at=timezone.now() - timedelta(minutes=1),
@@ -25,8 +24,7 @@ def enqueue(world, key: str, words: str = "alert") -> int:
 
 
 def messages(world, **wanted) -> list[Message]:
-    rls.reset()
-    with transaction.atomic(), rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         return list(Message.objects.filter(**wanted))
 
 
@@ -68,7 +66,6 @@ def test_a_channel_without_an_address_sends_no_message_and_delays_no_other(world
     monkeypatch.setattr(Email, "address", lambda self, user: None if user == world.ben.user else user.email)
     enqueue(world, "one")
 
-    rls.reset()
     assert actions.deliver_due(at=timezone.now()) == 1
     (mail,) = messages(world, channel=EMAIL)
     assert (mail.sent_at, mail.attempts) == (None, 1)

@@ -5,12 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from tests import servers
 from tests.concurrency import run_concurrently
-from tracker.lib import rls
+from tests.rls_context import as_clinic
 from tracker.outbox import actions
 from tracker.outbox.channels import CHANNELS
 from tracker.outbox.models import Message
@@ -19,7 +18,7 @@ MANY = 200
 
 
 def fill(live, n: int, **more) -> None:
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         for each in range(n):
             actions.enqueue(
                 clinic_id=live.world.clinic.pk, recipients=[live.world.ben.user_id], words="alert",
@@ -40,7 +39,7 @@ def references(folder: Path) -> Counter[str]:
 
 
 def unsent(live) -> int:
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         return Message.objects.filter(sent_at=None).count()
 
 
@@ -53,7 +52,7 @@ def test_eight_workers_lease_and_send_each_of_two_hundred_messages_once(live, ma
     assert sum(count for count in counts if isinstance(count, int)) == MANY * len(CHANNELS)
     mails = references(live.mail)
     assert (len(mails), set(mails.values())) == (MANY, {1})
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert set(Message.objects.values_list("attempts", flat=True)) == {1}
 
 
@@ -77,7 +76,7 @@ def test_the_lease_of_a_killed_worker_ends_and_its_messages_are_sent(live, mail_
     actions._claim(live.world.clinic.pk, timezone.now())
 
     assert actions.deliver_due(at=timezone.now()) == 0
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert Message.objects.filter(claimed_until__gt=timezone.now()).count() == 6
         Message.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 

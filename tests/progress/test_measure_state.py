@@ -13,9 +13,9 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
-from tracker.access.principal import load_principal
+from tests.rls_context import as_clinic, as_user
 from tracker.clinics.models import Patient
-from tracker.lib import days, rls
+from tracker.lib import days
 from tracker.progress import actions, trends
 from tracker.records import actions as records
 from tracker.records import measures
@@ -105,8 +105,7 @@ def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | N
 
 
 def check(world: factories.World) -> None:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         session = TreatmentSession.objects.order_by("starts_at").first()
         seen: dict[str, list[Observation]] = defaultdict(list)
         for row in Observation.objects.filter(patient=world.ada):
@@ -138,16 +137,15 @@ def test_current_values_are_those_of_a_plain_recomputation_after_any_history(wor
         diary.write(12)
         check(world)
 
-    rls.reset()
-    ben = load_principal(world.ben.user_id, factories.MONDAY)
-    records.record_session(
-        principal=ben,
-        patient=world.ada,
-        starts_at=SESSION_AT,
-        route="IM",
-        dose_mg=Decimal(35),
-        at=SESSION_AT,
-    )
+    with as_user(world.ben) as ben:
+        records.record_session(
+            principal=ben,
+            patient=world.ada,
+            starts_at=SESSION_AT,
+            route="IM",
+            dose_mg=Decimal(35),
+            at=SESSION_AT,
+        )
     for _ in range(3):
         check(world)
         diary.write(12)
@@ -160,19 +158,17 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
     forms = {SESSION_AT - hour: 2, SESSION_AT: 1, SESSION_AT + hour: 0}
     phone.push(*[factories.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
 
-    rls.reset()
-    ben = load_principal(world.ben.user_id, factories.MONDAY)
-    records.record_session(
-        principal=ben,
-        patient=world.ada,
-        starts_at=SESSION_AT,
-        route="IM",
-        dose_mg=Decimal(35),
-        at=SESSION_AT,
-    )
+    with as_user(world.ben) as ben:
+        records.record_session(
+            principal=ben,
+            patient=world.ada,
+            starts_at=SESSION_AT,
+            route="IM",
+            dose_mg=Decimal(35),
+            at=SESSION_AT,
+        )
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert MeasureState.objects.get(measure="phq-9").baseline == 16
     check(world)
 
@@ -184,8 +180,7 @@ def test_of_two_forms_of_the_first_day_the_first_is_the_baseline(world):
         factories.phq9([1] * 8 + [0], recorded_at=(at + timedelta(hours=1)).isoformat()),
     )
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert MeasureState.objects.get(measure="phq-9").baseline == 16
     check(world)
 
@@ -197,8 +192,7 @@ def test_a_late_entry_moves_the_baseline_and_leaves_the_last_value(world):
     )
     phone.push(factories.pain(9, recorded_at=(factories.MONDAY - timedelta(days=3)).isoformat()))
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         row = MeasureState.objects.get(measure="pain.intensity")
     assert (row.baseline, row.baseline_n, row.last) == (7.5, 2, 2)
 
@@ -208,6 +202,5 @@ def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
     phone.push(record)
     phone.push({name: v for name, v in record.items() if name != "data"} | {"revision": 2, "removed": True})
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not MeasureState.objects.exists()

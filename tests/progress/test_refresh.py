@@ -2,8 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,8 +11,8 @@ from django.db import connection, transaction
 from tests import factories
 from tests.concurrency import run_concurrently
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.clinics.models import Patient
-from tracker.lib import rls
 from tracker.progress import actions, trends
 from tracker.progress.models import Summary, SummaryState
 from tracker.records.models import ChangeCounter, Observation
@@ -24,20 +22,12 @@ NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 
 
-@contextmanager
-def inside(world: factories.World) -> Iterator[None]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
-        yield
-
-
 def refresh(at: datetime = NOW) -> int:
-    rls.reset()
     return actions.refresh_stale(at=at)
 
 
 def summaries(world: factories.World) -> dict[date, Summary]:
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         return {row.week_start: row for row in Summary.objects.filter(patient=world.ada)}
 
 
@@ -132,7 +122,6 @@ def test_nothing_new_costs_one_question_per_clinic_and_writes_nothing(
     phone.push(on(2))
     refresh()
     before = {week: row.built_at for week, row in summaries(world).items()}
-    rls.reset()
 
     # The list of clinics; then for each of two: savepoint, context, the question, the context's end, savepoint.
     with django_assert_max_num_queries(11):
@@ -165,7 +154,7 @@ def test_the_same_entries_sent_in_another_order_give_the_same_bytes(world, phone
 
     refresh()
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         digests = [
             list(Summary.objects.filter(patient=who).order_by("week_start").values_list("digest", flat=True))
             for who in (world.ada, world.bea)
@@ -214,7 +203,7 @@ def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(
     phone.push(factories.pain(5, recorded_at=recorded_at, time_zone=time_zone))
     refresh(datetime(2026, 4, 30, tzinfo=UTC))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         weeks = Summary.objects.order_by("week_start").values_list("week_start", flat=True)
         assert weeks[0] == week_start
 
@@ -237,13 +226,13 @@ def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(wor
 def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(world, phone):
     phone.push(on(2))
     Phone(world.bea.user).push(on(2))
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         Observation.objects.filter(patient=world.bea).update(measure="of-an-instrument-that-was-removed")
 
     assert refresh() == 1
 
     assert summaries(world)
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert not Summary.objects.filter(patient=world.bea).exists()
 
 
@@ -267,7 +256,7 @@ def test_two_workers_at_once_make_each_summary_once(live):
     actions.refresh_stale(at=at)
 
     assert all(isinstance(count, int) for count in counts), counts
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         weeks = list(Summary.objects.values_list("patient_id", "week_start"))
         assert len(weeks) == len(set(weeks)) == len(patients) * 5
         assert len(set(Summary.objects.values_list("week_start", "digest"))) == 5
@@ -278,7 +267,7 @@ def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
     ada = filled(live, 1)[0]
     clinic = live.world.clinic.pk
 
-    with transaction.atomic(), rls.as_clinic(clinic):
+    with as_clinic(clinic):
         ChangeCounter.objects.select_for_update().get(patient=ada)
         (busy,) = run_concurrently(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
     (free,) = run_concurrently(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))

@@ -1,6 +1,5 @@
 """What belongs to which category, and that nobody sees a row of one that is not shared: not even by bare SQL."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,12 +9,12 @@ from django.db import connection
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_user
 from tests.sync.test_kinds import WHOLE
 from tracker.access.chart import open_chart
 from tracker.access.policy import Category
 from tracker.access.principal import load_principal
 from tracker.clinics.models import PatientOwned
-from tracker.lib import rls
 from tracker.records import actions, categories, measures
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.journal import AccessRevocation, JournalText
@@ -83,13 +82,12 @@ def full(world: factories.World) -> factories.World:
     edits = [plan | {"revision": 2, "data": WHOLE["plan"] | {"minutes": minutes}} for minutes in (5, 15)]
     for batch in (sent, again, edits[:1], edits[1:]):
         assert {row["status"] for row in phone.push(*batch).json()["results"]} == {"stored"}
-    ben = load_principal(world.ben.user_id, factories.MONDAY)
-    ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
-    actions.record_session(
-        principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=1), route="IM", dose_mg=Decimal(50),
-        at=factories.MONDAY,
-    )  # fmt: skip
-    rls.reset()
+    with as_user(world.ben) as ben:
+        ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
+        actions.record_session(
+            principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=1), route="IM",
+            dose_mg=Decimal(50), at=factories.MONDAY,
+        )  # fmt: skip
     return world
 
 
@@ -100,13 +98,10 @@ def seen(table: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def rows_of_team(world: factories.World, *shared: Category) -> Iterator[tuple[str, list[str]]]:
-    rls.reset()
+def rows_of_team(world: factories.World, *shared: Category) -> list[tuple[str, list[str]]]:
     factories.share(world.ada, world.team, shared, factories.MONDAY)
-    load_principal(world.ben.user_id, factories.MONDAY)
-    for table in TABLES:
-        yield table, seen(table)
-    rls.reset()
+    with as_user(world.ben):
+        return [(table, seen(table)) for table in TABLES]
 
 
 @pytest.mark.parametrize("shared", list(Category))

@@ -2,8 +2,6 @@
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -12,19 +10,12 @@ from django.db import DatabaseError, connection, transaction
 
 from tests import factories
 from tests.phone import Phone
-from tracker.lib import rls
+from tests.rls_context import as_clinic
 from tracker.records.kinds.journal import JournalEntry, JournalText
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.models import FormerVersion
 
 APPEND_ONLY = ("audit_auditevent", "records_formerversion", "records_journaltext")
-
-
-@contextmanager
-def inside(world: factories.World) -> Iterator[None]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
-        yield
 
 
 def removal_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +42,7 @@ def said(world: factories.World) -> factories.World:
     "statement", ["UPDATE {} SET clinic_id = clinic_id", "DELETE FROM {}", "TRUNCATE {}"]
 )
 def test_the_application_role_cannot_change_append_only_rows(said, table, statement):
-    with inside(said), connection.cursor() as cursor:
+    with as_clinic(said.clinic.pk), connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         assert cursor.fetchone()[0] > 0
 
@@ -89,7 +80,7 @@ def test_the_append_only_trigger_refuses_an_update_by_the_owner_too(live, statem
 
 
 def test_every_former_version_is_kept_as_it_was(said):
-    with inside(said):
+    with as_clinic(said.clinic.pk):
         kept = {row.kind: row.row for row in FormerVersion.objects.all()}
         pain = PainEntry.objects.get()
 
@@ -106,12 +97,12 @@ def test_a_tombstone_keeps_the_former_version_and_a_second_one_adds_nothing(worl
     first, second = phone.push(removal), phone.push(removal)
 
     assert [answer.json()["results"][0]["status"] for answer in (first, second)] == ["stored", "replayed"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert [row.row["intensity"] for row in FormerVersion.objects.all()] == [6]
 
 
 def test_every_former_text_of_a_journal_entry_stays_encrypted_beside_it(said):
-    with inside(said):
+    with as_clinic(said.clinic.pk):
         page = JournalEntry.objects.get()
         texts = JournalText.objects.filter(entry_id=page.id).order_by("revision")
 
@@ -122,7 +113,7 @@ def test_every_former_text_of_a_journal_entry_stays_encrypted_beside_it(said):
 def test_inserting_alone_leaves_no_history(world):
     Phone(world.ada.user).push(factories.pain(6), factories.daily(mood=3))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert not FormerVersion.objects.exists()
 
 

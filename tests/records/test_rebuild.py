@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tests.sync.test_kinds import WHOLE
-from tracker.lib import rls
 from tracker.records.models import MeasureState, Observation
 
 
@@ -28,7 +28,6 @@ def kept(world):
         {name: value for name, value in again.items() if name != "data"} | {"revision": 3, "removed": True}
     )
     phone.push(factories.record("journal", {"text": "ours", "mood": 7, "share": "entry"}))
-    rls.reset()
     return world
 
 
@@ -53,7 +52,7 @@ def test_rederiving_everything_finds_no_difference(kept):
     ],
 )
 def test_rederiving_finds_and_repairs_an_observation_that_differs_from_its_record(kept, spoil):
-    with rls.as_clinic(kept.clinic.pk):
+    with as_clinic(kept.clinic.pk):
         assert spoil()
 
     with pytest.raises(CommandError, match="difference"):

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Clinic, Patient
@@ -99,7 +100,6 @@ def last(patient: Patient) -> float:
 
 def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
     Phone(world.ada.user).push(filled(4), factories.pain(6), factories.phq9([1] * 8 + [None]))
-    rls.reset()
 
     assert rescore("--apply") == "Nothing to do: every score stands under the present scoring version.\n"
     assert [version for version, _, _ in scores(world.ada)] == ["1"]
@@ -108,7 +108,6 @@ def test_under_an_unchanged_scoring_version_there_is_nothing_to_do(world):
 def test_rescoring_reports_what_would_change_before_anything_changes(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12))
     Phone(world.gus.user).push(filled(20), factories.phq9([1] * 8 + [None]))
-    rls.reset()
     correct()
 
     told = rescore()
@@ -125,7 +124,6 @@ def test_rescoring_reports_what_would_change_before_anything_changes(world, corr
 def test_rescoring_keeps_the_old_scores_and_the_timeline_follows_the_new(world, correct):
     Phone(world.ada.user).push(filled(4), filled(12), factories.pain(6))
     Phone(world.gus.user).push(filled(20))
-    rls.reset()
     correct()
 
     told = rescore("--apply")
@@ -137,7 +135,7 @@ def test_rescoring_keeps_the_old_scores_and_the_timeline_follows_the_new(world, 
     assert (last(world.ada), last(world.gus)) == (15, 23)
     with rls.as_patient(world.clinic.pk, world.ada.pk):
         assert Observation.objects.get(measure="pain.intensity").value == 6
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="scores.recompute")
         assert (event.patient, event.detail) == (world.ada.pk, {"responses": 2, "scores": 2})
     assert rescore("--apply").startswith("Nothing to do")
@@ -145,7 +143,6 @@ def test_rescoring_keeps_the_old_scores_and_the_timeline_follows_the_new(world, 
 
 def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_again(world, correct):
     Phone(world.ada.user).push(filled(4))
-    rls.reset()
     correct()
     rescore("--apply")
     catalogue._also.clear()
@@ -161,7 +158,6 @@ def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_aga
 def test_summaries_are_made_again_after_rescoring(world, correct):
     phone = Phone(world.ada.user)
     phone.push(filled(4))
-    rls.reset()
     later = factories.MONDAY + timedelta(days=20)
     progress.refresh_stale(at=later)
     assert progress.refresh_stale(at=later) == 0
@@ -180,7 +176,6 @@ def test_an_answer_that_was_amended_or_removed_keeps_the_scores_it_had(world, co
     phone.push(
         {name: value for name, value in removed.items() if name != "data"} | {"revision": 2, "removed": True}
     )
-    rls.reset()
     correct()
 
     rescore("--apply")
@@ -193,7 +188,6 @@ def test_an_answer_that_was_amended_or_removed_keeps_the_scores_it_had(world, co
 
 def test_one_instrument_can_be_rescored_alone(world, correct):
     Phone(world.ada.user).push(filled(4))
-    rls.reset()
     correct()
 
     assert rescore("--instrument", "GAD-7").startswith("Nothing to do")
@@ -206,7 +200,6 @@ def test_one_instrument_can_be_rescored_alone(world, correct):
 
 def test_a_rule_changed_without_its_version_is_told_and_left_alone(world):
     Phone(world.ada.user).push(filled(4))
-    rls.reset()
     with rls.as_patient(world.clinic.pk, world.ada.pk):
         Score.objects.update(value=5)
 
@@ -224,7 +217,6 @@ def test_answers_to_a_form_that_was_removed_are_reported_and_left_alone(world, c
     sent = filled(4)
     sent["data"]["version"] = "own"
     Phone(world.ada.user).push(sent)
-    rls.reset()
     catalogue._also.clear()
     catalogue._forms.cache_clear()
 

@@ -5,9 +5,8 @@ from decimal import Decimal
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_user
 from tracker.access.chart import open_chart
-from tracker.access.principal import load_principal
-from tracker.lib import rls
 from tracker.progress import actions as progress
 from tracker.records import actions
 from tracker.records.models import MeasureState
@@ -20,17 +19,17 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
         for day in range(28)
     ]
     phone.push(*days)
-    rls.reset()
     progress.refresh_stale(at=factories.MONDAY + timedelta(days=30))
 
     at = factories.MONDAY + timedelta(days=10)
-    ben = load_principal(world.ben.user_id, at)
-    ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
-    actions.record_session(principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at)
+    with as_user(world.ben, at) as ben:
+        ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
+        actions.record_session(
+            principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at
+        )
+        current = MeasureState.objects.get(measure="pain.intensity")
 
-    current = MeasureState.objects.get(measure="pain.intensity")
     assert (current.baseline, current.baseline_n, current.baseline_basis) == (6, 10, "BEFORE_TREATMENT")
-    rls.reset()
     assert progress.refresh_stale(at=factories.MONDAY + timedelta(days=30)) == 1
     week = phone.get("summaries?week=2026-03-25").json()["summaries"][0]["figures"]["measures"][0]
     assert (week["baseline"]["basis"], week["baseline"]["value"]) == ("before_treatment", 6)

@@ -1,8 +1,6 @@
 """Check-ins: planned once, reminded of once, taken back with their reminder, and nobody else's."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,12 +8,11 @@ from django.db import IntegrityError, transaction
 
 from tests import factories
 from tests.concurrency import run_concurrently
+from tests.rls_context import as_clinic, as_user
 from tracker.access.chart import open_chart
-from tracker.access.principal import load_principal
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
-from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
@@ -27,39 +24,30 @@ STARTS = PLANNED + timedelta(days=5, hours=4)
 DUE = timing.day_before(STARTS, factories.ZONE)
 
 
-@contextmanager
-def inside(world: factories.World) -> Iterator[None]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
-        yield
-
-
 def plan(who: StaffMember, patient: Patient, starts_at: datetime = STARTS, minutes: int = 20) -> CheckIn:
-    rls.reset()
-    principal = load_principal(who.user_id, PLANNED)
-    chart = open_chart(principal, patient.pk, purpose="test", at=PLANNED)
-    return actions.plan_check_in(
-        principal=principal, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
-    )
+    with as_user(who, PLANNED) as principal:
+        chart = open_chart(principal, patient.pk, purpose="test", at=PLANNED)
+        return actions.plan_check_in(
+            principal=principal, patient=chart, starts_at=starts_at, minutes=minutes, at=PLANNED
+        )
 
 
 def cancel(who: StaffMember, check_in_id: uuid.UUID, at: datetime = PLANNED) -> None:
-    rls.reset()
-    actions.cancel_check_in(principal=load_principal(who.user_id, at), check_in_id=check_in_id, at=at)
+    with as_user(who, at) as principal:
+        actions.cancel_check_in(principal=principal, check_in_id=check_in_id, at=at)
 
 
 def plan_due(at: datetime) -> int:
-    rls.reset()
     return actions.plan_reminders(at=at)
 
 
 def messages(world: factories.World, words: str = "check-in") -> list[Message]:
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         return list(Message.objects.filter(words=words))
 
 
 def move(world: factories.World, time_zone: str) -> None:
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(time_zone=time_zone)
 
 
@@ -70,7 +58,7 @@ def test_planning_tells_the_patient_and_leaves_a_trace(world):
     assert {(row.recipient_id, row.channel) for row in told} == {
         (world.ada.user_id, channel) for channel in TEXTS["check-in"].channels
     }
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         event = AuditEvent.objects.get(action="check_in.plan")
     assert (event.actor, event.subject) == (f"user/{world.ben.user_id}", str(check_in))
     assert (check_in.time_zone, check_in.staff_member_id) == (factories.ZONE, world.ben.pk)
@@ -88,7 +76,7 @@ def test_two_at_one_time_are_refused_and_the_first_stands(world):
     with pytest.raises(actions.AlreadyPlannedError):
         plan(world.dan, world.ada, minutes=40)
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert [row.pk for row in CheckIn.objects.all()] == [first.pk]
     assert len(messages(world, "check-in-planned")) == len(TEXTS["check-in"].channels)
 
@@ -112,7 +100,7 @@ def test_a_stranger_cannot_cancel_and_cannot_tell_it_from_nothing(world):
             with pytest.raises(NotFoundOrHidden):
                 cancel(stranger, wanted)
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert CheckIn.objects.get().cancelled_at is None
 
 
@@ -139,7 +127,6 @@ def test_a_planner_that_was_away_for_two_hours_drops_what_it_missed(world):
 def test_a_reminder_that_could_not_leave_in_time_is_dropped_and_stays_on_record(world, after, sent):
     plan(world.ben, world.ada)
     plan_due(DUE)
-    rls.reset()
 
     outbox.deliver_due(at=DUE + after)
 
@@ -208,7 +195,7 @@ def test_cancelling_twice_tells_once(world):
     cancel(world.dan, check_in.pk, PLANNED + timedelta(hours=1))
 
     assert len(messages(world, "check-in-cancelled")) == len(TEXTS["check-in"].channels)
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert CheckIn.objects.get().cancelled_at == PLANNED
         assert AuditEvent.objects.filter(action="check_in.cancel").count() == 1
 
@@ -216,7 +203,7 @@ def test_cancelling_twice_tells_once(world):
 def test_a_reminder_that_was_sent_is_not_unsaid(world):
     check_in = plan(world.ben, world.ada)
     plan_due(DUE)
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         Message.objects.filter(words="check-in").update(sent_at=DUE)
 
     cancel(world.ben, check_in.pk, DUE)

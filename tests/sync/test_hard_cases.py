@@ -6,14 +6,14 @@ import uuid
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tests.sync.test_cost import mixed
 from tracker.alerts.models import Alert
-from tracker.lib import rls
 from tracker.records.kinds.plan import MergedEdit
 from tracker.records.models import ChangeCounter
 
@@ -97,7 +97,7 @@ def test_a_positive_answer_that_the_database_refuses_to_store_raises_its_alert(p
 
     assert statuses(answer) == [("rejected", "cannot_be_stored"), ("stored", "")]
     assert "guidance" in answer.json()
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         alert = Alert.objects.get()
         assert (alert.rule, alert.answer_stored) == ("daily_self_harm_thoughts", False)
 
@@ -112,7 +112,7 @@ def test_a_merge_that_the_database_refuses_leaves_no_note_of_it(live):
     answer = phone.push(plan | {"revision": 2, "data": plan["data"] | {"per_week": 7}})
 
     assert statuses(answer) == [("rejected", "cannot_be_stored")]
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert not MergedEdit.objects.exists()
 
 
@@ -138,8 +138,7 @@ def test_a_full_account_says_so_and_still_takes_tombstones_and_positive_safety_a
 
 def test_a_rejected_record_takes_no_storage(world, phone):
     def used() -> int:
-        rls.reset()
-        with rls.as_clinic(world.clinic.pk):
+        with as_clinic(world.clinic.pk):
             return ChangeCounter.objects.get().stored_bytes
 
     record = factories.pain(3)
@@ -171,6 +170,8 @@ def test_a_compressed_body_is_taken(phone):
         (b"{}", 400, "bad_gzip"),
         (gzip.compress(b'{"key": NaN}'), 400, "number_not_finite"),
     ],
+    # Compressed bytes hold the time at which they were made.
+    ids=["60 MB unpacked", "cut off", "more behind it", "not compressed", "NaN in it"],
 )
 def test_a_compressed_body_that_is_broken_or_grows_too_large_is_refused(phone, body, status, code):
     answer = gzipped(phone, body)

@@ -6,9 +6,9 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.alerts.models import Alert
 from tracker.instruments import catalogue
-from tracker.lib import rls
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation
 
@@ -139,8 +139,7 @@ def test_an_impossible_record_is_rejected_by_its_pointer_and_blocks_no_other(pho
 
 
 def numbers(world: factories.World) -> dict[str, float]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         return dict(Observation.objects.values_list("measure", "value"))
 
 
@@ -185,8 +184,7 @@ def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(
     answer = phone.push(factories.record("side_effects", {"items": {effect: 1}}, time_zone=time_zone)).json()
 
     assert answer["guidance"]["crisis_text"] == world.clinic.crisis_text
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert list(Alert.objects.values_list("rule", "level", "answer_stored")) == [
             (rule, level, time_zone == factories.ZONE)
         ]
@@ -204,8 +202,7 @@ def test_the_side_effects_of_a_record_are_the_items_of_the_checklist(world, phon
 def test_side_effects_without_a_red_flag_alert_nobody(world, phone):
     phone.push(factories.record("side_effects", {"items": {"chest_pain": 0, "nausea": 3}}))
 
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert not Alert.objects.exists()
 
 
@@ -237,7 +234,7 @@ def test_words_in_place_of_an_answer_are_not_kept_and_hide_no_alert(world):
     assert [row["status"] for row in results] == ["stored", "replayed"]
     kept = phone.get(f"records/{sent['id']}").json()["data"]
     assert (kept["status"], kept["answers"][factories.PHQ9_ITEMS[0]]) == ("incomplete", "(text)")
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.filter(source_id=sent["id"], value=2).count() == 1
 
 

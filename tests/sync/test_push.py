@@ -6,8 +6,8 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.alerts.models import Alert
-from tracker.lib import rls
 from tracker.outbox.models import Message
 from tracker.records.kinds.journal import JournalText
 from tracker.records.kinds.pain import PainEntry
@@ -20,12 +20,6 @@ def phone(world: factories.World) -> Phone:
     return Phone(world.ada.user)
 
 
-def inside(world: factories.World):
-    """Look at the rows as a worker of the clinic would."""
-    rls.reset()
-    return rls.as_clinic(world.clinic.pk)
-
-
 def statuses(answer) -> list[str]:
     assert answer.status_code == 200, answer.content
     return [result["status"] for result in answer.json()["results"]]
@@ -35,7 +29,7 @@ def test_a_one_tap_entry_is_stored_with_its_observation(world, phone):
     answer = phone.push(factories.pain(6))
 
     assert statuses(answer) == ["stored"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         entry = PainEntry.objects.get()
         assert (entry.intensity, entry.time_zone, entry.local_date.isoformat()) == (
             6,
@@ -52,7 +46,7 @@ def test_an_idempotency_key_sent_twice_gets_the_same_receipt_and_stores_once(wor
     first, second = phone.post("sync/push", batch), phone.post("sync/push", batch)
 
     assert first.json() == second.json()
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert PainEntry.objects.count() == 1
         assert Observation.objects.count() == 2
 
@@ -87,7 +81,7 @@ def test_an_amendment_keeps_the_former_version(world, phone):
     answer = phone.push(record | {"revision": 2, "data": {"intensity": 3}})
 
     assert statuses(answer) == ["stored"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         from tracker.records.models import FormerVersion
 
         assert FormerVersion.objects.get().row["intensity"] == 6
@@ -114,7 +108,7 @@ def test_a_tombstone_is_not_undone_by_an_older_edit(world, phone):
     answer = phone.push(record | {"revision": 2, "data": {"intensity": 2}})
 
     assert statuses(answer) == ["conflict"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert PainEntry.objects.get().removed_at is not None
         assert not Observation.objects.exists()
         assert not MeasureState.objects.exists()
@@ -128,7 +122,7 @@ def test_a_phq9_is_scored_on_the_server(world, phone):
     answer = phone.push(factories.phq9([1, 2, 1, 2, 1, 2, 1, 2, 0]))
 
     assert statuses(answer) == ["stored"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Response.objects.get().status == "complete"
         score = Score.objects.get()
         assert (score.measure, score.value, score.band, score.answered) == ("phq-9", 12, "moderate", 9)
@@ -139,7 +133,7 @@ def test_a_phq9_is_scored_on_the_server(world, phone):
 def test_eight_of_nine_answers_have_no_total_and_are_kept_as_incomplete(world, phone):
     phone.push(factories.phq9([1, 2, None, 2, 1, 2, 1, 2, 0]))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Response.objects.get().status == "incomplete"
         assert not Score.objects.exists()
 
@@ -148,7 +142,7 @@ def test_item_nine_at_one_raises_an_alert_and_its_messages_with_the_answer(world
     answer = phone.push(factories.phq9([0, 0, 0, 0, 0, 0, 0, 0, 1]))
 
     assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
         assert (alert.rule, alert.level, alert.patient_id) == ("phq9_item9", "URGENT", world.ada.pk)
         told = set(Message.objects.values_list("recipient_id", flat=True))
@@ -160,7 +154,7 @@ def test_item_nine_alerts_even_when_the_rest_is_missing_or_cannot_be_used(world,
     unusable = factories.phq9([9, 0, 0, 0, 0, 0, 0, 0, 3])
 
     assert statuses(phone.push(incomplete, unusable)) == ["stored", "stored"]
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.count() == 2
         assert set(Response.objects.values_list("status", flat=True)) == {"incomplete"}
 
@@ -171,14 +165,14 @@ def test_replaying_a_positive_safety_answer_raises_no_second_alert(world, phone)
     phone.push(record)
     phone.push(record | {"revision": 2, "recorded_at": (factories.MONDAY + timedelta(hours=1)).isoformat()})
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.count() == 1
 
 
 def test_the_daily_safety_question_alerts(world, phone):
     phone.push(factories.daily(mood=2, self_harm_thoughts=True))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.get().rule == "daily_self_harm_thoughts"
 
 
@@ -199,7 +193,7 @@ def test_journal_text_is_stored_encrypted_and_read_back_by_its_author(world, pho
     record = factories.record("journal", {"text": "Slept badly, dreamt of the sea.", "mood": 4})
     phone.push(record)
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         ciphertext = bytes(JournalText.objects.get().ciphertext)
         assert b"sea" not in ciphertext
     assert phone.get(f"records/{record['id']}").json()["data"]["text"] == "Slept badly, dreamt of the sea."
@@ -208,14 +202,14 @@ def test_journal_text_is_stored_encrypted_and_read_back_by_its_author(world, pho
 def test_a_skipped_dose_counts_as_none_taken(world, phone):
     phone.push(factories.record("medication_use", {"medication": "venlafaxine", "outcome": "skipped"}))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert Observation.objects.get(measure="dose.venlafaxine").value == 0
 
 
 def test_a_phone_with_a_wrong_clock_is_flagged_and_never_refused(world, phone):
     phone.push(factories.pain(5, recorded_at="2090-01-01T10:00:00+01:00"))
 
-    with inside(world):
+    with as_clinic(world.clinic.pk):
         assert PainEntry.objects.get().clock_skew == "ahead"
 
 

@@ -17,8 +17,8 @@ from tests import factories, servers
 from tests.concurrency import run_concurrently
 from tests.http_phone import Phone as HttpPhone
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.access.principal import load_principal
-from tracker.lib import rls
 from tracker.records import change_counter, rebuild
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.models import ChangeCounter, MeasureState, Observation
@@ -44,7 +44,7 @@ def test_thirty_two_pushes_of_one_idempotency_key_at_once_make_one_set_of_rows_a
     assert len(receipts) == AT_ONCE
     assert all(receipt == receipts[0] for receipt in receipts)
     assert {result["status"] for result in receipts[0]["results"]} == {"stored"}
-    with transaction.atomic(), rls.as_clinic(live.world.clinic.pk):
+    with as_clinic(live.world.clinic.pk):
         assert PainEntry.objects.count() == 20
         assert Observation.objects.filter(measure="pain.intensity").count() == 20
         assert MeasureState.objects.filter(measure="pain.intensity").count() == SyncBatch.objects.count() == 1

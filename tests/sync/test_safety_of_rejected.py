@@ -4,8 +4,8 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.alerts.models import Alert
-from tracker.lib import rls
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -18,8 +18,7 @@ def phone(world: factories.World) -> Phone:
 
 
 def alerts(world: factories.World) -> list[tuple[str, bool]]:
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         # Ben and Dan are told of each by every channel of the text.
         told = 2 * len(TEXTS["alert"].channels)
         assert Message.objects.count() == told * Alert.objects.count()
@@ -86,8 +85,7 @@ def test_a_form_that_is_mended_is_no_longer_called_unstored(world, phone):
     phone.push(bad | {"time_zone": factories.ZONE})
 
     assert alerts(world) == [("phq9_item9", True)]
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.values_list("source_kind", flat=True).get() == "response"
 
 
@@ -103,8 +101,7 @@ def test_a_rejected_response_without_a_positive_safety_answer_raises_no_alert(wo
 def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(world, phone):
     record = factories.phq9([0] * 8 + [1])
     phone.push(record)
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         Alert.objects.update(acknowledged_at=factories.MONDAY, acknowledged_by=world.ben.user)
         before = Message.objects.count()
 
@@ -112,8 +109,7 @@ def test_an_answer_that_gets_worse_after_it_was_acknowledged_is_raised_again(wor
     again = phone.push(factories.phq9([0] * 8 + [2], id=record["id"], revision=3))
 
     assert again.status_code == 200
-    rls.reset()
-    with rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         alert = Alert.objects.get()
         assert (alert.acknowledged_at, alert.value) == (None, 3)
         assert Message.objects.count() == 2 * before
