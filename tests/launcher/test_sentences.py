@@ -2,18 +2,39 @@
 
 import ast
 import json
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.launcher.conftest import Clone
-from tests.launcher.loading import PATH, load
+from launcher import cli, locks, status, up
+from launcher.data import DataDir, load_secrets
+from launcher.output import UserError
+from tests.launcher.conftest import ROOT, Clone, make_clone
 
-dev = load()
+PATH = ROOT / "dev"
+# Nobody answers there.
+ELSEWHERE = {
+    **dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), "postgres://a:b@127.0.0.1:9/x"),
+    "REDIS_URL": "redis://127.0.0.1:9/0",
+}
+
+
+@pytest.fixture(scope="module")
+def bare_clone() -> Iterator[Clone]:
+    """A clone in which nothing has been set up."""
+    clone = make_clone()
+    (clone.folder / ".venv").unlink()
+    yield clone
+    shutil.rmtree(clone.folder)
 
 
 @pytest.fixture
@@ -47,15 +68,19 @@ def test_an_old_python_is_told_which_one_is_needed():
 def test_a_port_in_use_is_named_with_the_option_that_changes_it(clone: Clone, taken_port: int):
     done = clone.dev("up", "--detach", "--json", "--port", str(taken_port))
 
-    assert f"Port {taken_port} is in use; choose another one with --port" in says_one_sentence(done)
-    assert clone.pids() == {}
+    assert (
+        f"Port {taken_port} cannot be used (Address already in use); choose another with --port"
+        in says_one_sentence(done)
+    )
     assert clone.processes() == []
 
 
-def test_without_a_wish_the_next_free_port_is_taken(monkeypatch: pytest.MonkeyPatch, taken_port: int):
-    monkeypatch.setattr(dev, "DEFAULT_PORT", taken_port)
+def test_the_next_free_port_is_taken_where_none_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, taken_port: int
+):
+    monkeypatch.setattr(up, "DEFAULT_PORT", taken_port)
 
-    assert dev.choose_port(None) > taken_port
+    assert up.choose_port(None) > taken_port
 
 
 def test_a_folder_with_something_else_in_it_is_refused(clone: Clone, tmp_path: Path):
@@ -67,18 +92,17 @@ def test_a_folder_with_something_else_in_it_is_refused(clone: Clone, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
 
-def test_a_step_that_fails_is_shown_and_leaves_nothing_running(clone: Clone):
-    command = clone.folder / "tracker" / "instruments" / "management" / "commands" / "load_catalogue.py"
-    command.write_text("raise RuntimeError('the planted mistake')")
+def test_a_step_of_the_set_up_that_fails_is_named_and_leaves_nothing_running(clone: Clone):
+    (clone.folder / "manage.py").write_text(
+        "print('Migrating ...'); raise RuntimeError('the planted mistake')"
+    )
 
-    done = clone.dev("up", "--detach", "--json")
+    done = clone.dev("up", "--detach", "--json", env=ELSEWHERE)
 
-    assert done.returncode == 1
-    assert "dev: Loading the catalogue of questionnaires: that failed" in done.stderr
-    # The end of the step's own log is shown; the launcher itself has nothing to trace.
-    assert done.stderr.endswith("RuntimeError: the planted mistake\n")
-    assert f'File "{clone.folder / "dev"}"' not in done.stderr
-    assert clone.pids() == {}
+    assert says_one_sentence(done) == (
+        "dev: Migrating: that failed (RuntimeError: the planted mistake); "
+        f"the whole story is in {clone.data.log_of('setup')}."
+    )
     assert clone.processes() == []
 
 
@@ -96,33 +120,131 @@ def test_an_unreachable_registry_is_named(clone: Clone):
     assert "The package registry cannot be reached" in says_one_sentence(done)
 
 
-def test_a_database_that_is_away_is_named(clone: Clone):
-    done = clone.dev(
-        "up", "--detach", env={"DATABASE_URL": "postgres://a:b@127.0.0.1:9/x", "REDIS_URL": "redis://x"}
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL"])
+def test_one_address_of_a_database_without_the_other_is_refused(clone: Clone, name: str):
+    """With DATABASE_URL alone the launcher once gave `interlude_app` a password of its own, for the whole cluster."""
+    done = clone.dev("up", "--detach", env={name: "postgres://a:b@127.0.0.1:9/x"})
+
+    assert "DATABASE_OWNER_URL (the role that owns the database) together, or neither" in says_one_sentence(
+        done
     )
 
-    assert "The database cannot be reached; check DATABASE_URL" in says_one_sentence(done)
+
+def test_a_database_that_is_away_is_named(clone: Clone):
+    done = clone.dev("up", "--detach", env=ELSEWHERE)
+
+    assert "cannot be reached" in says_one_sentence(done)
 
 
-def test_down_with_nothing_running_is_fine(clone: Clone):
-    done = clone.dev("down")
+def test_what_runs_can_be_stopped_whatever_became_of_the_environment(bare_clone: Clone):
+    down, logs = bare_clone.dev("down"), bare_clone.dev("logs")
 
-    assert (done.returncode, done.stderr) == (0, "Nothing was running.\n")
+    assert (down.returncode, down.stderr) == (0, "Nothing was running.\n")
+    assert "there are: none yet" in says_one_sentence(logs)
+    assert not (bare_clone.folder / ".venv").exists()
 
 
-def test_help_names_every_command(clone: Clone):
-    done = clone.dev("--help")
+def test_status_of_nothing_says_so_and_ends_with_1(clone: Clone):
+    done = clone.dev("status")
+
+    assert (done.returncode, done.stdout) == (1, "Interlude is not running.\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problems"),
+    [
+        ({"status": "ok", "oldest_due_message_s": 130.0}, []),
+        (
+            {"status": "failing", "failing": ["the database does not answer"]},
+            ["the database does not answer"],
+        ),
+        (None, ["the web server does not answer"]),
+    ],
+)
+def test_status_passes_on_what_health_complains_of(
+    monkeypatch: pytest.MonkeyPatch, capsys, answer: dict[str, Any] | None, problems: list[str]
+):
+    monkeypatch.setattr(status, "health", lambda port, name, statuses: answer)
+
+    assert status.problems_of(8000) == problems
+
+    words = "Oldest message that is due: 2 min\n"
+    assert capsys.readouterr().out == (words if answer and "oldest_due_message_s" in answer else "")
+
+
+def test_fresh_is_refused_where_the_database_is_elsewhere(clone: Clone):
+    done = clone.dev("up", "--fresh", env=ELSEWHERE)
+
+    assert "but not the database in DATABASE_URL" in says_one_sentence(done)
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_help_of_every_command_starts_nothing(bare_clone: Clone, command: str):
+    done = bare_clone.dev(command, "--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: ./dev {command}")
+    assert not bare_clone.data.path.exists()
+
+
+def test_help_names_every_command(bare_clone: Clone):
+    done = bare_clone.dev("--help")
 
     assert done.returncode == 0
-    for command in ("up", "down", "test", "check", "bench", "manage"):
-        assert f"./dev {command}" in done.stdout
+    for command in cli.COMMANDS:
+        assert f"\n    {command} " in done.stdout
+
+
+def test_help_of_a_command_of_manage_starts_no_server(clone: Clone):
+    done = clone.dev("manage", "migrate", "--help")
+
+    assert "usage: manage.py migrate" in done.stdout
+    assert not clone.data.lock.exists()
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path):
-    place = dev.Place(tmp_path)
+    data = DataDir(tmp_path)
 
-    first, second = dev.load_secrets(place), dev.load_secrets(place)
+    first, second = load_secrets(data), load_secrets(data)
 
-    assert first == second == json.loads(place.secrets.read_text())
-    assert place.secrets.stat().st_mode & 0o777 == 0o600
+    assert first == second == json.loads(data.secrets.read_text())
+    assert data.secrets.stat().st_mode & 0o777 == 0o600
     assert len(set(first.values())) == len(first)
+
+
+def test_damaged_secrets_are_refused_and_kept(tmp_path: Path):
+    data = DataDir(tmp_path)
+    data.secrets.write_text('{"postgres": "half')
+
+    with pytest.raises(UserError, match="is damaged"):
+        load_secrets(data)
+
+    assert data.secrets.read_text() == '{"postgres": "half'
+
+
+def test_a_full_disk_is_a_sentence_with_the_file(monkeypatch: pytest.MonkeyPatch, capfd):
+    def fill(arguments: list[str]) -> int:
+        with open("/dev/full", "w") as full:
+            full.write("x")
+        return 0
+
+    monkeypatch.setattr(cli, "dispatch", fill)
+
+    assert cli.main() == 1
+    assert capfd.readouterr().err == "dev: No space left on device.\n"
+
+
+def test_ctrl_c_while_another_is_at_work_ends_quietly(clone: Clone):
+    clone.data.path.mkdir()
+    lock = locks.acquire(clone.data.lock)
+    assert lock
+    with lock:
+        locks.write_holder(lock, pid=os.getpid())
+        waiting = clone.start("up", "--detach", "--no-demo")
+        assert waiting.stderr
+        assert "Another ./dev is at work" in waiting.stderr.readline()
+        time.sleep(0.2)
+        waiting.send_signal(signal.SIGINT)
+        _, words = waiting.communicate(timeout=20)
+
+    assert (waiting.returncode, words) == (130, "")

@@ -129,7 +129,7 @@ class Patient(Phone):
 def bring_up(clone: Clone) -> tuple[str, dict[str, str]]:
     started = clone.dev("up", "--detach", "--json", "--no-demo", "--port", str(free_port()))
     assert started.returncode == 0, started.stderr
-    environment = json.loads((clone.data / "run" / "environment.json").read_text())
+    environment = clone.environment()
     return json.loads(started.stdout)["url"], environment
 
 

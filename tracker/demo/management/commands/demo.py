@@ -1,10 +1,13 @@
-"""``manage.py demo people`` and ``manage.py demo load``: the demo clinic. Both can be run again."""
+"""``manage.py demo people``, ``load``, ``diary`` and ``codes``: the demo clinic. All can be run again."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
@@ -22,7 +25,9 @@ class Command(BaseCommand):
         alone = steps.add_parser(
             "diary", help="import the real diary alone, as a phone, into a running server"
         )
-        for step in (make, load, alone):
+        codes = steps.add_parser("codes", help="print the codes of the demo staff's authenticator apps")
+        codes.add_argument("who", nargs="?", default="", help="only of addresses that hold this")
+        for step in (make, load, alone, codes):
             step.add_argument("--sign-ins", type=Path, required=True, help="the file of sign-ins")
         for step in (load, alone):
             step.add_argument("--url", required=True, help="address of the running server")
@@ -32,6 +37,9 @@ class Command(BaseCommand):
         if step == "people":
             made = people.prepare(options["sign_ins"], timezone.localdate())
             self.say(f"{len(made)} sign-ins in {options['sign_ins']}")
+            return
+        if step == "codes":
+            self.codes(options["sign_ins"], options["who"])
             return
         # The two ways in do not wait for each other; the block ends when both have.
         with ThreadPoolExecutor(1) as beside:
@@ -45,6 +53,15 @@ class Command(BaseCommand):
     def say(self, sentence: str) -> None:
         self.stdout.write(sentence)
         self.stdout.flush()
+
+    def codes(self, sign_ins: Path, who: str) -> None:
+        now = int(time.time())
+        for person in json.loads(sign_ins.read_text()):
+            if who in person["email"] and person.get("authenticator"):
+                secret = parse_qs(urlsplit(person["authenticator"]).query)["secret"][0]
+                code = format_hotp_value(hotp_value(secret, now // 30))
+                self.say(f"{code}  {person['email']}")
+        self.stderr.write(f"They change in {30 - now % 30} s; each is good for one sign-in.")
 
     def simulated(self) -> None:
         try:

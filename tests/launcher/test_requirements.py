@@ -6,7 +6,7 @@ import pytest
 
 from tests.launcher.conftest import ROOT
 
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt")
 
 
 def entries(name: str) -> list[str]:
@@ -29,13 +29,19 @@ def test_a_lock_names_its_command_and_no_address(name: str):
     assert not re.search(r"https?://|file:|--index-url|--find-links", text)
 
 
-def test_the_development_lock_holds_the_product_at_the_same_versions():
-    product, whole = ({entry.split()[0] for entry in entries(name)} for name in LOCKS)
+def test_each_lock_holds_the_one_before_at_the_same_versions():
+    product, demo, development = ({entry.split()[0] for entry in entries(name)} for name in LOCKS)
 
-    assert product <= whole
+    assert product < demo < development
 
 
-@pytest.mark.parametrize("name", ["requirements.in", "requirements-dev.in"])
+def test_the_demo_needs_no_linter_and_no_browser():
+    names = {entry.split("==")[0] for entry in entries("requirements-demo.txt")}
+
+    assert not names & {"pytest", "mypy", "ruff", "playwright", "schemathesis"}
+
+
+@pytest.mark.parametrize("name", [name.replace(".txt", ".in") for name in LOCKS])
 def test_every_wish_has_a_reason(name: str):
     for line in (ROOT / name).read_text().splitlines():
         assert not line or line.startswith(("#", "-r ")) or re.search(r"\S +# \w+", line), line

@@ -1,0 +1,97 @@
+"""The data folder: everything that ``./dev up`` keeps, and the secrets, which are made once."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from launcher.output import ROOT, UserError
+
+OWNER, APP = "interlude_owner", "interlude_app"
+KEYS = ("MASTER_KEY", "LOOKUP_KEY", "ANCHOR_KEY")
+# PostgreSQL refuses root. Root lends it an ordinary user, who could not reach a clone in root's home.
+SERVERS_OF_ROOT = Path("/var/lib/interlude")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner may read it, from its first byte on."""
+    part = path.with_name(path.name + ".new")
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    part.replace(path)
+
+
+class DataDir:
+    """The paths of one data folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run, self.log = path / "run", path / "log"
+        self.mail, self.anchors = path / "mail", path / "anchors"
+        self.secrets, self.sign_ins = path / "secrets.json", path / "sign_ins.json"
+        # Held by the one ./dev that is at work here; each service has its own in `run`.
+        self.lock = path / "dev.lock"
+        # True only while things run: what `up` prints, and the settings of the product.
+        self.status, self.environment = self.run / "status.json", self.run / "environment.json"
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        self.servers = SERVERS_OF_ROOT / name if os.geteuid() == 0 else path / "servers"
+
+    def lock_of(self, service: str) -> Path:
+        return self.run / f"{service}.lock"
+
+    def log_of(self, service: str) -> Path:
+        return self.log / f"{service}.log"
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that holds something else; our lock file in it says that it is ours."""
+        if self.path == ROOT / "var" or self.lock.exists() or not self.path.exists():
+            return
+        if not self.path.is_dir() or any(self.path.iterdir()):
+            raise UserError(
+                f"{self.path} is neither empty nor a data folder of ./dev; name another with --data."
+            )
+
+    def prepare(self) -> None:
+        """Make the folders, and put long logs aside."""
+        for folder in (self.run, self.log, self.mail, self.anchors):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for log in self.log.glob("*.log"):
+            if log.stat().st_size > 10_000_000:
+                log.replace(log.with_suffix(".log.old"))
+
+    def forget_run(self) -> None:
+        """Remove what is true only while things run."""
+        self.status.unlink(missing_ok=True)
+        self.environment.unlink(missing_ok=True)
+
+    def erase(self) -> None:
+        """Remove what we made, by name; whatever else lies in the folder stays."""
+        for folder in (self.servers, self.run, self.log, self.mail, self.anchors):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.sign_ins, self.secrets):
+            file.unlink(missing_ok=True)
+
+
+def load_secrets(data: DataDir) -> dict[str, str]:
+    """
+    Return this folder's secrets; they are made once, and never printed or logged.
+
+    :raises UserError: if the file is there and cannot be read: new keys would make the old data unreadable.
+    """
+    if not data.secrets.exists():
+        fresh = {name: secrets.token_urlsafe(24) for name in ("postgres", OWNER, APP, "valkey")}
+        fresh["secret_key"] = secrets.token_urlsafe(48)
+        fresh |= {name.lower(): base64.b64encode(secrets.token_bytes(32)).decode() for name in KEYS}
+        write_private(data.secrets, json.dumps(fresh, indent=1))
+    try:
+        kept: dict[str, str] = json.loads(data.secrets.read_text())
+    except ValueError:
+        raise UserError(
+            f"{data.secrets} is damaged, and without its keys the data here cannot be read: put the file back, "
+            "or start with empty data by `./dev up --fresh`."
+        ) from None
+    return kept

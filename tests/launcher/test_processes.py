@@ -1,0 +1,193 @@
+"""Locks tell what runs: held by a service and its children, let go of when the last of them dies."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launcher import locks, product, servers
+from launcher.data import DataDir
+from launcher.groups import alive, stop_services
+from launcher.output import UserError
+from launcher.processes import Service, Supervisor
+from tests.servers import wait_until
+
+FOREVER = [sys.executable, "-c", "import time; time.sleep(60)"]
+# A parent that does not end when asked, with a child that does not either.
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], close_fds=False); time.sleep(60)",
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDir:
+    data = DataDir(tmp_path / "data")
+    data.path.mkdir()
+    data.prepare()
+    return data
+
+
+@pytest.fixture
+def supervisor(data: DataDir) -> Iterator[Supervisor]:
+    supervisor = Supervisor(data, attached=False)
+    yield supervisor
+    for service in supervisor.services:
+        if service.process and service.process.poll() is None:
+            os.killpg(service.process.pid, signal.SIGKILL)
+            service.process.wait()
+
+
+def poll_until_restarted(supervisor: Supervisor, service: Service, restarts: int = 1) -> None:
+    def is_restarted() -> bool:
+        supervisor.poll()
+        return service.restarts >= restarts
+
+    wait_until(is_restarted, what="the restart")
+
+
+def test_a_started_service_holds_its_lock_and_a_killed_one_does_not(supervisor: Supervisor):
+    service = Service("web", FOREVER)
+    supervisor.start(service)
+    assert service.process
+    assert alive(supervisor.data)["web"]["pid"] == service.process.pid
+
+    service.process.kill()
+    service.process.wait()
+
+    assert alive(supervisor.data) == {}
+
+
+def test_a_lock_file_of_a_dead_process_names_nobody(data: DataDir):
+    data.lock_of("web").write_text('{"pid": 1}')
+
+    assert alive(data) == {}
+    stop_services(data, ["web"])  # and init lives on
+
+
+def test_a_lock_whose_holder_has_not_written_yet_is_waited_for(data: DataDir):
+    lock = locks.acquire(data.lock)
+    assert lock
+    with lock:
+        locks.write_holder(lock, pid=7)
+        assert locks.holder(data.lock) == {"pid": 7}
+        assert locks.acquire(data.lock) is None
+
+    assert locks.holder(data.lock) is None
+
+
+def test_a_killed_service_is_started_again_at_once_and_the_third_time_later(supervisor: Supervisor):
+    service = Service("web", FOREVER)
+    supervisor.start(service)
+    for restarts in (1, 2):
+        assert service.process
+        service.process.kill()
+        service.process.wait()
+        poll_until_restarted(supervisor, service, restarts)
+
+    assert service.failures == 2
+    assert alive(supervisor.data)["web"]["restarts"] == 2
+
+
+def test_a_service_that_does_its_work_once_is_not_started_again(supervisor: Supervisor):
+    supervisor.start(Service("demo", [sys.executable, "-c", ""], once=True))
+
+    def is_over() -> bool:
+        supervisor.poll()
+        return not supervisor.services
+
+    wait_until(is_over, what="the end of the service")
+
+
+def test_a_frozen_service_is_ended_and_started_again(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("launcher.processes.LOOK_SECONDS", 0.2)
+    service = Service("worker", FOREVER)
+    supervisor.start(service)
+    assert service.process
+
+    service.process.send_signal(signal.SIGSTOP)
+
+    poll_until_restarted(supervisor, service)
+    assert alive(supervisor.data)["worker"]["pid"] == service.process.pid
+
+
+def test_a_service_and_its_children_that_will_not_stop_are_killed(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("launcher.groups.STOP_SECONDS", 0.5)
+    service = Service("web", STUBBORN)
+    supervisor.start(service)
+    assert service.process
+    leader = psutil.Process(service.process.pid)
+    wait_until(lambda: len(leader.children()) == 1, what="the child")
+    child = leader.children()[0]
+
+    supervisor.stop()
+
+    assert alive(supervisor.data) == {}
+    wait_until(lambda: not child.is_running(), what="the child's end")
+
+
+def test_children_that_outlive_a_killed_service_are_found_by_its_lock(supervisor: Supervisor):
+    service = Service("web", STUBBORN)
+    supervisor.start(service)
+    assert service.process
+    leader = psutil.Process(service.process.pid)
+    wait_until(lambda: len(leader.children()) == 1, what="the child")
+    child = leader.children()[0]
+    service.process.kill()
+    service.process.wait()
+    assert alive(supervisor.data)["web"]["pid"] == service.process.pid
+
+    poll_until_restarted(supervisor, service)
+
+    wait_until(lambda: not child.is_running(), what="the child's end")
+
+
+def test_a_service_of_which_a_stranger_holds_the_lock_is_not_started(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+):
+    clock = iter(range(0, 100, 9))
+    lock = locks.acquire(supervisor.data.lock_of("web"))
+    assert lock
+    with lock, monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(clock))
+        with pytest.raises(UserError, match=r"earlier web do not end; `\./dev down` ends them"):
+            supervisor.start(Service("web", FOREVER))
+
+
+def test_a_process_that_ends_while_starting_is_named_with_the_end_of_its_log(supervisor: Supervisor):
+    supervisor.start(Service("web", [sys.executable, "-c", "raise RuntimeError('the planted mistake')"]))
+
+    with pytest.raises(UserError) as refusal:
+        product.wait_until_ready(supervisor, servers.free_port())
+
+    assert "The web process ended; the end of its log, " in str(refusal.value)
+    assert str(refusal.value).endswith("RuntimeError: the planted mistake")
+
+
+@pytest.mark.parametrize(("program", "stays"), [("sleep", False), ("postgres", True)])
+def test_a_database_lock_is_dropped_only_where_its_pid_is_no_database(
+    tmp_path: Path, program: str, stays: bool
+):
+    named = Path(shutil.copy("/bin/sleep", tmp_path / program))
+    process = subprocess.Popen([str(named), "60"])
+    while Path(f"/proc/{process.pid}/comm").read_text().strip() != program:
+        time.sleep(0.01)  # for a moment after its birth it still bears our name
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{process.pid}\n{tmp_path}\n")
+
+    servers.drop_stale_lock(tmp_path)
+    process.kill()
+    process.wait()
+
+    assert lock.exists() is stays
