@@ -154,7 +154,9 @@ def _end_with_parent(name: str) -> Callable[[], object] | None:
     """Linux tells the children of a killed process; elsewhere the next ./dev stops them."""
     if sys.platform != "linux":
         return None
-    number, pr_set_pdeathsig, libc = orderly(name), 1, ctypes.CDLL(None)
+    # A worker whose broker ends at the same moment would wait for it: SIGQUIT is Celery's cold shutdown.
+    number = signal.SIGQUIT if name == "worker" else orderly(name)
+    pr_set_pdeathsig, libc = 1, ctypes.CDLL(None)
     return lambda: libc.prctl(pr_set_pdeathsig, number)
 
 
