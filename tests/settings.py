@@ -3,6 +3,8 @@
 import base64
 import os
 import secrets
+import tempfile
+from pathlib import Path
 
 # No server has this address. Tests that need one are left out where it stands (``conftest.py``).
 NOWHERE = "nowhere.invalid"
@@ -12,6 +14,8 @@ for _name in ("MASTER_KEY", "LOOKUP_KEY", "ANCHOR_KEY"):
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(40))
 os.environ.setdefault("DATABASE_URL", f"postgresql://nobody@{NOWHERE}/none")
 os.environ.setdefault("REDIS_URL", f"redis://{NOWHERE}/0")
+if not os.environ.get("SMTP_HOST"):
+    os.environ.setdefault("MAIL_DIR", str(Path(tempfile.gettempdir()) / "interlude-test-mail"))
 
 from backend.settings import *  # noqa: E402, F403
 
