@@ -16,4 +16,4 @@ def test_pure_tests_run_with_nothing_started_and_say_what_they_leave_out():
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "tests that need a database left out" in done.stdout
+    assert "./dev test starts both and runs them" in done.stdout
