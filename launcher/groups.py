@@ -35,12 +35,17 @@ def stop_services(data: DataDir, names: Collection[str]) -> None:
                 os.kill(facts["pid"], orderly(name))
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(facts["pid"], signal.SIGCONT)  # who was stopped hears it only when it goes on
-        deadline = time.monotonic() + STOP_SECONDS
-        while group.keys() & alive(data).keys() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        _wait(data, group, STOP_SECONDS)
         for facts in group.values():
             # What will not stop, and children that do not hold the lock.
             kill_group(facts["pid"])
+        _wait(data, group, 5)
+
+
+def _wait(data: DataDir, names: Collection[str], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while set(names) & set(alive(data)) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def orderly(name: str) -> signal.Signals:

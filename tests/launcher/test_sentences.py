@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -130,6 +131,18 @@ def test_one_address_of_a_database_without_the_other_is_refused(clone: Clone, na
     )
 
 
+def test_a_database_that_does_not_know_the_password_is_named(clone: Clone):
+    server = urlsplit(os.environ["DATABASE_URL"])
+    names = ("DATABASE_URL", "DATABASE_OWNER_URL")
+    stranger = dict.fromkeys(names, f"postgres://stranger:wrong@127.0.0.1:{server.port}/interlude")
+
+    done = clone.dev("up", "--detach", env={**ELSEWHERE, **stranger})
+
+    assert "DATABASE_OWNER_URL" in says_one_sentence(done)
+    assert "password" in says_one_sentence(done)
+
+
+@pytest.mark.full  # a server may still be starting: that is waited for
 def test_a_database_that_is_away_is_named(clone: Clone):
     done = clone.dev("up", "--detach", env=ELSEWHERE)
 
