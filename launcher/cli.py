@@ -85,17 +85,22 @@ def _folder(text: str) -> Path:
 
 def dispatch(arguments: list[str]) -> int:
     """Read the command line, then go on inside .venv, where the rest of the launcher finds its packages."""
-    # Options of other programs (`./dev test -q`) are not ours to read; --help alone is.
-    passed_on = arguments[:1] and arguments[0] in PASS_ON and arguments[1:] not in (["--help"], ["-h"])
-    options: Any = arguments[1:] if passed_on else parser().parse_args(arguments)
-    function, lock, _ = COMMANDS[arguments[0]]
+    name, *rest = arguments or [""]
+    # Options of other programs (`./dev test -q`) are not ours to read; --help alone is, or where it can only be ours.
+    asks_for_help = rest in (["--help"], ["-h"]) or (
+        name in ("check", "bench") and {"--help", "-h"} & {*rest}
+    )
+    if asks_for_help:
+        arguments = [name, "--help"]
+    options: Any = rest if name in PASS_ON and not asks_for_help else parser().parse_args(arguments)
+    place, lock, _ = COMMANDS[name]
     if lock:
         interrupt_on_signals()
         ensure_venv(lock)
         if not VENV.samefile(sys.prefix):
             os.execv(PYTHON, [str(PYTHON), str(ROOT / "dev"), *arguments])
-    module, name = function.split(".")
-    code: int = getattr(importlib.import_module(f"launcher.{module}"), name)(options)
+    module, function = place.split(".")
+    code: int = getattr(importlib.import_module(f"launcher.{module}"), function)(options)
     return code
 
 

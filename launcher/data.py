@@ -82,7 +82,15 @@ def load_secrets(data: DataDir) -> dict[str, str]:
 
     :raises UserError: if the file is there and cannot be read: new keys would make the old data unreadable.
     """
+    if data.secrets.exists() and data.secrets.stat().st_uid != os.geteuid():
+        raise UserError(
+            f"{data.path} is another user's: run ./dev as that user, or name another folder with --data."
+        )
     if not data.secrets.exists():
+        if (data.servers / "postgres").exists():
+            raise UserError(
+                f"The secrets of the database in {data.servers} are gone; `./dev up --fresh` erases it and starts anew."
+            )
         fresh = {name: secrets.token_urlsafe(24) for name in ("postgres", OWNER, APP, "valkey")}
         fresh["secret_key"] = secrets.token_urlsafe(48)
         fresh |= {name.lower(): base64.b64encode(secrets.token_bytes(32)).decode() for name in KEYS}

@@ -1,4 +1,4 @@
-"""Process groups by their locks: which are alive, whoever started them, and how they are stopped in order."""
+"""Services by their locks: which are alive, whoever started them, and how they are stopped in order."""
 
 import contextlib
 import os
@@ -13,12 +13,13 @@ from launcher.data import DataDir
 STOP_SECONDS = 15
 # The product is stopped before them, and finishes on living servers.
 SERVERS = ("postgres", "valkey")
+SERVICES = ("web", "worker", "beat", "watch", "demo", *SERVERS)
 
 
 def alive(data: DataDir) -> dict[str, dict[str, Any]]:
-    """Return the services of which a process lives, by name: ``pid``, ``started_at``, ``restarts``."""
-    holders = {path.stem: locks.holder(path) for path in sorted(data.run.glob("*.lock"))}
-    return {name: facts for name, facts in holders.items() if facts}
+    """Return the services of which a process lives, by name, with what their lock file says."""
+    paths = {name: data.lock_of(name) for name in SERVICES}
+    return {name: locks.read_facts(path) for name, path in paths.items() if locks.is_held(path)}
 
 
 def stop_services(data: DataDir, names: Collection[str]) -> None:
@@ -30,16 +31,23 @@ def stop_services(data: DataDir, names: Collection[str]) -> None:
             if name in names and (name in SERVERS) == servers
         }
         for name, facts in group.items():
+            pids = locks.holders(data.lock_of(name))
+            leader = facts.get("pid")
             # Only the leader is asked: it knows in which order its own children should end.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(facts["pid"], orderly(name))
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(facts["pid"], signal.SIGCONT)  # who was stopped hears it only when it goes on
+            for pid in [leader] if leader in pids else pids:
+                send(pid, orderly(name))
+            for pid in pids:
+                send(pid, signal.SIGCONT)  # who was stopped hears it only when it goes on
         _wait(data, group, STOP_SECONDS)
-        for facts in group.values():
-            # What will not stop, and children that do not hold the lock.
-            kill_group(facts["pid"])
+        for name in group:
+            end_holders(data, name)
         _wait(data, group, 5)
+
+
+def end_holders(data: DataDir, name: str) -> None:
+    """Kill what is left of a service: frozen, stubborn, or children of a leader that died."""
+    for pid in locks.holders(data.lock_of(name)):
+        send(pid, signal.SIGKILL)
 
 
 def _wait(data: DataDir, names: Collection[str], seconds: float) -> None:
@@ -53,6 +61,6 @@ def orderly(name: str) -> signal.Signals:
     return signal.SIGINT if name == "postgres" else signal.SIGTERM
 
 
-def kill_group(group: int) -> None:
+def send(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+        os.kill(pid, number)

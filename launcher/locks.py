@@ -2,14 +2,15 @@
 Locks of the kernel's own (``flock``): let go of when the last holder dies, however it dies.
 
 A lock is the only notion of "is it running". The supervisor holds one for the data folder; every service, with all
-its children, holds one of its own, whose file names the process group. While such a lock is held, a member of
-the group lives, so that its number cannot have been given to a stranger.
+its children, holds one of its own. Who is signalled is who holds the lock, asked of the kernel at that moment: never
+a number from a file, which may be a stranger's by now. What the file says (since when, how often) is for people.
 """
 
 import contextlib
 import fcntl
 import json
-import time
+import os
+import sys
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,25 +27,22 @@ def acquire(path: Path, *, wait: bool = False) -> IO[str] | None:
     return file
 
 
-def write_holder(file: IO[str], **facts: Any) -> None:
-    """Write down who holds the lock: at least ``pid``."""
-    file.truncate(0)
-    file.write(json.dumps(facts))
-    file.flush()
+def write_facts(file: IO[str], **facts: Any) -> None:
+    """Write down ``pid``, ``started_at`` and ``restarts``; on a full disk the service runs without."""
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(json.dumps(facts))
+        file.flush()
 
 
-def holder(path: Path) -> dict[str, Any] | None:
-    """Return what the holder wrote, or None if nobody holds the lock."""
-    while _is_held(path):
-        # Between its lock and its first word the file is empty.
-        with contextlib.suppress(OSError, ValueError):
-            facts: dict[str, Any] = json.loads(path.read_text())
-            return facts
-        time.sleep(0.01)
-    return None
+def read_facts(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        facts = json.loads(path.read_text())
+        return facts if isinstance(facts, dict) else {}
+    return {}
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
     """Ask with a shared lock, which another that asks does not meet."""
     try:
         with open(path) as file:
@@ -54,3 +52,17 @@ def _is_held(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def holders(path: Path) -> list[int]:
+    """Return the processes that hold the lock, heirs too. Linux tells; elsewhere it is who wrote the file."""
+    if sys.platform != "linux":
+        pid = read_facts(path).get("pid")
+        return [pid] if pid and is_held(path) else []
+    pids = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is another user's
+            file = link.parents[1] / "fdinfo" / link.name
+            if os.readlink(link) == str(path) and "FLOCK  ADVISORY  WRITE" in file.read_text():
+                pids.append(int(link.parts[2]))
+    return pids

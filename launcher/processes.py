@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from launcher import locks
 from launcher.data import DataDir
-from launcher.groups import alive, kill_group, orderly, stop_services
+from launcher.groups import alive, end_holders, orderly, stop_services
 from launcher.output import ROOT, UserError, ignore_signals, log
 
 # What is stopped at two looks in a row is frozen.
@@ -80,7 +80,7 @@ class Supervisor:
             service.restarts += 1
             service.started_at, service.restart_at = time.monotonic(), None
             facts = {"pid": service.process.pid, "started_at": time.time(), "restarts": service.restarts}
-            locks.write_holder(lock, **facts)
+            locks.write_facts(lock, **facts)
         if service not in self.services:
             self.services.append(service)
 
@@ -105,14 +105,17 @@ class Supervisor:
     def stop(self) -> None:
         stop_services(self.data, [service.name for service in self.services])
         for service in self.services:
-            if service.process:
+            if service.process and service.process.returncode is None:
+                # Children without the lock. The number is still ours: nobody has waited for the leader yet.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(service.process.pid, signal.SIGKILL)
                 service.process.wait()
         self.services.clear()
 
     def _plan_restart(self, service: Service, code: int) -> None:
         assert service.process
         # Its children would still hold its port or its data.
-        kill_group(service.process.pid)
+        end_holders(self.data, service.name)
         service.failures = 1 if time.monotonic() - service.started_at > 60 else service.failures + 1
         pause = 0 if service.failures == 1 else min(30, 2 ** (service.failures - 2))
         service.restart_at = time.monotonic() + pause
@@ -182,7 +185,7 @@ def supervisor_of(data: DataDir, lock: IO[str], *, attached: bool) -> Iterator[S
     Whatever happens, nothing that it started outlives it; what an earlier one left is stopped first.
     """
     with lock:
-        locks.write_holder(lock, pid=os.getpid(), started_at=time.time(), restarts=0)
+        locks.write_facts(lock, pid=os.getpid(), started_at=time.time(), restarts=0)
         data.prepare()
         stop_services(data, alive(data))
         supervisor = Supervisor(data, attached=attached)

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from launcher import locks, product
-from launcher.data import DataDir, load_secrets
+from launcher.data import KEYS, DataDir, load_secrets
 from launcher.groups import alive, stop_services
-from launcher.output import ROOT, Interrupted, interrupt_on_signals, log
+from launcher.output import ROOT, Interrupted, UserError, interrupt_on_signals, log
 from launcher.processes import claim, supervisor_of
 from launcher.servers import free_port
 from launcher.up import DEFAULT_PORT
@@ -55,6 +55,12 @@ def manage(arguments: list[str]) -> int:
     if not arguments or {arguments[0], *arguments} & {"help", "-h", "--help", "--version"}:
         return _manage(data, {**_NO_DATABASE, "REDIS_URL": _NO_BROKER}, arguments)
     if "DATABASE_URL" in given:
+        if missing := [
+            name for name in ("SECRET_KEY", *KEYS) if not {name, f"{name}_FILE"} & set(os.environ)
+        ]:
+            raise UserError(
+                f"DATABASE_URL names a database with keys of its own: set {', '.join(missing)} too."
+            )
         _say_which(given, "named by DATABASE_URL")
         return _manage(data, {"REDIS_URL": _NO_BROKER, **given}, arguments)
     lock = claim(data)
@@ -106,7 +112,7 @@ def _clear_abandoned(parent: Path) -> None:
     """Stop and remove what a killed run left; a living run holds its lock."""
     for folder in parent.iterdir():
         data = DataDir(folder)
-        if data.lock.exists() and not locks.holder(data.lock):
+        if data.lock.exists() and not locks.is_held(data.lock):
             stop_services(data, alive(data))
             _remove(data)
 

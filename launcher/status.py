@@ -19,11 +19,12 @@ from launcher.product import MANAGE, health
 def status(options: argparse.Namespace) -> int:
     """Print what runs and how it is; end with 1 if it does not run, or something is wrong."""
     data = DataDir(options.data)
-    services, supervisor = alive(data), locks.holder(data.lock)
+    data.refuse_foreign()
+    services, supervisor = alive(data), locks.is_held(data.lock)
     up = json.loads(data.status.read_text()) if supervisor and data.status.exists() else None
     print(f"Interlude is at {up['url']} (data and logs: {data.path})" if up else "Interlude is not running.")
     if supervisor:
-        services["dev"] = supervisor
+        services["dev"] = locks.read_facts(data.lock)
     memory = sum([_print_process(name, facts) for name, facts in services.items()])
     if services:
         print(f"  {'all':<9} {memory:>5.0f} MB")
@@ -40,6 +41,9 @@ def status(options: argparse.Namespace) -> int:
 def _print_process(name: str, facts: dict[str, Any]) -> float:
     """Print one line; return the memory of a process and its children in MB: shared pages are counted once."""
     memory, frozen = 0.0, ""
+    if not facts:  # written on a full disk
+        print(f"  {name:<9} runs, since when is not known")
+        return memory
     with contextlib.suppress(psutil.Error):
         leader = psutil.Process(facts["pid"])
         children = [] if name == "dev" else leader.children(recursive=True)

@@ -62,9 +62,11 @@ class Clone:
 
     def pids(self) -> dict[str, int]:
         """Return the living processes that the launcher started, and its own (``dev``)."""
-        supervisor = locks.holder(self.data.lock)
-        holders = alive(self.data) | ({"dev": supervisor} if supervisor else {})
-        return {name: facts["pid"] for name, facts in holders.items()}
+        services = alive(self.data)
+        if locks.is_held(self.data.lock):
+            services["dev"] = locks.read_facts(self.data.lock)
+        # Between its lock and its first word a service has no number yet.
+        return {name: facts["pid"] for name, facts in services.items() if facts}
 
     def processes(self) -> list[str]:
         """Return the command lines of all living processes that have to do with this clone."""

@@ -1,5 +1,6 @@
 """Locks tell what runs: held by a service and its children, let go of when the last of them dies."""
 
+import errno
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import locks, product, servers
+from launcher import locks, product, servers, stop
 from launcher.data import DataDir
 from launcher.groups import alive, stop_services
 from launcher.output import UserError
@@ -34,6 +35,7 @@ def data(tmp_path: Path) -> DataDir:
     data = DataDir(tmp_path / "data")
     data.path.mkdir()
     data.prepare()
+    data.lock.touch()  # says that the folder is ours
     return data
 
 
@@ -74,15 +76,80 @@ def test_a_lock_file_of_a_dead_process_names_nobody(data: DataDir):
     stop_services(data, ["web"])  # and init lives on
 
 
-def test_a_lock_whose_holder_has_not_written_yet_is_waited_for(data: DataDir):
+def test_the_number_in_a_lock_file_is_never_signalled_only_who_holds_the_lock(data: DataDir):
+    stranger = subprocess.Popen(FOREVER)
+    lock = locks.acquire(data.lock_of("web"))
+    assert lock
+    holder = subprocess.Popen(FOREVER, pass_fds=[lock.fileno()])
+    locks.write_facts(lock, pid=stranger.pid)
+    lock.close()
+    assert locks.holders(data.lock_of("web")) == [holder.pid]
+
+    stop_services(data, ["web"])
+
+    assert holder.wait(5) == -signal.SIGTERM
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_service_whose_facts_could_not_be_written_is_found_and_stopped(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+):
+    def is_full(facts: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("launcher.locks.json.dumps", is_full)
+    service = Service("web", FOREVER)
+    supervisor.start(service)
+    assert service.process
+    assert alive(supervisor.data) == {"web": {}}
+
+    assert stop.stop_everything(supervisor.data) is True
+
+    assert alive(supervisor.data) == {}
+    assert service.process.wait(5) == -signal.SIGTERM
+
+
+def test_a_frozen_child_in_a_session_of_its_own_does_not_outlive_its_killed_leader(supervisor: Supervisor):
+    """So are PostgreSQL's: such a one kept the lock, and the database never came back."""
+    service = Service(
+        "postgres", [*STUBBORN[:2], STUBBORN[2].replace("close_fds=", "start_new_session=True, close_fds=")]
+    )
+    supervisor.start(service)
+    assert service.process
+    leader = psutil.Process(service.process.pid)
+    wait_until(lambda: len(leader.children()) == 1, what="the child")
+    child = leader.children()[0]
+    child.suspend()
+    service.process.kill()
+    service.process.wait()
+
+    poll_until_restarted(supervisor, service)
+
+    wait_until(lambda: not child.is_running(), what="the child's end")
+
+
+def test_a_lock_has_one_holder(data: DataDir):
     lock = locks.acquire(data.lock)
     assert lock
     with lock:
-        locks.write_holder(lock, pid=7)
-        assert locks.holder(data.lock) == {"pid": 7}
+        assert locks.is_held(data.lock)
+        assert locks.holders(data.lock) == [os.getpid()]
         assert locks.acquire(data.lock) is None
 
-    assert locks.holder(data.lock) is None
+    assert not locks.is_held(data.lock)
+    assert locks.holders(data.lock) == []
+
+
+def test_a_folder_of_somebody_else_is_not_looked_at(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "status.json").write_text("{}")
+
+    with pytest.raises(UserError, match="neither empty nor a data folder"):
+        stop.stop_everything(DataDir(tmp_path))
+
+    assert (tmp_path / "run" / "status.json").exists()
 
 
 def test_a_killed_service_is_started_again_at_once_and_the_third_time_later(supervisor: Supervisor):

@@ -200,6 +200,12 @@ def test_help_of_every_command_starts_nothing(bare_clone: Clone, command: str):
     assert not bare_clone.data.path.exists()
 
 
+def test_help_after_the_name_of_a_check_starts_nothing(bare_clone: Clone):
+    done = bare_clone.dev("check", "lint", "--help")
+
+    assert done.stdout.startswith("usage: ./dev check")
+
+
 def test_help_names_every_command(bare_clone: Clone):
     done = bare_clone.dev("--help")
 
@@ -223,6 +229,26 @@ def test_secrets_are_made_once_and_are_private(tmp_path: Path):
     assert first == second == json.loads(data.secrets.read_text())
     assert data.secrets.stat().st_mode & 0o777 == 0o600
     assert len(set(first.values())) == len(first)
+
+
+def test_a_database_whose_secrets_are_gone_is_named_with_the_remedy(tmp_path: Path):
+    data = DataDir(tmp_path)
+    data.servers = tmp_path / "servers"
+    (data.servers / "postgres").mkdir(parents=True)
+
+    with pytest.raises(UserError, match=r"are gone; `\./dev up --fresh` erases it and starts anew"):
+        load_secrets(data)
+
+    assert not data.secrets.exists()
+
+
+def test_the_data_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    data = DataDir(tmp_path)
+    load_secrets(data)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    with pytest.raises(UserError, match="is another user's"):
+        load_secrets(data)
 
 
 def test_damaged_secrets_are_refused_and_kept(tmp_path: Path):
@@ -252,7 +278,7 @@ def test_ctrl_c_while_another_is_at_work_ends_quietly(clone: Clone):
     lock = locks.acquire(clone.data.lock)
     assert lock
     with lock:
-        locks.write_holder(lock, pid=os.getpid())
+        locks.write_facts(lock, pid=os.getpid())
         waiting = clone.start("up", "--detach", "--no-demo")
         assert waiting.stderr
         assert "Another ./dev is at work" in waiting.stderr.readline()

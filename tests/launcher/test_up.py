@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from launcher.data import KEYS
 from tests.launcher.conftest import Clone
 from tests.servers import wait_until
 
@@ -114,12 +115,16 @@ def test_manage_says_which_database_it_means_and_uses_no_other(running_clone: Cl
     url = running_clone.environment()["DATABASE_URL"]
 
     running = running_clone.dev("manage", "audit", "verify")
-    named = running_clone.dev("manage", "audit", "verify", env={"DATABASE_URL": url + "_elsewhere"})
+    keys = {name: running_clone.environment()[name] for name in ("SECRET_KEY", *KEYS)}
+    named = running_clone.dev("manage", "audit", "verify", env={"DATABASE_URL": url + "_elsewhere", **keys})
+    keyless = running_clone.dev("manage", "audit", "verify", env={"DATABASE_URL": url})
 
     assert running.returncode == 0, running.stderr
     assert re.search(r"On the database interlude at 127\.0\.0\.1:\d+ \(running, in var/\)\.", running.stderr)
     assert "On the database interlude_elsewhere at" in named.stderr
     assert named.returncode != 0
+    assert keyless.returncode == 1
+    assert "set SECRET_KEY, MASTER_KEY, LOOKUP_KEY, ANCHOR_KEY too" in keyless.stderr
 
 
 def test_given_servers_are_used_and_none_is_started(running_clone: Clone):
