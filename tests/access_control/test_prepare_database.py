@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.core.management.base import CommandError
 from django.db import connection
 from psycopg import sql
 
@@ -18,6 +19,7 @@ from backend import env
 from tests.servers import ROOT, free_port
 from tracker.access import database_roles
 from tracker.access.database_roles import Unusable
+from tracker.access.management.commands import grant_app_role
 
 ADMIN_URL = os.environ["DATABASE_ADMIN_URL"]
 
@@ -150,6 +152,35 @@ def test_an_existing_role_that_bypasses_row_level_security_is_refused(names, pow
 
     with pytest.raises(Unusable, match="is a superuser or bypasses row-level security"):
         names.make()
+
+
+@pytest.mark.parametrize("right", ["owner", "member of BYPASSRLS", "CREATEROLE"])
+def test_a_product_role_that_could_switch_row_level_security_off_is_refused(names, right):
+    names.make()
+    with psycopg.connect(names.owner_url) as owner:
+        owner.execute("CREATE TABLE notes (id int)")
+    if right == "owner":
+        administer("GRANT {owner} TO {app}", owner=names.owner, app=names.app)
+    elif right == "CREATEROLE":
+        administer("ALTER ROLE {app} CREATEROLE", app=names.app)
+    else:
+        administer(
+            "CREATE ROLE {it} BYPASSRLS", "GRANT {it} TO {app}", it=f"admin_{names.suffix}", app=names.app
+        )
+
+    with psycopg.connect(names.owner_url) as owner, pytest.raises(CommandError, match="use a plain role"):
+        grant_app_role.refuse_powerful(owner.cursor(), names.app)
+
+
+def test_whoever_connects_to_an_existing_database_still_does_and_to_a_new_one_does_not(names):
+    names.make()
+    may = f"SELECT has_database_privilege('public', '{names.database}', 'CONNECT')"
+    assert administer(may) == [(False,)]
+    administer("GRANT CONNECT ON DATABASE {it} TO PUBLIC", it=names.database)
+
+    names.make()
+
+    assert administer(may) == [(True,)]
 
 
 def test_a_database_of_somebody_else_is_left_alone(names):

@@ -102,8 +102,8 @@ def make(*, admin: Address, owner: Address, app: Address, owner_creates_database
         try:
             with one_at_a_time(connection, say):
                 _make_roles(connection, owner, app, owner_creates_databases)
-                _make_database(connection, owner)
-                _grant_connect(owner, app)
+                is_new = _make_database(connection, owner)
+                _grant_connect(owner, app, is_new=is_new)
         except errors.InsufficientPrivilege as problem:
             raise Unusable(
                 f"The role in DATABASE_ADMIN_URL lacks a right ({database_errors.first_line(problem)}): use a"
@@ -185,7 +185,8 @@ def _refuse_other_password(connection: "psycopg.Connection[Any]", address: Addre
             ) from None
 
 
-def _make_database(connection: "psycopg.Connection[Any]", owner: Address) -> None:
+def _make_database(connection: "psycopg.Connection[Any]", owner: Address) -> bool:
+    """Return whether it was made just now."""
     name, role = owner["NAME"], owner["USER"]
     held_by = connection.execute(
         "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [name]
@@ -202,6 +203,7 @@ def _make_database(connection: "psycopg.Connection[Any]", owner: Address) -> Non
                     sql.Identifier(name), sql.Identifier(role)
                 )
             )
+    return not held_by
 
 
 @contextmanager
@@ -219,9 +221,10 @@ def _member_of(connection: "psycopg.Connection[Any]", role: str) -> Iterator[Non
             )
 
 
-def _grant_connect(owner: Address, app: Address) -> None:
-    """Let the two roles in, and nobody else."""
+def _grant_connect(owner: Address, app: Address, *, is_new: bool) -> None:
+    """Let the two roles in; into a database that was made just now nobody else."""
     with connect(owner, setting="DATABASE_OWNER_URL") as connection:
         name, role = sql.Identifier(owner["NAME"]), sql.Identifier(app["USER"])
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+        if is_new:
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, role))

@@ -62,15 +62,25 @@ def refuse_who_owns_nothing(cursor: Any) -> None:
 
 
 def refuse_powerful(cursor: Any, role: str) -> None:
-    """Refuse a role that bypasses row-level security."""
-    cursor.execute("SELECT rolsuper OR rolbypassrls, oid FROM pg_roles WHERE rolname = %s", [role])
+    """Refuse a role that row-level security does not hold for, by its own rights or by a role that it belongs to."""
+    cursor.execute(
+        "SELECT rolcreaterole,"
+        " EXISTS (SELECT 1 FROM pg_roles p WHERE (p.rolsuper OR p.rolbypassrls)"
+        " AND pg_has_role(r.oid, p.oid, 'MEMBER')),"
+        " EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+        " AND pg_has_role(r.oid, c.relowner, 'MEMBER'))"
+        " FROM pg_roles r WHERE rolname = %s",
+        [role],
+    )
     row = cursor.fetchone()
     if row is None:
         raise CommandError(f"There is no role {role}: create it first (docs/operations.md).")
-    if row[0]:
-        raise CommandError(f"{role} is a superuser or bypasses row security: use a plain role.")
-    cursor.execute("SELECT count(*) FROM pg_class WHERE relowner = %s AND relkind = 'r'", [row[1]])
-    if cursor.fetchone()[0]:
+    makes_roles, is_powerful, owns = row
+    if makes_roles or is_powerful:
         raise CommandError(
-            f"{role} owns tables: row security would not hold for it. Migrate as another role."
+            f"{role} is a superuser, makes roles or bypasses row security, or belongs to such a role: use a plain role."
+        )
+    if owns:
+        raise CommandError(
+            f"{role} owns tables, or belongs to who does, and could switch row security off: use a plain role."
         )
