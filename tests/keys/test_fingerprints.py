@@ -111,6 +111,30 @@ def test_a_wrapped_data_key_is_opened_where_no_address_tells(world, settings, mo
         fingerprints.check(at=AT)
 
 
+def test_a_process_without_a_master_key_that_is_in_use_does_not_start(registered, settings):
+    """Step 1 of a rotation without MASTER_KEYS_OLD: nobody could sign in, and every health check was green."""
+    settings.MASTER_KEY_ID, settings.MASTER_KEY = "m2", OTHER
+
+    with pytest.raises(WrongKey, match="still needs the master key m1: put it into MASTER_KEYS_OLD"):
+        fingerprints.check(at=AT)
+
+    assert "master/m2" not in names()
+
+
+def test_a_master_key_that_wrapped_no_data_key_is_retired_too(registered, settings):
+    """As after "The first clinic", when there are addresses and no text yet."""
+    assert not MasterKey.objects.filter(pk="m1").exists()
+    rotate_to(settings, "m2")
+    rotation.rotate([registered.clinic.pk, registered.other_clinic.pk])
+    email_encryption.reencrypt()
+
+    rotation.retire([registered.clinic.pk, registered.other_clinic.pk], "m1")
+
+    assert not MasterKey.objects.get(pk="m1").is_open
+    with pytest.raises(rotation.KeyInUse, match="No master key was ever called m9"):
+        rotation.retire([], "m9")
+
+
 def test_a_former_key_that_opened_nothing_is_not_registered(world, settings):
     settings.MASTER_KEYS_OLD = {"m0": OTHER}
 

@@ -27,6 +27,13 @@ def reencrypt() -> int:
     return done
 
 
+def key_ids() -> set[str]:
+    """Return the ids of the master keys under which addresses are encrypted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT split_part(email, ':', 1) FROM accounts_user")
+        return {row[0] for row in cursor.fetchall()}
+
+
 def decrypt_any(key_id: str) -> bool:
     """
     Decrypt one address that was encrypted under the master key ``key_id``; return whether there is one.

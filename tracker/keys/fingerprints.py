@@ -45,6 +45,7 @@ def check(*, at: datetime) -> None:
     known = _known()
     _compare(known)
     _check_open()
+    _check_complete(known)
     _check_anchor_key(known)
     unregistered = [key for key in [*_master_keys(), _lookup_key(), _anchor_key()] if key.name not in known]
     registrable = [
@@ -109,6 +110,18 @@ def _check_open() -> None:
         )
 
 
+def _check_complete(known: dict[str, bytes]) -> None:
+    """A process without a master key that is still in use would answer that nobody has an account."""
+    for key_id in sorted({name.removeprefix("master/") for name in known if name.startswith("master/")}):
+        if key_id not in app_secrets.keyring() and (
+            key_id in email_encryption.key_ids() or _data_key(key_id)
+        ):
+            raise WrongKey(
+                f"this database still needs the master key {key_id}: put it into MASTER_KEYS_OLD until"
+                f" `manage.py keys retire {key_id}` has closed it."
+            )
+
+
 def _check_anchor_key(known: dict[str, bytes]) -> None:
     """Whoever signs with a new key names the public half of the former one: its anchors must still verify."""
     former = [public for name, public in known.items() if name.startswith("anchor/")]
@@ -136,13 +149,20 @@ def _opens_what_is_there(key: _Key) -> bool:
 
 
 def _unwrap_any(key_id: str) -> bool:
+    row = _data_key(key_id)
+    if row is not None:
+        data_keys.unwrap(row)
+    return row is not None
+
+
+def _data_key(key_id: str) -> DataKey | None:
+    """Return a data key that is wrapped by this master key."""
     for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
         with transaction.atomic(), rls.as_clinic(clinic_id):
             row = DataKey.objects.filter(clinic_id=clinic_id, master_key_id=key_id).first()
         if row is not None:
-            data_keys.unwrap(row)
-            return True
-    return False
+            return row
+    return None
 
 
 def _register(keys: list[_Key], at: datetime) -> None:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from tracker.audit import actions as audit
 from tracker.audit.models import SYSTEM
 from tracker.keys import data_keys
-from tracker.keys.models import DataKey, EncryptedText, MasterKey
+from tracker.keys.models import DataKey, EncryptedText, KeyFingerprint, MasterKey
 from tracker.lib import bulk, encryption, rls
 
 BATCH = 200
@@ -189,7 +189,10 @@ def _remove_replaced(clinic_id: UUID) -> int:
 
 def _close(master_key_id: str) -> None:
     if not MasterKey.objects.filter(pk=master_key_id).exists():
-        raise KeyInUse(f"No master key was ever called {master_key_id}.")
+        if not KeyFingerprint.objects.filter(name=f"master/{master_key_id}").exists():
+            raise KeyInUse(f"No master key was ever called {master_key_id}.")
+        # It encrypted addresses or second factors only, and never wrapped a data key.
+        MasterKey.objects.get_or_create(pk=master_key_id)
     try:
         with transaction.atomic(), rls.as_clinic(SYSTEM):
             MasterKey.objects.filter(pk=master_key_id).update(is_open=False)
