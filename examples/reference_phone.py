@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS record (
 CREATE TABLE IF NOT EXISTS batch (key TEXT PRIMARY KEY, body TEXT NOT NULL);
 -- What the owner wrote and another device was faster with: kept, to be shown.
 CREATE TABLE IF NOT EXISTS copy (id TEXT NOT NULL, version TEXT NOT NULL);
+-- What the server holds and cannot read at present: our copy of it may be the only one.
+CREATE TABLE IF NOT EXISTS unreadable (id TEXT PRIMARY KEY);
 """
 
 
@@ -109,6 +111,15 @@ class Ledger:
             " sent = excluded.sent, refused = excluded.refused",
             [entry.id, entry.revision, *parts],
         )
+
+    def mark(self, record_id: str, *, unreadable: bool) -> None:
+        if unreadable:
+            self.db.execute("INSERT OR IGNORE INTO unreadable VALUES (?)", [record_id])
+        else:
+            self.db.execute("DELETE FROM unreadable WHERE id = ?", [record_id])
+
+    def is_unreadable(self, record_id: str) -> bool:
+        return bool(self.db.execute("SELECT 1 FROM unreadable WHERE id = ?", [record_id]).fetchone())
 
     def copies(self, record_id: str | None = None) -> list[Json]:
         rows = self.db.execute("SELECT version FROM copy WHERE ? IS NULL OR id = ?", [record_id, record_id])
@@ -234,6 +245,10 @@ class Phone:
         """Return the entries that the server would not take, to be mended by their owner."""
         return [entry for entry in self.ledger.records() if entry.refused is not None]
 
+    def unreadable(self) -> list[Entry]:
+        """Return the entries that the server cannot read. To mend one, amend it: to the same, if its copy is here."""
+        return [entry for entry in self.ledger.records() if self.ledger.is_unreadable(entry.id)]
+
     def shown(self) -> dict[str, Json]:
         """Return what the owner sees, removed entries left out."""
         found = {entry.id: entry.shown for entry in self.ledger.records()}
@@ -247,7 +262,9 @@ class Phone:
 
     def _want(self, entry: Entry, version: Json) -> None:
         entry.refused = None
-        entry.wanted = None if same(version, entry.held) and entry.sent is None else version
+        # What the server cannot read is no reason to keep back the same once more: it mends the entry.
+        known = same(version, entry.held) and not self.ledger.is_unreadable(entry.id)
+        entry.wanted = None if known and entry.sent is None else version
         self.ledger.store(entry)
 
     # What happens when there is a line.
@@ -312,6 +329,7 @@ class Phone:
         mine, entry.sent = entry.sent, None
         status = result["status"]
         if status in ("stored", "replayed"):
+            self.ledger.mark(entry.id, unreadable=False)
             held = version_of(result["server"]) if result.get("server") else version_of(sent)
             if entry.wanted is not None and result.get("server") and entry.wanted["kind"] in MERGED_KINDS:
                 entry.wanted = _rebased(entry.wanted, mine or {}, held)
@@ -324,7 +342,7 @@ class Phone:
                     self._keep_copy(entry.id, version)
             entry.wanted = None
             if result.get("server"):
-                entry.held, entry.revision = version_of(result["server"]), result["server"]["revision"]
+                self._hold(entry, result["server"])
         elif status == "rejected":
             entry.refused = {"code": result.get("code"), "pointer": result.get("pointer"), "version": mine}
             if entry.revision == 0 and entry.wanted is not None and "data" not in entry.wanted:
@@ -347,10 +365,11 @@ class Phone:
             if answer.status != 200:
                 raise RefusedError(f"pull answered {answer.status} {answer.body.get('code')}")
             with self._transaction():
-                for record in answer.body["records"]:
+                for record in [*answer.body["records"], *answer.body["unreadable"]]:
                     self._take_in(record)
                 for record_id in answer.body["revoked_ids"]:
                     self.ledger.db.execute("DELETE FROM record WHERE id = ?", [record_id])
+                    self.ledger.mark(record_id, unreadable=False)
                 self.ledger.keep("cursor", answer.body["cursor"])
             if not answer.body["more"]:
                 break
@@ -362,8 +381,16 @@ class Phone:
         # What the owner wrote meanwhile was written on what they saw: the server shall find the conflict, not we.
         if entry.is_unsent or record["revision"] < entry.revision:
             return
-        entry.held, entry.revision = version_of(record), record["revision"]
+        self._hold(entry, record)
         self.ledger.store(entry)
+
+    def _hold(self, entry: Entry, record: Json) -> None:
+        """Take over what the server holds. What it cannot read changes nothing in our copy, of whichever version."""
+        unreadable = bool(record.get("unreadable"))
+        self.ledger.mark(entry.id, unreadable=unreadable)
+        entry.revision = record["revision"]
+        if not unreadable or entry.held is None:
+            entry.held = version_of(record)
 
     def _start_again(self) -> None:
         """The server was restored: forget what it held and see, but nothing that the owner has written."""
@@ -372,7 +399,14 @@ class Phone:
             self.ledger.keep("restored", "yes")
             self.ledger.db.execute("DELETE FROM batch")
             for entry in self.ledger.records():
-                entry.wanted = entry.wanted or entry.sent or entry.held
+                # Of what we never saw a copy of there is nothing to send: without data it would say "removed".
+                known = (
+                    entry.held
+                    if "data" in (entry.held or {}) or not self.ledger.is_unreadable(entry.id)
+                    else None
+                )
+                entry.wanted = entry.wanted or entry.sent or known
+                self.ledger.mark(entry.id, unreadable=False)
                 entry.sent, entry.held, entry.revision = None, None, 0
                 self.ledger.store(entry)
 
@@ -383,7 +417,7 @@ class Phone:
             for entry in self.ledger.records():
                 held = there.get(entry.id)
                 if held is not None:
-                    entry.held, entry.revision = version_of(held), held["revision"]
+                    self._hold(entry, held)
                 if same(entry.wanted, entry.held) or (
                     held is None and entry.wanted and "data" not in entry.wanted
                 ):
@@ -396,7 +430,7 @@ class Phone:
         cursor = ""
         while True:
             page = self._until_answered("GET", f"/api/v1/sync/pull?limit=500&cursor={cursor}", None).body
-            yield from page["records"]
+            yield from [*page["records"], *page["unreadable"]]
             cursor = page["cursor"]
             if not page["more"]:
                 return

@@ -75,8 +75,8 @@ def test_a_user_is_found_before_during_and_after_a_key_rotation_of_email_address
         call_command("keys", "retire", new_key)
 
     assert (
-        email_encryption.reencrypt(),
-        email_encryption.reencrypt(),
+        email_encryption.reencrypt().done,
+        email_encryption.reencrypt().done,
         email_encryption.count_outdated(),
     ) == (1, 0, 0)
 

@@ -255,13 +255,19 @@ def submit(browser: Visitor, path: str, **given: str) -> httpx.Response:
 
 
 def corrupt_ciphertext(live) -> None:
-    """One bit of an encrypted text is changed by the owner, so that reading it is our own mistake: a 500."""
+    """One bit of an encrypted text is changed by the owner, so that it can no longer be read."""
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
         disable_row_level_security(owner)
         owner.execute("ALTER TABLE records_journaltext DISABLE TRIGGER USER")
         owner.execute(
             "UPDATE records_journaltext SET ciphertext = set_byte(ciphertext, 20, 1 # get_byte(ciphertext, 20))"
         )
+
+
+def rename_a_column(live) -> None:
+    """The owner takes away a column that is read, so that reading is our own mistake: a 500."""
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("ALTER TABLE records_journaltext RENAME COLUMN ciphertext TO elsewhere")
 
 
 def disable_row_level_security(owner: "psycopg.Connection[Any]") -> None:
@@ -334,6 +340,8 @@ def test_a_marker_in_every_protected_field_is_found_nowhere_that_it_must_not_be(
             found.collect("representations", row)
         found.collect("dump", dump(live))
         corrupt_ciphertext(live)
+        assert '"unreadable":true' in visitor.call("GET", "/api/v1/records").text
+        rename_a_column(live)
         assert visitor.call("GET", "/api/v1/records").status_code == 500
     found.collect("logs", log.read_text())
     for path in live.mail.iterdir():

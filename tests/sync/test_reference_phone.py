@@ -1,7 +1,10 @@
 """The reference phone: whatever happens on the line, its owner's entries arrive once and stay."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,7 +12,7 @@ from typing import Any
 import pytest
 
 from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone
-from tests import factories
+from tests import factories, owner
 from tests.phone import Phone as Signed
 
 
@@ -163,3 +166,61 @@ def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world,
     assert second.unsent() == 0
     assert second.device == first.device
     assert line.signed.get(f"records/{record_id}").json()["revision"] == 1
+
+
+def test_a_record_that_the_server_cannot_read_keeps_the_phones_copy_and_is_mended_by_sending_it_again(live):
+    phone, _ = phone_of(live.world.ada.user)
+    tablet, _ = phone_of(live.world.ada.user)
+    page = phone.add("journal", {"text": "a long night"})
+    phone.sync()
+    owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
+    tablet.sync()
+    phone.ledger.keep("cursor", "")
+
+    phone.sync()
+
+    assert phone.shown()[page]["data"]["text"] == "a long night"
+    assert ([entry.id for entry in phone.unreadable()], phone.unsent()) == ([page], 0)
+    # A phone that never had a copy shows none, and takes it for no removal.
+    assert ([entry.id for entry in tablet.unreadable()], tablet.unsent(), tablet.shown()) == ([page], 0, {})
+    phone.amend(page, {"text": "a long night"})
+    assert phone.unsent() == 1
+    phone.sync()
+    tablet.sync()
+    assert tablet.shown()[page]["data"]["text"] == "a long night"
+    assert (phone.unreadable(), tablet.unreadable()) == ([], [])
+
+
+def test_after_a_restore_a_record_that_was_unreadable_is_not_removed_by_a_phone_without_a_copy(live):
+    phone, _ = phone_of(live.world.ada.user)
+    tablet, _ = phone_of(live.world.ada.user)
+    page = phone.add("journal", {"text": "a long night"})
+    phone.sync()
+    owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
+    tablet.sync()
+    owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
+    command = (sys.executable, "manage.py", "new_epoch", "--why", "restored the text")
+    subprocess.run(command, check=True, env=os.environ | live.environment, capture_output=True)
+
+    tablet.sync()
+
+    assert tablet.shown()[page]["data"]["text"] == "a long night"
+    assert (tablet.unsent(), tablet.unreadable()) == (0, [])
+
+
+def test_a_conflict_with_an_unreadable_record_keeps_what_the_owner_wrote(live):
+    phone, _ = phone_of(live.world.ada.user)
+    tablet, _ = phone_of(live.world.ada.user)
+    page = phone.add("journal", {"text": "first"})
+    phone.sync()
+    tablet.sync()
+    phone.amend(page, {"text": "second"})
+    phone.sync()
+    owner.flip_a_byte(live, "records_journaltext", "entry_id = %s AND revision = 2", page)
+    tablet.amend(page, {"text": "mine"})
+
+    tablet.sync()
+
+    assert [copy["data"]["text"] for copy in tablet.ledger.copies(page)] == ["mine"]
+    assert tablet.shown()[page]["data"]["text"] == "first"
+    assert [entry.id for entry in tablet.unreadable()] == [page]

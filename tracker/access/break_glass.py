@@ -70,14 +70,14 @@ def end(*, principal: Principal, at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BreakGlassView:
-    """One break-glass access, as the privacy officer and the patient read it."""
+    """One break-glass access, as the privacy officer and the patient read it; no reason if it cannot be decrypted."""
 
     id: UUID
     by: str
     patient: str
     begun_at: datetime
     ends_at: datetime
-    reason: str
+    reason: str | None
 
 
 def list_for_clinic(*, principal: Principal, most: int = 50) -> list[BreakGlassView]:
@@ -96,7 +96,8 @@ def list_for_patient(*, principal: Principal, most: int = 50) -> list[BreakGlass
 def _views(rows: "QuerySet[BreakGlassReason]", most: int) -> list[BreakGlassView]:
     newest = rows.select_related("access__staff_member", "patient", "key").order_by(
         "-access__begun_at", "access_id"
-    )
+    )[:most]
+    reasons = {row.access_id: reason for row, reason in data_keys.decrypt_readable(newest)[0]}
     return [
         BreakGlassView(
             id=row.access_id,
@@ -104,9 +105,9 @@ def _views(rows: "QuerySet[BreakGlassReason]", most: int) -> list[BreakGlassView
             patient=row.patient.name,
             begun_at=row.access.begun_at,
             ends_at=row.access.ends_at,
-            reason=reason,
+            reason=reasons.get(row.access_id),
         )
-        for row, reason in data_keys.decrypt_all(newest[:most])
+        for row in newest
     ]
 
 

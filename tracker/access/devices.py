@@ -61,9 +61,13 @@ def pair(
 
 
 def labels(patient_id: UUID) -> dict[UUID, str]:
-    """Return what a patient calls their phones, by the phones' ids; a phone that has no name is not in it."""
+    """Return what a patient calls their phones, by the phones' ids; one without a readable name is not in it."""
     rows = DeviceLabel.objects.filter(patient_id=patient_id).select_related("key").order_by("number")
-    return {row.device_id: text for row, text in data_keys.decrypt_all(rows)}
+    readable, unreadable = data_keys.decrypt_readable(rows)
+    names = {row.device_id: (row.number, text) for row, text in readable}
+    newest = {row.device_id: row.number for row in unreadable}
+    # A former name does not come back because the newest one cannot be read.
+    return {device: text for device, (number, text) in names.items() if number > newest.get(device, 0)}
 
 
 def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:

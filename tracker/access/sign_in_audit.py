@@ -35,7 +35,7 @@ class SignInAuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(_SIGN_IN):
             return self._elsewhere(request)
-        with transaction.atomic():
+        with audit.naming_refusals(), transaction.atomic():
             session = sessions.of_request(request)
             before, began = (session.user_id, session.began_as) if session else (None, None)
             response = self.get_response(request)

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from tracker.accounts.fields import PURPOSE
+from tracker.accounts.fields import PURPOSE, UnreadableAddress
 from tracker.accounts.models import User
 from tracker.lib import app_secrets
 
@@ -15,16 +15,24 @@ def count_outdated() -> int:
     return len(_under_a_former_key())
 
 
-def reencrypt() -> int:
-    """Put all addresses under today's master key; return how many were put there. It may be killed, and run again."""
-    done = 0
+def reencrypt() -> app_secrets.Reencrypted:
+    """Put all addresses under today's master key. It may be killed, and run again."""
+    done = unreadable = 0
     for pk in _under_a_former_key():
         with transaction.atomic():
             user = User.objects.select_for_update().filter(pk=pk).first()
-            if user is not None:
+            if user is not None and isinstance(user.email, UnreadableAddress):
+                unreadable += 1
+            elif user is not None:
                 user.save(update_fields=["email"])
                 done += 1
-    return done
+    return app_secrets.Reencrypted(done, unreadable)
+
+
+def unreadable() -> list[tuple[str, str]]:
+    """Decrypt every address; return table and primary key of each account whose address cannot be."""
+    rows = User.objects.order_by("pk").values_list("pk", "email").iterator()
+    return [("accounts_user", str(pk)) for pk, email in rows if isinstance(email, UnreadableAddress)]
 
 
 def key_ids() -> set[str]:

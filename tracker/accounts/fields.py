@@ -1,14 +1,33 @@
 """A column for e-mail addresses: encrypted in the database, and found by the whole address."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import IsNull, Lookup
 
-from tracker.lib import app_secrets
+from tracker.lib import app_secrets, encryption, logs
 
+log = logs.get(__name__)
 PURPOSE = "accounts_user.email"
+
+
+class UnreadableAddress(str):
+    """
+    The mark of an address that cannot be decrypted. It is no address, and saving it keeps the bytes that are stored.
+
+    A mark and no error: one account with a damaged address is not to stop the delivery of everybody's messages.
+    """
+
+    ciphertext: str
+
+    def __new__(cls, ciphertext: str) -> Self:
+        mark = super().__new__(cls, "(unreadable)")
+        mark.ciphertext = ciphertext
+        return mark
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.ciphertext,)
 
 
 class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
@@ -23,10 +42,18 @@ class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
         return "text"
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, UnreadableAddress):
+            return value.ciphertext
         return None if value is None else app_secrets.encrypt_deterministic(PURPOSE, _plain(value))
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return None if value is None else app_secrets.decrypt_deterministic(PURPOSE, value).decode()
+        if value is None:
+            return None
+        try:
+            return app_secrets.decrypt_deterministic(PURPOSE, value).decode()
+        except encryption.DecryptionError:
+            log.error("e-mail address unreadable", table="accounts_user")
+            return UnreadableAddress(value)
 
     def get_lookup(self, lookup_name: str) -> Any:
         try:

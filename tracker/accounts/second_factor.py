@@ -8,8 +8,9 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from tracker.accounts.models import AccountKind, User
-from tracker.lib import app_secrets
+from tracker.lib import app_secrets, encryption, logs
 
+log = logs.get(__name__)
 _PURPOSE = "mfa_authenticator.data"
 _SECRETS = frozenset({"secret", "seed"})
 # A recovery code helps whoever has lost a factor; it is none by itself.
@@ -51,22 +52,40 @@ def count_outdated() -> int:
     )
 
 
-def reencrypt() -> int:
-    """Put the secrets of all factors under today's master key; return how many were put there."""
-    done = 0
+def reencrypt() -> app_secrets.Reencrypted:
+    """Put the secrets of all factors under today's master key."""
+    done = unreadable = 0
     for pk in list(
         Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).values_list("pk", flat=True)
     ):
         with transaction.atomic():
             row = Authenticator.objects.select_for_update().filter(pk=pk).first()
             if row is not None and not _is_current(row):
-                for name in _SECRETS & row.data.keys():
-                    row.data[name] = app_secrets.encrypt(
-                        _PURPOSE, app_secrets.decrypt(_PURPOSE, row.data[name])
-                    )
+                try:
+                    secrets = _secrets(row)
+                except encryption.DecryptionError:
+                    log.error("encrypted text unreadable", table="mfa_authenticator", rows=[str(pk)], count=1)
+                    unreadable += 1
+                    continue
+                row.data |= {name: app_secrets.encrypt(_PURPOSE, secret) for name, secret in secrets.items()}
                 row.save(update_fields=["data"])
                 done += 1
-    return done
+    return app_secrets.Reencrypted(done, unreadable)
+
+
+def unreadable() -> list[tuple[str, str]]:
+    """Decrypt every factor's secret; return table and primary key of each factor whose secret cannot be."""
+    rows = []
+    for row in Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).order_by("pk"):
+        try:
+            _secrets(row)
+        except encryption.DecryptionError:
+            rows.append(("mfa_authenticator", str(row.pk)))
+    return rows
+
+
+def _secrets(row: Any) -> dict[str, bytes]:
+    return {name: app_secrets.decrypt(_PURPOSE, row.data[name]) for name in _SECRETS & row.data.keys()}
 
 
 def _is_current(row: Any) -> bool:

@@ -26,7 +26,12 @@ class FieldProblem(BaseModel):
 
 
 class HeldRecord(BaseModel):
-    """A record as the server holds it. A tombstone (``removed``) has no data."""
+    """
+    A record as the server holds it. A tombstone (``removed``) has no data.
+
+    Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
+    next version repairs it.
+    """
 
     kind: str
     category: str
@@ -40,6 +45,7 @@ class HeldRecord(BaseModel):
     clock_skew: Literal["none", "ahead", "behind"]
     sequence: int
     removed: bool
+    unreadable: Literal[True] | None = None
     amendment_reason: str | None = None
     data: Data | dict[str, Any] | None = None
 

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from tracker.audit.models import SYSTEM, AuditEvent, Result
-from tracker.lib import rls
+from tracker.lib import logs, rls
 from tracker.lib.logs import request_id
+
+log = logs.get(__name__)
 
 # An event names this many ids, and how many there were in all.
 MOST_IDS = 50
@@ -23,6 +25,14 @@ _COLUMNS = (
 )  # fmt: skip
 _ROW = "(" + ", ".join("%s::jsonb" if name == "detail" else "%s" for name in _COLUMNS) + ")"
 _INSERT = f'INSERT INTO "{AuditEvent._meta.db_table}" ({", ".join(_COLUMNS)}) VALUES '
+
+
+class EventNotWritten(OperationalError):
+    """
+    An audit event cannot be written, so what it is about is not done, nor shown.
+
+    An error of operations and of no request: whoever asked is told to try again (503), as if the database were away.
+    """
 
 
 @dataclass(slots=True)
@@ -37,14 +47,31 @@ _open: ContextVar[EventBuffer | None] = ContextVar("event_buffer", default=None)
 
 
 @contextmanager
+def naming_refusals() -> Iterator[None]:
+    """
+    Raise ``EventNotWritten`` if the database refuses an event as late as at the end of a transaction in this block.
+    """
+    try:
+        yield
+    except DatabaseError as problem:
+        if isinstance(problem, EventNotWritten) or not _is_about_an_event(problem):
+            raise
+        raise _not_written(problem) from problem
+
+
+@contextmanager
 def collecting() -> Iterator[EventBuffer]:
     """
-    Collect what is noted in this block. Whoever opens it writes it, with ``flush``, in the same transaction.
+    Collect what is noted in this block. Whoever opens it writes it, with ``flush``, in the same transaction, which
+    must end inside the block.
+
+    :raises EventNotWritten: if the database refuses an event.
     """
     opened = EventBuffer()
     token = _open.set(opened)
     try:
-        yield opened
+        with naming_refusals():
+            yield opened
     finally:
         _open.reset(token)
 
@@ -116,5 +143,21 @@ def _write(events: list[dict[str, Any]]) -> None:
         for event in events
         for name in _COLUMNS
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT + ", ".join([_ROW] * len(events)), values)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT + ", ".join([_ROW] * len(events)), values)
+    except DatabaseError as problem:
+        raise _not_written(problem) from problem
+
+
+def _is_about_an_event(problem: DatabaseError) -> bool:
+    """Whether the database was at the audit's tables or functions: the chain is extended as the transaction ends."""
+    told = getattr(problem.__cause__, "diag", None)
+    return told is not None and any(
+        "audit_" in text for text in (told.context, told.table_name, told.message_primary) if text
+    )
+
+
+def _not_written(problem: DatabaseError) -> EventNotWritten:
+    log.error("audit event not written", error=type(problem).__name__)
+    return EventNotWritten()

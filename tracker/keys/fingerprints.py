@@ -57,23 +57,19 @@ def check(*, at: datetime) -> None:
         _compare(_known())
 
 
-def _fingerprint(name: str, key: bytes) -> bytes:
-    return encryption.keyed_hash(key, f"interlude/key-fingerprint/{name}".encode())
-
-
 def _master_keys() -> list[_Key]:
     return [
         _Key(
             f"master/{key_id}",
             "MASTER_KEY" if key_id == settings.MASTER_KEY_ID else "MASTER_KEYS_OLD",
-            _fingerprint(f"master/{key_id}", key),
+            data_keys.fingerprint(f"master/{key_id}", key),
         )
         for key_id, key in app_secrets.keyring().items()
     ]
 
 
 def _lookup_key() -> _Key:
-    return _Key("lookup", "LOOKUP_KEY", _fingerprint("lookup", settings.LOOKUP_KEY))
+    return _Key("lookup", "LOOKUP_KEY", data_keys.fingerprint("lookup", settings.LOOKUP_KEY))
 
 
 def _anchor_key() -> _Key:

@@ -6,9 +6,10 @@ anew, gives every patient a new data key, and re-encrypts what the old ones encr
 keys that encrypt nothing any more, and closes the old master key. Each step is one short transaction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps
@@ -24,7 +25,7 @@ from tracker.keys.models import DataKey, EncryptedText, KeyFingerprint, MasterKe
 from tracker.lib import bulk, encryption, rls
 
 BATCH = 200
-Step = Callable[[UUID, datetime], int]
+Step = Callable[[Any, datetime], int]
 
 
 class KeyInUse(Exception):
@@ -33,15 +34,24 @@ class KeyInUse(Exception):
 
 @dataclass(slots=True)
 class RotationProgress:
-    """What was done, or is left to do: keys wrapped anew, keys replaced, texts re-encrypted."""
+    """
+    What was done, or is left to do: keys wrapped anew, keys replaced, texts re-encrypted.
+
+    ``unreadable`` counts the keys and texts that a rotation could not decrypt and so left as they are.
+    """
 
     wrapped: int = 0
     replaced: int = 0
     reencrypted: int = 0
+    unreadable: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.wrapped + self.replaced + self.reencrypted
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.wrapped or self.replaced or self.reencrypted)
+        return self.count == 0
 
 
 def encrypted_models() -> list[type[EncryptedText]]:
@@ -61,35 +71,87 @@ def remaining(clinic_id: UUID) -> RotationProgress:
 
 
 def rotate(clinics: Iterable[UUID]) -> RotationProgress:
-    """Do all that is left to do, clinic by clinic; return what was done."""
+    """
+    Do all that is left to do, clinic by clinic; return what was done.
+
+    What cannot be decrypted is counted, named in the log, and left as it stands.
+    """
     done = RotationProgress()
     with transaction.atomic():
         data_keys.register_master_key()
     for clinic_id in clinics:
-        done.wrapped += _until_none(rewrap_batch, clinic_id)
-        done.replaced += _until_none(replace_one_key, clinic_id)
-        done.reencrypted += _until_none(reencrypt_batch, clinic_id)
+        done.wrapped += _in_batches(clinic_id, _to_wrap(clinic_id), ("id",), rewrap_batch, done)
+        done.replaced += _replace_all(clinic_id)
+        for model in encrypted_models():
+            due = _to_reencrypt(model, clinic_id).select_related("key")
+            done.reencrypted += _in_batches(clinic_id, due, _row_key(model), reencrypt_batch, done)
     return done
 
 
-def _until_none(step: Step, clinic_id: UUID) -> int:
+def _in_batches(
+    clinic_id: UUID, due: "models.QuerySet[Any]", key: tuple[str, ...], step: Step, done: RotationProgress
+) -> int:
+    """Take what is due through ``step``, each batch in a transaction; return how many rows were changed."""
+    total, after = 0, Q()
+    while True:
+        with transaction.atomic(), rls.as_clinic(clinic_id):
+            # On from the last batch, not from the start: what could not be decrypted stays due.
+            rows = list(due.filter(after).order_by(*key).select_for_update(of=("self",))[:BATCH])
+            if not rows:
+                return total
+            changed = step(rows, timezone.now())
+            _audit(clinic_id, step.__name__, changed)
+        total += changed
+        done.unreadable += len(rows) - changed
+        after = _after(key, rows[-1])
+
+
+def _after(key: tuple[str, ...], row: Any) -> Q:
+    """What comes after ``row`` in the order of ``key``."""
+    later, alike = Q(), Q()
+    for name in key:
+        value = getattr(row, name)
+        later |= alike & Q(**{f"{name}__gt": value})
+        alike &= Q(**{name: value})
+    return later
+
+
+def _row_key(model: type[EncryptedText]) -> tuple[str, ...]:
+    return ("patient_id", *model.KEY_FIELDS)
+
+
+def _replace_all(clinic_id: UUID) -> int:
     total = 0
-    while count := _step(step, clinic_id):
-        total += count
-    return total
+    while True:
+        with transaction.atomic(), rls.as_clinic(clinic_id):
+            changed = replace_one_key(clinic_id, timezone.now())
+            _audit(clinic_id, replace_one_key.__name__, changed)
+        if not changed:
+            return total
+        total += changed
 
 
-@transaction.atomic
-def _step(step: Step, clinic_id: UUID) -> int:
-    at = timezone.now()
-    with rls.as_clinic(clinic_id):
-        count = step(clinic_id, at)
-        if count:
-            audit.record_event(
-                actor="operator", action="keys.rotate", subject=step.__name__, clinic_id=clinic_id, at=at,
-                kind="key", detail={"count": count, "master_key": settings.MASTER_KEY_ID},
-            )  # fmt: skip
-    return count
+def _audit(clinic_id: UUID, step: str, count: int) -> None:
+    if count:
+        audit.record_event(
+            actor="operator", action="keys.rotate", subject=step, clinic_id=clinic_id, at=timezone.now(),
+            kind="key", detail={"count": count, "master_key": settings.MASTER_KEY_ID},
+        )  # fmt: skip
+
+
+def unreadable(clinic_id: UUID) -> Iterator[tuple[str, str]]:
+    """Decrypt every text of a clinic; yield table and primary key of each that cannot be. Costs what it reads."""
+    for model in encrypted_models():
+        after = Q()
+        while True:
+            with transaction.atomic(), rls.as_clinic(clinic_id):
+                texts = model._default_manager.filter(after, clinic_id=clinic_id).select_related("key")
+                rows = list(texts.order_by(*_row_key(model))[:BATCH])
+            if not rows:
+                break
+            for row in data_keys.decrypt_readable(rows)[1]:
+                yield model._meta.db_table, data_keys.row_name(row)
+            after = _after(_row_key(model), rows[-1])
 
 
 def _to_wrap(clinic_id: UUID) -> "models.QuerySet[DataKey]":
@@ -105,13 +167,16 @@ def _to_reencrypt(model: type[EncryptedText], clinic_id: UUID) -> "models.QueryS
     return model._default_manager.filter(clinic_id=clinic_id, key__replaced_at__isnull=False)
 
 
-def rewrap_batch(clinic_id: UUID, at: datetime) -> int:
-    """Wrap some data keys by today's master key."""
-    rows = list(_to_wrap(clinic_id).order_by("pk").select_for_update()[:BATCH])
+def rewrap_batch(rows: "Sequence[DataKey]", at: datetime) -> int:
+    """Wrap some data keys by today's master key; return how many could be."""
+    wrapped = []
     for row in rows:
-        row.wrapped, row.master_key_id = data_keys.rewrap(row), settings.MASTER_KEY_ID
-    DataKey.objects.bulk_update(rows, ["wrapped", "master_key_id"])
-    return len(rows)
+        again = data_keys.rewrap(row)
+        if again is not None:
+            row.wrapped, row.master_key_id = again, settings.MASTER_KEY_ID
+            wrapped.append(row)
+    DataKey.objects.bulk_update(wrapped, ["wrapped", "master_key_id"])
+    return len(wrapped)
 
 
 def replace_one_key(clinic_id: UUID, at: datetime) -> int:
@@ -124,32 +189,26 @@ def replace_one_key(clinic_id: UUID, at: datetime) -> int:
     return 1
 
 
-def reencrypt_batch(clinic_id: UUID, at: datetime) -> int:
-    """Put some texts under their patients' new keys."""
-    for model in encrypted_models():
-        due = _to_reencrypt(model, clinic_id).select_related("key").order_by("patient_id", *model.KEY_FIELDS)
-        rows = list(due.select_for_update(of=("self",))[:BATCH])
-        if rows:
-            return _reencrypt(model, rows, at)
-    return 0
-
-
-def _reencrypt(model: type[EncryptedText], rows: list[EncryptedText], at: datetime) -> int:
-    patients = sorted({row.patient_id for row in rows})
+def reencrypt_batch(rows: Sequence[EncryptedText], at: datetime) -> int:
+    """Put some texts of one table under their patients' new keys; return how many could be decrypted."""
+    readable, _ = data_keys.decrypt_readable(rows)
+    if not readable:
+        return 0
+    model = type(rows[0])
+    patients = sorted({row.patient_id for row, _ in readable})
     current = {
         patient_id: data_keys.data_key_for(rows[0].clinic_id, patient_id, at) for patient_id in patients
     }
-    key = ("patient_id", *model.KEY_FIELDS)
-    row_type = bulk.row_type(*key, "key_id", "ciphertext")
+    row_type = bulk.row_type(*_row_key(model), "key_id", "ciphertext")
     changed = []
-    for row, text in data_keys.decrypt_all(rows):
+    for row, text in readable:
         key_id, data_key = current[row.patient_id]
         place = tuple(getattr(row, name) for name in model.KEY_FIELDS)
         again = encryption.encrypt(
             data_key, text.encode(), model.associated_data(place, row.patient_id, key_id)
         )
         changed.append(row_type(row.patient_id, *place, key_id, again))
-    return bulk.update(model, changed, key=key)
+    return bulk.update(model, changed, key=_row_key(model))
 
 
 def retire(clinics: Iterable[UUID], master_key_id: str | None) -> int:
@@ -171,6 +230,7 @@ def _remove_replaced(clinic_id: UUID) -> int:
     at = timezone.now()
     with rls.as_clinic(clinic_id):
         rows = DataKey.objects.filter(clinic_id=clinic_id, replaced_at__isnull=False)
+        rows = rows.exclude(pk__in=_keys_of_unreadable_texts(clinic_id))
         ids = list(rows.values_list("pk", flat=True))
         if not ids:
             return 0
@@ -185,6 +245,23 @@ def _remove_replaced(clinic_id: UUID) -> int:
             ids=ids,
         )  # fmt: skip
     return len(ids)
+
+
+def _keys_of_unreadable_texts(clinic_id: UUID) -> set[UUID]:
+    """
+    The replaced keys that stay, since what they encrypted can only come back from a backup under the same key.
+
+    :raises KeyInUse: if a text under a replaced key can be decrypted.
+    """
+    kept: set[UUID] = set()
+    for model in encrypted_models():
+        for row in (
+            _to_reencrypt(model, clinic_id).select_related("key").order_by(*_row_key(model)).iterator()
+        ):
+            if data_keys.decrypt_readable([row])[0]:
+                raise KeyInUse("Texts are still encrypted with keys that were replaced: rotate first.")
+            kept.add(row.key_id)
+    return kept
 
 
 def _close(master_key_id: str) -> None:

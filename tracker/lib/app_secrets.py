@@ -6,7 +6,7 @@ same ciphertext, which tells of two rows that they hold the same, and nothing el
 """
 
 import base64
-import binascii
+from dataclasses import dataclass
 from functools import cache
 
 from cryptography.exceptions import InvalidTag
@@ -16,6 +16,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from tracker.lib import encryption
+
+
+@dataclass(frozen=True, slots=True)
+class Reencrypted:
+    """How many secrets were put under today's master key, and how many could not be decrypted and stay as they are."""
+
+    done: int
+    unreadable: int
 
 
 @cache
@@ -76,7 +84,8 @@ def _taken_apart(text: str) -> tuple[str, bytes, bytes]:
     key_id, _, body = text.partition(":")
     try:
         value = base64.b64decode(body, validate=True)
-    except binascii.Error:
+    # Not base64, or not even ASCII.
+    except ValueError:
         raise encryption.DecryptionError("not an encrypted text") from None
     master = keyring().get(key_id)
     if master is None:

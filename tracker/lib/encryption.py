@@ -48,7 +48,8 @@ def decrypt(key: bytes, ciphertext: bytes, associated: bytes) -> bytes:
         raise DecryptionError("unknown format")
     try:
         return AESGCM(key).decrypt(ciphertext[1 : 1 + _NONCE], ciphertext[1 + _NONCE :], associated)
-    except InvalidTag:
+    # A nonce that is cut short is no value that the cipher takes.
+    except (InvalidTag, ValueError):
         raise DecryptionError("the tag does not match") from None
 
 

@@ -27,6 +27,8 @@ ALLOWED = frozenset(
             "error",
             "seconds",
             "pending",
+            "table",
+            "rows",
         ),
     }
 )

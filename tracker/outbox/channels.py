@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from tracker.accounts.fields import UnreadableAddress
 from tracker.accounts.models import User
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Email:
     uses_network: ClassVar[bool] = True
 
     def address(self, user: User) -> str | None:
-        return user.email or None
+        return None if isinstance(user.email, UnreadableAddress) else user.email or None
 
     def send(self, address: str, message: "Message") -> None:
         text = message.text

@@ -71,8 +71,10 @@ def _row_of(note: FormerVersion) -> PatientRecord:
     return model(**{field.attname: field.to_python(note.row[field.column]) for field in fields})
 
 
-def envelope(kind: Kind, row: PatientRecord, data: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a record as the wire shows it. A tombstone has no data."""
+def envelope(
+    kind: Kind, row: PatientRecord, data: dict[str, Any] | None, *, unreadable: bool = False
+) -> dict[str, Any]:
+    """Return a record as the wire shows it. A tombstone has no data, nor has one that is ``unreadable``."""
     return {
         "kind": kind.name,
         "category": codes.to_wire(kind.category_of(row)),
@@ -87,6 +89,7 @@ def envelope(kind: Kind, row: PatientRecord, data: dict[str, Any] | None) -> dic
         "sequence": row.sequence,
         "removed": row.removed_at is not None,
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
+        **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
     }
 
@@ -98,27 +101,32 @@ def serialize(
     Return records as the wire shows them, in the order given.
 
     ``as_patient`` says that the reader is the patient. For others what is not shared entry by entry is left out.
+    A record whose text cannot be decrypted is marked ``unreadable`` and has no data at all: no part of it stands for
+    the whole, and a reader keeps the copy that they have.
     """
     rows = [(kind, row) for kind, row in rows if as_patient or kind.is_visible_to_others(row)]
     beside = _beside(patient_id, rows)
     serialized = []
     for kind, row in rows:
-        data = None
-        if row.removed_at is None:
-            data = kind.to_data(row) | beside.get((row.id, row.revision), {})
-        serialized.append(envelope(kind, row, data))
+        part = beside.get((row.id, row.revision), {})
+        if row.removed_at is not None:
+            serialized.append(envelope(kind, row, None))
+        elif part is None:
+            serialized.append(envelope(kind, row, None, unreadable=True))
+        else:
+            serialized.append(envelope(kind, row, kind.to_data(row) | part))
     return serialized
 
 
 def _beside(
     patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
-) -> dict[tuple[UUID, int], dict[str, Any]]:
+) -> dict[tuple[UUID, int], dict[str, Any] | None]:
     """What of the rows' data stands in other tables, by id and revision: the texts of the journal."""
     groups: dict[str, list[PatientRecord]] = {}
     for kind, row in rows:
         if kind.load_beside is not None and row.removed_at is None:
             groups.setdefault(kind.name, []).append(row)
-    beside: dict[tuple[UUID, int], dict[str, Any]] = {}
+    beside: dict[tuple[UUID, int], dict[str, Any] | None] = {}
     for name, found in groups.items():
         load = KINDS[name].load_beside
         assert load is not None

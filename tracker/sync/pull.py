@@ -33,11 +33,13 @@ class Page:
     """
     Records in the order of their changes, and where to go on.
 
-    ``revoked_ids`` are ids that the reader may no longer see,
-    ``revoked_categories`` what is no longer shared as a whole.
+    ``unreadable`` are records whose text cannot be decrypted: apart from the others, so that a reader
+    who does not know of the mark keeps the copy that they have. ``revoked_ids`` are ids that the reader may no longer
+    see, ``revoked_categories`` what is no longer shared as a whole.
     """
 
     records: list[dict[str, Any]]
+    unreadable: list[dict[str, Any]]
     revoked_ids: list[UUID]
     revoked_categories: list[str]
     cursor: str
@@ -106,8 +108,10 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     listed = queries.changed_since(patient_id, start, limit + 1, as_patient=as_patient or not cursor)
     changes = _that_fits(listed[:limit])
     end = changes[-1].sequence if changes else start
+    shown = _shown(principal, patient_id, start, changes)
     return Page(
-        records=_shown(principal, patient_id, start, changes),
+        records=[record for record in shown if not record.get("unreadable")],
+        unreadable=[record for record in shown if record.get("unreadable")],
         revoked_ids=[changed.id for changed in changes if changed.kind == queries.REVOKED],
         revoked_categories=codes.all_to_wire(sorted(place.shared - shared)),
         cursor=cursor_at(principal, patient_id, end),

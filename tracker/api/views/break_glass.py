@@ -37,14 +37,14 @@ class BreakGlassOut(BaseModel):
 
 
 class BreakGlassEntry(BaseModel):
-    """One break-glass access."""
+    """One break-glass access; ``reason`` is null where it cannot be decrypted."""
 
     id: UUID
     by: str
     patient_name: str
     begun_at: datetime
     ends_at: datetime
-    reason: str
+    reason: str | None
 
 
 class BreakGlassList(BaseModel):

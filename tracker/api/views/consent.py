@@ -83,7 +83,7 @@ class PatientBreakGlassOut(BaseModel):
     by: str
     begun_at: datetime
     ends_at: datetime
-    reason: str
+    reason: str | None
 
 
 class ConsentChangeOut(BaseModel):

@@ -86,11 +86,13 @@ class PushReceipt(BaseModel):
 
 class PullPage(BaseModel):
     """
-    What changed since the cursor, in order. ``revoked_ids`` and ``revoked_categories`` are what the
+    What changed since the cursor, in order. ``unreadable`` are records whose text we cannot decrypt at present, without
+    their data: a copy of it is kept. ``revoked_ids`` and ``revoked_categories`` are what the
     reader may no longer see: their copies of it have to go.
     """
 
     records: list[HeldRecord]
+    unreadable: list[HeldRecord]
     revoked_ids: list[UUID]
     revoked_categories: list[str]
     cursor: str
@@ -222,6 +224,7 @@ class Pull(ClinicalAPIView):
         return Response(
             {
                 "records": page.records,
+                "unreadable": page.unreadable,
                 "revoked_ids": page.revoked_ids,
                 "revoked_categories": page.revoked_categories,
                 "cursor": page.cursor,

@@ -139,9 +139,12 @@ class Kind:
     # Where the columns are not the payload's fields: data to columns, and a row to data.
     to_columns: Callable[[Any], dict[str, Any]] | None = None
     from_row: Callable[[Any], dict[str, Any]] | None = None
-    # What is written beside the rows in the same transaction, and what of it belongs to the data again.
+    # What is written beside the rows in the same transaction, and what of it belongs to the data again: None of a row
+    # whose part can no longer be decrypted.
     store_beside: "Callable[[Provenance, Sequence[AcceptedRecord]], None] | None" = None
-    load_beside: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], dict[str, Any]]] | None = None
+    load_beside: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], dict[str, Any] | None]] | None = (
+        None
+    )
     # Stand-ins for what stands beside, where numbers alone are derived again.
     placeholders: Mapping[str, Any] = field(default_factory=dict)
     # What ``line`` reads: columns (all, unless named), and expressions over the row.

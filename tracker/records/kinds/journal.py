@@ -138,14 +138,18 @@ def encrypt_texts(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]"
     bulk.insert(JournalText, rows)
 
 
-def decrypt_texts(patient_id: UUID, pages: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any]]:
-    """Return the texts of pages, by id and revision."""
+def decrypt_texts(patient_id: UUID, pages: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any] | None]:
+    """Return the texts of pages, by id and revision; None of a text that cannot be decrypted."""
     wanted = {(page.id, page.revision) for page in pages}
     if not wanted:
         return {}
     rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
     of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
-    return {(row.entry_id, row.revision): {"text": text} for row, text in data_keys.decrypt_all(of_revision)}
+    readable, unreadable = data_keys.decrypt_readable(of_revision)
+    texts: dict[tuple[UUID, int], dict[str, Any] | None] = {
+        (row.entry_id, row.revision): {"text": text} for row, text in readable
+    }
+    return texts | {(row.entry_id, row.revision): None for row in unreadable}
 
 
 def observations(data: JournalData) -> Iterator[tuple[str, float]]:
