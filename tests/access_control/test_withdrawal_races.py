@@ -1,54 +1,25 @@
 """A right that is withdrawn stays withdrawn, whatever was under way in that moment: real transactions, interleaved."""
 
-import threading
-from collections.abc import Callable
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from tests import factories
-from tests.phone import Phone
-from tests.rls_context import as_clinic
-from tests.servers import wait_until
-from tracker.access.models import Consent
+from tests.concurrency import run_concurrently, run_during
+from tests.phone import Phone, token_of
+from tests.rls_context import act_as, as_clinic
+from tracker.access import caregivers, devices
+from tracker.access.models import Caregiver, Consent, Device
 from tracker.access.policy import EVERYTHING, Category
-
-_WAITS_FOR_US = """
-SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))
-"""
-
-
-def during(withdraw: Callable[[], object], act: Callable[[], Any]) -> Any:
-    """
-    Withdraw; begin ``act`` before that is committed; commit once it waits for us or is over. Return its answer.
-    """
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append(act())
-        except Exception as problem:
-            outcome.append(problem)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    with transaction.atomic():
-        withdraw()
-        thread.start()
-        wait_until(lambda: _someone_waits() or not thread.is_alive(), what="the other transaction")
-    thread.join(30)
-    return outcome[0]
-
-
-def _someone_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITS_FOR_US)
-        return bool(cursor.fetchone()[0])
+from tracker.access.principal import with_session
+from tracker.accounts.models import AccountKind
+from tracker.accounts.reauthentication import ReauthenticationRequired
+from tracker.records.kinds.journal import JournalEntry
 
 
 def signed_in(world: factories.World, ago: timedelta) -> Phone:
@@ -72,10 +43,76 @@ def test_a_withdrawn_consent_is_not_restored_by_a_phone_that_repeats_the_former_
     world = live.world
     phone = signed_in(world, timedelta(minutes=minutes))
 
-    answer = during(
+    answer = run_during(
         lambda: factories.share(world.ada, world.team, [], timezone.now()),
         lambda: phone.call("PUT", "me/consents", sharing(world, *EVERYTHING)),
     )
 
     assert shared(world) == frozenset()
     assert (answer.status_code, answer.json()["code"]) == (409, "consents_changed")
+
+
+@pytest.mark.parametrize("days", [None, 3])
+def test_a_caregiver_whose_access_is_granted_twice_at_once_is_revoked_once_and_for_all(live, days):
+    world, carl, at = live.world, factories.user("carl", AccountKind.CAREGIVER), timezone.now()
+    ends_at = at + timedelta(days=days) if days else None
+
+    def grant() -> Caregiver:
+        with transaction.atomic():
+            return caregivers.grant(
+                principal=act_as(world.ada), email=carl.email, name="Carl", categories=[Category.PAIN],
+                at=timezone.now(), ends_at=ends_at,
+            )  # fmt: skip
+
+    grants = [run_during(grant, grant), *run_concurrently(grant, grant)]
+
+    assert [made for made in grants if isinstance(made, Exception)] == []
+    with as_clinic(world.clinic.pk):
+        standing = Caregiver.objects.active(timezone.now()).filter(user=carl)
+        assert standing.count() == 1
+
+
+def test_a_retired_device_is_not_paired_again_by_a_sign_in_that_was_under_way(live):
+    world = live.world
+    phone, again = Phone(world.ada.user), Phone(world.ada.user, paired=False)
+
+    def retire() -> None:
+        devices.retire(principal=act_as(world.ada), device_id=phone.device, at=timezone.now())
+
+    answer = run_during(retire, lambda: again.post("devices", {"id": str(phone.device), "label": ""}))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "device_retired")
+    assert phone.get("me").status_code == 401
+
+
+def test_of_two_first_devices_paired_at_once_by_old_sign_ins_the_second_needs_reauthentication(live):
+    world, at = live.world, timezone.now()
+
+    def pair() -> uuid.UUID:
+        key, device = token_of(world.ada.user), uuid.uuid4()
+        old = with_session(act_as(world.ada), authenticated_at=at - timedelta(minutes=6), device_id=None)
+        devices.pair(principal=old, session_key=key, device_id=device, label="", at=at)
+        return device
+
+    outcome = run_during(pair, transaction.atomic(pair))
+
+    assert isinstance(outcome, ReauthenticationRequired)
+    with as_clinic(world.clinic.pk):
+        assert Device.objects.filter(patient=world.ada).count() == 1
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_page_that_is_shared_no_more_is_not_shared_by_a_phone_that_repeats_or_amends_it(live, revision):
+    world = live.world
+    first, second = Phone(world.ada.user), Phone(world.ada.user)
+    page = factories.record("journal", {"text": "for you", "share": "entry"})
+    first.push(page)
+    unshared = page | {"revision": 2, "data": {"text": "for you", "share": "none"}}
+    repeated = page | {"revision": revision}
+
+    answer = run_during(lambda: first.push(unshared), lambda: second.push(repeated))
+
+    assert answer.json()["results"][0]["status"] == {1: "replayed", 2: "conflict"}[revision]
+    with transaction.atomic():
+        act_as(world.ben)
+        assert not JournalEntry.objects.exists()
