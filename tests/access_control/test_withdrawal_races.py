@@ -13,8 +13,8 @@ from tests import factories
 from tests.concurrency import run_concurrently, run_during
 from tests.phone import Phone, token_of
 from tests.rls_context import act_as, as_clinic
-from tracker.access import caregivers, devices
-from tracker.access.models import Caregiver, Consent, Device
+from tracker.access import break_glass, caregivers, devices
+from tracker.access.models import BreakGlassAccess, Caregiver, Consent, Device
 from tracker.access.policy import EVERYTHING, Category
 from tracker.access.principal import with_session
 from tracker.accounts.models import AccountKind
@@ -116,3 +116,25 @@ def test_a_page_that_is_shared_no_more_is_not_shared_by_a_phone_that_repeats_or_
     with transaction.atomic():
         act_as(world.ben)
         assert not JournalEntry.objects.exists()
+
+
+def test_of_two_accesses_in_an_emergency_begun_at_once_one_is_open_and_none_after_the_end(live):
+    world = live.world
+
+    @transaction.atomic
+    def start(patient_id: uuid.UUID) -> BreakGlassAccess:
+        return break_glass.start(
+            principal=act_as(world.cleo), patient_id=patient_id, reason="found unconscious", at=timezone.now()
+        )
+
+    def open_now() -> int:
+        with as_clinic(world.clinic.pk):
+            return BreakGlassAccess.objects.filter(user=world.cleo.user, ends_at__gt=timezone.now()).count()
+
+    second = run_during(lambda: start(world.ada.pk), lambda: start(world.bea.pk))
+    assert isinstance(second, BreakGlassAccess), second
+    assert open_now() == 1
+
+    with transaction.atomic():
+        assert break_glass.end(principal=act_as(world.cleo), at=timezone.now()) == 1
+    assert open_now() == 0
