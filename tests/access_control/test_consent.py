@@ -31,7 +31,7 @@ def shares(world: factories.World, *categories: Category) -> None:
 def change(principal: Principal, team: uuid.UUID, *categories: Category, **more: Any) -> int:
     """Change what a team sees, ``minutes`` after the last proof of who it is; return how many categories changed."""
     signed_in_at = NOW - timedelta(minutes=more.pop("minutes", 0))
-    defaults = {
+    defaults: dict[str, Any] = {
         "text_version": 1,
         "base_version": consent.current_version(principal.own_patient_id),
         "at": NOW,
