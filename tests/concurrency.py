@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
+
+from tests.servers import wait_until
 
 Result = TypeVar("Result")
 
@@ -28,3 +30,39 @@ def run_concurrently(*acts: Callable[[], Result]) -> list[Result | Exception]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
+
+
+_SOMEBODY_WAITS_FOR_US = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))
+"""
+
+
+def run_during(change: Callable[[], object], act: Callable[[], Any]) -> Any:
+    """
+    Make ``change`` in a transaction; begin ``act`` before it is committed, and commit once ``act`` waits or is over.
+
+    Return what ``act`` returned or raised. It has read what it reads before its first lock, and not the change.
+    """
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(act())
+        except Exception as problem:
+            outcome.append(problem)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        change()
+        thread.start()
+        wait_until(lambda: _somebody_waits_for_us() or not thread.is_alive(), what="the other transaction")
+    thread.join(30)
+    return outcome[0]
+
+
+def _somebody_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_SOMEBODY_WAITS_FOR_US)
+        return bool(cursor.fetchone()[0])

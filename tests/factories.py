@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import make_password
 
 from tracker.access import consent
 from tracker.access.policy import EVERYTHING, Category
-from tracker.access.principal import load_principal
+from tracker.access.principal import load_principal, with_session
 from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
@@ -100,8 +100,14 @@ def share(
 ) -> None:
     """Let the patient show exactly these categories to the team, as she would in the app; forget the context."""
     assert patient.user_id
-    principal = load_principal(patient.user_id, at)
-    consent.set_consent(principal=principal, wanted={team.pk: categories}, text_version=1, at=at)
+    principal = with_session(load_principal(patient.user_id, at), authenticated_at=at, device_id=None)
+    consent.set_consent(
+        principal=principal,
+        wanted={team.pk: categories},
+        text_version=1,
+        base_version=consent.current_version(patient.pk),
+        at=at,
+    )
     rls.reset()
 
 

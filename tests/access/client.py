@@ -134,6 +134,10 @@ class MatrixClient:
             self.client.cookies[settings.SESSION_COOKIE_NAME] = phone.token
         where = f"{ask.path}?{urlencode(ask.query)}" if ask.query else ask.path
         body, kind = _encoded(ask, program)
+        if b'"base_version": "OWN"' in body:
+            consents = self.client.get("/api/v1/me/consents", headers=headers)
+            version = consents.json()["version"] if consents.status_code == 200 else 0
+            body = body.replace(b'"OWN"', str(version).encode())
         return self.client.generic(ask.method, where, body, kind, headers=headers)
 
 

@@ -92,7 +92,9 @@ def session_form(resource: Resource) -> dict[str, Any]:
 
 
 def consent(resource: Resource) -> dict[str, Any]:
-    return {"text_version": 1, "teams": [{"team": resource["team"], "categories": ["pain"]}]}
+    """The sender's own version is filled in on the way."""
+    teams = [{"team": resource["team"], "categories": ["pain"]}]
+    return {"text_version": 1, "base_version": "OWN", "teams": teams}
 
 
 def break_glass(resource: Resource) -> dict[str, Any]:

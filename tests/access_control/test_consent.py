@@ -1,16 +1,22 @@
 """What a patient shares, with whom: given, withdrawn, and true from the next look on."""
 
 import uuid
+from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from tests import factories
+from tests.phone import Phone
 from tests.rls_context import act_as, as_clinic
 from tracker.access import consent
 from tracker.access.chart import open_chart
 from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange, ConsentText
 from tracker.access.policy import EVERYTHING, Category
+from tracker.access.principal import Principal, with_session
+from tracker.accounts.reauthentication import ReauthenticationRequired
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam
 
@@ -20,6 +26,18 @@ PAIN, MOOD = Category.PAIN, Category.MOOD
 
 def shares(world: factories.World, *categories: Category) -> None:
     factories.share(world.ada, world.team, categories, NOW)
+
+
+def change(principal: Principal, team: uuid.UUID, *categories: Category, **more: Any) -> int:
+    """Change what a team sees, ``minutes`` after the last proof of who it is; return how many categories changed."""
+    signed_in_at = NOW - timedelta(minutes=more.pop("minutes", 0))
+    defaults: dict[str, Any] = {
+        "text_version": 1,
+        "base_version": consent.current_version(principal.own_patient_id),
+        "at": NOW,
+    }
+    principal = with_session(principal, authenticated_at=signed_in_at, device_id=None)
+    return consent.set_consent(principal=principal, wanted={team: set(categories)}, **defaults | more)
 
 
 def test_a_new_patient_has_given_no_consent(world):
@@ -84,20 +102,79 @@ def test_giving_the_same_consent_again_changes_nothing(world):
     principal = act_as(world.ada)
     before = ConsentChange.objects.count()
 
-    assert (
-        consent.set_consent(principal=principal, wanted={world.team.pk: {PAIN}}, text_version=1, at=NOW) == 0
-    )
+    assert change(principal, world.team.pk, PAIN, base_version=None) == 0
     assert ConsentChange.objects.count() == before
-    assert not consent.expands(principal, {world.team.pk: {PAIN}})
-    assert not consent.expands(principal, {world.team.pk: set()})
-    assert consent.expands(principal, {world.team.pk: {PAIN, MOOD}})
 
 
 def test_consent_is_given_to_the_words_that_stand(world):
     with pytest.raises(consent.OutdatedConsentText):
-        consent.set_consent(
-            principal=act_as(world.ada), wanted={world.team.pk: {PAIN}}, text_version=2, at=NOW
-        )
+        change(act_as(world.ada), world.team.pk, PAIN, text_version=2)
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"base_version": None}, consent.ConsentsChanged),
+        ({"base_version": 0}, consent.ConsentsChanged),
+        ({"minutes": 6}, ReauthenticationRequired),
+        ({"text_version": 0}, consent.OutdatedConsentText),
+    ],
+)
+def test_to_show_more_consent_needs_the_current_version_the_words_and_a_recent_sign_in(world, more, error):
+    shares(world, PAIN)
+    ada = act_as(world.ada)
+
+    with pytest.raises(error):
+        change(ada, world.team.pk, PAIN, MOOD, **more)
+
+    assert consent.granted_categories(world.ada.pk) == {world.team.pk: {PAIN}}
+    assert change(ada, world.team.pk, PAIN, MOOD, minutes=5) == 1
+
+
+@pytest.mark.parametrize("more", [{"base_version": None}, {"base_version": 0}, {"minutes": 60 * 24 * 80}])
+def test_a_withdrawal_of_consent_is_never_refused(world, more):
+    shares(world, PAIN, MOOD)
+
+    assert change(act_as(world.ada), world.team.pk, PAIN, **more) == 1
+    assert change(act_as(world.ada), world.team.pk, **more) == 1
+
+
+@pytest.fixture
+def newer_words(live):
+    """A database in which the words of version 1 have been followed by version 2."""
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("INSERT INTO access_consenttext VALUES (2, '{}', now())")
+    return live.world
+
+
+def test_consent_is_withdrawn_under_former_words_and_given_under_the_newest_alone(newer_words):
+    world = newer_words
+    with transaction.atomic():
+        ada = act_as(world.ada)
+
+        assert change(ada, world.team.pk, PAIN, text_version=1) == len(EVERYTHING) - 1
+        with pytest.raises(consent.OutdatedConsentText):
+            change(ada, world.team.pk, PAIN, MOOD, text_version=1)
+        assert change(ada, world.team.pk, PAIN, MOOD, text_version=2) == 1
+
+
+def test_the_version_of_the_consents_grows_with_each_change_and_is_what_a_phone_sends_back(world):
+    phone = Phone(world.ada.user)
+    team = str(world.team.pk)
+    seen = phone.get("me/consents").json()
+    body = {"text_version": seen["text_version"], "teams": [{"team": team, "categories": ["pain"]}]}
+    narrowed = phone.call("PUT", "me/consents", body).json()
+
+    body["teams"][0]["categories"] = ["pain", "mood"]
+    refused = phone.call("PUT", "me/consents", body | {"base_version": seen["version"]})
+    widened = phone.call("PUT", "me/consents", body | {"base_version": refused.json()["server"]["version"]})
+    again = phone.call("PUT", "me/consents", body | {"base_version": refused.json()["server"]["version"]})
+
+    assert seen["version"] < narrowed["version"] < widened.json()["version"]
+    assert (refused.status_code, refused.json()["code"]) == (409, "consents_changed")
+    assert refused.json()["server"] == narrowed
+    assert widened.status_code == again.status_code == 200, "sent again after a lost answer"
+    assert again.json() == widened.json()
 
 
 def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
@@ -105,7 +182,7 @@ def test_a_team_of_another_clinic_and_one_that_is_not_there_are_the_same(world):
         theirs = CareTeam.objects.get().pk
     for team in (theirs, uuid.uuid4()):
         with pytest.raises(NotFoundOrHidden):
-            consent.set_consent(principal=act_as(world.ada), wanted={team: {PAIN}}, text_version=1, at=NOW)
+            change(act_as(world.ada), team, PAIN)
 
 
 @pytest.mark.parametrize("who", ["ben", "cleo", "eve", "bea", "finn"])
@@ -161,7 +238,7 @@ def test_a_patient_sees_all_consents_caregivers_and_break_glass_in_one_request(
         "North", True, frozenset({PAIN}),
     )  # fmt: skip
     assert north.people == [("Ben", "clinician"), ("Dan", "care coordinator")]
-    assert found.version == 1
+    assert (found.text_version, found.version) == (1, found.changes[0].pk)
     assert len(found.changes) == 11
 
 

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import connection
 from django.utils import timezone
 
 from tests import factories
+from tests.concurrency import run_during
 from tests.phone import Phone, token_of
 from tracker.accounts import sessions
 from tracker.accounts.models import Session
@@ -139,6 +141,17 @@ def test_a_session_that_was_ended_meanwhile_is_not_written_back(world):
 
     with pytest.raises(UpdateError):
         session.save()
+    assert not Session.objects.exists()
+
+
+def test_a_session_that_is_revoked_while_it_gets_another_key_has_ended(live):
+    token = token_of(live.world.ada.user)
+    session = SessionStore(token)
+    session.load()
+
+    outcome = run_during(lambda: sessions.delete_all(live.world.ada.user_id), session.cycle_key)
+
+    assert isinstance(outcome, SessionInterrupted)
     assert not Session.objects.exists()
 
 

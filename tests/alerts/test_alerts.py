@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from tests import factories
-from tests.concurrency import run_concurrently
+from tests.concurrency import run_concurrently, run_during
 from tests.phone import Phone
 from tests.rls_context import act_as, as_clinic, as_user
 from tracker.accounts.models import User
@@ -18,11 +18,12 @@ from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import StaffMember, TeamMembership
+from tracker.clinics.models import Patient, StaffMember, TeamMembership
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.kinds.questionnaire import Response
+from tracker.sync import ingest
 
 RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)
@@ -314,6 +315,49 @@ def test_many_workers_escalate_each_step_once(live):
     assert sorted(str(count) for count in taken) == ["0"] * 5 + ["1"]
     with transaction.atomic():
         assert told(live.world, alert, 3) == everybody(live.world)
+
+
+def test_an_acknowledgement_is_kept_when_the_answer_is_amended_at_the_same_moment(live):
+    world, phone = live.world, Phone(live.world.ada.user)
+    answer = factories.phq9([1] * 8 + [2])
+    phone.push(answer)
+    with as_clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+    amended = answer | {"revision": 2, "amendment_reason": "typo"}
+    amended["data"] = answer["data"] | {"answers": answer["data"]["answers"] | {factories.PHQ9_ITEMS[0]: 2}}
+
+    pushed = run_during(lambda: acknowledge(world.ben, alert.pk), lambda: phone.push(amended))
+
+    assert pushed.json()["results"][0]["status"] == "stored", pushed.content
+    with as_clinic(world.clinic.pk):
+        assert Alert.objects.get().acknowledged_by == world.ben.user
+
+
+def test_two_who_acknowledge_the_last_two_alerts_at_once_close_them_to_the_team(live):
+    world = live.world
+    with transaction.atomic():
+        first, second = raised(world), raised(world)
+    actions.escalate_overdue(at=RAISED + 120 * MINUTE)
+
+    outcome = run_during(lambda: acknowledge(world.ben, first.pk), lambda: acknowledge(world.dan, second.pk))
+
+    assert outcome is None
+    with as_clinic(world.clinic.pk):
+        assert Patient.objects.get(pk=world.ada.pk).alert_opened_to_clinic_at is None
+
+
+def test_a_refused_body_that_is_sent_twice_at_once_raises_one_alert(live):
+    world = live.world
+    answer = factories.phq9([1] * 8 + [2])
+
+    def refuse() -> bool:
+        with transaction.atomic():
+            principal = act_as(world.ada)
+            return ingest.raise_alerts_for_rejected(principal=principal, items=[answer], at=RAISED)
+
+    assert [run_during(refuse, refuse)] == [True]
+    with as_clinic(world.clinic.pk):
+        assert Alert.objects.count() == 1
 
 
 def test_row_level_security_hides_an_alert_from_other_teams(world):

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tests import factories
 from tests.architecture.test_rls import rows
+from tests.concurrency import run_during
 from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access.principal import load_principal
 from tracker.accounts.models import AccountKind, User
@@ -287,3 +288,15 @@ def test_a_patient_with_an_open_invitation_is_on_the_caseload_and_has_no_sign_in
     assert patient_id in act_as(world.ben).patients
     with as_clinic(world.clinic.pk):
         assert Patient.objects.get(pk=patient_id).user_id is None
+
+
+def test_of_two_codes_made_at_once_for_one_patient_the_later_ends_the_earlier(live):
+    patient_id, _ = enrol(live.world)
+
+    @transaction.atomic
+    def reinvite() -> str:
+        return invitations.reinvite(principal=act_as(live.world.ben), patient_id=patient_id, at=NOW)
+
+    assert isinstance(run_during(reinvite, reinvite), str)
+    with as_clinic(live.world.clinic.pk):
+        assert Invitation.objects.open(NOW).count() == 1

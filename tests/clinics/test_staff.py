@@ -1,19 +1,24 @@
 """Whoever leaves is out at once: account, sessions, teams, invitations, links."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.tokens import default_token_generator
+from django.db import transaction
 
 from tests import authenticator, factories
+from tests.concurrency import run_during
 from tests.phone import Phone
 from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import second_factor
 from tracker.accounts.models import Session, User
 from tracker.audit.models import AuditEvent
-from tracker.clinics import invitations, responders
+from tracker.clinics import actions, invitations, responders
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import Clinic, DutyPeriod, Invitation, TeamMembership
+from tracker.clinics.models import Clinic, DutyPeriod, Invitation, Role, StaffMember, TeamMembership
 from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
+from tracker.lib import rls
 
 NOW = factories.MONDAY
 
@@ -94,3 +99,40 @@ def test_a_lost_second_factor_is_forgotten_by_an_administrator_and_the_sessions_
     assert phone.get("me").status_code == 401
     with pytest.raises(NotFoundOrHidden):
         reset_second_factor(by=eve(world), member_id=world.finn.pk, at=NOW)
+
+
+def disable(world: factories.World, who: StaffMember) -> None:
+    """An administrator switches the account off; it is another one who does it to Eve."""
+    other = factories.staff(world.clinic, "gil", Role.ADMINISTRATOR)
+    disable_account(by=act_as(other), member_id=who.pk, at=NOW)
+
+
+def test_an_account_that_is_disabled_at_the_moment_it_invites_leaves_no_open_invitation(live):
+    world = live.world
+
+    @transaction.atomic
+    def invite() -> str:
+        by = act_as(world.eve)
+        with rls.as_clinic(world.clinic.pk):
+            return invitations.invite_staff(
+                clinic_id=world.clinic.pk, name="Hal", role=Role.CLINICIAN, team_id=None, at=NOW, by=by
+            )
+
+    assert isinstance(run_during(lambda: disable(world, world.eve), invite), NotFoundOrHidden)
+    with as_clinic(world.clinic.pk):
+        assert not Invitation.objects.open(NOW).exists()
+
+
+def test_an_account_that_is_disabled_at_the_moment_it_gets_a_duty_period_is_not_on_duty(live):
+    world = live.world
+
+    @transaction.atomic
+    def add() -> DutyPeriod:
+        return actions.add_duty_period(
+            by=act_as(world.eve), member_id=world.cleo.pk, team_id=world.team.pk, starts_at=NOW,
+            ends_at=NOW + timedelta(hours=8), at=NOW,
+        )  # fmt: skip
+
+    assert isinstance(run_during(lambda: disable(world, world.cleo), add), actions.NotClinical)
+    with as_clinic(world.clinic.pk):
+        assert not DutyPeriod.objects.active(NOW).exists()

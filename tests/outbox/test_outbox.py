@@ -15,7 +15,7 @@ from tests.rls_context import as_clinic
 from tracker.accounts.models import User
 from tracker.clinics.models import StaffMember
 from tracker.outbox import actions
-from tracker.outbox.channels import EMAIL, INBOX
+from tracker.outbox.channels import EMAIL, INBOX, Email
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -65,6 +65,25 @@ def test_enqueueing_the_same_key_twice_creates_one_message_per_recipient_and_cha
     assert enqueue(world, world.ben, world.ben, key="two") == 2
 
     assert len(rows(world)) == 6
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "switched off"])
+def test_a_message_that_ends_while_others_of_its_claim_are_delivered_is_not_sent(world, monkeypatch, how):
+    enqueue(world, world.ben, key="first", subject="alert/1", due_at=timezone.now() - 2 * MINUTE)
+    enqueue(world, world.dan, key="second", subject="alert/2")
+    sent: list[str] = []
+
+    def send(self: Email, address: str, message: Message) -> None:
+        sent.append(address)
+        if how == "withdrawn":
+            actions.cancel(clinic_id=world.clinic.pk, subject="alert/2", at=timezone.now())
+        else:
+            User.objects.filter(pk=world.dan.user_id).update(is_active=False)
+
+    monkeypatch.setattr(Email, "send", send)
+    deliver()
+
+    assert sent == [world.ben.user.email]
 
 
 def test_a_message_is_delivered_once_by_each_channel(world, server):

@@ -229,6 +229,7 @@ class Sync(RuleBasedStateMachine):
     def _show(self, categories: Any) -> None:
         body = {
             "text_version": 1,
+            "base_version": self.lines[0].signed.get("me/consents").json()["version"],
             "teams": [
                 {"team": str(self.world.team.pk), "categories": [category.lower() for category in categories]}
             ],

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
+from tests.concurrency import run_during
 from tests.phone import Phone
 from tests.rls_context import as_clinic
 from tests.sync.test_cost import mixed
@@ -219,6 +220,22 @@ def test_an_amendment_names_the_version_that_it_follows(phone):
     assert bad.status_code == 400
     same = phone.call("GET", f"records/{record['id']}", **{"If-None-Match": '"2"'})
     assert (same.status_code, same.content) == (304, b"")
+
+
+def test_of_two_edits_of_a_plan_with_one_if_match_at_once_the_later_is_refused_and_not_merged(live):
+    phone, other = Phone(live.world.ada.user), Phone(live.world.ada.user)
+    plan = factories.record("plan", {"practice": "stretching", "minutes": 10, "per_week": 3})
+    phone.push(plan)
+    path, bare = f"records/{plan['id']}", {name: value for name, value in plan.items() if name != "revision"}
+
+    def put(sender: Phone, **fields: int):
+        return sender.call("PUT", path, bare | {"data": plan["data"] | fields}, **{"If-Match": '"1"'})
+
+    late = run_during(lambda: put(phone, minutes=20), lambda: put(other, per_week=5))
+
+    assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+    held = late.json()["server"]["data"]
+    assert (held["minutes"], held["per_week"]) == (20, 3)
 
 
 def test_records_can_be_found_by_what_they_measure(phone):

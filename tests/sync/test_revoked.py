@@ -30,6 +30,7 @@ def kinds(page):
 def show(phone, world, *categories):
     wanted = {
         "text_version": 1,
+        "base_version": phone.get("me/consents").json()["version"],
         "teams": [{"team": str(world.team.pk), "categories": [category.lower() for category in categories]}],
     }
     answer = phone.call("PUT", "me/consents", wanted)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Greatest
 
 from tracker.access import policy
 from tracker.access.models import MAX_DURATION, BreakGlassAccess, BreakGlassReason
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
+from tracker.clinics import active_account
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 from tracker.keys import data_keys
@@ -48,6 +50,9 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
     with rls.as_clinic(principal.clinic_id):
         if not Patient.objects.filter(pk=patient_id, clinic_id=principal.clinic_id).exists():
             raise NotFoundOrHidden
+        # Of two at once the second finds the first, and ends it; who was switched off meanwhile opens nothing.
+        if not active_account.lock(principal.user_id):
+            raise NotFoundOrHidden
         _end(principal, at)
         made = BreakGlassAccess.objects.create(
             clinic_id=principal.clinic_id, patient_id=patient_id, staff_member_id=principal.staff_id,
@@ -61,7 +66,8 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
 def end(*, principal: Principal, at: datetime) -> int:
     """Close what the principal holds open; return how many that were."""
     with rls.as_clinic(principal.clinic_id):
-        open_now = list(BreakGlassAccess.objects.filter(user_id=principal.user_id, ends_at__gt=at))
+        active_account.lock(principal.user_id)
+        open_now = list(_open(principal, at))
         _end(principal, at)
     for made in open_now:
         _audit(principal, made, "break_glass.end", at)
@@ -116,10 +122,13 @@ def _require_right(principal: Principal) -> None:
         raise NotFoundOrHidden
 
 
+def _open(principal: Principal, at: datetime) -> "QuerySet[BreakGlassAccess]":
+    return BreakGlassAccess.objects.filter(user_id=principal.user_id, ends_at__gt=at)
+
+
 def _end(principal: Principal, at: datetime) -> None:
-    BreakGlassAccess.objects.filter(user_id=principal.user_id, begun_at__lte=at, ends_at__gt=at).update(
-        ends_at=at
-    )
+    # What began while this request waited for the lock never was.
+    _open(principal, at).update(ends_at=Greatest("begun_at", Value(at)))
 
 
 def _encrypt_reason(made: BreakGlassAccess, reason: str, at: datetime) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Greatest
 
 from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.accounts.models import AccountKind, User
+from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
 
 
@@ -31,13 +33,15 @@ def grant(
     :raises NotFoundOrHidden: for anybody but a patient.
     """
     patient_id = principal.own_patient_id
+    # Of two grants at once the second finds the first, and replaces it.
+    patient_lock.lock(principal.clinic_id, patient_id)
     user, new = User.objects.get_or_create(
         email=email.strip().lower(), defaults={"kind": AccountKind.CAREGIVER}
     )
     if new:
         user.set_unusable_password()
         user.save()
-    _standing(patient_id, at).filter(user=user).update(ends_at=at)
+    _end(_standing(patient_id, at).filter(user=user), at)
     made = Caregiver.objects.create(
         clinic_id=principal.clinic_id,
         patient_id=patient_id,
@@ -57,15 +61,21 @@ def revoke(*, principal: Principal, caregiver_id: UUID, at: datetime) -> None:
 
     :raises NotFoundOrHidden: if the patient has no such caregiver.
     """
+    patient_lock.lock(principal.clinic_id, principal.own_patient_id)
     own = Caregiver.objects.filter(patient_id=principal.own_patient_id, pk=caregiver_id).first()
     if own is None:
         raise NotFoundOrHidden
-    if _standing(principal.own_patient_id, at).filter(pk=caregiver_id).update(ends_at=at):
+    if _end(_standing(principal.own_patient_id, at).filter(pk=caregiver_id), at):
         _audit(principal, own, "caregiver.revoke", at)
 
 
 def _standing(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
     return Caregiver.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), patient_id=patient_id)
+
+
+def _end(standing: "QuerySet[Caregiver]", at: datetime) -> int:
+    # What began while this request waited for the lock never was.
+    return standing.update(ends_at=Greatest("starts_at", Value(at)))
 
 
 def _audit(principal: Principal, caregiver: Caregiver, action: str, at: datetime) -> None:

@@ -10,6 +10,8 @@ from tracker.access import break_glass
 from tracker.access.models import Caregiver, Consent, ConsentChange, ConsentText
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
+from tracker.accounts import reauthentication
+from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Patient, TeamMembership
 
@@ -20,50 +22,81 @@ class OutdatedConsentText(Exception):
     """Consent is given to the words that stand now, not to a version that has been followed by another."""
 
 
+class ConsentsChanged(Exception):
+    """More is to be shown than is shared now, by somebody who has not seen what is shared now."""
+
+
 def granted_categories(patient_id: UUID) -> dict[UUID, frozenset[Category]]:
     """Return what each team may see of a patient."""
     return {held.team_id: held.categories() for held in Consent.objects.filter(patient_id=patient_id)}
 
 
-def expands(principal: Principal, wanted: Mapping[UUID, Collection[Category]]) -> bool:
-    """Return whether ``wanted`` (team to categories) would show any team more than it sees now."""
-    held = granted_categories(principal.own_patient_id)
-    return any(set(categories) - held.get(team, frozenset()) for team, categories in wanted.items())
+def current_version(patient_id: UUID) -> int:
+    """Return the version of a patient's consents: the number of the newest change, 0 before the first."""
+    newest = ConsentChange.objects.filter(patient_id=patient_id).order_by("-id").values_list("id", flat=True)
+    return newest.first() or 0
 
 
 def set_consent(
-    *, principal: Principal, wanted: Mapping[UUID, Collection[Category]], text_version: int, at: datetime
+    *,
+    principal: Principal,
+    wanted: Mapping[UUID, Collection[Category]],
+    text_version: int,
+    base_version: int | None,
+    at: datetime,
 ) -> int:
     """
     Let each team of ``wanted`` see exactly these categories from its next look on; return how many changed.
 
-    Teams that are not named keep what they have. ``text_version`` is the version of the words that the patient read.
+    Teams that are not named keep what they have. ``text_version`` is the version of the words that the patient read,
+    ``base_version`` the ``current_version`` of the consents that they saw, None if they do not say.
 
-    :raises OutdatedConsentText: if there are newer words, or none of this version.
+    All of it is decided under a lock on the patient. What shows any team more is consent, so it needs the words and
+    the consents that stand now, and a recent sign-in. What only withdraws needs none of these: a withdrawal counts
+    whatever its sender saw before and however long ago they signed in. A request that does both is one that shows more.
+
+    :raises ConsentsChanged: if more is shown, and ``base_version`` is not the current one.
+    :raises OutdatedConsentText: if more is shown and there are newer words, or there are none of this version.
+    :raises reauthentication.ReauthenticationRequired: if more is shown, and the sign-in is older than 5 minutes.
     :raises NotFoundOrHidden: for a team that is not of the patient's clinic, and for anybody but a patient.
     """
     patient_id = principal.own_patient_id
-    if text_version != ConsentText.objects.order_by("-version").values_list("version", flat=True).first():
-        raise OutdatedConsentText
+    # Before anything is read: there may be no consent yet, and two requests at once must not both be the first.
+    patient_lock.lock(principal.clinic_id, patient_id)
     if CareTeam.objects.filter(clinic_id=principal.clinic_id, pk__in=wanted).count() != len(wanted):
         raise NotFoundOrHidden
-    # Two requests at once: the second waits here, and then sees what the first has left.
-    held = {
-        row.team_id: row.categories()
-        for row in Consent.objects.select_for_update().filter(patient_id=patient_id, team_id__in=wanted)
-    }
-    changes = [
+    changes = _changes(principal, wanted, text_version, at)
+    _require_published(text_version, newest=any(change.given for change in changes))
+    if any(change.given for change in changes):
+        if base_version != current_version(patient_id):
+            raise ConsentsChanged
+        reauthentication.require_recent(principal.authenticated_at, at)
+    if changes:
+        ConsentChange.objects.bulk_create(changes)
+        _audit(principal, changes, at)
+    return len(changes)
+
+
+def _changes(
+    principal: Principal, wanted: Mapping[UUID, Collection[Category]], text_version: int, at: datetime
+) -> list[ConsentChange]:
+    """What has to change for each team to see exactly what is wanted, not yet stored."""
+    held = granted_categories(principal.own_patient_id)
+    return [
         ConsentChange(
-            clinic_id=principal.clinic_id, patient_id=patient_id, team_id=team, category=category,
+            clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, team_id=team, category=category,
             given=category in categories, text_id=text_version, by_id=principal.user_id, at=at,
         )
         for team, categories in wanted.items()
         for category in sorted(held.get(team, frozenset()).symmetric_difference(categories))
     ]  # fmt: skip
-    if changes:
-        ConsentChange.objects.bulk_create(changes)
-        _audit(principal, changes, at)
-    return len(changes)
+
+
+def _require_published(text_version: int, *, newest: bool) -> None:
+    """Go on if there are words of this version; with ``newest``, only if none have followed them."""
+    published = set(ConsentText.objects.values_list("version", flat=True))
+    if text_version not in published or (newest and text_version != max(published)):
+        raise OutdatedConsentText
 
 
 def _audit(principal: Principal, changes: Collection[ConsentChange], at: datetime) -> None:
@@ -88,9 +121,14 @@ class TeamConsent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentOverview:
-    """The words that stand, the teams, the caregivers, emergency access, and how consent came to be."""
+    """
+    The words that stand, the teams, the caregivers, emergency access, and how consent came to be.
+
+    ``version`` is the ``current_version`` of the consents, ``text_version`` that of the words.
+    """
 
     version: int
+    text_version: int
     text: dict[str, Any]
     teams: Sequence[TeamConsent]
     caregivers: Sequence[Caregiver]
@@ -106,14 +144,17 @@ def overview(principal: Principal, at: datetime) -> ConsentOverview:
     """
     patient_id = principal.own_patient_id
     text = ConsentText.objects.order_by("-version")[0]
-    changes = ConsentChange.objects.filter(patient_id=patient_id).order_by("-id")
+    # Before what they led to: who reads while something changes has an outdated version, never an outdated sharing
+    # under the new version.
+    changes = list(ConsentChange.objects.filter(patient_id=patient_id).order_by("-id")[:MOST_CHANGES])
     return ConsentOverview(
-        version=text.version,
+        version=changes[0].pk if changes else 0,
+        text_version=text.version,
         text=text.content,
         teams=_teams(patient_id, at),
         caregivers=list(Caregiver.objects.filter(patient_id=patient_id).order_by("-starts_at", "id")),
         broken=break_glass.list_for_patient(principal=principal),
-        changes=list(changes[:MOST_CHANGES]),
+        changes=changes,
     )
 
 

@@ -9,6 +9,7 @@ from tracker.access.models import Device, DeviceLabel
 from tracker.access.principal import Principal
 from tracker.accounts import reauthentication, sessions
 from tracker.accounts.models import Session
+from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.keys import data_keys
 from tracker.lib import encryption
@@ -36,6 +37,8 @@ def pair(
     :raises reauthentication.ReauthenticationRequired: if this is not the patient's first device and the sign-in is
         older than 5 minutes.
     """
+    # Of two first phones at once the second is a further one, and one that is being retired is a retired one.
+    patient_lock.lock(principal.clinic_id, principal.own_patient_id)
     own = Device.objects.filter(patient_id=principal.own_patient_id)
     if principal.device_id not in (None, device_id):
         raise DeviceMismatch
@@ -49,8 +52,6 @@ def pair(
             "paired_at": at,
         },
     )
-    # The lock makes a retirement at the same moment wait, so that it ends this session too.
-    device = own.select_for_update().get(id=device_id)
     if device.retired_at is not None:
         raise DeviceRetired
     _set_label(principal, device_id, label, at)
@@ -76,8 +77,10 @@ def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:
 
     :raises NotFoundOrHidden: if the principal has no such device.
     """
+    # A pairing at the same moment is over, or waits: its session ends here, or finds the device retired.
+    patient_lock.lock(principal.clinic_id, principal.own_patient_id)
     own = Device.objects.filter(patient_id=principal.own_patient_id, id=device_id)
-    if own.select_for_update().first() is None:
+    if not own.exists():
         raise NotFoundOrHidden
     own.filter(retired_at__isnull=True).update(retired_at=at)
     Session.objects.of(principal.user_id).filter(device_id=device_id).delete()
@@ -85,7 +88,7 @@ def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:
 
 
 def _set_label(principal: Principal, device_id: UUID, label: str, at: datetime) -> None:
-    """Keep what the phone is called, if that is new. The caller holds the device's lock."""
+    """Keep what the phone is called, if that is new. The caller holds the patient's lock."""
     assert principal.own_patient_id
     if labels(principal.own_patient_id).get(device_id, "") == label:
         return

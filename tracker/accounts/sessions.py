@@ -18,6 +18,7 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -249,13 +250,21 @@ class SessionStore(DatabaseSessions):
         return None
 
     def cycle_key(self) -> None:
-        """Give the session another key; it stays bound to its device."""
-        former = Session.objects.filter(pk=key_hash(self.session_key or "")).first()
-        super().cycle_key()
-        if former is not None and former.device_id is not None and self.session_key:
-            Session.objects.filter(pk=key_hash(self.session_key)).update(
-                device_id=former.device_id, user_id=former.user_id
-            )
+        """
+        Give the session another key; device, beginning and reference stay what they were.
+
+        :raises SessionInterrupted: if the session was ended meanwhile: it does not come back under the other key.
+        """
+        if self.session_key is None:
+            return self.create()
+        data, former = self._session, key_hash(self.session_key)  # type: ignore[attr-defined]
+        self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]
+        # One statement decides the race with whoever ends the session.
+        values = {"session_key": key_hash(self._session_key), "session_data": self.encode(data)}
+        if not Session.objects.filter(pk=former).update(**values):
+            raise SessionInterrupted
+        self.modified = True
+        return None
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key

@@ -12,7 +12,7 @@ from tracker.alerts import escalation
 from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.audit import actions as audit
-from tracker.clinics import responders
+from tracker.clinics import patient_lock, responders
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, StaffMember
 from tracker.lib import bulk, rls
@@ -76,6 +76,8 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     if not worst:
         return False
     known = Alert.objects.filter(patient_id=patient_id, source_id__in=[found.source_id for found in findings])
+    # Who acknowledges one at this moment is first: what is written back below knows of it.
+    known = known.select_for_update().order_by("id")
     held = {(alert.rule, alert.source_id): alert for alert in known}
     told = [_of(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
     bulk.insert(Alert, [_New(**_columns(alert, _New._fields)) for alert in told])
@@ -174,6 +176,8 @@ def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
         assert alert.acknowledged_at is not None
         first = StaffMember.objects.filter(user=alert.acknowledged_by).first()
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
+    # Of two who take on a patient's last two alerts at once the second sees that none is left.
+    patient_lock.lock(alert.clinic_id, alert.patient_id)
     if not Alert.objects.open().filter(patient_id=alert.patient_id).exists():
         responders.close_to_team(alert.clinic_id, alert.patient_id)
     audit.record_event(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from tracker.api.consent_schemas import Consents
 from tracker.lib.strict_text import STORABLE
 from tracker.records.kinds import Data
 
@@ -61,7 +62,8 @@ class Problem(BaseModel):
     """
     RFC 9457, with a stable ``code`` (``docs/errors.md``) and the fields that could not be taken.
 
-    ``server`` is our copy, where another version is held; ``guidance`` is there where an answer raised an alert.
+    ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` is there where an
+    answer raised an alert.
     """
 
     type: str
@@ -71,5 +73,5 @@ class Problem(BaseModel):
     detail: str
     request_id: str
     errors: list[FieldProblem] = []
-    server: HeldRecord | None = None
+    server: HeldRecord | Consents | None = None
     guidance: Guidance | None = None

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from tracker.audit import actions as audit
+from tracker.clinics import active_account
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, DutyPeriod, Patient, Role, StaffMember
@@ -125,10 +126,10 @@ def _set_discharged(
 
 
 def _clinical_member(clinic_id: UUID, member_id: UUID) -> StaffMember:
-    member = StaffMember.objects.select_related("user").filter(pk=member_id, clinic_id=clinic_id).first()
+    member = StaffMember.objects.filter(pk=member_id, clinic_id=clinic_id).first()
     if member is None:
         raise NotFoundOrHidden
-    if member.role not in CLINICAL or not member.user.is_active:
+    if member.role not in CLINICAL or not active_account.lock(member.user_id):
         raise NotClinical
     return member
 

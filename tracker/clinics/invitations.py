@@ -17,6 +17,7 @@ from django.db.models import F
 
 from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
+from tracker.clinics import active_account, patient_lock
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Invitation, Patient, Role, StaffMember, TeamMembership
@@ -69,6 +70,7 @@ def enrol(
     if team_id not in {team.pk for team in teams_of(principal, at)}:
         raise NotFoundOrHidden
     with rls.as_clinic(principal.clinic_id):
+        _require_active(principal)
         patient = Patient.objects.create(
             clinic_id=principal.clinic_id,
             care_team_id=team_id,
@@ -90,11 +92,21 @@ def reinvite(*, principal: Actor, patient_id: UUID, at: datetime) -> str:
     """
     teams = [team.pk for team in teams_of(principal, at)]
     with rls.as_clinic(principal.clinic_id):
+        # The account before the patient and the invitations: ``disable_account`` takes them in this order.
+        _require_active(principal)
+        # Of two at once the second finds the code of the first, and ends it.
+        patient_lock.lock(principal.clinic_id, patient_id)
         patient = Patient.objects.filter(pk=patient_id, user__isnull=True, care_team__in=teams).first()
         if patient is None:
             raise NotFoundOrHidden
         Invitation.objects.open(at).filter(patient=patient).update(withdrawn_at=at)
         return _create_for_patient(principal, patient, at)
+
+
+def _require_active(by: Actor) -> None:
+    """Go on while the account of who invites is on: what they have given ends when it is switched off."""
+    if not active_account.lock(by.user_id):
+        raise NotFoundOrHidden
 
 
 def pending_patients(principal: Actor, at: datetime) -> list[Patient]:
@@ -118,6 +130,8 @@ def invite_staff(
     """
     if team_id is not None and not CareTeam.objects.filter(pk=team_id, clinic_id=clinic_id).exists():
         raise NotFoundOrHidden
+    if by is not None:
+        _require_active(by)
     made = _create(clinic_id, STAFF_CODE, STAFF_LASTS, at, by, role=role, name=name, care_team_id=team_id)
     if by is not None:
         by.audit("staff.invite", f"invitation/{made[0]}", at=at)
@@ -152,6 +166,8 @@ def _accept(
         make_password(password)  # costs what an account would
         return None
     with rls.as_clinic(found.clinic_id):
+        if found.patient_id is not None:
+            patient_lock.lock(found.clinic_id, found.patient_id)
         # The lock lets the second of two at once find it used.
         invitation = Invitation.objects.select_for_update().open(at).filter(pk=found.pk).first()
         if invitation is None or not _is_meant(invitation, birth_date):

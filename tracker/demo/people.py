@@ -16,7 +16,7 @@ from django.db import transaction
 from tracker.access import consent
 from tracker.access.models import ConsentChange
 from tracker.access.policy import EVERYTHING
-from tracker.access.principal import load_principal
+from tracker.access.principal import load_principal, with_session
 from tracker.accounts.models import AccountKind, User
 from tracker.clinics import actions as clinics
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
@@ -96,8 +96,10 @@ def _share_everything() -> None:
             )
         for user_id, team_id, enrolled_on in rows:
             at = datetime.combine(enrolled_on, time(9), UTC)
-            principal = load_principal(user_id, at)
-            consent.set_consent(principal=principal, wanted={team_id: EVERYTHING}, text_version=TEXT, at=at)
+            principal = with_session(load_principal(user_id, at), authenticated_at=at, device_id=None)
+            consent.set_consent(
+                principal=principal, wanted={team_id: EVERYTHING}, text_version=TEXT, base_version=0, at=at
+            )
     rls.reset()
 
 

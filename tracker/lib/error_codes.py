@@ -111,6 +111,12 @@ REQUEST = (
         "Show the check-ins; let the person choose another time.",
     ),
     _request(
+        "consents_changed",
+        409,
+        "More would be shared than now, and what is shared has changed since `base_version`, or none was sent.",
+        "Show `server`, let the person decide again, then send its `version` as `base_version`.",
+    ),
+    _request(
         "consent_text_outdated",
         409,
         "There is a newer consent text: read it first.",

@@ -165,6 +165,8 @@ def _deliver_in_time(claimed: Sequence[Message]) -> int:
 
 def _deliver(message: Message) -> int:
     """Send with no transaction open, then mark. A crash between the two means a second notice, never none."""
+    if not _is_still_due(message):
+        return 0
     try:
         problem = _send(message)
     # Whatever is wrong with one message, the others are not to wait for it.
@@ -175,6 +177,14 @@ def _deliver(message: Message) -> int:
         return 0
     with transaction.atomic(), rls.as_clinic(message.clinic_id):
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())
+
+
+@transaction.atomic
+def _is_still_due(message: Message) -> bool:
+    """Whether it was neither withdrawn nor its recipient switched off since the claim: others were sent first."""
+    with rls.as_clinic(message.clinic_id):
+        still = Message.objects.filter(pk=message.pk, sent_at__isnull=True, withdrawn_at__isnull=True)
+        return still.filter(recipient__is_active=True).exists()
 
 
 def _send(message: Message) -> str | None:

@@ -1,12 +1,11 @@
 """Who sees what of me: all of it in one call, changed in one call."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from tracker.access.consent import ConsentOverview
 from tracker.access.models import Caregiver
 from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
+from tracker.api.consent_schemas import CaregiverOut, Consents, Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import validate
@@ -23,8 +23,6 @@ from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.lib import codes
 from tracker.lib.strict_model import Id, Instant, StrictModel
 from tracker.lib.strict_text import STORABLE
-
-Named = Annotated[Category, codes.LowerCase()]
 
 
 class TeamConsentIn(StrictModel):
@@ -38,10 +36,12 @@ class ConsentsIn(StrictModel):
     """
     What these teams may see from now on. ``text_version`` is the version of the words that the person has read.
 
-    Showing more needs a sign-in of the last five minutes; showing less never does.
+    Showing any team more needs the newest words, ``base_version`` (the ``version`` of the consents that the person saw,
+    which must be the current one) and a sign-in of the last five minutes. Showing less needs none of these.
     """
 
     text_version: int
+    base_version: int | None = None
     teams: Annotated[list[TeamConsentIn], Field(min_length=1, max_length=20)]
 
 
@@ -52,57 +52,6 @@ class CaregiverIn(StrictModel):
     email: Email
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
-
-
-class TeamPerson(BaseModel):
-    name: str
-    role: str
-
-
-class TeamConsent(BaseModel):
-    """A team, who is on it now, and what it sees."""
-
-    team: UUID
-    name: str
-    care_team: bool
-    people: list[TeamPerson]
-    categories: list[Named]
-
-
-class CaregiverOut(BaseModel):
-    id: UUID
-    name: str
-    categories: list[Named]
-    starts_at: datetime
-    ends_at: datetime | None
-
-
-class PatientBreakGlassOut(BaseModel):
-    """A clinician outside the team opened the record in an emergency."""
-
-    by: str
-    begun_at: datetime
-    ends_at: datetime
-    reason: str | None
-
-
-class ConsentChangeOut(BaseModel):
-    team: UUID
-    category: Named
-    given: bool
-    text_version: int
-    at: datetime
-
-
-class Consents(BaseModel):
-    """Who sees what of me now, how it came to be, and the words in which I was asked."""
-
-    text_version: int
-    text: dict[str, Any]
-    teams: list[TeamConsent]
-    caregivers: list[CaregiverOut]
-    break_glass: list[PatientBreakGlassOut]
-    history: list[ConsentChangeOut]
 
 
 class MyConsents(ClinicalAPIView):
@@ -117,16 +66,23 @@ class MyConsents(ClinicalAPIView):
     @extend_schema(
         operation_id="consents_change",
         request=ConsentsIn,
-        responses={200: Consents, **problems("consent_text_outdated")},
+        responses={200: Consents, **problems("consents_changed", "consent_text_outdated")},
     )
     def put(self, request: Request) -> Response:
         body = validate(ConsentsIn, request.data)
         principal, at = principal_of(request), timezone.now()
         categories = {team.team: frozenset(team.categories) for team in body.teams}
-        if consent.expands(principal, categories):
-            reauthentication.require_recent(principal.authenticated_at, at)
         try:
-            consent.set_consent(principal=principal, wanted=categories, text_version=body.text_version, at=at)
+            consent.set_consent(
+                principal=principal,
+                wanted=categories,
+                text_version=body.text_version,
+                base_version=body.base_version,
+                at=at,
+            )
+        except consent.ConsentsChanged:
+            server = _overview_out(consent.overview(principal, at))
+            raise APIProblem("consents_changed", server=server) from None
         except consent.OutdatedConsentText:
             raise APIProblem("consent_text_outdated") from None
         return Response(_overview_out(consent.overview(principal, at)))
@@ -168,7 +124,8 @@ class OneCaregiver(ClinicalAPIView):
 
 def _overview_out(overview: ConsentOverview) -> dict[str, Any]:
     return {
-        "text_version": overview.version,
+        "version": overview.version,
+        "text_version": overview.text_version,
         "text": overview.text,
         "teams": [
             {

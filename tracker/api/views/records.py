@@ -39,7 +39,7 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.error_codes import CODES, FIELD_CODES
 from tracker.lib.strict_model import StrictModel
 from tracker.outbox.tasks import wake_delivery
-from tracker.records import history, pages, queries
+from tracker.records import change_counter, history, pages, queries
 from tracker.records.kinds import KINDS, Record
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey, Receipt
@@ -185,10 +185,11 @@ def _revision_of_if_match(request: Request) -> int | None:
 
 def _require_revision(principal: Principal, record_id: UUID, revision: int) -> None:
     """
-    Go on only if ``revision`` is the one that is held.
+    Go on only if ``revision`` is the one that is held, and stays it until the transaction ends.
 
     :raises APIProblem: 412 with our copy.
     """
+    change_counter.lock(principal.own_patient_id)
     record = _one(principal, principal.own_patient_id, record_id)
     if record["revision"] != revision:
         raise APIProblem("precondition_failed", server=record)

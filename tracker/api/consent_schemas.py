@@ -1,0 +1,69 @@
+"""Schemas of what a patient shares: answers, and the ``server`` of a problem."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from tracker.access.policy import Category
+from tracker.lib import codes
+
+Named = Annotated[Category, codes.LowerCase()]
+
+
+class TeamPerson(BaseModel):
+    name: str
+    role: str
+
+
+class TeamConsent(BaseModel):
+    """A team, who is on it now, and what it sees."""
+
+    team: UUID
+    name: str
+    care_team: bool
+    people: list[TeamPerson]
+    categories: list[Named]
+
+
+class CaregiverOut(BaseModel):
+    id: UUID
+    name: str
+    categories: list[Named]
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+class PatientBreakGlassOut(BaseModel):
+    """A clinician outside the team opened the record in an emergency."""
+
+    by: str
+    begun_at: datetime
+    ends_at: datetime
+    reason: str | None
+
+
+class ConsentChangeOut(BaseModel):
+    team: UUID
+    category: Named
+    given: bool
+    text_version: int
+    at: datetime
+
+
+class Consents(BaseModel):
+    """
+    Who sees what of me now, how it came to be, and the words in which I was asked.
+
+    ``version`` grows with every change of what the teams see. It is no ETag: the caregivers and the accesses in an
+    emergency change without it.
+    """
+
+    version: int
+    text_version: int
+    text: dict[str, Any]
+    teams: list[TeamConsent]
+    caregivers: list[CaregiverOut]
+    break_glass: list[PatientBreakGlassOut]
+    history: list[ConsentChangeOut]
