@@ -71,5 +71,5 @@ def test_rights_are_not_granted_to_a_role_that_bypasses_row_level_security(db):
         cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper LIMIT 1")
         powerful = cursor.fetchone()[0]
 
-    with pytest.raises(CommandError, match="superuser or bypasses"):
+    with pytest.raises(CommandError, match="is a superuser, makes roles or bypasses row security"):
         call_command("grant_app_role", role=powerful)
