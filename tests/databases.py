@@ -36,7 +36,7 @@ def create(name: str, template: str = "template0") -> None:
 def drop(name: str) -> None:
     """Drop a database with all its connections; a vacuum of the server's own is no one's to end, so wait for it."""
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    for _ in range(40):
+    for _ in range(120):
         try:
             return administer(statement)
         except psycopg.errors.InsufficientPrivilege:

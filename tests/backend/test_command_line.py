@@ -18,6 +18,7 @@ from django.db.backends.signals import connection_created
 from psycopg import sql
 
 from backend import command_line, env, startup
+from tests import databases
 from tests.servers import ROOT, free_port
 from tracker.access import database_roles
 from tracker.lib import database_errors
@@ -94,7 +95,7 @@ def empty_database(connect_to: Callable[..., None]) -> Iterator[str]:
     connect_to(NAME=name)
     yield name
     connection.close()
-    administer("DROP DATABASE {} WITH (FORCE)", name)
+    databases.drop(name)
 
 
 @pytest.fixture
