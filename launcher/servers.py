@@ -146,14 +146,16 @@ def _init(data: DataDir, postgres: Path, account: dict[str, Any], password: str,
 
 def drop_stale_lock(cluster: Path) -> None:
     """
-    Remove PostgreSQL's lock where its pid now belongs to some other program, as after a power cut.
+    Remove PostgreSQL's lock where its pid now belongs to some other program, as after a power cut, or to a dead one.
 
-    PostgreSQL sees only that such a process lives, and refuses to start. If it is a `postgres`, we do not judge.
+    PostgreSQL sees only that there is such a process, and refuses to start. A living `postgres` we do not judge.
     """
     lock = cluster / "postmaster.pid"
     try:
         pid = int(lock.read_text().split()[0])
-        if Path(f"/proc/{pid}/comm").read_text().strip() != "postgres":
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+        # Z: killed, and not yet waited for by whoever inherited it.
+        if name != "postgres" or rest.split()[0] in "ZX":
             lock.unlink()
     except (OSError, ValueError, IndexError):
         return

@@ -242,14 +242,20 @@ def test_a_process_that_ends_while_starting_is_named_with_the_end_of_its_log(sup
     assert str(refusal.value).endswith("RuntimeError: the planted mistake")
 
 
-@pytest.mark.parametrize(("program", "stays"), [("sleep", False), ("postgres", True)])
-def test_a_database_lock_is_dropped_only_where_its_pid_is_no_database(
-    tmp_path: Path, program: str, stays: bool
+@pytest.mark.parametrize(
+    ("program", "is_dead", "stays"),
+    [("sleep", False, False), ("postgres", False, True), ("postgres", True, False)],
+)
+def test_a_database_lock_is_dropped_only_where_its_pid_is_no_living_database(
+    tmp_path: Path, program: str, is_dead: bool, stays: bool
 ):
     named = Path(shutil.copy("/bin/sleep", tmp_path / program))
     process = subprocess.Popen([str(named), "60"])
     while Path(f"/proc/{process.pid}/comm").read_text().strip() != program:
         time.sleep(0.01)  # for a moment after its birth it still bears our name
+    if is_dead:
+        process.kill()  # and not waited for
+        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, what="its death")
     lock = tmp_path / "postmaster.pid"
     lock.write_text(f"{process.pid}\n{tmp_path}\n")
 
