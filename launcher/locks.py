@@ -55,7 +55,7 @@ def is_held(path: Path) -> bool:
 
 
 def holders(path: Path) -> list[int]:
-    """Return the processes that hold the lock, heirs too. Linux tells; elsewhere it is who wrote the file."""
+    """Return the processes that hold the lock, children that inherited it too; not on Linux, who wrote the file."""
     if sys.platform != "linux":
         pid = read_facts(path).get("pid")
         return [pid] if pid and is_held(path) else []

@@ -49,6 +49,14 @@ def supervisor(data: DataDir) -> Iterator[Supervisor]:
             service.process.wait()
 
 
+def child_of(service: Service) -> psutil.Process:
+    """Return the one child of a service, as soon as it is there."""
+    assert service.process
+    leader = psutil.Process(service.process.pid)
+    child: psutil.Process = wait_until(lambda: next(iter(leader.children()), None), what="the child")
+    return child
+
+
 def poll_until_restarted(supervisor: Supervisor, service: Service, restarts: int = 1) -> None:
     def is_restarted() -> bool:
         supervisor.poll()
@@ -118,9 +126,7 @@ def test_a_frozen_child_in_a_session_of_its_own_does_not_outlive_its_killed_lead
     )
     supervisor.start(service)
     assert service.process
-    leader = psutil.Process(service.process.pid)
-    wait_until(lambda: len(leader.children()) == 1, what="the child")
-    child = leader.children()[0]
+    child = child_of(service)
     child.suspend()
     service.process.kill()
     service.process.wait()
@@ -194,9 +200,7 @@ def test_a_service_and_its_children_that_will_not_stop_are_killed(
     service = Service("web", STUBBORN)
     supervisor.start(service)
     assert service.process
-    leader = psutil.Process(service.process.pid)
-    wait_until(lambda: len(leader.children()) == 1, what="the child")
-    child = leader.children()[0]
+    child = child_of(service)
 
     supervisor.stop()
 
@@ -208,9 +212,7 @@ def test_children_that_outlive_a_killed_service_are_found_by_its_lock(supervisor
     service = Service("web", STUBBORN)
     supervisor.start(service)
     assert service.process
-    leader = psutil.Process(service.process.pid)
-    wait_until(lambda: len(leader.children()) == 1, what="the child")
-    child = leader.children()[0]
+    child = child_of(service)
     service.process.kill()
     service.process.wait()
     assert alive(supervisor.data)["web"]["pid"] == service.process.pid
