@@ -28,5 +28,4 @@ RUN python -m compileall -q backend tracker examples
 USER 10001:10001
 EXPOSE 8000
 # Plain HTTP: TLS 1.2 or newer is the work of the proxy in front (BEHIND_TLS_PROXY=1, PUBLIC_URL=https://...).
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", "--workers", "2", \
-     "--blocking-threads", "8", "--respawn-failed-workers", "backend.wsgi:application"]
+CMD ["python", "-m", "backend.serve", "--host", "0.0.0.0"]

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
 from django.views import defaults
 
 from tracker.api import exceptions
 from tracker.lib import logs
+from tracker.lib.asgi import OVERLOADED
 
 log = logs.get(__name__)
 _DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
@@ -66,24 +67,35 @@ class ServiceUnavailableMiddleware:
     """
     Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx.
 
-    And a body that is nested so deep that a library gives up is the sender's mistake.
+    So does a request that waited too long for a thread. A body that came too slowly, or is nested so deep that a
+    library gives up, is the sender's.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if OVERLOADED in request.META:
+            return _unavailable(request, TimeoutError())
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django with what a view raised."""
         if isinstance(exception, RecursionError) and _for_program(request):
             return exceptions.problem_response("too_deep")
+        if isinstance(exception, UnreadablePostError):
+            return _incomplete_body(request)
         return _unavailable(request, exception) if isinstance(exception, _DATABASE_ERRORS) else None
 
 
+def _incomplete_body(request: HttpRequest) -> HttpResponse:
+    if _for_program(request):
+        return exceptions.problem_response("incomplete_body")
+    return HttpResponse(loader.render_to_string("408.html"), status=408)
+
+
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
-    log.warning("database away", error=type(problem).__name__)
+    log.warning("unavailable", error=type(problem).__name__)
     if _for_program(request):
         return exceptions.problem_response("service_unavailable")
     response = HttpResponse(loader.render_to_string("503.html"), status=503)

@@ -96,20 +96,12 @@ def _set_up(data: DataDir, environment: Mapping[str, str], *command: str) -> Non
 
 
 def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[Service]:
-    # Eight threads and as many pooled connections in each of two processes; the default is 256 threads.
-    web = (
-        f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --no-ws --workers 2 --blocking-threads 8"
-    )
     celery = [str(PYTHON), "-m", "celery", "-A", "backend"]
     worker = "worker --pool prefork --concurrency 2 --loglevel INFO --without-gossip"
     beat = ["--schedule", str(data.run / "beat"), "--pidfile=", "--loglevel", "INFO"]
     env = _without_owner(environment)
     return [
-        Service(
-            "web",
-            [str(PYTHON), *web.split(), "--respawn-failed-workers", "backend.wsgi:application"],
-            {"env": {**env, "DATABASE_POOL": "8"}},
-        ),
+        Service("web", [str(PYTHON), "-m", "backend.serve", "--port", str(port)], {"env": env}),
         Service("worker", [*celery, *worker.split()], {"env": env}),
         Service("beat", [*celery, "beat", *beat], {"env": env}),
         Service("watch", [*MANAGE, "watch"], {"env": env}),

@@ -77,10 +77,10 @@ def web(environment: Mapping[str, str]) -> Iterator[str]:
 def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real web server; yields its address and its process."""
     port = free_port()
-    command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws")
+    command = ("backend.serve", "--port", str(port), "--workers", "1")
     url = f"http://127.0.0.1:{port}"
     environment = {"PUBLIC_URL": url} | dict(environment)
-    with running(*command, "backend.wsgi:application", environment=environment) as process:
+    with running(*command, environment=environment) as process:
         wait_until(lambda: _answers(url), what="the web server's answer")
         yield url, process
 

@@ -28,7 +28,7 @@ def test_the_system_check_names_a_route_without_a_policy(settings):
 def test_a_web_process_with_such_a_route_does_not_start():
     code = (
         "import backend.settings as s; s.ROOT_URLCONF = 'tests.access_control.rogue_urls'\n"
-        "import sys; sys.argv = ['web']\nimport backend.wsgi"
+        "import sys; sys.argv = ['web']\nimport backend.asgi"
     )
 
     told = subprocess.run(

@@ -229,7 +229,7 @@ def test_a_wrong_key_stops_a_command_with_one_sentence(registered, settings):
 @pytest.mark.parametrize(
     "process",
     [
-        ("-m", "granian", "--interface", "wsgi", "--port", "0", "backend.wsgi:application"),
+        ("-m", "backend.serve", "--port", "0"),
         ("-m", "celery", "-A", "backend", "worker", "--pool", "solo"),
         ("manage.py", "watch"),
         ("manage.py", "keys", "status"),

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -95,6 +95,7 @@ _CODE_OF: dict[type[Exception], str] = {
     exceptions.NotAcceptable: "not_acceptable",
     exceptions.UnsupportedMediaType: "not_json",
     exceptions.APIException: "bad_request",
+    UnreadablePostError: "incomplete_body",
     OperationalError: "service_unavailable",
     InterfaceError: "service_unavailable",
     # A database that takes no writes: a replica, or one that is being moved.

@@ -24,7 +24,11 @@ _SIGNED_IN = {
     "403": "not for this role, or not without a paired device or a new sign-in",
     "404": "nothing here, or nothing here for the caller",
 }
-_WITH_BODY = {"413": "the body is too large", "415": "the body is not JSON, or is encoded in an unknown way"}
+_WITH_BODY = {
+    "408": "the body did not come whole in time",
+    "413": "the body is too large",
+    "415": "the body is not JSON, or is encoded in an unknown way",
+}
 
 
 def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:

@@ -93,6 +93,12 @@ REQUEST = (
     _request("method_not_allowed", 405, "This route does not take this method."),
     _request("not_acceptable", 406, "This route answers in JSON."),
     _request(
+        "incomplete_body",
+        408,
+        "The body did not come whole in time. Nothing was stored; try again.",
+        "Send the same records again under the same key; where it happens often, fewer at a time.",
+    ),
+    _request(
         "already_paired",
         409,
         "The session is bound to another device.",

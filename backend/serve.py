@@ -1,0 +1,46 @@
+"""
+The web server: ``python -m backend.serve [--host H] [--port N] [--workers N]``.
+
+Plain HTTP/1.1: TLS is the work of the proxy in front.
+"""
+
+import argparse
+import resource
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+
+# Connections of each worker process: who holds one open, and sends nothing, holds up nobody.
+CONNECTIONS = 4096
+# Also of a connection that is kept alive without a request.
+HEADER_SECONDS = 15
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m backend.serve", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    options = parser.parse_args()
+    # Worker processes inherit it; the usual soft limit of 1,024 files is fewer than the connections.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = 4 * CONNECTIONS if most == resource.RLIM_INFINITY else min(4 * CONNECTIONS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    Granian(
+        "backend.asgi:application",
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.ASGINL,
+        workers=options.workers,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        respawn_failed_workers=True,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The ASGI application: a body is read whole, under a deadline, before a thread is lent to its request."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tracker.lib import asgi
+
+HEADERS = [(b"content-length", b"6"), (b"content-type", b"text/plain")]
+
+
+def scope(**more: Any) -> dict[str, Any]:
+    return {
+        "type": "http", "method": "POST", "path": "/a path", "query_string": b"x=1", "http_version": "1.1",
+        "scheme": "http", "server": ("127.0.0.1", 8000), "client": ("127.0.0.9", 4711), "headers": HEADERS,
+    } | more  # fmt: skip
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """A WSGI application that answers with what it was sent."""
+    if asgi.OVERLOADED in environ:
+        start_response("503 Service Unavailable", [])
+        return [b""]
+    try:
+        body = environ["wsgi.input"].read()
+    except OSError:
+        start_response("408 Request Timeout", [])
+        return [b""]
+    start_response("200 OK", [("X-Length", environ.get("CONTENT_LENGTH", "none"))])
+    return [body, b"!"]
+
+
+def ask(
+    application: Any, *pieces: bytes, last: bool = True, **more: Any
+) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Send the pieces; without ``last`` the sender stops after them."""
+
+    async def messages() -> AsyncIterator[dict[str, Any]]:
+        for number, piece in enumerate(pieces, 1):
+            yield {"type": "http.request", "body": piece, "more_body": not (last and number == len(pieces))}
+        await asyncio.sleep(3600)
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(application(scope(**more), messages().__anext__, send))
+    if not sent:
+        return 0, {}, b""
+    return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
+
+
+def test_a_body_in_pieces_is_read_whole_and_its_length_is_known():
+    in_pieces = [(b"transfer-encoding", b"chunked")]
+
+    status, headers, body = ask(asgi.WSGIInThreads(echo, threads=1), b"abc", b"", b"def", headers=in_pieces)
+
+    assert (status, headers[b"x-length"], body) == (200, b"6", b"abcdef!")
+
+
+@pytest.mark.parametrize("pieces", [(), (b"a",)], ids=["nothing", "one byte"])
+def test_a_sender_that_stops_in_its_body_is_told_so_when_its_time_is_over(monkeypatch, pieces):
+    monkeypatch.setattr(asgi, "START_SECONDS", 0.05)
+
+    assert ask(asgi.WSGIInThreads(echo, threads=1), *pieces, last=False)[0] == 408
+
+
+def test_a_body_has_more_time_the_more_of_it_has_come_but_a_minute_at_most(monkeypatch):
+    monkeypatch.setattr(asgi, "START_SECONDS", 0)
+    monkeypatch.setattr(asgi, "BODY_SECONDS", 0.05)
+
+    assert ask(asgi.WSGIInThreads(echo, threads=1), b"a" * 10_000, last=False)[0] == 408
+
+
+def test_a_sender_that_stops_holds_no_thread(monkeypatch):
+    monkeypatch.setattr(asgi, "START_SECONDS", 0.5)
+    application = asgi.WSGIInThreads(echo, threads=1)
+
+    async def both() -> list[int]:
+        order: list[int] = []
+
+        async def one(name: int, body: bytes, more: bool) -> None:
+            waiting = [{"type": "http.request", "body": body, "more_body": more}]
+
+            async def receive() -> dict[str, Any]:
+                if not waiting:
+                    await asyncio.sleep(3600)
+                return waiting.pop()
+
+            async def send(message: dict[str, Any]) -> None:
+                if "status" in message:
+                    order.append(message["status"])
+
+            await application(scope(), receive, send)
+
+        await asyncio.gather(one(1, b"a", True), one(2, b"abcdef", False))
+        return order
+
+    assert asyncio.run(both()) == [200, 408]
+
+
+def test_a_sender_that_goes_away_in_its_body_reaches_no_application():
+    application = asgi.WSGIInThreads(lambda *_: pytest.fail("it was asked"), threads=1)
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(application(scope(), receive, send))
+
+    assert sent[0]["status"] == 400
+
+
+def test_a_body_beyond_the_largest_is_dropped_and_its_announced_length_stays_visible(monkeypatch):
+    monkeypatch.setattr(asgi, "MAX_KEPT_BYTES", 4)
+
+    status, headers, body = ask(asgi.WSGIInThreads(echo, threads=1), b"abc", b"def")
+
+    assert (status, headers[b"x-length"], body) == (200, b"6", b"abcd!")
+
+
+def test_bodies_beyond_the_memory_of_the_process_are_told_to_come_back(monkeypatch):
+    monkeypatch.setattr(asgi, "MAX_BUFFERED_BYTES", 5)
+    application = asgi.WSGIInThreads(echo, threads=1)
+
+    assert ask(application, b"abc", b"def")[0] == 503
+    # What was given up is given back.
+    assert [ask(application, b"abc", b"de")[0] for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_request_that_waited_too_long_for_a_thread_is_told_to_come_back(monkeypatch):
+    monkeypatch.setattr(asgi, "QUEUE_SECONDS", -1)
+
+    assert ask(asgi.WSGIInThreads(echo, threads=1), b"abcdef")[0] == 503
+
+
+def test_health_never_reads_a_body_and_has_threads_of_its_own():
+    release = threading.Event()
+
+    def stuck(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        release.wait(10)
+        start_response("200 OK", [])
+        return [b""]
+
+    busy, health = asgi.WSGIInThreads(stuck, threads=1), asgi.WSGIInThreads(echo, threads=1, reads_body=False)
+    holder = threading.Thread(target=ask, args=(busy, b"abcdef"))
+    holder.start()
+
+    assert ask(health, b"a", last=False)[0] == 200
+    release.set()
+    holder.join()
+
+
+def test_the_environ_is_what_wsgi_asks_for():
+    headers = [
+        (b"host", b"localhost"), (b"x-device", b"1"), (b"cookie", b"a=1"), (b"cookie", b"b=2"),
+        (b"accept", b"a"), (b"accept", b"b"),
+    ]  # fmt: skip
+
+    environ = asgi.build_environ(scope(path="/né", headers=headers))
+
+    assert environ["PATH_INFO"] == "/n\xc3\xa9"
+    assert (environ["QUERY_STRING"], environ["REMOTE_ADDR"]) == ("x=1", "127.0.0.9")
+    assert (environ["HTTP_COOKIE"], environ["HTTP_ACCEPT"]) == ("a=1; b=2", "a,b")
+
+
+def test_a_header_with_an_underscore_is_not_taken_for_one_with_a_dash():
+    environ = asgi.build_environ(scope(headers=[(b"x_forwarded_for", b"1.2.3.4")]))
+
+    assert not [name for name in environ if "FORWARDED" in name]

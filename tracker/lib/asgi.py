@@ -1,0 +1,166 @@
+"""
+ASGI application that reads a request's body whole, under a deadline, and only then runs a WSGI application in a thread.
+
+A WSGI server lends a thread to a request from its first byte on: twenty senders that stop in the middle of a body held
+every thread, and nobody else was answered (decision 0010). Here a slow sender holds a connection, and what it has sent.
+"""
+
+import asyncio
+import io
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+# A body has ten seconds and another for each 500 bytes, but never more than a minute.
+START_SECONDS = 10
+MIN_BYTES_PER_SECOND = 500
+BODY_SECONDS = 60
+# Larger than any body that a view accepts. What comes after it is read and dropped: then the sender hears the answer.
+MAX_KEPT_BYTES = 6 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
+# Of all bodies that this process has read and not yet answered.
+MAX_BUFFERED_BYTES = 256 * 1024 * 1024
+# Who waited longer for a thread is told to come back: after a stall, the living are served before the long gone.
+QUEUE_SECONDS = 20
+# In the environ of a request that is to be answered with 503.
+OVERLOADED = "tracker.overloaded"
+
+
+class IncompleteBody(OSError):
+    """The body did not come whole in time. Django makes an UnreadablePostError of it where a view asks for the body."""
+
+
+class _UnreadBody:
+    """The ``wsgi.input`` of a request whose body did not come."""
+
+    def read(self, size: int = -1) -> NoReturn:
+        raise IncompleteBody("the body did not come in time")
+
+    readline = read
+
+
+class WSGIInThreads:
+    """
+    An ASGI application that runs a WSGI application in at most ``threads`` threads.
+
+    Each has its own: one for health is served whatever the other's requests are waiting for. ``reads_body=False``:
+    the application never asks for a body. An answer is held in memory as a whole, and its slow reader holds no thread.
+    """
+
+    def __init__(self, application: WSGI, *, threads: int, reads_body: bool = True) -> None:
+        self.application, self.reads_body = application, reads_body
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
+        self._buffered_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived_at, environ = time.monotonic(), build_environ(scope)
+        body = bytearray()
+        try:
+            if self.reads_body and _has_body(environ):
+                await self._read(receive, body, environ)
+            loop = asyncio.get_running_loop()
+            status, headers, answer = await loop.run_in_executor(
+                self._threads, self._respond, environ, arrived_at + QUEUE_SECONDS
+            )
+        except _BrokenBody:
+            status, headers, answer = 400, [], b""
+        finally:
+            self._buffered_bytes -= len(body)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _read(self, receive: Receive, body: bytearray, environ: dict[str, Any]) -> None:
+        """Read into ``body``; say in ``environ`` how that ended."""
+        loop = asyncio.get_running_loop()
+        started_at, received, more = loop.time(), 0, True
+        try:
+            while more and received < MAX_BODY_BYTES:
+                seconds = min(START_SECONDS + received / MIN_BYTES_PER_SECOND, BODY_SECONDS)
+                async with asyncio.timeout_at(started_at + seconds):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _BrokenBody
+                piece, more = message.get("body", b""), message.get("more_body", False)
+                received += len(piece)
+                kept = piece[: MAX_KEPT_BYTES - len(body)]
+                if self._buffered_bytes + len(kept) > MAX_BUFFERED_BYTES:
+                    environ[OVERLOADED] = True
+                    return
+                self._buffered_bytes += len(kept)
+                body += kept
+        except TimeoutError:
+            environ["wsgi.input"] = _UnreadBody()
+            return
+        environ["wsgi.input"] = io.BytesIO(body)
+        # Also of a body in pieces, whose sender did not know its length.
+        environ["CONTENT_LENGTH"] = str(received)
+
+    def _respond(
+        self, environ: dict[str, Any], start_before: float
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        if time.monotonic() > start_before:
+            environ[OVERLOADED] = True
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            started[:] = status, headers
+
+        # One thread from the first to the last step: the database connection is the thread's.
+        chunks = self.application(environ, start_response)
+        try:
+            answer = b"".join(chunks)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        status, headers = started
+        encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+        return int(status[:3]), encoded, answer
+
+
+class _BrokenBody(Exception):
+    """The client went away in the middle of its body, or what it sends there is no HTTP."""
+
+
+def _has_body(environ: dict[str, Any]) -> bool:
+    return environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def build_environ(scope: Scope) -> dict[str, Any]:
+    """Return the WSGI environ (PEP 3333) of an ASGI scope, with an empty body."""
+    host, port = scope.get("server") or ("localhost", 80)
+    client, client_port = scope.get("client") or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode("utf-8", "surrogateescape").decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": str(client_port),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw_name, raw_text in scope["headers"]:
+        name, text = raw_name.decode("latin-1").upper(), raw_text.decode("latin-1")
+        # X_DEVICE would be read as X-DEVICE, past a proxy that sets or removes that one.
+        if "_" in name:
+            continue
+        key = name.replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        separator = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
+    return environ
