@@ -173,3 +173,25 @@ def test_a_cursor_of_another_measure_or_list_is_invalid(phone):
     for route in ("observations?measure=daily.mood&", "records?", "sync/pull?", "me/access-log?"):
         response = phone.get(f"{route}cursor={cursor}")
         assert (response.status_code, response.json()["code"]) == (400, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    ("route", "narrower"),
+    [
+        ("observations?measure=pain.intensity", "&from=2026-03-01"),
+        ("records?since=2026-01-01", "&kind=pain"),
+        ("me/access-log?own=yes", None),
+    ],
+)
+def test_a_cursor_belongs_to_its_reader_and_filters(world, phone, route, narrower):
+    phone.push(*(factories.pain(n) for n in range(3)))
+    phone.get("me")
+    cursor = phone.get(f"{route}&limit=1").json()["next"]
+    others = [route.replace("yes", "no") if narrower is None else route + narrower]
+
+    assert phone.get(f"{route}&limit=2&cursor={cursor}").status_code == 200
+    for other in others:
+        assert phone.get(f"{other}&cursor={cursor}").json()["code"] == "invalid_cursor"
+    if "own" not in route:
+        colleague = Phone(world.ben.user).get(f"{route}&patient={world.ada.pk}&cursor={cursor}")
+        assert colleague.json()["code"] == "invalid_cursor"

@@ -36,9 +36,7 @@ def test_a_pull_cursor_leads_through_500_changes_in_bounded_pages(phone):
 
     assert [len(page["records"]) for page in got] == [120, 120, 120, 120, 20]
     ids = [record["id"] for page in got for record in page["records"]]
-    assert sorted(ids) == sorted(record["id"] for record in sent)
-    changes = [record["sequence"] for page in got for record in page["records"]]
-    assert changes == sorted(set(changes))
+    assert ids == [record["id"] for record in sent]
 
 
 def test_a_pull_page_of_long_journal_entries_is_cut_by_its_bytes(phone):

@@ -44,7 +44,6 @@ class HeldRecord(BaseModel):
     received_at: datetime
     entered_late: bool
     clock_skew: Literal["none", "ahead", "behind"]
-    sequence: int
     removed: bool
     unreadable: Literal[True] | None = None
     amendment_reason: str | None = None

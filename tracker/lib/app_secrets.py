@@ -48,9 +48,13 @@ def decrypt(purpose: str, text: str, *row: str) -> bytes:
     return encryption.decrypt(_key(master, purpose), value, encryption.associated_data(purpose, key_id, *row))
 
 
-def encrypt_deterministic(purpose: str, plain: bytes) -> str:
-    """Return ``plain`` encrypted so that the same text gives the same ciphertext, under today's master key."""
-    return _alike(purpose, plain, settings.MASTER_KEY_ID, settings.MASTER_KEY)
+def encrypt_deterministic(purpose: str, plain: bytes, *bound: str) -> str:
+    """
+    Return ``plain`` encrypted so that the same text gives the same ciphertext, under today's master key.
+
+    It can be decrypted only by who names what it is ``bound`` to.
+    """
+    return _alike(purpose, plain, settings.MASTER_KEY_ID, settings.MASTER_KEY, *bound)
 
 
 def all_ciphertexts(purpose: str, plain: bytes) -> list[str]:
@@ -58,21 +62,23 @@ def all_ciphertexts(purpose: str, plain: bytes) -> list[str]:
     return [_alike(purpose, plain, key_id, master) for key_id, master in keyring().items()]
 
 
-def decrypt_deterministic(purpose: str, text: str) -> bytes:
+def decrypt_deterministic(purpose: str, text: str, *bound: str) -> bytes:
     """
-    Return what ``encrypt_deterministic`` encrypted for ``purpose``.
+    Return what ``encrypt_deterministic`` encrypted for ``purpose``, bound to ``bound``.
 
-    :raises encryption.DecryptionError: if it was not encrypted by this product for this purpose.
+    :raises encryption.DecryptionError: if it was not encrypted by this product for this purpose and these.
     """
     key_id, master, value = _taken_apart(text)
+    associated = encryption.associated_data(purpose, key_id, *bound)
     try:
-        return AESSIV(_key(master, purpose, 64)).decrypt(value, [encryption.associated_data(purpose, key_id)])
+        return AESSIV(_key(master, purpose, 64)).decrypt(value, [associated])
     except (InvalidTag, ValueError):
         raise encryption.DecryptionError("the tag does not match") from None
 
 
-def _alike(purpose: str, plain: bytes, key_id: str, master: bytes) -> str:
-    value = AESSIV(_key(master, purpose, 64)).encrypt(plain, [encryption.associated_data(purpose, key_id)])
+def _alike(purpose: str, plain: bytes, key_id: str, master: bytes, *bound: str) -> str:
+    associated = encryption.associated_data(purpose, key_id, *bound)
+    value = AESSIV(_key(master, purpose, 64)).encrypt(plain, [associated])
     return f"{key_id}:{base64.b64encode(value).decode()}"
 
 

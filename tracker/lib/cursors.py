@@ -1,38 +1,49 @@
-"""Cursors: places in a list, handed to a client as opaque signed text and taken back."""
+"""Cursors: places in a list, handed to a client as opaque encrypted text and taken back."""
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.core import signing
+from tracker.lib import app_secrets, encryption
 
 T = TypeVar("T")
+_URL_SAFE, _STANDARD = str.maketrans("+/", "-_"), str.maketrans("-_", "+/")
 
 
 class InvalidCursor(ValueError):
-    """The cursor was not made here, or for another list or reader."""
+    """The cursor was not made here, or for another list, reader or filter."""
 
 
-class CursorSigner:
+class CursorCipher:
     """
-    Signs the cursors of one list.
+    Encrypts the cursors of one list: a place may tell how much lies between two entries that are seen.
 
-    Without a time in it: the same place has the same cursor, so a receipt that holds one never changes.
+    ``of`` is whose list it is, and of what: a cursor of another reader or another filter is none. The same place has
+    the same cursor under the same master key, so a receipt that holds one does not change.
     """
 
     def __init__(self, purpose: str) -> None:
-        self._signer = signing.Signer(salt=f"interlude.cursor.{purpose}")
+        self._purpose = f"cursor/{purpose}"
 
-    def sign(self, *place: Any) -> str:
+    def encrypt(self, *place: Any, of: tuple[object, ...]) -> str:
         """Return the cursor of a place: strings, numbers and lists of them."""
-        return self._signer.sign_object(list(place))
+        plain = json.dumps(place, separators=(",", ":")).encode()
+        return app_secrets.encrypt_deterministic(self._purpose, plain, *_texts(of)).translate(_URL_SAFE)
 
-    def read(self, cursor: str, parse: Callable[..., T]) -> T:
+    def decrypt(self, cursor: str, parse: Callable[..., T], *, of: tuple[object, ...]) -> T:
         """
         Return the place of a cursor, given to ``parse`` part by part.
 
-        :raises InvalidCursor: if the signature is another's, or ``parse`` cannot take the parts.
+        :raises InvalidCursor: if it is not one of this list, or ``parse`` cannot take the parts.
         """
         try:
-            return parse(*self._signer.unsign_object(cursor))
-        except (signing.BadSignature, ValueError, TypeError):
+            key_id, separator, value = cursor.partition(":")
+            text = key_id + separator + value.translate(_STANDARD)
+            plain = app_secrets.decrypt_deterministic(self._purpose, text, *_texts(of))
+            return parse(*json.loads(plain))
+        except (encryption.DecryptionError, ValueError, TypeError):
             raise InvalidCursor from None
+
+
+def _texts(of: tuple[object, ...]) -> list[str]:
+    return ["" if part is None else str(part) for part in of]

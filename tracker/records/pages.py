@@ -6,28 +6,20 @@ from uuid import UUID
 
 from django.db.models import CharField, QuerySet, Value
 
-from tracker.lib.cursors import CursorSigner, InvalidCursor
+from tracker.lib.cursors import CursorCipher
 from tracker.records import queries
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import Observation
 from tracker.records.patient_record import PatientRecord
 
-_SIGNER = CursorSigner("records")
-
-
-def _after(patient_id: UUID, cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    owner, sequence = _SIGNER.read(cursor, lambda owner, sequence: (owner, int(sequence)))
-    if owner != str(patient_id):
-        raise InvalidCursor
-    return sequence
+_CURSORS = CursorCipher("records")
 
 
 def newest(
     patient_id: UUID,
     *,
+    reader: UUID,
     limit: int,
     kind: str | None = None,
     since: date | None = None,
@@ -41,9 +33,12 @@ def newest(
 
     Without ``as_patient`` the reader is the care team, for whom a journal that is not shared does not exist.
 
-    :raises InvalidCursor: if the cursor is not one of this patient's list.
+    ``reader`` is the user whose cursors they are.
+
+    :raises InvalidCursor: if the cursor is not one of this reader's for this list.
     """
-    before = _after(patient_id, cursor)
+    of = (reader, patient_id, kind, since, until, measure)
+    before = None if cursor is None else _CURSORS.decrypt(cursor, int, of=of)
     filters: dict[str, Any] = {"removed_at__isnull": True}
     filters |= {"local_date__gte": since} if since else {}
     filters |= {"local_date__lte": until} if until else {}
@@ -62,7 +57,7 @@ def newest(
     rows = queries.get_many(patient_id, [(name, record_id) for name, record_id, _ in page])
     place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
     rows.sort(key=lambda pair: place[pair[1].id])
-    following = _SIGNER.sign(str(patient_id), page[-1][2]) if len(listed) > limit else None
+    following = _CURSORS.encrypt(page[-1][2], of=of) if len(listed) > limit else None
     return rows, following
 
 

@@ -86,7 +86,6 @@ def envelope(
         "received_at": row.received_at,
         "entered_late": row.entered_late,
         "clock_skew": row.clock_skew,
-        "sequence": row.sequence,
         "removed": row.removed_at is not None,
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
         **({"unreadable": True} if unreadable else {}),

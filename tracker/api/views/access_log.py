@@ -13,10 +13,10 @@ from tracker.access.policy import Action
 from tracker.api.queries import Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.lib import codes
-from tracker.lib.cursors import CursorSigner
+from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import Id, StrictModel
 
-_SIGNER = CursorSigner("access-log")
+_CURSORS = CursorCipher("access-log")
 
 
 class Who(BaseModel):
@@ -58,10 +58,12 @@ class AccessLogQuery(StrictModel):
 
 
 def _page(request: Request, cursor: str | None, limit: int, **about: Any) -> Response:
-    before = None if cursor is None else _SIGNER.read(cursor, int)
-    entries = access_log.entries(principal_of(request), before=before, limit=limit + 1, **about)
+    principal = principal_of(request)
+    of = (principal.user_id, about["patient_id"], about["own"])
+    before = None if cursor is None else _CURSORS.decrypt(cursor, int, of=of)
+    entries = access_log.entries(principal, before=before, limit=limit + 1, **about)
     page = entries[:limit]
-    following = _SIGNER.sign(page[-1].event.pk) if len(entries) > limit else None
+    following = _CURSORS.encrypt(page[-1].event.pk, of=of) if len(entries) > limit else None
     return Response({"events": [_entry_out(entry) for entry in page], "next": following})
 
 

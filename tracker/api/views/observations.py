@@ -15,15 +15,15 @@ from rest_framework.response import Response
 from tracker.access.policy import Action
 from tracker.api.exceptions import parameter_problem
 from tracker.api.queries import DIGITS, Cursor, FirstDay, LastDay, OfMeasure, OfPatient, parse_query
-from tracker.api.views.base import ClinicalAPIView, patient_of
+from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
-from tracker.lib.cursors import CursorSigner, InvalidCursor
+from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel
 from tracker.records import categories, daily_statistics
 from tracker.records.models import MeasureState, Observation
 
-_SIGNER = CursorSigner("observations")
+_CURSORS = CursorCipher("observations")
 
 
 class ObservationOut(BaseModel):
@@ -114,47 +114,36 @@ class Observations(ClinicalAPIView):
         query = parse_query(request, ObservationsQuery)
         code = query.measure.code
         patient = patient_of(request, query.patient, "api/observations", {categories.of_measure(code)})
-        rows = list(_rows(patient.pk, query)[: query.limit + 1])
+        of = (principal_of(request).user_id, patient.pk, code, query.first, query.last)
+        rows = list(_rows(patient.pk, query, of)[: query.limit + 1])
         page = rows[: query.limit]
         return Response(
             {
                 "measure": _measure_out(query.measure),
                 "current": _current(patient.pk, code),
                 "observations": [_observation_out(row) for row in page],
-                "next": _cursor_after(page[-1]) if len(rows) > len(page) else None,
+                "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
             }
         )
 
 
-def _rows(patient_id: UUID, query: ObservationsQuery) -> QuerySet[Observation]:
+def _rows(patient_id: UUID, query: ObservationsQuery, of: tuple[object, ...]) -> QuerySet[Observation]:
     rows = Observation.objects.filter(patient_id=patient_id, measure=query.measure.code)
     rows = rows.filter(local_date__gte=query.first) if query.first else rows
     rows = rows.filter(local_date__lte=query.last) if query.last else rows
     if query.cursor is not None:
         # By place and not by number, so that nothing shifts.
-        place = _place_of(query.cursor, patient_id, query.measure.code)
+        place = _CURSORS.decrypt(query.cursor, _place, of=of)
         rows = rows.filter(TupleGreaterThan(Tuple("local_date", "at", "source_id"), place))
     return rows.order_by("local_date", "at", "source_id")
 
 
-def _cursor_after(row: Observation) -> str:
-    place = (row.local_date.isoformat(), row.at.isoformat(), str(row.source_id))
-    return _SIGNER.sign(str(row.patient_id), row.measure, *place)
+def _cursor_after(row: Observation, of: tuple[object, ...]) -> str:
+    return _CURSORS.encrypt(row.local_date.isoformat(), row.at.isoformat(), str(row.source_id), of=of)
 
 
-def _place_of(cursor: str, patient_id: UUID, code: str) -> tuple[date, datetime, UUID]:
-    """
-    Return the place that a cursor of this list stands after.
-
-    :raises InvalidCursor: if it is one of another patient or measure.
-    """
-
-    def parse(patient: str, measure: str, on: str, at: str, source: str) -> tuple[date, datetime, UUID]:
-        if (patient, measure) != (str(patient_id), code):
-            raise InvalidCursor
-        return date.fromisoformat(on), datetime.fromisoformat(at), UUID(source)
-
-    return _SIGNER.read(cursor, parse)
+def _place(on: str, at: str, source: str) -> tuple[date, datetime, UUID]:
+    return date.fromisoformat(on), datetime.fromisoformat(at), UUID(source)
 
 
 def _current(patient_id: UUID, code: str) -> dict[str, Any] | None:

@@ -231,9 +231,11 @@ class Records(ClinicalAPIView):
     def get(self, request: Request) -> Response:
         query = parse_query(request, RecordsQuery)
         patient = patient_of(request, query.patient, "api/records", _categories(query.kind))
-        as_patient = principal_of(request).is_patient
+        principal = principal_of(request)
+        as_patient = principal.is_patient
         rows, following = pages.newest(
             patient.pk,
+            reader=principal.user_id,
             limit=query.limit,
             kind=query.kind,
             since=query.since,
