@@ -25,6 +25,11 @@ BEAT_SCHEDULE = (
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
     ("anchor the audit chains", "tracker.audit.tasks.anchor", 60.0),
+    (
+        "record how many anonymous audit events were counted",
+        "tracker.access.tasks.record_summaries_of_anonymous_events",
+        600.0,
+    ),
     ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
     ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
 )

@@ -6,6 +6,8 @@ Plain HTTP/1.1: TLS is the work of the proxy in front.
 
 import argparse
 import resource
+import socket
+import sys
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -17,12 +19,24 @@ CONNECTIONS = 4096
 HEADER_SECONDS = 15
 
 
+def refuse_used_port(host: str, port: int) -> None:
+    """End with a sentence where somebody listens: granian shares a port, and half of the requests would go there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sys.exit(f"The web server cannot listen on port {port} of {host}: {error.strerror}.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m backend.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     options = parser.parse_args()
+    refuse_used_port(options.host, options.port)
     # Worker processes inherit it; the usual soft limit of 1,024 files is fewer than the connections.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 4 * CONNECTIONS if most == resource.RLIM_INFINITY else min(4 * CONNECTIONS, most)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests import factories
-from tests.phone import Phone
+from tests.phone import Phone, token_of
 from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access import break_glass as held
 from tracker.access import policy
@@ -193,3 +193,24 @@ def test_break_glass_by_a_role_that_never_may_is_forbidden(born, who, status):
     asked = {"name": "Ada", "birth_date": "1980-02-29", "reason": REASON}
 
     assert Phone(getattr(born, who).user).post("break-glass", asked).status_code == status
+
+
+def test_names_are_tried_twenty_times_an_hour_and_a_colleague_may_go_on(world):
+    cleo, other = Phone(world.cleo.user), Phone(factories.staff(world.clinic, "Finn").user)
+    guess = {"name": "Nobody", "birth_date": "1980-01-01", "reason": REASON}
+
+    answers = [cleo.post("break-glass", guess).status_code for _ in range(21)]
+
+    assert answers == [404] * 20 + [429]
+    assert other.post("break-glass", guess).status_code == 404
+    # What ends an access is never refused.
+    assert cleo.call("DELETE", "break-glass").status_code == 204
+
+
+def test_a_page_that_looks_for_a_name_has_the_same_limit(world, client, settings):
+    client.cookies[settings.SESSION_COOKIE_NAME] = token_of(world.cleo.user)
+    guess = {"name": "Nobody", "birth_date": "1980-01-01", "reason": REASON}
+
+    answers = [client.post("/emergency/", guess).status_code for _ in range(21)]
+
+    assert answers == [422] * 20 + [429]

@@ -2,13 +2,17 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests import authenticator, factories
 from tests.phone import token_of
 from tests.rls_context import as_clinic
+from tracker.access import anonymous_events
+from tracker.accounts.models import ThrottleCount
 from tracker.audit.models import SYSTEM, AuditEvent
 
 LOGIN = "/_allauth/app/v1/auth/login"
@@ -146,3 +150,57 @@ def test_looking_at_the_sign_in_page_records_no_audit_event(world, client):
 
     with as_clinic(SYSTEM):
         assert not AuditEvent.objects.filter(request=name).exists()
+
+
+def failed_sign_ins(client: Client, number: int) -> list[str]:
+    names = []
+    for n in range(number):
+        email = f"nobody{n}@example.org"
+        names.append(
+            post(client, LOGIN, {"email": email, "password": "wrong password"}, **{"X-Device": str(n)})[1]
+        )
+    return names
+
+
+def test_failed_sign_ins_of_nobody_known_are_recorded_up_to_a_number_and_then_counted(
+    world, client, monkeypatch
+):
+    monkeypatch.setattr(anonymous_events, "RECORDED_PER_HOUR", 3)
+
+    names = failed_sign_ins(client, 7)
+    with as_clinic(SYSTEM):
+        recorded = AuditEvent.objects.filter(request__in=names).count()
+
+    assert recorded == 3
+
+    summaries = anonymous_events.record_summaries(at=timezone.now() + timedelta(hours=1))
+    again = anonymous_events.record_summaries(at=timezone.now() + timedelta(hours=1))
+
+    assert (summaries, again) == (1, 0)
+    with as_clinic(SYSTEM):
+        event = AuditEvent.objects.get(action="anonymous_events")
+    assert (event.actor, event.kind, event.result) == ("nobody", "login", "REFUSED")
+    assert event.detail["not_recorded"] == 4
+    assert event.detail["status"] == 400
+
+
+def test_an_hour_that_is_not_over_is_not_summarised_and_a_quiet_one_leaves_no_event(world, client):
+    failed_sign_ins(client, 1)
+
+    assert anonymous_events.record_summaries(at=timezone.now()) == 0
+    assert anonymous_events.record_summaries(at=timezone.now() + timedelta(hours=1)) == 0
+    assert not ThrottleCount.objects.filter(key__startswith="anonymous-event").exists()
+
+
+def test_a_flood_of_nobody_known_hides_no_failure_of_somebody_known(world, client, monkeypatch):
+    monkeypatch.setattr(anonymous_events, "RECORDED_PER_HOUR", 0)
+    token = token_of(world.ada.user)
+
+    _, name = post(
+        client,
+        "/_allauth/app/v1/account/password/change",
+        {"current_password": "wrong"},
+        **{"X-Session-Token": token},
+    )
+
+    assert event_of(world.clinic.pk, name).actor == f"user/{world.ada.user_id}"

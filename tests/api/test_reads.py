@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from tests import factories
 from tests.phone import Phone
+from tracker.api.views import docs
 from tracker.progress import actions as progress
 
 
@@ -215,3 +216,14 @@ def test_the_list_of_alerts_keeps_to_its_number_of_statements(world, phone, djan
 
     with django_assert_max_num_queries(6):
         assert len(ben.get("alerts").json()["alerts"]) == 20
+
+
+def test_the_schema_is_made_once_and_asking_again_makes_none(client, monkeypatch):
+    for accept in ("application/vnd.oai.openapi+json", "application/vnd.oai.openapi"):
+        first = client.get("/api/v1/schema", headers={"Accept": accept})
+        with monkeypatch.context() as patch:
+            patch.setattr(docs.Schema, "generator_class", None)
+            again = client.get("/api/v1/schema?lang=de", headers={"Accept": accept})
+
+        assert again.content == first.content
+        assert again["Content-Type"].startswith(accept)

@@ -1,6 +1,9 @@
 """The web server: a refusal is heard although the body was not read, and a slow sender holds up nobody."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -118,3 +121,14 @@ def test_a_body_that_does_not_come_is_answered_with_408_when_its_time_is_over(li
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"incomplete_body"' in answer
+
+
+def test_a_second_web_server_on_the_same_port_does_not_start(live):
+    with servers.web(live.environment) as url:
+        second = subprocess.run(
+            [sys.executable, "-m", "backend.serve", "--port", str(urlsplit(url).port)],
+            cwd=servers.ROOT, env=os.environ | live.environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    assert second.returncode == 1
+    assert "cannot listen on port" in second.stderr

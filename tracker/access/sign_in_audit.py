@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from tracker.access import anonymous_events
 from tracker.access.principal import InactiveUser, load_principal
 from tracker.accounts import sessions
 from tracker.audit import actions as audit
@@ -45,25 +46,29 @@ class SignInAuditMiddleware:
             person = getattr(request, "proved", None) or before
             at = timezone.now()
             if person is not None or request.method in _UNSAFE:
-                clinic_id = _clinic_of(person or began, at)
-                audit.record_event_in_own_transaction(
-                    clinic_id=clinic_id, **_event(person, began, request, response, at)
-                )
+                _record(person, began, _event(person, began, request, response, at))
         return response
 
     def _elsewhere(self, request: HttpRequest) -> HttpResponse:
-        """Audit a throttled try of another route: the one that accepts an invitation."""
+        """Audit a throttled try of another route: accepting an invitation, looking for a patient in an emergency."""
         response = self.get_response(request)
         if getattr(request, "throttled", None) is not None:
-            event = _event(None, None, request, response, timezone.now())
-            audit.record_event_in_own_transaction(**event)
+            session = sessions.of_request(request)
+            person = session.user_id if session else None
+            _record(person, None, _event(person, None, request, response, timezone.now()))
         return response
 
 
-def _clinic_of(person: UUID | None, at: datetime) -> UUID | None:
+def _record(person: UUID | None, began: UUID | None, event: dict[str, Any]) -> None:
+    known = person or began
+    if known is None:
+        anonymous_events.record_or_count(**event)
+    else:
+        audit.record_event_in_own_transaction(clinic_id=_clinic_of(known, event["at"]), **event)
+
+
+def _clinic_of(person: UUID, at: datetime) -> UUID | None:
     """The clinic whose chain tells of the person; none, which is the system's, if they belong to none any more."""
-    if person is None:
-        return None
     try:
         with transaction.atomic():
             return load_principal(person, at).clinic_id

@@ -35,6 +35,8 @@ RATES = {
     "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300)},
     "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
     "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
+    # A name and a day of birth, tried against the patients of the clinic.
+    "break-glass": {"account": Rate(20, 3600)},
 }
 # One statement for all scopes of a try. Rows are locked in the order of their keys, so no two tries wait for each
 # other; a window begins with its first try and is not made longer by those that follow.

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework.views import APIView
 
+from tracker.access import anonymous_events
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
 from tracker.audit import actions as audit
@@ -58,7 +59,7 @@ def record_refusal(view: APIView, response: Any) -> None:
     # A token that no longer holds: an account that was switched off, a password that has changed.
     known = sessions.user_of_token(view.request.headers.get("X-Session-Token", ""), timezone.now())
     if known:
-        audit.record_event_in_own_transaction(
+        anonymous_events.record_or_count(
             actor=f"user/{known}", action="refuse", subject=_kind(view), at=timezone.now(), kind=_kind(view),
             purpose=_purpose(view), result=Result.REFUSED, detail=detail,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from tracker.access import break_glass
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
+from tracker.accounts.throttle import Throttle, session_user
 from tracker.alerts import actions as alerts
 from tracker.alerts.break_glass import start_and_notify
 from tracker.clinics.errors import NotFoundOrHidden
@@ -53,6 +54,12 @@ def _open(principal: Principal, form: EmergencyForm, at: datetime) -> bool:
         form.add_error("name", "Nobody of this name and day of birth is a patient of your clinic.")
         return False
     return True
+
+
+# Whom an alert names is not looked for.
+open_record.throttle = Throttle(  # type: ignore[attr-defined]
+    "break-glass", lambda request: "" if "alert" in request.GET else session_user(request)
+)
 
 
 @require_POST

@@ -13,7 +13,9 @@ from rest_framework.response import Response
 
 from tracker.access import break_glass
 from tracker.access.policy import Action
+from tracker.accounts.throttle import Throttle, session_user
 from tracker.alerts.break_glass import start_and_notify
+from tracker.api.openapi import problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.lib.strict_model import Day, StrictModel
@@ -60,6 +62,8 @@ class BreakGlassAPIView(ClinicalAPIView):
         "DELETE": Action.BREAK_GLASS,
     }
 
+    throttle = Throttle("break-glass", session_user)
+
     @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList})
     def get(self, request: Request) -> Response:
         rows = break_glass.list_for_clinic(principal=principal_of(request))
@@ -76,7 +80,11 @@ class BreakGlassAPIView(ClinicalAPIView):
         ]
         return Response({"accesses": accesses})
 
-    @extend_schema(operation_id="break_glass", request=BreakGlassIn, responses={201: BreakGlassOut})
+    @extend_schema(
+        operation_id="break_glass",
+        request=BreakGlassIn,
+        responses={201: BreakGlassOut, **problems("too_many_tries")},
+    )
     def post(self, request: Request) -> Response:
         body = validate(BreakGlassIn, request.data)
         principal, at = principal_of(request), timezone.now()

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tracker.access import anonymous_events
 from tracker.accounts.throttle import Throttle
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BODY_BYTES, gunzip, validate
 from tracker.api.schemas import Email
-from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics import invitations
 from tracker.lib import strict_json
@@ -78,10 +78,11 @@ class AcceptInvitation(APIView):
                 for_patient=True,
             )
         except invitations.InvitationRejected:
-            audit.record_event_in_own_transaction(
+            anonymous_events.record_or_count(
                 actor="nobody",
                 action="invitation.refuse",
                 subject="accept-invitation",
+                kind="accept-invitation",
                 at=timezone.now(),
                 result=Result.REFUSED,
             )
