@@ -14,10 +14,12 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+from launcher.output import private
+
 
 def acquire(path: Path, *, wait: bool = False) -> IO[str] | None:
     """Return the open file that holds the lock; without ``wait`` None, while somebody else does."""
-    file = open(path, "a+")  # noqa: SIM115 - the lock lasts as long as the file is open
+    file = open(path, "a+", opener=private)  # noqa: SIM115 - the lock lasts as long as the file is open
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

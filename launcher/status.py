@@ -9,29 +9,27 @@ from typing import Any
 
 import psutil
 
-from launcher import locks
 from launcher.data import DataDir
-from launcher.groups import alive
 from launcher.output import ROOT, UserError, last_lines
+from launcher.processes import is_stopped, tree
 from launcher.product import MANAGE, health
+from launcher.stop import alive
 
 
 def status(options: argparse.Namespace) -> int:
     """Print what runs and how it is; end with 1 if it does not run, or something is wrong."""
     data = DataDir(options.data)
     data.refuse_foreign()
-    services, supervisor = alive(data), locks.is_held(data.lock)
-    up = json.loads(data.status.read_text()) if supervisor and data.status.exists() else None
+    services = alive(data)
+    up = json.loads(data.status.read_text()) if "dev" in services and data.status.exists() else None
     print(f"Interlude is at {up['url']} (data and logs: {data.path})" if up else "Interlude is not running.")
-    if supervisor:
-        services["dev"] = locks.read_facts(data.lock)
     memory = sum([_print_process(name, facts) for name, facts in services.items()])
     if services:
         print(f"  {'all':<9} {memory:>5.0f} MB")
     if "demo" in services:
         print(f"The demo is loading: {last_lines(data.log_of('demo'), 1).strip() or 'it has just begun'}")
     problems = problems_of(up["port"]) if up else []
-    if services and not supervisor:
+    if services and "dev" not in services:
         problems = ["processes of a killed ./dev are alive; `./dev down` ends them"]
     for problem in problems:
         print(f"Problem: {problem}")
@@ -40,17 +38,16 @@ def status(options: argparse.Namespace) -> int:
 
 def _print_process(name: str, facts: dict[str, Any]) -> float:
     """Print one line; return the memory of a process and its children in MB: shared pages are counted once."""
-    memory, frozen = 0.0, ""
     if not facts:  # written on a full disk
         print(f"  {name:<9} runs, since when is not known")
-        return memory
-    with contextlib.suppress(psutil.Error):
-        leader = psutil.Process(facts["pid"])
-        children = [] if name == "dev" else leader.children(recursive=True)
-        for process in [leader, *children]:
+        return 0
+    processes = tree(facts["pid"])[: 1 if name == "dev" else None]
+    memory = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
             full = process.memory_full_info()
             memory += getattr(full, "pss", full.uss) / 1_000_000
-            frozen = "frozen" if process.status() == psutil.STATUS_STOPPED else frozen
+    frozen = "frozen" if any(map(is_stopped, processes)) else ""
     age = _duration(time.time() - facts["started_at"])
     restarts = f"started again: {facts['restarts']}" if facts["restarts"] else ""
     print(f"  {name:<9} {memory:>5.0f} MB  {age:>7}  {frozen} {restarts}".rstrip())

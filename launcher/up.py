@@ -10,9 +10,9 @@ import time
 import psutil
 
 from launcher import product
-from launcher.data import DataDir, load_secrets, write_private
+from launcher.data import DataDir, write_private
 from launcher.output import Interrupted, UserError, log
-from launcher.processes import Supervisor, claim, supervisor_of
+from launcher.processes import Supervisor, supervisor_of
 from launcher.stop import stop_everything
 
 DEFAULT_PORT = 8000
@@ -32,7 +32,7 @@ def up(options: argparse.Namespace) -> int:
     data.path.mkdir(parents=True, exist_ok=True)
     if options.fresh:
         _erase(data, given)
-    lock = claim(data)
+    lock = data.claim()
     if lock is None:
         _refuse_other_wishes(data, options, given)
         log("It runs already (`./dev down` stops it).")
@@ -97,13 +97,12 @@ def _refusal(port: int) -> str:
 
 def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[str, str]) -> int:
     """Start all and keep it up until somebody stops it. The status file is the sign that it is ready."""
-    data, secrets, port = supervisor.data, load_secrets(supervisor.data), choose_port(options.port)
-    urls = product.start_servers(supervisor, secrets, durable=True, **given)
-    environment = product.settings(data, secrets, port) | urls
+    data, port = supervisor.data, choose_port(options.port)
+    environment = product.set_up(supervisor, port, given=given, durable=True, tables=True)
     write_private(data.environment, json.dumps(environment))
-    product.prepare_database(data, environment)
     if not options.no_demo:
-        product.make_demo_people(data, environment)
+        log("Making the demo clinic's people ...")
+        product.run_step(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
     log("Starting web, worker, beat and watch ...")
     for service in product.services(data, environment, port):
         supervisor.start(service)

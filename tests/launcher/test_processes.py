@@ -15,9 +15,9 @@ import pytest
 
 from launcher import locks, product, servers, stop
 from launcher.data import DataDir
-from launcher.groups import alive, stop_services
 from launcher.output import UserError
 from launcher.processes import Service, Supervisor
+from launcher.stop import alive, stop_services
 from tests.servers import wait_until
 
 FOREVER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -196,7 +196,7 @@ def test_a_frozen_service_is_ended_and_started_again(supervisor: Supervisor, mon
 def test_a_service_and_its_children_that_will_not_stop_are_killed(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("launcher.groups.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("launcher.stop.STOP_SECONDS", 0.5)
     service = Service("web", STUBBORN)
     supervisor.start(service)
     assert service.process
