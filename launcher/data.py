@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from launcher import locks
 from launcher.output import ROOT, UserError, log, private
@@ -38,8 +38,8 @@ class DataDir:
         self.secrets, self.sign_ins = path / "secrets.json", path / "sign_ins.json"
         # Held by the one ./dev that is at work here; each service has its own in `run`.
         self.lock = path / "dev.lock"
-        # True only while things run: what `up` prints, and the settings of the product.
-        self.status, self.environment = self.run / "status.json", self.run / "environment.json"
+        # True only while things run: what `up` prints, and the product's settings.
+        self.status = self.run / "status.json"
         name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
         self.servers = SERVERS_OF_ROOT / name if os.geteuid() == 0 else path / "servers"
 
@@ -76,13 +76,15 @@ class DataDir:
                 log("Another ./dev is at work in this data folder; waiting for it ...")
                 waits = True
             time.sleep(0.1)
-        self.forget_run()
+        self.status.unlink(missing_ok=True)
         return lock
 
-    def forget_run(self) -> None:
-        """Remove what is true only while things run."""
-        self.status.unlink(missing_ok=True)
-        self.environment.unlink(missing_ok=True)
+    def read_status(self) -> dict[str, Any] | None:
+        """Return what `up` wrote down when it was ready; None unless it runs."""
+        if not (self.status.exists() and locks.is_held(self.lock)):
+            return None
+        status: dict[str, Any] = json.loads(self.status.read_text())
+        return status
 
     def erase(self) -> None:
         """Remove what we made, by name; whatever else lies in the folder stays."""

@@ -19,10 +19,6 @@ class UserError(Exception):
     """Something a person can mend; the text is one clear sentence with the remedy."""
 
 
-class Interrupted(BaseException):
-    """Somebody asked us to stop; a BaseException, so that no handler of errors swallows it."""
-
-
 def log(sentence: str) -> None:
     """Show progress. It goes to stderr, so that stdout holds the answer only."""
     with contextlib.suppress(OSError):  # whoever was watching may be gone
@@ -52,11 +48,11 @@ def run_logged(command: Sequence[str | Path], path: Path, **options: Any) -> boo
 
 
 def interrupt_on_signals() -> None:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into Interrupted, and let nothing disturb the tidying up."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt, and let nothing disturb the tidying up."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         ignore_signals()
-        raise Interrupted
+        raise KeyboardInterrupt
 
     for number in STOP_SIGNALS:
         signal.signal(number, interrupt)

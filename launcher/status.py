@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import os
 import time
 from typing import Any
@@ -11,7 +10,7 @@ import psutil
 
 from launcher.data import DataDir
 from launcher.output import ROOT, UserError, last_lines
-from launcher.processes import is_stopped, tree
+from launcher.processes import tree
 from launcher.product import MANAGE, health
 from launcher.stop import alive
 
@@ -21,7 +20,7 @@ def status(options: argparse.Namespace) -> int:
     data = DataDir(options.data)
     data.refuse_foreign()
     services = alive(data)
-    up = json.loads(data.status.read_text()) if "dev" in services and data.status.exists() else None
+    up = data.read_status()
     print(f"Interlude is at {up['url']} (data and logs: {data.path})" if up else "Interlude is not running.")
     memory = sum([_print_process(name, facts) for name, facts in services.items()])
     if services:
@@ -41,13 +40,13 @@ def _print_process(name: str, facts: dict[str, Any]) -> float:
     if not facts:  # written on a full disk
         print(f"  {name:<9} runs, since when is not known")
         return 0
-    processes = tree(facts["pid"])[: 1 if name == "dev" else None]
-    memory = 0.0
-    for process in processes:
+    memory, frozen = 0.0, ""
+    # The children of ./dev are the others.
+    for process, is_stopped in list(tree(facts["pid"]).items())[: 1 if name == "dev" else None]:
+        frozen = "frozen" if is_stopped else frozen
         with contextlib.suppress(psutil.Error):
             full = process.memory_full_info()
             memory += getattr(full, "pss", full.uss) / 1_000_000
-    frozen = "frozen" if any(map(is_stopped, processes)) else ""
     age = _duration(time.time() - facts["started_at"])
     restarts = f"started again: {facts['restarts']}" if facts["restarts"] else ""
     print(f"  {name:<9} {memory:>5.0f} MB  {age:>7}  {frozen} {restarts}".rstrip())
@@ -73,8 +72,9 @@ def _duration(seconds: float) -> str:
 def code(options: argparse.Namespace) -> int:
     """Print the codes that the demo staff's authenticator app shows now. There is such an app in the demo only."""
     data = DataDir(options.data)
-    if not (data.sign_ins.exists() and data.environment.exists()):
+    up = data.read_status()
+    if not (up and up["demo"]):
         raise UserError(f"No demo is running in {data.path}; start it with ./dev up.")
     os.chdir(ROOT)
     command = [*MANAGE, "demo", "codes", "--sign-ins", str(data.sign_ins), options.who]
-    os.execve(MANAGE[0], command, {**os.environ, **json.loads(data.environment.read_text())})
+    os.execve(MANAGE[0], command, {**os.environ, **up["environment"]})

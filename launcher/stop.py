@@ -56,7 +56,7 @@ def stop_everything(data: DataDir) -> bool:
     stop_services(data, ("dev", *SERVICES))
     if left := {name: locks.holders(data.lock_of(name)) for name in alive(data)}:
         raise UserError(f"These processes do not end: {left}; look at them with `ps`.")
-    data.forget_run()
+    data.status.unlink(missing_ok=True)
     return anything_ran
 
 

@@ -11,7 +11,7 @@ import psutil
 
 from launcher import product
 from launcher.data import DataDir, write_private
-from launcher.output import Interrupted, UserError, log
+from launcher.output import UserError, log, private
 from launcher.processes import Supervisor, supervisor_of
 from launcher.stop import stop_everything
 
@@ -57,11 +57,11 @@ def _erase(data: DataDir, given: dict[str, str]) -> None:
 
 def _refuse_other_wishes(data: DataDir, options: argparse.Namespace, given: dict[str, str]) -> None:
     """:raises UserError: if what runs is not what was asked for."""
-    status, environment = (json.loads(path.read_text()) for path in (data.status, data.environment))
+    status = json.loads(data.status.read_text())
     differences = {
         f"on port {options.port}": options.port not in (None, status["port"]),
         f"with{'out' * options.no_demo} the demo": options.no_demo == status["demo"],
-        "on the servers that the environment names": given.items() - environment.items(),
+        "on the servers that the environment names": given.items() - status["environment"].items(),
     }
     wishes = " and ".join(wish for wish, differs in differences.items() if differs)
     if wishes:
@@ -72,34 +72,26 @@ def _refuse_other_wishes(data: DataDir, options: argparse.Namespace, given: dict
 
 def choose_port(port: int | None) -> int:
     """Return the port asked for, or 8000, or the next free one."""
-    if port and (reason := _refusal(port)):
-        raise UserError(
-            f"Port {port} cannot be used ({reason}); choose another with --port, or stop what uses it."
-        )
-    if port:
-        return port
-    port = next(each for each in range(DEFAULT_PORT, 65536) if not _refusal(each))
-    if port != DEFAULT_PORT:
-        log(f"Port {DEFAULT_PORT} is in use; taking {port} instead.")
-    return port
-
-
-def _refusal(port: int) -> str:
-    """Return why the system does not let us listen there, or ''."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return str(error.strerror)
-    return ""
+    for candidate in [port] if port else range(DEFAULT_PORT, 65536):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError as error:
+                reason = error.strerror
+                continue
+        if candidate not in (port, DEFAULT_PORT):
+            log(f"Port {DEFAULT_PORT} is in use; taking {candidate} instead.")
+        return candidate
+    raise UserError(
+        f"Port {port} cannot be used ({reason}); choose another with --port, or stop what uses it."
+    )
 
 
 def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[str, str]) -> int:
     """Start all and keep it up until somebody stops it. The status file is the sign that it is ready."""
     data, port = supervisor.data, choose_port(options.port)
     environment = product.set_up(supervisor, port, given=given, durable=True, tables=True)
-    write_private(data.environment, json.dumps(environment))
     if not options.no_demo:
         log("Making the demo clinic's people ...")
         product.run_step(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
@@ -111,13 +103,13 @@ def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[
     if not options.no_demo:
         supervisor.start(product.demo_loading(data, environment))
     status = {"url": environment["PUBLIC_URL"], "port": port, "demo": not options.no_demo, "ready_s": ready_s}
-    write_private(data.status, json.dumps(status))
+    write_private(data.status, json.dumps({**status, "environment": environment}))
     try:
         if not options.detach:
             _print_addresses(data, options)
             log("Ctrl-C stops it all.")
         _keep(supervisor)
-    except Interrupted:
+    except KeyboardInterrupt:
         log("Stopping ...")
     return 0
 
@@ -157,13 +149,12 @@ def _print_addresses(data: DataDir, options: argparse.Namespace) -> int:
 def _fork(data: DataDir) -> int:
     """Return the id of a process of its own, which supervises; in that process return 0, with its words in a log."""
     data.prepare()
-    words = os.open(data.log_of("dev"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    child = os.fork()
-    if not child:
-        os.setsid()
-        for stream, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, words), (2, words)):
-            os.dup2(file, stream)
-    os.close(words)
+    with open(data.log_of("dev"), "w", opener=private) as words, open(os.devnull) as nothing:
+        child = os.fork()
+        if not child:
+            os.setsid()
+            for stream, file in enumerate((nothing, words, words)):
+                os.dup2(file.fileno(), stream)
     return child
 
 
@@ -184,7 +175,7 @@ def _follow(data: DataDir, child: int, options: argparse.Namespace) -> int:
                 if ended:
                     return os.WEXITSTATUS(outcome)  # it has said why
                 time.sleep(0.1)
-    except Interrupted:
+    except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         raise

@@ -8,7 +8,6 @@ The environment: ``.venv`` holds exactly the packages of a hashed lock.
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -64,15 +63,9 @@ def _stamp(lock: str) -> str:
     return f"{lock} {hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()}"
 
 
-def _works(*command: str | Path) -> bool:
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
-    except OSError:
-        return False
-
-
 def _make_venv() -> None:
-    if _works(PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+    is_recent = "import sys; sys.exit(sys.version_info < (3, 11))"
+    if PYTHON.exists() and run_logged([PYTHON, "-c", is_recent], _LOG):
         return
     log("Making the environment (.venv) ...")
     shutil.rmtree(VENV, ignore_errors=True)
@@ -103,8 +96,9 @@ def _pip() -> list[str | Path]:
     """Return a pip that installs into .venv: the bundled one, or the system's."""
     if run_logged([PYTHON, "-m", "ensurepip"], _LOG):
         return [PYTHON, "-m", "pip"]
-    if _works(sys.executable, "-m", "pip", "--python", PYTHON, "--version"):
-        return [sys.executable, "-m", "pip", "--python", PYTHON]
+    from_system: list[str | Path] = [sys.executable, "-m", "pip", "--python", PYTHON]
+    if run_logged([*from_system, "--version"], _LOG):
+        return from_system
     raise UserError(
         "This Python has no ensurepip or pip, so nothing can be installed; "
         "add it (Debian, Ubuntu: apt install python3-venv) and run ./dev again."

@@ -72,7 +72,7 @@ class Clone:
 
     def environment(self) -> dict[str, str]:
         """Return the settings of the product that is running."""
-        settings: dict[str, str] = json.loads(self.data.environment.read_text())
+        settings: dict[str, str] = json.loads(self.data.status.read_text())["environment"]
         return settings
 
     def remove(self) -> None:
