@@ -24,11 +24,7 @@ LOOK_SECONDS = 3
 
 @dataclass(eq=False)
 class Service:
-    """
-    A process that is kept alive, with all its children in a process group of its own.
-
-    ``once``: it ends by itself, and is started again only if it fails.
-    """
+    """A process that is kept alive. ``once``: it ends by itself, and is started again only if it fails."""
 
     name: str
     command: list[str]
@@ -56,12 +52,8 @@ class Supervisor:
         self._stopped: set[psutil.Process] = set()
 
     def start(self, service: Service) -> None:
-        """
-        Start it, with its words in a log, under a lock that its children inherit.
-
-        :raises UserError: if processes of an earlier one live on: they hold its port or its data.
-        """
-        # The last processes of a killed server need a moment to end.
+        """Start it in a process group of its own, under a lock that its children inherit, with its words in a log."""
+        # The last processes of a killed server, which hold its port or its data, need a moment to end.
         deadline = time.monotonic() + 10
         while (lock := locks.acquire(self.data.lock_of(service.name))) is None:
             if time.monotonic() > deadline:
@@ -71,27 +63,25 @@ class Supervisor:
         with lock, open(self.data.log_of(service.name), "ab", opener=private) as words:
             service.process = subprocess.Popen(
                 service.command,
-                **{"cwd": ROOT, **service.options},
-                stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
+                **{
+                    "cwd": ROOT,
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": words,
+                    "stderr": words,
+                    **service.options,
+                },
                 process_group=0,  # Ctrl-C in the terminal reaches us only, and we stop things in order
                 pass_fds=[lock.fileno()],
                 preexec_fn=_end_with_parent(service.name) if self.attached else None,
             )
             service.restarts += 1
             service.started_at, service.restart_at = time.monotonic(), None
-            facts = {"pid": service.process.pid, "started_at": time.time(), "restarts": service.restarts}
-            locks.write_facts(lock, **facts)
+            locks.write_facts(lock, pid=service.process.pid, restarts=service.restarts)
         if service not in self.services:
             self.services.append(service)
 
     def wait_for(self, name: str, answer: Callable[[], Any], *, seconds: float, remedy: str = "") -> Any:
-        """
-        Return what ``answer`` returns, as soon as that is true.
-
-        :raises UserError: if a service ends first, or nothing comes in time; with the end of its log.
-        """
+        """Return what ``answer`` returns, as soon as that is true; UserError if a service ends first, or too late."""
         deadline = time.monotonic() + seconds
         while not (found := answer()):
             ended = [service.name for service in self._exited()]
@@ -114,7 +104,11 @@ class Supervisor:
             elif service.restart_at is None:
                 self._plan_restart(service, service.process.returncode)
             elif time.monotonic() >= service.restart_at:
-                self._restart(service)
+                try:
+                    self.start(service)
+                except (UserError, OSError) as error:  # a full disk, say: the others go on
+                    log(f"{service.name} cannot be started ({error}); trying again in 30 s")
+                    service.restart_at = time.monotonic() + 30
 
     def stop(self) -> None:
         stop_services(self.data, [service.name for service in self.services])
@@ -138,13 +132,6 @@ class Supervisor:
         how = signal.Signals(-code).name if code < 0 else f"code {code}"
         when = f"in {pause} s" if pause else "now"
         log(f"{service.name} ended ({how}); starting it again {when}; see {self.data.log_of(service.name)}")
-
-    def _restart(self, service: Service) -> None:
-        try:
-            self.start(service)
-        except (UserError, OSError) as error:  # a full disk, say: the others go on
-            log(f"{service.name} cannot be started ({error}); trying again in 30 s")
-            service.restart_at = time.monotonic() + 30
 
     def _end_frozen(self) -> None:
         """Kill what was stopped (SIGSTOP) at this look and the one before; whoever started it replaces it."""
@@ -198,7 +185,7 @@ def supervisor_of(data: DataDir, lock: IO[str], *, attached: bool) -> Iterator[S
     Whatever happens, nothing that it started outlives it; what an earlier one left is stopped first.
     """
     with lock:
-        locks.write_facts(lock, pid=os.getpid(), started_at=time.time(), restarts=0)
+        locks.write_facts(lock, pid=os.getpid())
         data.prepare()
         stop_services(data, SERVICES)
         supervisor = Supervisor(data, attached=attached)

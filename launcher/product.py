@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from launcher import servers
 from launcher.data import KEYS, DataDir, load_secrets
 from launcher.output import ROOT, UserError, last_lines, log, private
 from launcher.processes import Service, Supervisor
-from launcher.servers import start_servers
 from launcher.venv import PYTHON, VENV
 
 READY_SECONDS = 90
@@ -26,7 +26,7 @@ def given_servers() -> dict[str, str]:
 
 
 def set_up(
-    supervisor: Supervisor, port: int, *, given: Mapping[str, str], durable: bool, tables: bool
+    supervisor: Supervisor, port: int, *, given: dict[str, str], durable: bool, tables: bool
 ) -> dict[str, str]:
     """
     Start the servers that are not given; make roles and database where there are none; return the product's settings.
@@ -34,8 +34,11 @@ def set_up(
     ``tables``: migrate and load the catalogue too. The owner may create databases: the tests do.
     """
     data, secrets = supervisor.data, load_secrets(supervisor.data)
-    urls = start_servers(supervisor, secrets, given=given, durable=durable)
-    environment = {**settings(data, secrets, port), **given, **urls}
+    environment = settings(data, secrets, port) | given
+    if "DATABASE_URL" not in given:
+        environment |= servers.start_postgres(supervisor, secrets, durable=durable)
+    if "REDIS_URL" not in given:
+        environment |= servers.start_valkey(supervisor, secrets, durable=durable)
     only_roles = [] if tables else ["--roles-only"]
     run_step(data, environment, "prepare_database", "--owner-creates-databases", *only_roles)
     return environment
@@ -63,14 +66,18 @@ def run_step(data: DataDir, environment: Mapping[str, str], *command: str) -> No
 
     :raises UserError: if it fails, with its own sentence.
     """
-    path, step = data.log_of("setup"), "The set-up"
+    path, step, command = data.log_of("setup"), "The set-up", (*MANAGE, *command)
     with (
         open(path, "w", opener=private) as words,
         subprocess.Popen(
-            [*MANAGE, *command], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE,
-            stderr=words, text=True,
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=words,
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
             for line in process.stdout or ():
                 step = line.strip()
@@ -84,6 +91,7 @@ def run_step(data: DataDir, environment: Mapping[str, str], *command: str) -> No
 
 
 def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[Service]:
+    """Return the product's processes; the last fills the demo clinic."""
     # Eight threads and as many pooled connections in each of two processes; the default is 256 threads.
     web = (
         f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --no-ws --workers 2 --blocking-threads 8"
@@ -91,7 +99,8 @@ def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[S
     celery = [str(PYTHON), "-m", "celery", "-A", "backend"]
     worker = "worker --pool prefork --concurrency 2 --loglevel INFO --without-gossip"
     beat = ["--schedule", str(data.run / "beat"), "--pidfile=", "--loglevel", "INFO"]
-    env = _without_owner(environment)
+    demo = ["demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
+    env = {name: text for name, text in {**os.environ, **environment}.items() if name not in OWNERS_ADDRESSES}
     return [
         Service(
             "web",
@@ -101,19 +110,9 @@ def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[S
         Service("worker", [*celery, *worker.split()], {"env": env}),
         Service("beat", [*celery, "beat", *beat], {"env": env}),
         Service("watch", [*MANAGE, "watch"], {"env": env}),
+        # It may be killed, and goes on where it stopped.
+        Service("demo", [*MANAGE, *demo], {"env": env}, once=True),
     ]
-
-
-def demo_loading(data: DataDir, environment: Mapping[str, str]) -> Service:
-    """Return the process that fills the demo clinic. It may be killed, and goes on where it stopped."""
-    command = [*MANAGE, "demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
-    return Service("demo", command, {"env": _without_owner(environment)}, once=True)
-
-
-def _without_owner(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: text for name, text in {**os.environ, **environment}.items() if name not in OWNERS_ADDRESSES
-    }
 
 
 def wait_until_ready(supervisor: Supervisor, port: int) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,18 +25,6 @@ _NO_BROKER = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 _NO_DATABASE = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), "postgres://nobody@127.0.0.1:1/none")
 
 
-def test(arguments: list[str]) -> int:
-    return _run_on_empty_servers("test", "-m", "pytest", *arguments)
-
-
-def bench(arguments: list[str]) -> int:
-    return _run_on_empty_servers("bench", "benchmarks/run.py", *arguments, like_the_product=True)
-
-
-def check(arguments: list[str]) -> int:
-    return _run_on_empty_servers("check", "-m", "tests.checks", *arguments)
-
-
 def manage(arguments: list[str]) -> int:
     """
     Run manage.py: on the database in DATABASE_URL if that is set, else on the one of var/.
@@ -47,7 +36,11 @@ def manage(arguments: list[str]) -> int:
     if not arguments or {arguments[0], *arguments} & {"help", "-h", "--help", "--version"}:
         environment = _at_rest(data) | _NO_DATABASE
     elif "DATABASE_URL" in given:
-        _refuse_missing_keys()
+        missing = [name for name in ("SECRET_KEY", *KEYS) if not {name, f"{name}_FILE"} & set(os.environ)]
+        if missing:
+            raise UserError(
+                f"DATABASE_URL names a database with keys of its own: set {', '.join(missing)} too."
+            )
         environment = _at_rest(data) | given
         _say_which(environment, "named by DATABASE_URL")
     elif lock := data.claim():
@@ -65,37 +58,31 @@ def _at_rest(data: DataDir) -> dict[str, str]:
     return product.settings(data, load_secrets(data), DEFAULT_PORT) | _NO_BROKER
 
 
-def _refuse_missing_keys() -> None:
-    missing = [name for name in ("SECRET_KEY", *KEYS) if not {name, f"{name}_FILE"} & set(os.environ)]
-    if missing:
-        raise UserError(f"DATABASE_URL names a database with keys of its own: set {', '.join(missing)} too.")
-
-
 def _say_which(environment: Mapping[str, str], origin: str) -> None:
     url = urlsplit(environment["DATABASE_URL"])
     log(f"On the database {url.path.lstrip('/')} at {url.hostname}:{url.port or 5432} ({origin}).")
 
 
-def _run_on_empty_servers(name: str, *command: str, like_the_product: bool = False) -> int:
+def _run_on_empty_servers(command: list[str], arguments: list[str], *, like_the_product: bool = False) -> int:
     """
     Run Python on servers of its own, never on a database that somebody named; nothing of them is left afterwards.
 
     ``like_the_product``: they keep what they were told, and the tables are there.
     """
+    full = like_the_product
     parent = ROOT / "var" / "temporary"
     parent.mkdir(parents=True, exist_ok=True)
     for abandoned in map(DataDir, parent.iterdir()):  # by a killed run; a living one holds its lock
         if abandoned.lock.exists() and not locks.is_held(abandoned.lock):
             stop_services(abandoned, SERVICES)
             _remove(abandoned)
-    data = DataDir(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)))
+    data = DataDir(Path(tempfile.mkdtemp(dir=parent)))
     try:
         lock = data.claim()
         assert lock
         with supervisor_of(data, lock, attached=True) as supervisor:
-            full = like_the_product
             environment = product.set_up(supervisor, free_port(), given={}, durable=full, tables=full)
-            return _run(environment, *command)
+            return _run(environment, *command, *arguments)
     finally:
         _remove(data)
 
@@ -117,3 +104,8 @@ def _run(environment: Mapping[str, str], *arguments: str) -> int:
         process.terminate()
         process.wait()
         raise
+
+
+test = partial(_run_on_empty_servers, ["-m", "pytest"])
+check = partial(_run_on_empty_servers, ["-m", "tests.checks"])
+bench = partial(_run_on_empty_servers, ["benchmarks/run.py"], like_the_product=True)

