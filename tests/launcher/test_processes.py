@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import locks, product, servers, stop
+from launcher import locks, processes, product, servers, stop
 from launcher.data import DataDir
 from launcher.output import UserError
 from launcher.processes import Service, Supervisor
@@ -75,6 +75,29 @@ def test_a_started_service_holds_its_lock_and_a_killed_one_does_not(supervisor: 
     service.process.wait()
 
     assert alive(supervisor.data) == {}
+
+
+def test_the_log_and_the_lock_of_a_service_are_readable_by_their_owner_only(supervisor: Supervisor):
+    supervisor.start(Service("web", FOREVER))
+
+    for path in (supervisor.data.log_of("web"), supervisor.data.lock_of("web")):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_child_whose_supervisor_died_before_it_asked_to_be_told_ends_itself():
+    ask = processes._end_with_parent("web")
+    assert ask
+
+    def lose_parent() -> None:
+        if os.fork():
+            os._exit(0)
+        ask()
+
+    done = subprocess.run(
+        [sys.executable, "-c", "print('lives')"], preexec_fn=lose_parent, stdout=subprocess.PIPE, text=True
+    )
+
+    assert done.stdout == ""
 
 
 def test_a_lock_file_of_a_dead_process_names_nobody(data: DataDir):
