@@ -44,7 +44,11 @@ def run_logged(command: Sequence[str | Path], path: Path, **options: Any) -> boo
         file.write("$ " + " ".join(map(str, command)) + "\n")
         file.flush()
         options = {"cwd": ROOT, "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(command, stdout=file, stderr=file, **options).returncode == 0
+        try:
+            return subprocess.run(command, stdout=file, stderr=file, **options).returncode == 0
+        except OSError as error:  # no such program, or one of another architecture
+            file.write(f"{error}\n")
+            return False
 
 
 def interrupt_on_signals() -> None:
