@@ -1,5 +1,5 @@
 """
-The launcher behind ``./dev``: it sets up what is missing, then starts, stops, tests or checks the product.
+The launcher behind ``./dev``: it sets up what is missing, then starts, stops or tests the product.
 
-Standard library only: it runs before ``.venv`` exists. What needs packages is in ``launcher.inside``.
+``cli``, ``venv``, ``stop`` and what they import run before ``.venv`` exists: standard library only.
 """

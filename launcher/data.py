@@ -6,9 +6,12 @@ import json
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
+from typing import IO, Any
 
-from launcher.output import ROOT, UserError
+from launcher import locks
+from launcher.output import ROOT, UserError, log, private
 
 OWNER, APP = "interlude_owner", "interlude_app"
 KEYS = ("MASTER_KEY", "LOOKUP_KEY", "ANCHOR_KEY")
@@ -20,7 +23,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file in one step; only its owner may read it, from its first byte on."""
     part = path.with_name(path.name + ".new")
     part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with open(part, "x", opener=private) as file:
         file.write(text)
     part.replace(path)
 
@@ -30,18 +33,18 @@ class DataDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.run, self.log = path / "run", path / "log"
-        self.mail, self.anchors = path / "mail", path / "anchors"
+        self.folders = [path / name for name in ("run", "log", "mail", "anchors")]
+        self.run, self.log, self.mail, self.anchors = self.folders
         self.secrets, self.sign_ins = path / "secrets.json", path / "sign_ins.json"
         # Held by the one ./dev that is at work here; each service has its own in `run`.
         self.lock = path / "dev.lock"
-        # True only while things run: what `up` prints, and the settings of the product.
-        self.status, self.environment = self.run / "status.json", self.run / "environment.json"
+        # True only while things run: what `up` prints, and the product's settings.
+        self.status = self.run / "status.json"
         name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
         self.servers = SERVERS_OF_ROOT / name if os.geteuid() == 0 else path / "servers"
 
     def lock_of(self, service: str) -> Path:
-        return self.run / f"{service}.lock"
+        return self.lock if service == "dev" else self.run / f"{service}.lock"
 
     def log_of(self, service: str) -> Path:
         return self.log / f"{service}.log"
@@ -57,20 +60,35 @@ class DataDir:
 
     def prepare(self) -> None:
         """Make the folders, and put long logs aside."""
-        for folder in (self.run, self.log, self.mail, self.anchors):
+        for folder in self.folders:
             folder.mkdir(mode=0o700, exist_ok=True)
-        for log in self.log.glob("*.log"):
-            if log.stat().st_size > 10_000_000:
-                log.replace(log.with_suffix(".log.old"))
+        for path in self.log.glob("*.log"):
+            if path.stat().st_size > 10_000_000:
+                path.replace(path.with_suffix(".log.old"))
 
-    def forget_run(self) -> None:
-        """Remove what is true only while things run."""
+    def claim(self) -> IO[str] | None:
+        """Return this folder's lock, or None if it is up. Another ./dev still on its way, up or down, is waited for."""
+        waits = False
+        while (lock := locks.acquire(self.lock)) is None:
+            if self.status.exists():
+                return None
+            if not waits:
+                log("Another ./dev is at work in this data folder; waiting for it ...")
+                waits = True
+            time.sleep(0.1)
         self.status.unlink(missing_ok=True)
-        self.environment.unlink(missing_ok=True)
+        return lock
+
+    def read_status(self) -> dict[str, Any] | None:
+        """Return what `up` wrote down when it was ready; None unless it runs."""
+        if not (self.status.exists() and locks.is_held(self.lock)):
+            return None
+        status: dict[str, Any] = json.loads(self.status.read_text())
+        return status
 
     def erase(self) -> None:
         """Remove what we made, by name; whatever else lies in the folder stays."""
-        for folder in (self.servers, self.run, self.log, self.mail, self.anchors):
+        for folder in (self.servers, *self.folders):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.sign_ins, self.secrets):
             file.unlink(missing_ok=True)

@@ -11,13 +11,16 @@ import fcntl
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
+
+from launcher.output import private
 
 
 def acquire(path: Path, *, wait: bool = False) -> IO[str] | None:
     """Return the open file that holds the lock; without ``wait`` None, while somebody else does."""
-    file = open(path, "a+")  # noqa: SIM115 - the lock lasts as long as the file is open
+    file = open(path, "a+", opener=private)  # noqa: SIM115 - the lock lasts as long as the file is open
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -27,11 +30,10 @@ def acquire(path: Path, *, wait: bool = False) -> IO[str] | None:
     return file
 
 
-def write_facts(file: IO[str], **facts: Any) -> None:
-    """Write down ``pid``, ``started_at`` and ``restarts``; on a full disk the service runs without."""
+def write_facts(file: IO[str], *, pid: int, restarts: int = 0) -> None:
+    """Write down who holds it since when; on a full disk the service runs without."""
     with contextlib.suppress(OSError):
-        file.truncate(0)
-        file.write(json.dumps(facts))
+        file.write(json.dumps({"pid": pid, "started_at": time.time(), "restarts": restarts}))
         file.flush()
 
 

@@ -1,6 +1,7 @@
 """What a person reads: progress on stderr, one sentence for what went wrong, the end of a log below it."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -18,10 +19,6 @@ class UserError(Exception):
     """Something a person can mend; the text is one clear sentence with the remedy."""
 
 
-class Interrupted(BaseException):
-    """Somebody asked us to stop; a BaseException, so that no handler of errors swallows it."""
-
-
 def log(sentence: str) -> None:
     """Show progress. It goes to stderr, so that stdout holds the answer only."""
     with contextlib.suppress(OSError):  # whoever was watching may be gone
@@ -36,21 +33,30 @@ def last_lines(path: Path, count: int = 12) -> str:
     return ""
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file (an ``opener``) that only its owner may read, from its first byte on."""
+    return os.open(path, flags, 0o600)
+
+
 def run_logged(command: Sequence[str | Path], path: Path, **options: Any) -> bool:
     """Run a command to its end with its words in a log; return whether it succeeded."""
-    with open(path, "a") as file:
+    with open(path, "a", opener=private) as file:
         file.write("$ " + " ".join(map(str, command)) + "\n")
         file.flush()
         options = {"cwd": ROOT, "stdin": subprocess.DEVNULL, **options}
-        return subprocess.run(command, stdout=file, stderr=file, **options).returncode == 0
+        try:
+            return subprocess.run(command, stdout=file, stderr=file, **options).returncode == 0
+        except OSError as error:  # no such program, or one of another architecture
+            file.write(f"{error}\n")
+            return False
 
 
 def interrupt_on_signals() -> None:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into Interrupted, and let nothing disturb the tidying up."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt, and let nothing disturb the tidying up."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         ignore_signals()
-        raise Interrupted
+        raise KeyboardInterrupt
 
     for number in STOP_SIGNALS:
         signal.signal(number, interrupt)

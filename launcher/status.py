@@ -2,36 +2,33 @@
 
 import argparse
 import contextlib
-import json
 import os
 import time
 from typing import Any
 
 import psutil
 
-from launcher import locks
 from launcher.data import DataDir
-from launcher.groups import alive
 from launcher.output import ROOT, UserError, last_lines
+from launcher.processes import tree
 from launcher.product import MANAGE, health
+from launcher.stop import alive
 
 
 def status(options: argparse.Namespace) -> int:
     """Print what runs and how it is; end with 1 if it does not run, or something is wrong."""
     data = DataDir(options.data)
     data.refuse_foreign()
-    services, supervisor = alive(data), locks.is_held(data.lock)
-    up = json.loads(data.status.read_text()) if supervisor and data.status.exists() else None
+    services = alive(data)
+    up = data.read_status()
     print(f"Interlude is at {up['url']} (data and logs: {data.path})" if up else "Interlude is not running.")
-    if supervisor:
-        services["dev"] = locks.read_facts(data.lock)
     memory = sum([_print_process(name, facts) for name, facts in services.items()])
     if services:
         print(f"  {'all':<9} {memory:>5.0f} MB")
     if "demo" in services:
         print(f"The demo is loading: {last_lines(data.log_of('demo'), 1).strip() or 'it has just begun'}")
     problems = problems_of(up["port"]) if up else []
-    if services and not supervisor:
+    if services and "dev" not in services:
         problems = ["processes of a killed ./dev are alive; `./dev down` ends them"]
     for problem in problems:
         print(f"Problem: {problem}")
@@ -40,17 +37,16 @@ def status(options: argparse.Namespace) -> int:
 
 def _print_process(name: str, facts: dict[str, Any]) -> float:
     """Print one line; return the memory of a process and its children in MB: shared pages are counted once."""
-    memory, frozen = 0.0, ""
     if not facts:  # written on a full disk
         print(f"  {name:<9} runs, since when is not known")
-        return memory
-    with contextlib.suppress(psutil.Error):
-        leader = psutil.Process(facts["pid"])
-        children = [] if name == "dev" else leader.children(recursive=True)
-        for process in [leader, *children]:
+        return 0
+    memory, frozen = 0.0, ""
+    # The children of ./dev are the others.
+    for process, is_stopped in list(tree(facts["pid"]).items())[: 1 if name == "dev" else None]:
+        frozen = "frozen" if is_stopped else frozen
+        with contextlib.suppress(psutil.Error):
             full = process.memory_full_info()
             memory += getattr(full, "pss", full.uss) / 1_000_000
-            frozen = "frozen" if process.status() == psutil.STATUS_STOPPED else frozen
     age = _duration(time.time() - facts["started_at"])
     restarts = f"started again: {facts['restarts']}" if facts["restarts"] else ""
     print(f"  {name:<9} {memory:>5.0f} MB  {age:>7}  {frozen} {restarts}".rstrip())
@@ -76,8 +72,9 @@ def _duration(seconds: float) -> str:
 def code(options: argparse.Namespace) -> int:
     """Print the codes that the demo staff's authenticator app shows now. There is such an app in the demo only."""
     data = DataDir(options.data)
-    if not (data.sign_ins.exists() and data.environment.exists()):
+    up = data.read_status()
+    if not (up and up["demo"]):
         raise UserError(f"No demo is running in {data.path}; start it with ./dev up.")
     os.chdir(ROOT)
     command = [*MANAGE, "demo", "codes", "--sign-ins", str(data.sign_ins), options.who]
-    os.execve(MANAGE[0], command, {**os.environ, **json.loads(data.environment.read_text())})
+    os.execve(MANAGE[0], command, {**os.environ, **up["environment"]})

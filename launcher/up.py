@@ -5,14 +5,15 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 
 import psutil
 
 from launcher import product
-from launcher.data import DataDir, load_secrets, write_private
-from launcher.output import Interrupted, UserError, log
-from launcher.processes import Supervisor, claim, supervisor_of
+from launcher.data import DataDir, write_private
+from launcher.output import UserError, log, private
+from launcher.processes import Supervisor, supervisor_of
 from launcher.stop import stop_everything
 
 DEFAULT_PORT = 8000
@@ -32,7 +33,7 @@ def up(options: argparse.Namespace) -> int:
     data.path.mkdir(parents=True, exist_ok=True)
     if options.fresh:
         _erase(data, given)
-    lock = claim(data)
+    lock = data.claim()
     if lock is None:
         _refuse_other_wishes(data, options, given)
         log("It runs already (`./dev down` stops it).")
@@ -57,11 +58,11 @@ def _erase(data: DataDir, given: dict[str, str]) -> None:
 
 def _refuse_other_wishes(data: DataDir, options: argparse.Namespace, given: dict[str, str]) -> None:
     """:raises UserError: if what runs is not what was asked for."""
-    status, environment = (json.loads(path.read_text()) for path in (data.status, data.environment))
+    status = json.loads(data.status.read_text())
     differences = {
         f"on port {options.port}": options.port not in (None, status["port"]),
         f"with{'out' * options.no_demo} the demo": options.no_demo == status["demo"],
-        "on the servers that the environment names": given.items() - environment.items(),
+        "on the servers that the environment names": given.items() - status["environment"].items(),
     }
     wishes = " and ".join(wish for wish, differs in differences.items() if differs)
     if wishes:
@@ -72,53 +73,45 @@ def _refuse_other_wishes(data: DataDir, options: argparse.Namespace, given: dict
 
 def choose_port(port: int | None) -> int:
     """Return the port asked for, or 8000, or the next free one."""
-    if port and (reason := _refusal(port)):
-        raise UserError(
-            f"Port {port} cannot be used ({reason}); choose another with --port, or stop what uses it."
-        )
-    if port:
-        return port
-    port = next(each for each in range(DEFAULT_PORT, 65536) if not _refusal(each))
-    if port != DEFAULT_PORT:
-        log(f"Port {DEFAULT_PORT} is in use; taking {port} instead.")
-    return port
-
-
-def _refusal(port: int) -> str:
-    """Return why the system does not let us listen there, or ''."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return str(error.strerror)
-    return ""
+    for candidate in [port] if port else range(DEFAULT_PORT, 65536):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError as error:
+                reason = error.strerror
+                continue
+        if candidate not in (port, DEFAULT_PORT):
+            log(f"Port {DEFAULT_PORT} is in use; taking {candidate} instead.")
+        return candidate
+    raise UserError(
+        f"Port {port} cannot be used ({reason}); choose another with --port, or stop what uses it."
+    )
 
 
 def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[str, str]) -> int:
     """Start all and keep it up until somebody stops it. The status file is the sign that it is ready."""
-    data, secrets, port = supervisor.data, load_secrets(supervisor.data), choose_port(options.port)
-    urls = product.start_servers(supervisor, secrets, durable=True, **given)
-    environment = product.settings(data, secrets, port) | urls
-    write_private(data.environment, json.dumps(environment))
-    product.prepare_database(data, environment)
+    data, port = supervisor.data, choose_port(options.port)
+    environment = product.set_up(supervisor, port, given=given, durable=True, tables=True)
     if not options.no_demo:
-        product.make_demo_people(data, environment)
+        log("Making the demo clinic's people ...")
+        product.run_step(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
     log("Starting web, worker, beat and watch ...")
-    for service in product.services(data, environment, port):
+    *services, demo_loading = product.services(data, environment, port)
+    for service in services:
         supervisor.start(service)
     product.wait_until_ready(supervisor, port)
     ready_s = round(time.time() - options.asked_at, 1)
     if not options.no_demo:
-        supervisor.start(product.demo_loading(data, environment))
+        supervisor.start(demo_loading)
     status = {"url": environment["PUBLIC_URL"], "port": port, "demo": not options.no_demo, "ready_s": ready_s}
-    write_private(data.status, json.dumps(status))
+    write_private(data.status, json.dumps({**status, "environment": environment}))
     try:
         if not options.detach:
             _print_addresses(data, options)
             log("Ctrl-C stops it all.")
         _keep(supervisor)
-    except Interrupted:
+    except KeyboardInterrupt:
         log("Stopping ...")
     return 0
 
@@ -126,7 +119,7 @@ def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[
 def _keep(supervisor: Supervisor) -> None:
     """Keep everything alive, and show how far the demo's loading is."""
     path = supervisor.data.log_of("demo")
-    path.touch()
+    path.touch(0o600)
     with open(path) as words:
         words.seek(0, os.SEEK_END)
         while True:
@@ -139,32 +132,32 @@ def _keep(supervisor: Supervisor) -> None:
 def _print_addresses(data: DataDir, options: argparse.Namespace) -> int:
     status = json.loads(data.status.read_text())
     people = json.loads(data.sign_ins.read_text()) if status["demo"] else []
+    url, ready_s = status["url"], status["ready_s"]
     if options.json:
-        facts = {name: status[name] for name in ("url", "ready_s")}
-        print(json.dumps({**facts, "data": str(data.path), "sign_ins": people}), flush=True)
+        facts = {"url": url, "ready_s": ready_s, "data": str(data.path), "sign_ins": people}
+        print(json.dumps(facts), flush=True)
         return 0
-    print(f"Interlude is at {status['url']} (ready after {status['ready_s']} s; data and logs: {data.path})")
+    print(f"Interlude is at {url} (ready after {ready_s} s; data and logs: {data.path})")
     columns = (("role", 14), ("name", 22), ("email", 34), ("password", 18), ("note", 0))
     for person in people:
         print("  " + "".join(f"{person.get(name, ''):<{width}} " for name, width in columns).rstrip())
     if people:
         print(
-            "Staff also show a code: `./dev code` prints the codes of now. `./dev status` shows the demo's loading."
+            "Staff also show a code: `./dev code` prints those of now. `./dev status` shows the demo's loading."
         )
-    print(end="", flush=True)
+    sys.stdout.flush()
     return 0
 
 
 def _fork(data: DataDir) -> int:
     """Return the id of a process of its own, which supervises; in that process return 0, with its words in a log."""
     data.prepare()
-    words = os.open(data.log_of("dev"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    child = os.fork()
-    if not child:
-        os.setsid()
-        for stream, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, words), (2, words)):
-            os.dup2(file, stream)
-    os.close(words)
+    with open(data.log_of("dev"), "w", opener=private) as words, open(os.devnull) as nothing:
+        child = os.fork()
+        if not child:
+            os.setsid()
+            for stream, file in enumerate((nothing, words, words)):
+                os.dup2(file.fileno(), stream)
     return child
 
 
@@ -185,7 +178,7 @@ def _follow(data: DataDir, child: int, options: argparse.Namespace) -> int:
                 if ended:
                     return os.WEXITSTATUS(outcome)  # it has said why
                 time.sleep(0.1)
-    except Interrupted:
+    except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         raise

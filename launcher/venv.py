@@ -8,9 +8,7 @@ The environment: ``.venv`` holds exactly the packages of a hashed lock.
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from launcher import locks
@@ -23,10 +21,6 @@ _MARK = VENV / "interlude-lock"
 _LOG = ROOT / "var" / "venv.log"
 _OFFLINE = (
     "NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|dns error|error sending request"
-)
-_NO_PIP = (
-    "This Python has no venv module, ensurepip or pip, so nothing can be installed; "
-    "add it (Debian, Ubuntu: apt install python3-venv) and run ./dev again."
 )
 
 
@@ -44,7 +38,7 @@ def ensure_venv(lock: str) -> None:
     # Another ./dev may be setting it up: that is waited for.
     waiting = locks.acquire(_LOG.with_suffix(".lock"), wait=True)
     if not _is_installed(lock):
-        _LOG.write_text("")
+        _LOG.unlink(missing_ok=True)
         wider = DEVELOPMENT if _mark().startswith(DEVELOPMENT) else lock
         _make_venv()
         _install_packages(ROOT / wider)
@@ -69,44 +63,26 @@ def _stamp(lock: str) -> str:
     return f"{lock} {hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()}"
 
 
-def _works(*command: str | Path) -> bool:
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
-    except OSError:
-        return False
-
-
 def _make_venv() -> None:
-    if _works(PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+    is_recent = "import sys; sys.exit(sys.version_info < (3, 11))"
+    if PYTHON.exists() and run_logged([PYTHON, "-c", is_recent], _LOG):
         return
     log("Making the environment (.venv) ...")
     shutil.rmtree(VENV, ignore_errors=True)
-    if not _works(sys.executable, "-c", "import venv"):
-        raise UserError(_NO_PIP)
     # pip comes later, from here or from the system: Debian's python3 has no ensurepip of its own.
     if not run_logged([sys.executable, "-m", "venv", "--without-pip", VENV], _LOG):
         raise UserError(f"The environment could not be made:\n{last_lines(_LOG)}")
 
 
 def _install_packages(lock: Path) -> None:
-    """With uv; with pip, which takes longer, where uv cannot be had or does not know the registry that pip knows."""
+    """With uv, which pip fetches; with pip, which takes longer, where uv does not know the registry that pip knows."""
     log(f"Installing the locked packages ({lock.name}) ...")
-    entries = [entry for entry in re.split(r"\n(?=\S)", lock.read_text()) if re.match(r"[a-z0-9]", entry)]
-    pin = [entry for entry in entries if entry.startswith("uv==")]
-    sync: list[str | Path] = [
-        VENV / "bin" / "uv",
-        "pip",
-        "sync",
-        "--quiet",
-        "--require-hashes",
-        "--python",
-        PYTHON,
-        lock,
-    ]
-    if (_pip_install(pin) and run_logged(sync, _LOG)) or (
-        not is_offline(_LOG.read_text(errors="replace"))
-        and _pip_install([each for each in entries if each not in pin])
-    ):
+    pin, uv = VENV / "uv.txt", VENV / "bin" / "uv"
+    pin.write_text("".join(re.findall(r"^uv==.*\n(?:\s.*\n)*", lock.read_text(), re.MULTILINE)))
+    pip = [*_pip(), "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    pip += ["--root-user-action=ignore", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r"]
+    sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, lock]
+    if run_logged([*pip, pin], _LOG) and (run_logged(sync, _LOG) or run_logged([*pip, lock], _LOG)):
         return
     if is_offline(_LOG.read_text(errors="replace")):
         raise UserError(
@@ -116,19 +92,14 @@ def _install_packages(lock: Path) -> None:
     raise UserError(f"The packages could not be installed; the whole story is in {_LOG}:\n{last_lines(_LOG)}")
 
 
-def _pip_install(entries: list[str]) -> bool:
-    quiet = ["--disable-pip-version-check", "--no-input", "--retries", "2", "--root-user-action=ignore"]
-    only_locked = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
-        requirements.write("\n".join(entries))
-        requirements.flush()
-        return run_logged([*_pip(), "install", *quiet, *only_locked, "-r", requirements.name], _LOG)
-
-
 def _pip() -> list[str | Path]:
-    """Find a pip that can install into .venv: its own, the bundled one, or the system's."""
-    if _works(PYTHON, "-m", "pip", "--version") or run_logged([PYTHON, "-m", "ensurepip"], _LOG):
+    """Return a pip that installs into .venv: the bundled one, or the system's."""
+    if run_logged([PYTHON, "-m", "ensurepip"], _LOG):
         return [PYTHON, "-m", "pip"]
-    if _works(sys.executable, "-m", "pip", "--python", PYTHON, "--version"):
-        return [sys.executable, "-m", "pip", "--python", PYTHON]
-    raise UserError(_NO_PIP)
+    from_system: list[str | Path] = [sys.executable, "-m", "pip", "--python", PYTHON]
+    if run_logged([*from_system, "--version"], _LOG):
+        return from_system
+    raise UserError(
+        "This Python has no ensurepip or pip, so nothing can be installed; "
+        "add it (Debian, Ubuntu: apt install python3-venv) and run ./dev again."
+    )

@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import locks
 from launcher.data import DataDir
-from launcher.groups import alive
+from launcher.stop import alive
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -62,11 +61,8 @@ class Clone:
 
     def pids(self) -> dict[str, int]:
         """Return the living processes that the launcher started, and its own (``dev``)."""
-        services = alive(self.data)
-        if locks.is_held(self.data.lock):
-            services["dev"] = locks.read_facts(self.data.lock)
         # Between its lock and its first word a service has no number yet.
-        return {name: facts["pid"] for name, facts in services.items() if facts}
+        return {name: facts["pid"] for name, facts in alive(self.data).items() if facts}
 
     def processes(self) -> list[str]:
         """Return the command lines of all living processes that have to do with this clone."""
@@ -76,7 +72,7 @@ class Clone:
 
     def environment(self) -> dict[str, str]:
         """Return the settings of the product that is running."""
-        settings: dict[str, str] = json.loads(self.data.environment.read_text())
+        settings: dict[str, str] = json.loads(self.data.status.read_text())["environment"]
         return settings
 
     def remove(self) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import locks, product, servers, stop
+from launcher import locks, processes, product, servers, stop
 from launcher.data import DataDir
-from launcher.groups import alive, stop_services
 from launcher.output import UserError
 from launcher.processes import Service, Supervisor
+from launcher.stop import alive, stop_services
 from tests.servers import wait_until
 
 FOREVER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -75,6 +75,29 @@ def test_a_started_service_holds_its_lock_and_a_killed_one_does_not(supervisor: 
     service.process.wait()
 
     assert alive(supervisor.data) == {}
+
+
+def test_the_log_and_the_lock_of_a_service_are_readable_by_their_owner_only(supervisor: Supervisor):
+    supervisor.start(Service("web", FOREVER))
+
+    for path in (supervisor.data.log_of("web"), supervisor.data.lock_of("web")):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_child_whose_supervisor_died_before_it_asked_to_be_told_ends_itself():
+    ask = processes._end_with_parent("web")
+    assert ask
+
+    def lose_parent() -> None:
+        if os.fork():
+            os._exit(0)
+        ask()
+
+    done = subprocess.run(
+        [sys.executable, "-c", "print('lives')"], preexec_fn=lose_parent, stdout=subprocess.PIPE, text=True
+    )
+
+    assert done.stdout == ""
 
 
 def test_a_lock_file_of_a_dead_process_names_nobody(data: DataDir):
@@ -196,7 +219,7 @@ def test_a_frozen_service_is_ended_and_started_again(supervisor: Supervisor, mon
 def test_a_service_and_its_children_that_will_not_stop_are_killed(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("launcher.groups.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("launcher.stop.STOP_SECONDS", 0.5)
     service = Service("web", STUBBORN)
     supervisor.start(service)
     assert service.process

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from launcher import cli, locks, status, up
+from launcher import cli, locks, output, status, up
 from launcher.data import DataDir, load_secrets
 from launcher.output import UserError
 from tests.launcher.conftest import ROOT, Clone, make_clone
@@ -271,6 +271,16 @@ def test_a_full_disk_is_a_sentence_with_the_file(monkeypatch: pytest.MonkeyPatch
 
     assert cli.main() == 1
     assert capfd.readouterr().err == "dev: No space left on device.\n"
+
+
+def test_a_program_that_cannot_be_run_is_a_failed_step_with_its_reason_in_the_log(tmp_path: Path):
+    """As in an environment that was copied from another kind of machine: it is made anew."""
+    program, path = tmp_path / "python", tmp_path / "venv.log"
+    program.write_bytes(b"\x7fELF")
+    program.chmod(0o755)
+
+    assert output.run_logged([program, "--version"], path) is False
+    assert "Exec format error" in output.last_lines(path)
 
 
 def test_ctrl_c_while_another_is_at_work_ends_quietly(clone: Clone):

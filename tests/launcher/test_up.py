@@ -106,7 +106,7 @@ def test_the_products_processes_do_not_know_the_owners_password(running_clone: C
 def test_what_is_private_is_readable_by_its_owner_only(running_clone: Clone):
     data = running_clone.data
 
-    for path in (data.secrets, data.environment, data.status, data.run, data.log, data.mail, data.servers):
+    for path in (data.secrets, data.status, data.run, data.log, data.mail, data.servers):
         assert path.stat().st_mode & 0o077 == 0
 
 

@@ -1,5 +1,5 @@
 """
-The checks of ``./dev check``. From an editor: ``.venv/bin/python -m launcher.checks format lint`` needs no server.
+The checks of ``./dev check``. From an editor: ``.venv/bin/python -m tests.checks format lint`` needs no server.
 
 A warning says plainly what could not be checked; it fails nothing.
 """
