@@ -122,6 +122,18 @@ DATABASES = {"default": _DATABASE}
 SILENCED_SYSTEM_CHECKS = ["models.W045"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Time limits of delivery and of tasks in seconds, each long enough for what goes before: one answer of a mail server;
+# the sending of one message; the time in a run in which the last one is begun; a task's, and after that its process's
+# end; the lease, after which another worker sends what this one holds; and after which the broker gives its task to
+# another worker.
+EMAIL_TIMEOUT = 10
+OUTBOX_SEND_S = 15
+OUTBOX_RUN_S = 30
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_TASK_TIME_LIMIT = 60
+OUTBOX_LEASE_S = 120
+VISIBILITY_TIMEOUT_S = 300
+
 # Celery on Valkey. The broker carries hints, never the only copy of anything.
 REDIS_URL = env.broker("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
@@ -129,7 +141,7 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {
     "max_retries": 0,
     "socket_connect_timeout": 1,
-    "visibility_timeout": 300,
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
@@ -141,7 +153,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -259,7 +270,6 @@ EMAIL_HOST = env.text("SMTP_HOST", "")
 EMAIL_PORT = env.number("SMTP_PORT", 587, low=1, high=65535)
 EMAIL_HOST_USER = env.text("SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
-EMAIL_TIMEOUT = 10
 _SMTP_TLS = env.one_of("SMTP_TLS", "starttls", "tls", "none")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _SMTP_TLS == "starttls", _SMTP_TLS == "tls"
 EMAIL_FILE_PATH = env.text("MAIL_DIR", "")
