@@ -137,6 +137,10 @@ VISIBILITY_TIMEOUT_S = 300
 # Celery on Valkey. The broker carries hints, never the only copy of anything.
 REDIS_URL = env.broker("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
+# Drops what is none of our messages before a worker trips over it.
+CELERY_BROKER_TRANSPORT = "backend.broker:Transport"
+# Nobody tells a worker by the broker to stop, or to take nothing.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # A dead broker costs a request a tenth of a second, not six: no retries, a short connect.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {
     "max_retries": 0,

@@ -250,7 +250,7 @@ def test_the_owner_gives_up_on_a_lock_and_the_next_connection_is_the_products_ag
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_setting('lock_timeout')")
-        assert cursor.fetchone() == (settings.DATABASE_APP["USER"], "0")
+        assert cursor.fetchone() == (settings.DATABASE_APP["USER"], "3s")
 
 
 @pytest.mark.parametrize("name", ["migrate", "prepare_database"])

@@ -41,6 +41,12 @@ class SafetyStatus:
             sentences.append(f"a message has been due for {self.oldest_due_message_s:.0f} s and is not sent")
         return sentences
 
+    @property
+    def late_s(self) -> float:
+        """For how long the longest of what is failing has been so; 0 if all is well."""
+        longest = max(self.worker_age_s, self.watch_age_s, self.oldest_due_message_s)
+        return longest if longest > OLDEST_S else 0
+
 
 _BEAT = """
 INSERT INTO alerts_heartbeat (name, at, oldest_due_at) VALUES (%s, statement_timestamp(), %s)

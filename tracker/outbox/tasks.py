@@ -1,6 +1,7 @@
 """Celery tasks of the beat schedule and of the views' hints."""
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from tracker.lib import logs
 from tracker.outbox import actions
 
 log = logs.get(__name__)
-_SLOT = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
+with tempfile.TemporaryFile() as _file:
+    _SLOT = os.dup(_file.fileno())
 
 
 @shared_task
