@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
@@ -65,6 +65,16 @@ def test_a_process_without_a_heartbeat_for_a_minute_fails_the_safety_status(
     assert body.get("failing", []) == (
         [f"the {name} has done nothing for {seconds} s"] if code == 503 else []
     )
+
+
+def test_the_safety_status_command_ends_with_one_sentence_about_the_process_that_is_asked_about(at_work):
+    call_command("safety_status")
+    age("worker", 61)
+
+    call_command("safety_status", of="watch")
+    for of in ("worker", None):
+        with pytest.raises(CommandError, match="the worker has done nothing for 61 s"):
+            call_command("safety_status", of=of)
 
 
 def test_a_failing_safety_status_says_when_to_ask_again(at_work, client):
