@@ -8,16 +8,19 @@ that they cannot read is tried first for ever. So a message is made anew from th
 
 import base64
 import json
+import queue
 import uuid
 from datetime import UTC
+from importlib import import_module
 from typing import Any, Literal
 
-from kombu.transport import redis
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tracker.lib import logs
 
 log = logs.get(__name__)
+# Its type stubs lack what is overridden here.
+redis: Any = import_module("kombu.transport.redis")
 # JSON of args, kwargs, and what Celery would call, chain or join afterwards.
 _BODY = TypeAdapter(tuple[list[Any], dict[str, Any], dict[str, Any]])
 
@@ -38,7 +41,7 @@ class _Message(BaseModel):
     headers: _Headers
 
 
-def rebuilt(raw: object, queue: str) -> dict[str, Any]:
+def rebuilt(raw: object, queue_name: str) -> dict[str, Any]:
     """
     Return a message with the task, the id, the expiry and the arguments of ``raw``, and nothing else of it.
 
@@ -58,12 +61,12 @@ def rebuilt(raw: object, queue: str) -> dict[str, Any]:
         "headers": {"lang": "py", "task": headers.task, "id": name, "root_id": name, "expires": expires},
         "properties": {
             "correlation_id": name, "delivery_tag": str(uuid.uuid4()), "delivery_mode": 2, "priority": 0,
-            "delivery_info": {"exchange": "", "routing_key": queue}, "body_encoding": "base64",
+            "delivery_info": {"exchange": "", "routing_key": queue_name}, "body_encoding": "base64",
         },
     }  # fmt: skip
 
 
-class QoS(redis.QoS):
+class QoS(redis.QoS):  # type: ignore[misc]
     """The book of what a worker has taken and not acknowledged."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
@@ -86,7 +89,7 @@ class QoS(redis.QoS):
             self._remove_from_indices(tag).execute()
 
 
-class Channel(redis.Channel):
+class Channel(redis.Channel):  # type: ignore[misc]
     QoS = QoS
 
     @property
@@ -122,25 +125,25 @@ class Channel(redis.Channel):
                 raise
         except self.errors:
             raise
-        except redis.Empty:
+        except queue.Empty:
             raise
         except Exception as problem:
             _log_dropped(problem)
-        raise redis.Empty
+        raise queue.Empty
 
 
-class Transport(redis.Transport):
+class Transport(redis.Transport):  # type: ignore[misc]
     """Kombu's transport for Redis, with ``rebuilt`` in front of its consumers."""
 
     Channel = Channel
 
-    def _deliver(self, message: Any, queue: str) -> None:
+    def _deliver(self, message: Any, queue_name: str) -> None:
         try:
-            message = rebuilt(message, queue)
+            message = rebuilt(message, queue_name)
         except (ValidationError, ValueError, RecursionError) as problem:
             _log_dropped(problem)
             return
-        super()._deliver(message, queue)
+        super()._deliver(message, queue_name)
 
 
 def _log_dropped(problem: Exception) -> None:

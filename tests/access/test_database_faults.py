@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 import time_machine
 from django.conf import settings
@@ -103,18 +102,12 @@ def too_many_connections(live: Any) -> Iterator[None]:
 @contextmanager
 def locked(live: Any, **limits: str) -> Iterator[None]:
     """Somebody holds a lock on every table; the role's own limits are shortened, so that the test does not wait."""
-    url = live.environment["DATABASE_OWNER_URL"]
     before = connection.settings_dict["OPTIONS"].get("options", "")
     options = " ".join(f"-c {name}={value}" for name, value in limits.items())
     connection.close()
     connection.settings_dict["OPTIONS"]["options"] = f"{before} {options}"
-    with psycopg.connect(url) as holder:
-        tables = holder.execute(
-            "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
-        ).fetchone()
-        holder.execute(f"LOCK TABLE {tables[0]} IN ACCESS EXCLUSIVE MODE")
+    with owner.locked_tables(live):
         yield
-        holder.rollback()
     connection.close()
     connection.settings_dict["OPTIONS"]["options"] = before
 

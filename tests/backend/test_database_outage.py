@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from django.db import connection
 from psycopg import sql
 
-from tests import databases, factories, servers
+from tests import databases, factories, owner, servers
 from tests.phone import Phone
 
 
@@ -73,17 +72,11 @@ def test_after_an_outage_of_the_database_the_pool_connects_within_seconds(live):
 
 
 def test_a_push_behind_a_lock_answers_503_and_health_answers_at_once(live):
-    record = factories.phq9([0] * 8 + [3])
-    with web(live) as client, psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as holder:
-        batch = factories.batch(record, device=client.headers["X-Device"])
-        tables = holder.execute(
-            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
-        ).fetchone()
-        holder.execute(f"LOCK TABLE {tables[0]} IN ACCESS EXCLUSIVE MODE")
-
-        health = {name: client.get(f"/health/{name}", timeout=5) for name in ("live", "ready", "safety")}
-        refused = client.post("/api/v1/sync/push", json=batch)
-        holder.rollback()
+    with web(live) as client:
+        batch = factories.batch(factories.phq9([0] * 8 + [3]), device=client.headers["X-Device"])
+        with owner.locked_tables(live):
+            health = {name: client.get(f"/health/{name}", timeout=5) for name in ("live", "ready", "safety")}
+            refused = client.post("/api/v1/sync/push", json=batch)
         stored = client.post("/api/v1/sync/push", json=batch)
         ready = client.get("/health/ready")
 
