@@ -21,7 +21,8 @@ app.autodiscover_tasks()
 # of the workers the queue does not hold a thousand of them.
 BEAT_SCHEDULE = (
     ("note that beat, broker and worker are at work", "tracker.alerts.tasks.record_worker_heartbeat", 15.0),
-    ("deliver messages that are due", "tracker.outbox.tasks.deliver_due", 15.0),
+    ("deliver messages that are due in the app", "tracker.outbox.tasks.deliver_in_app", 15.0),
+    ("deliver messages that are due by mail", "tracker.outbox.tasks.deliver_by_network", 15.0),
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
     ("anchor the audit chains", "tracker.audit.tasks.anchor", 60.0),

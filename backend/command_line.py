@@ -54,6 +54,8 @@ def execute(arguments: Sequence[str]) -> None:
     if as_owner:
         _refuse_two_databases()
     try:
+        if not (as_owner or getattr(command, "is_service", False)):
+            _allow_long_statements()
         with connected_as_owner() if as_owner else nullcontext():
             if checks_keys(name, command, arguments):
                 check = startup.check_service if getattr(command, "is_service", False) else startup.check
@@ -67,6 +69,13 @@ def execute(arguments: Sequence[str]) -> None:
         connection.close()
         sys.stderr.write(f"CommandError: {sentence}\n")
         sys.exit(1)
+
+
+def _allow_long_statements() -> None:
+    """Let a command that somebody waits for last as long as it must; ``access.database_roles`` limits the services."""
+    options = connection.settings_dict["OPTIONS"]
+    unlimited = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+    options["options"] = f"{options.get('options', '')} {unlimited}".strip()
 
 
 def _refuse_two_databases() -> None:

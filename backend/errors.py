@@ -95,9 +95,14 @@ def _incomplete_body(request: HttpRequest) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
+    """
+    503 of a database that is away, read-only, full or out of connections, or in which a lock, a statement or another
+    transaction took too long: nothing was done, and the same request may do well in a while.
+    """
     log.warning("unavailable", error=type(problem).__name__)
     if _for_program(request):
         return exceptions.problem_response("service_unavailable")
-    response = HttpResponse(loader.render_to_string("503.html"), status=503)
-    response["Retry-After"] = "5"
-    return response
+    # Rendered without the request, whose session is in that same database.
+    page = loader.render_to_string("503.html", {"crisis_text": exceptions.CRISIS_TEXT})
+    headers = {"Retry-After": str(exceptions.RETRY_AFTER_S), "Cache-Control": "no-store"}
+    return HttpResponse(page, status=503, headers=headers)

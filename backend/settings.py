@@ -102,9 +102,12 @@ DATABASE_ADMIN = env.optional_database("DATABASE_ADMIN_URL")
 _POOL = env.number("DATABASE_POOL", 0, low=0, high=200)
 _DATABASE = DATABASE_APP | {"OPTIONS": dict(DATABASE_APP["OPTIONS"])}
 if _POOL:
-    _DATABASE["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": _POOL, "timeout": 5}}
+    # A server that is back is found by the next request: by itself the pool asks at ever longer intervals, for 300 s.
+    _DATABASE["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": _POOL, "timeout": 2, "reconnect_timeout": 1}}
 else:
-    _DATABASE |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    _DATABASE |= {"CONN_MAX_AGE": 600}
+# A connection that broke while nobody used it is replaced, and not given to a request.
+_DATABASE["CONN_HEALTH_CHECKS"] = True
 # Parameters are bound by the server and statements prepared: ingest's are planned once per connection, and
 # not anew for every patient, since each reads one patient's rows by the same index.
 _DATABASE["OPTIONS"] |= {
@@ -118,14 +121,30 @@ DATABASES = {"default": _DATABASE}
 SILENCED_SYSTEM_CHECKS = ["models.W045"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Time limits of delivery and of tasks in seconds, each long enough for what goes before: one answer of a mail server;
+# the sending of one message; the time in a run in which the last one is begun; a task's, and after that its process's
+# end; the lease, after which another worker sends what this one holds; and after which the broker gives its task to
+# another worker.
+EMAIL_TIMEOUT = 10
+OUTBOX_SEND_S = 15
+OUTBOX_RUN_S = 30
+CELERY_TASK_SOFT_TIME_LIMIT = 50
+CELERY_TASK_TIME_LIMIT = 60
+OUTBOX_LEASE_S = 120
+VISIBILITY_TIMEOUT_S = 300
+
 # Celery on Valkey. The broker carries hints, never the only copy of anything.
 REDIS_URL = env.broker("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
+# Drops what is none of our messages before a worker trips over it.
+CELERY_BROKER_TRANSPORT = "backend.broker:Transport"
+# Nobody tells a worker by the broker to stop, or to take nothing.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # A dead broker costs a request a tenth of a second, not six: no retries, a short connect.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {
     "max_retries": 0,
     "socket_connect_timeout": 1,
-    "visibility_timeout": 300,
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
@@ -137,7 +156,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -255,7 +273,6 @@ EMAIL_HOST = env.text("SMTP_HOST", "")
 EMAIL_PORT = env.number("SMTP_PORT", 587, low=1, high=65535)
 EMAIL_HOST_USER = env.text("SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
-EMAIL_TIMEOUT = 10
 _SMTP_TLS = env.one_of("SMTP_TLS", "starttls", "tls", "none")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _SMTP_TLS == "starttls", _SMTP_TLS == "tls"
 EMAIL_FILE_PATH = env.text("MAIL_DIR", "")

@@ -22,8 +22,8 @@ body) or query parameter or header (`parameter`). No value that was sent is ever
 the codes in its receipt, one per record. The codes are the same on every route; `tracker/lib/error_codes.py` is the
 one list of them, and `docs/write_errors.py` writes this page from it.
 
-Whatever the code, 429 and 503 come with `Retry-After`, and an answer that raised an alert comes with `guidance`
-although its request or record was refused: show it at once.
+Whatever the code, 429 and 503 come with `Retry-After`. A 503, and an answer that raised an alert although its request
+or record was refused, come with `guidance`: show it at once.
 """
 SECTIONS = {
     "A request": error_codes.REQUEST,

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from backend import env
 from tests import factories
+from tracker.access import database_roles
 
 # The processes of one run share it, and with it the template.
 RUN = os.environ.setdefault("TEST_RUN", secrets.token_hex(4))
@@ -31,6 +32,8 @@ def create(name: str, template: str = "template0") -> None:
     administer(
         sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     )
+    if template != "template0":
+        database_roles.set_timeouts(env.database("DATABASE_URL") | {"NAME": name})
 
 
 def drop(name: str) -> None:

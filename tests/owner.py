@@ -46,6 +46,18 @@ def audit_refused(live: Any, statement: str, undo: str) -> Iterator[None]:
             connection.execute(undo)
 
 
+@contextmanager
+def locked_tables(live: Any) -> Iterator[None]:
+    """Hold a lock on every table, behind which nobody reads or writes."""
+    tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+    with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as holder:
+        holder.execute(
+            f"DO $$ BEGIN EXECUTE 'LOCK TABLE ' || ({tables}) || ' IN ACCESS EXCLUSIVE MODE'; END $$"
+        )
+        yield
+        holder.rollback()
+
+
 def application_role() -> str:
     """The name of the role that the product connects as."""
     return str(connections["default"].settings_dict["USER"])

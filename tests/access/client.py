@@ -133,7 +133,7 @@ class MatrixClient:
             Session.objects.filter(pk=sessions.key_hash(phone.token)).update(device_id=None)
             self.client.cookies[settings.SESSION_COOKIE_NAME] = phone.token
         where = f"{ask.path}?{urlencode(ask.query)}" if ask.query else ask.path
-        body, kind = _encoded(ask, program)
+        body, kind = encoded(ask, program)
         if b'"base_version": "OWN"' in body:
             consents = self.client.get("/api/v1/me/consents", headers=headers)
             version = consents.json()["version"] if consents.status_code == 200 else 0
@@ -141,7 +141,7 @@ class MatrixClient:
         return self.client.generic(ask.method, where, body, kind, headers=headers)
 
 
-def _encoded(ask: Ask, program: bool) -> tuple[bytes, str]:
+def encoded(ask: Ask, program: bool) -> tuple[bytes, str]:
     if not program:
         return urlencode(ask.body or {}).encode(), "application/x-www-form-urlencoded"
     body = ask.body

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.db import OperationalError, connection, transaction
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from backend.celery import BEAT_SCHEDULE
@@ -43,7 +43,8 @@ def ask(client: Any) -> tuple[int, dict[str, Any]]:
 def test_the_safety_status_is_ok_while_worker_and_watch_are_at_work(
     at_work, client, django_assert_num_queries
 ):
-    with django_assert_num_queries(1):
+    # The limits of a short transaction, and one statement in it.
+    with django_assert_num_queries(4):
         status, body = ask(client)
 
     assert (status, body["status"], body["mail"]) == (200, "ok", "folder")
@@ -64,6 +65,16 @@ def test_a_process_without_a_heartbeat_for_a_minute_fails_the_safety_status(
     assert body.get("failing", []) == (
         [f"the {name} has done nothing for {seconds} s"] if code == 503 else []
     )
+
+
+def test_the_safety_status_command_ends_with_one_sentence_about_the_process_that_is_asked_about(at_work):
+    call_command("safety_status")
+    age("worker", 61)
+
+    call_command("safety_status", of="watch")
+    for of in ("worker", None):
+        with pytest.raises(CommandError, match="the worker has done nothing for 61 s"):
+            call_command("safety_status", of=of)
 
 
 def test_a_failing_safety_status_says_when_to_ask_again(at_work, client):
@@ -120,7 +131,7 @@ def test_the_safety_status_without_a_database_is_failing(client, monkeypatch):
     def away() -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(safety_status, "read", away)
+    monkeypatch.setattr(connections["default"], "ensure_connection", away)
 
     assert ask(client) == (503, {"status": "failing", "failing": ["the database does not answer"]})
 

@@ -44,6 +44,7 @@ OURS: dict[str, tuple[tuple[str, ...], bool]] = {
     "prepare_database": ((), True),
     "rederive": ((), False),
     "rescore": ((), False),
+    "safety_status": ((), False),
     "score": (("phq-9", "/dev/null"), False),
     "watch": (("--once",), False),
 }
@@ -160,7 +161,7 @@ def test_the_watch_outlives_a_database_that_is_away(connect_to, capsys, caplog):
 
 
 # Those that only read, or that wait.
-_READERS = {"audit", "keys", "rederive", "rescore", "watch"}
+_READERS = {"audit", "keys", "rederive", "rescore", "safety_status", "watch"}
 # Nothing is left to do on a database that stands as it must.
 _DONE = {"migrate", "load_catalogue"}
 
@@ -250,7 +251,7 @@ def test_the_owner_gives_up_on_a_lock_and_the_next_connection_is_the_products_ag
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_setting('lock_timeout')")
-        assert cursor.fetchone() == (settings.DATABASE_APP["USER"], "0")
+        assert cursor.fetchone() == (settings.DATABASE_APP["USER"], "3s")
 
 
 @pytest.mark.parametrize("name", ["migrate", "prepare_database"])

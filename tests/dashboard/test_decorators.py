@@ -198,7 +198,7 @@ def test_a_read_only_database_is_said_and_nothing_is_shown_without_its_trace(wor
 
     for answer in (ben.get("/"), ben.get(f"/patients/{world.ada.pk}/")):
         assert answer.status_code == 503
-        assert answer["Retry-After"] == "30"
+        assert answer["Retry-After"] == "5"
         assert "Back in a moment" in text(answer)
         assert "Ada" not in text(answer)
 

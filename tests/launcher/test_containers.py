@@ -48,6 +48,16 @@ def test_a_service_that_stays_has_a_health_check(name: str):
     assert {"interval", "timeout", "retries"} <= set(check)
 
 
+def test_the_worker_is_healthy_by_the_tasks_that_it_takes():
+    assert SERVICES["worker"]["healthcheck"]["test"][1:] == [
+        "python",
+        "manage.py",
+        "safety_status",
+        "--of",
+        "worker",
+    ]
+
+
 def test_only_the_web_server_is_published_and_only_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 

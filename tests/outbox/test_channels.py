@@ -23,6 +23,12 @@ def enqueue(world, key: str, words: str = "alert") -> int:
         )  # fmt: skip
 
 
+def deliver(environment: dict[str, str]) -> None:
+    """Start both tasks of delivery, as beat does."""
+    for task in ("deliver_in_app", "deliver_by_network"):
+        servers.hint(environment, f"tracker.outbox.tasks.{task}")
+
+
 def messages(world, **wanted) -> list[Message]:
     with as_clinic(world.clinic.pk):
         return list(Message.objects.filter(**wanted))
@@ -42,13 +48,13 @@ def test_a_worker_sends_through_a_new_channel_once_a_text_names_it(live, monkeyp
     environment = live.environment | {PAGES: str(pages)}
     with servers.worker(environment, "-I", "tests.outbox.pager"):
         enqueue(live.world, "before")
-        servers.hint(environment, "tracker.outbox.tasks.deliver_due")
+        deliver(environment)
         servers.wait_until(lambda: not messages(live.world, sent_at=None), what="the delivery")
         assert not pages.exists()
 
         monkeypatch.setitem(TEXTS, "alert", replace(TEXTS["alert"], channels=(INBOX, Pager.code)))
         assert enqueue(live.world, "after") == 2
-        servers.hint(environment, "tracker.outbox.tasks.deliver_due")
+        deliver(environment)
         servers.wait_until(lambda: not messages(live.world, sent_at=None), what="the page")
 
     (message,) = messages(live.world, channel=Pager.code)

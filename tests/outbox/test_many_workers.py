@@ -73,7 +73,7 @@ def test_two_watches_beside_each_other_send_each_message_once(live):
 def test_the_lease_of_a_killed_worker_ends_and_its_messages_are_sent(live, mail_folder):
     fill(live, 3)
     # It took its lease, and was never heard of again.
-    actions._claim(live.world.clinic.pk, timezone.now())
+    actions._claim(live.world.clinic.pk, CHANNELS, timezone.now())
 
     assert actions.deliver_due(at=timezone.now()) == 0
     with as_clinic(live.world.clinic.pk):

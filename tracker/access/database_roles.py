@@ -21,6 +21,13 @@ Say = Callable[[str], None]
 START_SECONDS = 30.0
 # Two at once: the second waits for the first and finds everything there. Any number, as long as it stays.
 LOCK = 5_404_310_017
+# What a session of the product's role begins with. A lock: who waits for one holds a thread and a connection of the web
+# server, so a request behind it is told to come again while others are still answered; longer than any commit of the
+# product's holds one. A statement: of a request's 60 s and of a task's (``CELERY_TASK_TIME_LIMIT``) half, so that both
+# end by an error and not by a kill. A transaction whose process stands still lets go of its locks after as long.
+TIMEOUTS = {
+    "lock_timeout": "3s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s",
+}  # fmt: skip
 _STARTING = ("Connection refused", "No such file or directory", "the database system is")
 
 
@@ -113,6 +120,23 @@ def make(*, admin: Address, owner: Address, app: Address, owner_creates_database
             raise Unusable(
                 f"The database's roles could not be made; it said: {database_errors.first_line(problem)}"
             ) from None
+
+
+def set_timeouts(app: Address) -> None:
+    """
+    Let every session of the product's role in its database begin with ``TIMEOUTS``; elsewhere the role is as it was.
+
+    :raises Unusable: if there is no connection.
+    """
+    with connect(app, setting="DATABASE_URL") as connection:
+        (database,) = connection.execute("SELECT current_database()").fetchone() or ("",)
+        for name, value in TIMEOUTS.items():
+            # A role may set its own: no other one is needed.
+            connection.execute(
+                sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}").format(
+                    sql.Identifier(database), sql.Identifier(name), sql.Literal(value)
+                )
+            )
 
 
 def _refuse_contradictions(owner: Address, app: Address) -> None:

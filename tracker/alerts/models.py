@@ -28,7 +28,8 @@ class Level(models.TextChoices):
 
 class Heartbeat(models.Model):
     """
-    When the worker and the watch last showed that they are at work (``alerts.safety_status``).
+    When the worker and the watch last showed that they are at work (``alerts.safety_status``), and when a web process
+    last proved that it can write (``alerts.write_probe``).
 
     The watch, which goes through every clinic, notes since when the oldest unsent message is due.
     """

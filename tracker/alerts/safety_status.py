@@ -35,11 +35,23 @@ class SafetyStatus:
     @property
     def failing(self) -> list[str]:
         """What is not as it must be, a sentence each; empty if all is well."""
-        silent = ((WORKER, self.worker_age_s), (WATCH, self.watch_age_s))
-        sentences = [f"the {name} has done nothing for {age:.0f} s" for name, age in silent if age > OLDEST_S]
+        sentences = self.silent(WORKER, WATCH)
         if self.oldest_due_message_s > OLDEST_S:
             sentences.append(f"a message has been due for {self.oldest_due_message_s:.0f} s and is not sent")
         return sentences
+
+    def silent(self, *names: str) -> list[str]:
+        """Those of the named processes that have done nothing for too long, a sentence each."""
+        ages = {WORKER: self.worker_age_s, WATCH: self.watch_age_s}
+        return [
+            f"the {name} has done nothing for {ages[name]:.0f} s" for name in names if ages[name] > OLDEST_S
+        ]
+
+    @property
+    def late_s(self) -> float:
+        """For how long the longest of what is failing has been so; 0 if all is well."""
+        longest = max(self.worker_age_s, self.watch_age_s, self.oldest_due_message_s)
+        return longest if longest > OLDEST_S else 0
 
 
 _BEAT = """

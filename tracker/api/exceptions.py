@@ -6,22 +6,26 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from tracker.accounts.reauthentication import ReauthenticationRequired
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.lib import logs
 from tracker.lib.cursors import InvalidCursor
 from tracker.lib.error_codes import CODES
 from tracker.lib.middleware import request_id
 from tracker.lib.validation_errors import FieldError, field_error
 
-log = logs.get(__name__)
 CONTENT_TYPE = "application/problem+json"
-_RETRY_AFTER = "5"
+RETRY_AFTER_S = 5
+# Without the database nobody knows whose clinic it is: what holds everywhere. A phone that keeps the text of its
+# clinic (``GET /me``) shows that.
+CRISIS_TEXT = "If you are in danger, call your local emergency number now."
+_UNSTORED = {
+    "crisis_text": CRISIS_TEXT,
+    "disclaimer": "Nothing was stored, so your care team has not seen it. This app is not an emergency service.",
+}
 Errors = Sequence[Mapping[str, str]]
 
 
@@ -76,9 +80,11 @@ def problem_body(code: str, errors: Errors = (), more: Mapping[str, Any] = {}) -
 def problem_response(code: str) -> HttpResponse:
     """Return a problem outside of a view: an unknown path, or a failure before a view was found."""
     status = CODES[code].status
-    response = HttpResponse(orjson.dumps(problem_body(code)), status=status, content_type=CONTENT_TYPE)
+    more = {"guidance": _UNSTORED} if status == 503 else {}
+    body = orjson.dumps(problem_body(code, more=more))
+    response = HttpResponse(body, status=status, content_type=CONTENT_TYPE)
     if status == 503:
-        response["Retry-After"] = _RETRY_AFTER
+        response["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
@@ -96,15 +102,14 @@ _CODE_OF: dict[type[Exception], str] = {
     exceptions.UnsupportedMediaType: "not_json",
     exceptions.APIException: "bad_request",
     UnreadablePostError: "incomplete_body",
-    OperationalError: "service_unavailable",
-    InterfaceError: "service_unavailable",
-    # A database that takes no writes: a replica, or one that is being moved.
-    InternalError: "service_unavailable",
 }
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. An unknown exception goes on to Django, and is answered with a bare 500."""
+    """
+    DRF's exception handler. Every other exception goes on to ``backend.errors``: a database error is 503, a mistake of
+    ours a bare 500. The transaction of the request is rolled back on its way.
+    """
     if isinstance(exception, APIProblem):
         response = _response(problem_body(exception.code, exception.errors, exception.more))
         response.commits = exception.commits  # type: ignore[attr-defined]
@@ -115,9 +120,6 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     response = _response(problem_body(code))
     if response.status_code == 401:
         response["WWW-Authenticate"] = "SessionToken"
-    if response.status_code == 503:
-        response["Retry-After"] = _RETRY_AFTER
-        log.warning("database unavailable", error=type(exception).__name__)
     if response.status_code == 405:
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response

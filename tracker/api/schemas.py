@@ -62,7 +62,7 @@ class Problem(BaseModel):
     RFC 9457, with a stable ``code`` (``docs/errors.md``) and the fields that could not be taken.
 
     ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` is there where an
-    answer raised an alert.
+    answer raised an alert, and with every 503, in words that hold everywhere: the clinic's own text is better.
     """
 
     type: str

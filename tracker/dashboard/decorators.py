@@ -10,9 +10,8 @@ from uuid import UUID
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db import InternalError, OperationalError, transaction
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -24,9 +23,6 @@ from tracker.accounts.models import User
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.lib import logs
-
-log = logs.get(__name__)
 
 Inner = Callable[Concatenate[HttpRequest, Principal, datetime, ...], HttpResponse]
 Outer = Callable[..., HttpResponse]
@@ -56,8 +52,6 @@ def clinical_page(action: policy.Action, *, is_poll: bool = False) -> Callable[[
                     allowed = policy.role_may(principal.role, action)
                     _record_refusal(principal, action, request, 404 if allowed else 403, at)
                     raise Http404 if allowed else PermissionDenied
-            except (OperationalError, InternalError):
-                return _unavailable()
             except SecondFactorMissingError:
                 return _to_second_factor(request)
             if response is None:
@@ -153,18 +147,6 @@ def _signed_in_principal(request: HttpRequest, at: datetime, is_poll: bool) -> P
     if not is_poll:
         sessions.touch(session, at)
     return with_session(principal, authenticated_at=session.authenticated_at, device_id=None)
-
-
-def _unavailable() -> HttpResponse:
-    """
-    503 page with Retry-After: the database is unavailable, read-only or out of space.
-
-    Rendered without the request, whose session is in that same database.
-    """
-    log.warning("unavailable")
-    return HttpResponse(
-        render_to_string("503.html"), status=503, headers={"Retry-After": "30", "Cache-Control": "no-store"}
-    )
 
 
 def _to_second_factor(request: HttpRequest) -> HttpResponse:

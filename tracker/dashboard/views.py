@@ -21,6 +21,7 @@ from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages.alerts import alert_box
 from tracker.dashboard.pages.caseload import caseload
+from tracker.dashboard.pages.delivery import late_since
 from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
 from tracker.lib import days
 from tracker.reminders import actions as reminders
@@ -37,6 +38,8 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
         role = dict(Role.choices).get(principal.role, "")
         may_manage = policy.role_may(principal.role, Action.MANAGE_STAFF)
         said = {"principal": principal, "role": role, "may_manage": may_manage}
+        if principal.staff_id:
+            said["late_since"] = late_since(principal, at)
         return render(request, f"dashboard/{kind}_home.html", said)
     _audit_read(principal, "caseload.read", principal.caseload, at)
     shown = caseload(principal, request.GET.get("order", ""), at)
@@ -46,6 +49,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
         {
             "principal": principal,
             "page": shown,
+            "late_since": late_since(principal, at),
             "rows": render_fragment("caseload_rows", rows=shown.rows, with_team=shown.several_teams),
             "may_break_glass": policy.role_may(principal.role, Action.BREAK_GLASS),
         },
@@ -58,7 +62,7 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
     box = alert_box(principal, at)
     _audit_read(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
-    shown = {"alerts": box, "polls": True}
+    shown = {"alerts": box, "polls": True, "late_since": late_since(principal, at)}
     return render(request, "dashboard/_alerts.html", shown)
 
 

@@ -1,26 +1,27 @@
 """Putting messages into the outbox, and delivering what is due."""
 
+import random
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Min, Value, When
+from django.db.models import F, Min, Value
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
-from tracker.outbox.channels import CHANNELS
+from tracker.outbox.channels import CHANNELS, Channel
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
 log = logs.get(__name__)
-LEASE = timedelta(minutes=2)
-# The last message is begun this long before the lease ends, so that a slow mail server never makes two send it.
-MARGIN = timedelta(seconds=45)
+LEASE = timedelta(seconds=settings.OUTBOX_LEASE_S)
 AT_ONCE = 50
 # A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
 MOST_ATTEMPTS = 20
@@ -105,11 +106,35 @@ def mark_read(*, recipient_id: UUID, message_id: UUID, at: datetime) -> bool:
 
 
 def deliver_due(*, at: datetime) -> int:
-    """Send the messages that are due, clinic by clinic; return how many went out."""
-    sent = 0
-    for clinic_id in list(Clinic.objects.values_list("pk", flat=True)):
-        while claimed := _claim(clinic_id, at):
-            sent += _deliver_in_time(claimed)
+    """Send the messages that are due, those in the app before those by network; return how many went out."""
+    return deliver_in_app(at=at) + deliver_by_network(at=at)
+
+
+def deliver_in_app(*, at: datetime) -> int:
+    """Send what is due by channels that need no network, so that no provider holds it up; return how many went out."""
+    return _deliver_by({code for code, channel in CHANNELS.items() if not channel.uses_network}, at)
+
+
+def deliver_by_network(*, at: datetime) -> int:
+    """
+    Send what is due by a provider; return how many went out.
+
+    A provider that hangs is given up until the next run, for one clinic after another. A run lasts
+    ``OUTBOX_RUN_S + OUTBOX_SEND_S`` seconds at most.
+    """
+    return _deliver_by({code for code, channel in CHANNELS.items() if channel.uses_network}, at)
+
+
+def _deliver_by(channels: Collection[str], at: datetime) -> int:
+    ends, sent = time.monotonic() + settings.OUTBOX_RUN_S, 0
+    clinics = list(Clinic.objects.values_list("pk", flat=True))
+    # A run that ends early leaves out another clinic each time.
+    random.shuffle(clinics)
+    for clinic_id in clinics:
+        goes_on = True
+        while goes_on and (claimed := _claim(clinic_id, channels, at)):
+            count, goes_on = _deliver_claimed(claimed, ends)
+            sent += count
     return sent
 
 
@@ -132,19 +157,18 @@ def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
 
 
 @transaction.atomic
-def _claim(clinic_id: UUID, at: datetime) -> list[Message]:
-    """Take a lease on up to ``AT_ONCE`` due messages, so that no other worker sends them meanwhile."""
+def _claim(clinic_id: UUID, channels: Collection[str], at: datetime) -> list[Message]:
+    """Take a lease on up to ``AT_ONCE`` due messages of ``channels``, so that no other worker sends them meanwhile."""
     with rls.as_clinic(clinic_id):
         # Who has left gets nothing, and takes no place in the line from those who have not.
-        due = Message.objects.due(at).filter(clinic_id=clinic_id, recipient__is_active=True)
+        due = Message.objects.due(at).filter(
+            clinic_id=clinic_id, channel__in=channels, recipient__is_active=True
+        )
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
-        # The inbox before the mail: it needs no network, so no slow mail server holds it up.
-        networked = [code for code, channel in CHANNELS.items() if channel.uses_network]
-        by_network = Case(When(channel__in=networked, then=1), default=0)
         rows = list(
             due.select_for_update(skip_locked=True, of=("self",))
             .select_related("recipient")
-            .order_by("-urgent", by_network, "due_at", "id")[:AT_ONCE]
+            .order_by("-urgent", "due_at", "id")[:AT_ONCE]
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(
             claimed_until=Now() + Value(LEASE), attempts=Least(F("attempts") + 1, MOST_COUNTED)
@@ -152,19 +176,41 @@ def _claim(clinic_id: UUID, at: datetime) -> list[Message]:
         return rows
 
 
-def _deliver_in_time(claimed: Sequence[Message]) -> int:
-    """Send while the lease holds; what is left over is due again when it ends."""
-    ends = time.monotonic() + (LEASE - MARGIN).total_seconds()
+def _deliver_claimed(claimed: Sequence[Message], ends: float) -> tuple[int, bool]:
+    """
+    Send until ``ends`` on the monotonic clock, or a provider hangs; return how many, and whether to claim more.
+
+    Of what is left over the lease ends at once. It stays on a message whose provider hung, so that the next run
+    begins with another one.
+    """
     sent = 0
-    for message in claimed:
+    for number, message in enumerate(claimed):
         if time.monotonic() > ends:
-            break
-        sent += _deliver(message)
-    return sent
+            _release(claimed[number:])
+            return sent, False
+        try:
+            sent += _deliver(message)
+        except TimeoutError:
+            _release(claimed[number + 1 :])
+            return sent, False
+    return sent, True
+
+
+def _release(messages: Sequence[Message]) -> None:
+    """Give back the lease on messages that were not tried."""
+    for clinic_id in {message.clinic_id for message in messages}:
+        with transaction.atomic(), rls.as_clinic(clinic_id):
+            Message.objects.filter(pk__in=[message.pk for message in messages], sent_at__isnull=True).update(
+                claimed_until=None, attempts=F("attempts") - 1
+            )
 
 
 def _deliver(message: Message) -> int:
-    """Send with no transaction open, then mark. A crash between the two means a second notice, never none."""
+    """
+    Send with no transaction open, then mark. A crash between the two means a second notice, never none.
+
+    :raises TimeoutError: if the provider hangs.
+    """
     if not _is_still_due(message):
         return 0
     try:
@@ -172,11 +218,21 @@ def _deliver(message: Message) -> int:
     # Whatever is wrong with one message, the others are not to wait for it.
     except Exception as error:
         problem = type(error).__name__
+        if _is_hang(error):
+            log.warning(
+                "provider hangs", channel=message.channel, attempt=message.attempts + 1, error=problem
+            )
+            raise TimeoutError from error
     if problem is not None:
         log.warning("message not sent", channel=message.channel, attempt=message.attempts + 1, error=problem)
         return 0
     with transaction.atomic(), rls.as_clinic(message.clinic_id):
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())
+
+
+def _is_hang(error: BaseException) -> bool:
+    """Return whether a send ended by a time-out; ``smtplib`` wraps that of a reply in an error of its own."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 @transaction.atomic
@@ -193,5 +249,33 @@ def _send(message: Message) -> str | None:
     address = channel.address(message.recipient)
     if address is None:
         return "no address"
-    channel.send(address, message)
+    if channel.uses_network:
+        _send_in_time(channel, address, message)
+    else:
+        channel.send(address, message)
     return None
+
+
+def _send_in_time(channel: Channel, address: str, message: Message) -> None:
+    """
+    Send in a thread that is left behind after ``OUTBOX_SEND_S`` seconds.
+
+    The time-out of a channel is that of one answer: a provider may give a dozen, or one byte by byte, each in time.
+
+    :raises TimeoutError: if it is not sent by then.
+    """
+    problems: list[Exception] = []
+
+    def send() -> None:
+        try:
+            channel.send(address, message)
+        except Exception as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=send, daemon=True, name=f"send {message.pk}")
+    thread.start()
+    thread.join(settings.OUTBOX_SEND_S)
+    if thread.is_alive():
+        raise TimeoutError
+    if problems:
+        raise problems[0]

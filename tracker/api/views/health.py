@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from tracker.access.policy import public
-from tracker.alerts import safety_status
+from tracker.alerts import safety_status, write_probe
+from tracker.lib import database_errors
+from tracker.lib.short_transaction import short_transaction
 
 
 def _answer(body: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -32,11 +34,14 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _database() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except (DatabaseError, InterfaceError):
-        return "unavailable"
-    return "migrations pending" if pending else "ready"
+        with short_transaction():
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return "migrations pending"
+        write_probe.prove_write()
+    except (DatabaseError, InterfaceError) as problem:
+        return "read-only" if database_errors.is_read_only(problem) else "unavailable"
+    return "ready"
 
 
 def _broker() -> str:
@@ -53,7 +58,7 @@ def _broker() -> str:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
-    200 when the database answers and is migrated, else 503.
+    200 when the database is migrated and has just taken a write, else 503 within two seconds.
 
     A dead broker is named but does not make the service unready: entries and alerts need only PostgreSQL.
     """
@@ -71,7 +76,8 @@ def ready(request: HttpRequest) -> HttpResponse:
 def safety(request: HttpRequest) -> HttpResponse:
     """200 while worker and watch are at work and what is due goes out, else 503 with what is not, in words."""
     try:
-        status = safety_status.read()
+        with short_transaction():
+            status = safety_status.read()
     except (DatabaseError, InterfaceError):
         return _answer({"status": "failing", "failing": ["the database does not answer"]}, 503)
     body = asdict(status) | {"mail": settings.MAIL_BY}

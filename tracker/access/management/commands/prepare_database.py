@@ -59,6 +59,7 @@ class Command(BaseCommand):
             address, setting="DATABASE_OWNER_URL", patience_s=database_roles.START_SECONDS
         )
         with owner as connection, database_roles.one_at_a_time(connection, self.say), connected_as_owner():
+            database_roles.set_timeouts(settings.DATABASE_APP)
             for sentence, name, given in STEPS:
                 self.say(sentence)
                 call_command(name, stdout=sys.stderr, stderr=sys.stderr, **given)

@@ -63,11 +63,23 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
-        while not stop.is_set():
+        if once:
+            if self.round() and self._does(outbox.deliver_by_network) and path:
+                heartbeats.write(path)
+            return
+        network = threading.Thread(target=self.deliver_by_network, args=(stop, every), daemon=True)
+        network.start()
+        while network.is_alive() and not stop.is_set():
             if self.round() and path:
                 heartbeats.write(path)
-            if once:
-                return
+            stop.wait(every)
+        if not stop.is_set():
+            raise CommandError("Delivery by network has ended: look at the log.")
+
+    def deliver_by_network(self, stop: threading.Event, every: float) -> None:
+        """Send by providers in a thread of its own: one that hangs delays no escalation, and nothing in the app."""
+        while not stop.is_set():
+            self._does(outbox.deliver_by_network)
             stop.wait(every)
 
     def round(self) -> bool:
@@ -78,7 +90,10 @@ class Command(BaseCommand):
         deliver, so neither half is given up for the other.
         """
         done = all(
-            [self._does(step) for step in (alerts.escalate_overdue, outbox.deliver_due, anchoring.anchor_due)]
+            [
+                self._does(step)
+                for step in (alerts.escalate_overdue, outbox.deliver_in_app, anchoring.anchor_due)
+            ]
         )
         return done and self._does(_record_heartbeat)
 
