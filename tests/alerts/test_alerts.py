@@ -23,7 +23,7 @@ from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.kinds.questionnaire import Response
-from tracker.sync import ingest
+from tracker.sync import ingest, safety
 
 RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)
@@ -353,7 +353,9 @@ def test_a_refused_body_that_is_sent_twice_at_once_raises_one_alert(live):
     def refuse() -> bool:
         with transaction.atomic():
             principal = act_as(world.ada)
-            return ingest.raise_alerts_for_rejected(principal=principal, items=[answer], at=RAISED)
+            return ingest.raise_alerts_for_refused(
+                principal=principal, documents=[answer], at=RAISED, deadline=safety.Deadline()
+            )
 
     assert [run_during(refuse, refuse)] == [True]
     with as_clinic(world.clinic.pk):

@@ -42,6 +42,17 @@ class Heartbeat(models.Model):
         return f"heartbeat/{self.pk}"
 
 
+class UnreadWrites(models.Model):
+    """How many refused requests of patients could not be read within an hour (``alerts.unread_writes``)."""
+
+    db_rights = "never_removed"
+    starts_at = models.DateTimeField(primary_key=True)
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return "unread-writes"
+
+
 class Alert(PatientOwned):
     """
     An answer that a clinician must see, and whether one has.
