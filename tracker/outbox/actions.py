@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import transaction
-from django.db.models import Case, F, Min, Value, When
-from django.db.models.functions import Least, Now
+from django.db.models import Case, F, Func, IntegerField, Min, UUIDField, Value, When, Window
+from django.db.models.functions import Least, Now, RowNumber
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
@@ -22,6 +23,8 @@ LEASE = timedelta(minutes=2)
 # The last message is begun this long before the lease ends, so that a slow mail server never makes two send it.
 MARGIN = timedelta(seconds=45)
 AT_ONCE = 50
+# More than one worker claims at once: what another is claiming now is skipped.
+CANDIDATES = 4 * AT_ONCE
 # A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
 MOST_ATTEMPTS = 20
 # Where the count of tries stands still: the column ends there, an urgent message does not.
@@ -141,15 +144,29 @@ def _claim(clinic_id: UUID, at: datetime) -> list[Message]:
         # The inbox before the mail: it needs no network, so no slow mail server holds it up.
         networked = [code for code, channel in CHANNELS.items() if channel.uses_network]
         by_network = Case(When(channel__in=networked, then=1), default=0)
+        # One of each subject in turn: many about one patient do not stand before the first about another.
+        turn = Window(RowNumber(), partition_by=["subject", "channel"], order_by=["due_at", "id"])
+        first = due.annotate(turn=turn).order_by("-urgent", by_network, "turn", "due_at", "id")
+        order = list(first.values_list("pk", flat=True)[:CANDIDATES])
         rows = list(
-            due.select_for_update(skip_locked=True, of=("self",))
+            due.filter(pk__in=order)
+            .select_for_update(skip_locked=True, of=("self",))
             .select_related("recipient")
-            .order_by("-urgent", by_network, "due_at", "id")[:AT_ONCE]
+            .order_by(_place_in(order))[:AT_ONCE]
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(
             claimed_until=Now() + Value(LEASE), attempts=Least(F("attempts") + 1, MOST_COUNTED)
         )
         return rows
+
+
+def _place_in(order: Sequence[UUID]) -> Func:
+    return Func(
+        Value(list(order), ArrayField(UUIDField())),
+        F("id"),
+        function="array_position",
+        output_field=IntegerField(),
+    )
 
 
 def _deliver_in_time(claimed: Sequence[Message]) -> int:
