@@ -21,7 +21,7 @@ READ_ONLY = {
     "access_consenttext",
     "records_epoch",
 }
-NEVER_REMOVED = {"audit_chainhead", "alerts_heartbeat"}
+NEVER_REMOVED = {"audit_chainhead", "alerts_heartbeat", "alerts_unreadwrites"}
 
 
 def refused(right: str) -> set[str]:

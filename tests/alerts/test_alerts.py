@@ -23,7 +23,7 @@ from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.kinds.questionnaire import Response
-from tracker.sync import ingest
+from tracker.sync import ingest, safety
 
 RAISED = factories.MONDAY
 MINUTE = timedelta(minutes=1)
@@ -116,7 +116,7 @@ def test_an_acknowledged_alert_escalates_no_more(world):
 
 def test_an_alert_escalates_by_its_receipt_and_not_by_the_phones_clock(world):
     old = raised(world, answered_at=RAISED - timedelta(days=9000))
-    future = raised(world, answered_at=RAISED + timedelta(days=9000))
+    future = raised(world, rule="daily_self_harm_thoughts", answered_at=RAISED + timedelta(days=9000))
 
     assert (old.is_historical, future.is_historical) == (True, False)
     assert escalate(15) == 2
@@ -124,7 +124,7 @@ def test_an_alert_escalates_by_its_receipt_and_not_by_the_phones_clock(world):
 
 def test_each_alert_escalates_by_itself(world):
     raised(world)
-    raised(world, at=RAISED + 10 * MINUTE)
+    raised(world, rule="daily_self_harm_thoughts", at=RAISED + 10 * MINUTE)
 
     assert [escalate(minute) for minute in (15, 24, 25, 30, 40)] == [1, 0, 1, 1, 1]
 
@@ -336,7 +336,7 @@ def test_an_acknowledgement_is_kept_when_the_answer_is_amended_at_the_same_momen
 def test_two_who_acknowledge_the_last_two_alerts_at_once_close_them_to_the_team(live):
     world = live.world
     with transaction.atomic():
-        first, second = raised(world), raised(world)
+        first, second = raised(world), raised(world, rule="daily_self_harm_thoughts")
     actions.escalate_overdue(at=RAISED + 120 * MINUTE)
 
     outcome = run_during(lambda: acknowledge(world.ben, first.pk), lambda: acknowledge(world.dan, second.pk))
@@ -353,7 +353,9 @@ def test_a_refused_body_that_is_sent_twice_at_once_raises_one_alert(live):
     def refuse() -> bool:
         with transaction.atomic():
             principal = act_as(world.ada)
-            return ingest.raise_alerts_for_rejected(principal=principal, items=[answer], at=RAISED)
+            return ingest.raise_alerts_for_refused(
+                principal=principal, documents=[answer], at=RAISED, deadline=safety.Deadline()
+            )
 
     assert [run_during(refuse, refuse)] == [True]
     with as_clinic(world.clinic.pk):

@@ -22,6 +22,7 @@ from tracker.sync import ingest
 # Tables of all clinics together, each with its reason.
 SHARED = {
     "clinics_clinic": "the list of tenants: no person, no health data",
+    "alerts_unreadwrites": "how many refused requests could not be read: no person, no clinic",
     "alerts_heartbeat": "whether worker and watch are at work: no person, asked before anybody is known",
     "access_consenttext": "the words in which consent is asked, the same for all",
     "accounts_user": "who can sign in, asked before anybody is known; names stand behind row-level security",

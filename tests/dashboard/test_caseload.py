@@ -1,6 +1,7 @@
 """The caseload: who needs me and why first."""
 
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from tests import factories
 from tests.dashboard.conftest import NOW, sign_in, text
 from tests.rls_context import as_clinic, as_user
+from tracker.alerts import actions as alerts
+from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.outbox.models import Message
 from tracker.reminders import actions as reminders
@@ -304,3 +307,36 @@ def test_no_message_of_the_page_names_the_patient(world, ben, send):
     cookies = " ".join(cookie.value for cookie in answer.cookies.values())
     assert "Ada" not in cookies
     assert "PHQ" not in cookies
+
+
+def raise_alert(world: factories.World, rule: str) -> None:
+    at = factories.MONDAY
+    finding = Finding(rule, "HIGH", "response", uuid.uuid4(), at, at.date())
+    with as_clinic(world.clinic.pk):
+        alerts.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
+
+
+def test_open_alerts_are_shown_page_by_page_and_each_counts_for_triage(world, ben, monkeypatch):
+    monkeypatch.setattr("tracker.dashboard.pages.alerts.PAGE_SIZE", 2)
+    for number in range(5):
+        raise_alert(world, f"rule_{number}")
+
+    pages = [ben.get(f"/?alerts={number}") for number in ("1", "2", "3", "99", "x")]
+
+    assert all("5 open alerts" in text(page) for page in pages)
+    assert [page.content.count(b"/acknowledge/") for page in pages] == [2, 2, 1, 1, 2]
+    assert ["Open alert: high" in text(page) for page in pages] == [True] * 5
+    assert b'data-refresh="/alerts/?alerts=3"' in pages[2].content
+
+
+def test_acknowledging_tells_of_answers_that_came_since_the_page_was_shown(world, ben):
+    for _ in range(3):
+        raise_alert(world, "phq9_item9")
+    with as_clinic(world.clinic.pk):
+        shown = Alert.objects.open().get()
+    assert "3 answers" in text(ben.get("/"))
+
+    answer = ben.post(f"/alerts/{shown.pk}/acknowledge/", {"answers": "1"}, follow=True)
+
+    assert "2 answers came in since the page was shown, and stay open as an alert." in text(answer)
+    assert "1 open alert" in text(answer)

@@ -67,6 +67,17 @@ def test_enqueueing_the_same_key_twice_creates_one_message_per_recipient_and_cha
     assert len(rows(world)) == 6
 
 
+def test_messages_are_claimed_by_turns_so_that_many_of_one_subject_delay_no_other(world, monkeypatch):
+    monkeypatch.setattr(actions, "AT_ONCE", 4)
+    for number in range(20):
+        enqueue(world, subject="alert/flood", key=f"flood/{number}")
+    enqueue(world, subject="alert/other", key="other", due_at=timezone.now())
+
+    claimed = actions._claim(world.clinic.pk, timezone.now() + MINUTE)
+
+    assert [message.subject for message in claimed] == ["alert/flood", "alert/other", *["alert/flood"] * 2]
+
+
 @pytest.mark.parametrize("how", ["withdrawn", "switched off"])
 def test_a_message_that_ends_while_others_of_its_claim_are_delivered_is_not_sent(world, monkeypatch, how):
     enqueue(world, world.ben, key="first", subject="alert/1", due_at=timezone.now() - 2 * MINUTE)

@@ -1,11 +1,12 @@
 """Raising alerts with their messages, acknowledging them, and asking again when nobody has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import F, Q
 
 from tracker.access.principal import Principal
 from tracker.alerts import escalation
@@ -17,8 +18,13 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, StaffMember
 from tracker.lib import bulk, rls
 from tracker.outbox import actions as outbox
+from tracker.records import change_counter
 
 __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "escalate_overdue"]
+
+
+# So many answers that could not be stored may join one alert with a row each; the last row stands for those beyond.
+MOST_UNSTORED = 1_000
 
 
 class _New(NamedTuple):
@@ -32,6 +38,12 @@ class _New(NamedTuple):
     source_id: UUID
     value: float | None
     raise_count: int
+    leader_id: UUID | None
+    place: int
+    answer_count: int
+    newest_answered_at: datetime
+    newest_raised_at: datetime
+    notified_at: datetime
     answer_stored: bool
     is_historical: bool
     answered_at: datetime
@@ -43,10 +55,19 @@ class _New(NamedTuple):
 class _NextVersion(NamedTuple):
     id: UUID
     rule_version: int
+    level: str
     source_kind: str
+    source_id: UUID
     value: float | None
     raise_count: int
+    leader_id: UUID | None
+    place: int
+    answer_count: int
+    newest_answered_at: datetime
+    newest_raised_at: datetime
+    notified_at: datetime
     answer_stored: bool
+    is_historical: bool
     answered_at: datetime
     answered_on: date
     raised_at: datetime
@@ -66,27 +87,116 @@ class AlreadyAcknowledgedError(Exception):
 
 def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at: datetime) -> bool:
     """
-    Write an alert and its messages for each finding that is new; return whether there was any finding.
+    Write an alert for each finding that is new, and messages; return whether there was any finding.
 
-    An answer that alerted before and has become worse is raised again, also when it was acknowledged. Runs in
-    the transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is
-    not stored. The number of statements does not grow with the number of findings.
+    An answer joins the open alert of its rule, if there is one: people are told anew if it is graver, or 10 minutes
+    after they were told last. An answer that alerted before and has become worse is raised again, also when it was
+    acknowledged. Runs in the transaction of the answer and under the patient's lock: if the alert cannot be written,
+    the answer is not stored. The number of statements does not grow with the number of findings.
     """
     worst = _worst_by_answer(findings)
     if not worst:
         return False
-    known = Alert.objects.filter(patient_id=patient_id, source_id__in=[found.source_id for found in findings])
-    # Who acknowledges one at this moment is first: what is written back below knows of it.
-    known = known.select_for_update().order_by("id")
-    held = {(alert.rule, alert.source_id): alert for alert in known}
-    told = [_of(clinic_id, patient_id, found, at) for key, found in worst.items() if key not in held]
-    bulk.insert(Alert, [_New(**_columns(alert, _New._fields)) for alert in told])
-    again = [alert for key, alert in held.items() if key in worst]
-    told += [alert for alert in again if _merge_finding(alert, worst[alert.rule, alert.source_id], at)]
-    bulk.update(Alert, [_NextVersion(**_columns(alert, _NextVersion._fields)) for alert in again], key=["id"])
-    if told:
-        _notify(told, responders.alert_responders(patient_id, at), at=at)
+    known = _known(patient_id, worst)
+    assessment = _Assessment(known, at)
+    for (rule, source_id), found in worst.items():
+        alert = assessment.by_answer.get((rule, source_id))
+        if alert is None:
+            assessment.add(_of(clinic_id, patient_id, found, at))
+        elif _merge_finding(alert, found):
+            assessment.raise_again(alert)
+    _save(assessment, known)
+    if assessment.told:
+        _notify(list(assessment.told.values()), responders.alert_responders(patient_id, at), at=at)
     return True
+
+
+def _known(patient_id: UUID, worst: Mapping[tuple[str, UUID], Finding]) -> list[Alert]:
+    """
+    The alerts of these answers, and the open ones that new answers join.
+
+    Who acknowledges one at this moment is first: what is written back knows of it.
+    """
+    rules, sources = ({key[place] for key in worst} for place in (0, 1))
+    same_answer = Q(source_id__in=sources)
+    can_be_joined = Q(rule__in=rules, acknowledged_at__isnull=True, leader__isnull=True)
+    rows = Alert.objects.filter(same_answer | can_be_joined, patient_id=patient_id)
+    return list(rows.select_for_update().order_by("id"))
+
+
+class _Assessment:
+    """What becomes of a patient's alerts as findings come in; nothing is written here."""
+
+    def __init__(self, known: Sequence[Alert], at: datetime) -> None:
+        self.at = at
+        self.by_answer = {(alert.rule, alert.source_id): alert for alert in known}
+        self.open = {alert.rule: alert for alert in known if _is_open(alert) and alert.leader_id is None}
+        self.new: list[Alert] = []
+        self.told: dict[UUID, Alert] = {}
+
+    def add(self, alert: Alert) -> None:
+        """Let a new answer lead an alert of its own, or join the open one."""
+        self._place(alert)
+        self.new.append(alert)
+
+    def raise_again(self, alert: Alert) -> None:
+        """An answer has become worse: an open alert holds it still, one that was acknowledged does not."""
+        if _is_open(alert):
+            self._take_in(self.open[alert.rule], alert)
+        else:
+            alert.acknowledged_at = alert.acknowledged_by = None
+            alert.raise_count += 1
+            self._place(alert)
+
+    def _place(self, alert: Alert) -> None:
+        leader = self.open.get(alert.rule)
+        if leader is None:
+            self._lead(alert)
+        else:
+            leader.answer_count += 1
+            alert.leader_id, alert.place = leader.pk, leader.answer_count
+            self._take_in(leader, alert)
+
+    def _lead(self, alert: Alert) -> None:
+        alert.leader_id, alert.place, alert.answer_count, alert.escalation_step = None, 1, 1, 0
+        alert.newest_answered_at, alert.newest_raised_at = alert.answered_at, self.at
+        alert.raised_at = alert.notified_at = self.at
+        self.open[alert.rule] = self.told[alert.pk] = alert
+
+    def _take_in(self, leader: Alert, answer: Alert) -> None:
+        leader.newest_answered_at, leader.newest_raised_at = answer.answered_at, self.at
+        is_graver = escalation.is_graver(answer.level, leader.level)
+        if is_graver:
+            leader.level = answer.level
+        if is_graver or self.at - leader.notified_at >= escalation.TOLD_EVERY:
+            leader.notified_at, leader.raise_count = self.at, leader.raise_count + 1
+            self.told[leader.pk] = leader
+
+
+def _is_open(alert: Alert) -> bool:
+    return alert.acknowledged_at is None
+
+
+def _save(assessment: _Assessment, known: Sequence[Alert]) -> None:
+    """Write the new rows and those that were known. What has joined too many is put into the last row."""
+    crowded = [alert for alert in assessment.new if alert.place > MOST_UNSTORED and not alert.answer_stored]
+    new = [alert for alert in assessment.new if alert not in crowded]
+    # An acknowledged alert makes room before another one takes its place.
+    bulk.insert(Alert, [_New(**_columns(alert, _New._fields)) for alert in new])
+    bulk.update(Alert, [_NextVersion(**_columns(alert, _NextVersion._fields)) for alert in known], key=["id"])
+    for newest in {alert.leader_id: alert for alert in crowded}.values():
+        _replace_last(newest)
+
+
+def _replace_last(alert: Alert) -> None:
+    """Write ``alert`` in the place of the last one that joined the same alert and could not be stored either."""
+    joined = Alert.objects.filter(leader_id=alert.leader_id, acknowledged_at=None, answer_stored=False)
+    last = joined.order_by("-place").first()
+    if last is None:
+        bulk.insert(Alert, [_New(**_columns(alert, _New._fields))])
+        return
+    alert.pk = last.pk
+    bulk.update(Alert, [_NextVersion(**_columns(alert, _NextVersion._fields))], key=["id"])
 
 
 def _columns(alert: Alert, names: Sequence[str]) -> dict[str, Any]:
@@ -118,20 +228,20 @@ def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Aler
         answered_at=found.answered_at,
         answered_on=found.answered_on,
         raised_at=at,
+        newest_answered_at=found.answered_at,
+        newest_raised_at=at,
+        notified_at=at,
     )
 
 
-def _merge_finding(alert: Alert, found: Finding, at: datetime) -> bool:
-    """Take a further version of an answer into its alert; return whether it must be raised again."""
+def _merge_finding(alert: Alert, found: Finding) -> bool:
+    """Take a further version of an answer into its alert; return whether it is worse."""
     worse = (found.value or 0) > (alert.value or 0)
     if found.stored:
         alert.answer_stored, alert.source_kind = True, found.source_kind
     if worse:
-        alert.rule_version = found.rule_version
-        alert.value, alert.raised_at = found.value, at
+        alert.rule_version, alert.value = found.rule_version, found.value
         alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
-        alert.raise_count, alert.escalation_step = alert.raise_count + 1, 0
-        alert.acknowledged_at = alert.acknowledged_by = None
     return worse
 
 
@@ -159,23 +269,30 @@ def patient_of(*, alert_id: UUID, principal: Principal) -> UUID:
     return alert.patient_id
 
 
-def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
+def acknowledge(
+    *, alert_id: UUID, principal: Principal, at: datetime, answers: int | None = None
+) -> Alert | None:
     """
-    Note that ``principal`` has seen the alert and takes it from here.
+    Note that ``principal`` has seen the alert and takes it from here, with the answers that have joined it.
+
+    ``answers`` is the number of answers that they were shown: what has joined since stays open, as an alert of its
+    own, which is returned. None means all.
 
     :raises AlreadyAcknowledgedError: if a colleague was first.
     :raises NotFoundOrHidden: if there is no such alert for this principal.
     """
-    own = Alert.objects.filter(pk=alert_id, patient_id__in=principal.patients)
-    # One statement decides the race: only one of two clinicians changes the row.
-    changed = own.open().update(acknowledged_at=at, acknowledged_by_id=principal.user_id)
-    alert = own.first()
-    if alert is None:
+    own = Alert.objects.filter(pk=alert_id, leader=None, patient_id__in=principal.patients)
+    patient_id = own.values_list("patient_id", flat=True).first()
+    if patient_id is None:
         raise NotFoundOrHidden
-    if not changed:
-        assert alert.acknowledged_at is not None
+    # No answer arrives between what is read here and what is written.
+    with rls.as_clinic(principal.clinic_id):
+        change_counter.lock(patient_id)
+    alert = own.select_for_update(of=("self",)).get()
+    if alert.acknowledged_at is not None:
         first = StaffMember.objects.filter(user=alert.acknowledged_by).first()
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
+    later = _acknowledge_shown(alert, answers or alert.answer_count, principal, at)
     # Of two who take on a patient's last two alerts at once the second sees that none is left.
     patient_lock.lock(alert.clinic_id, alert.patient_id)
     if not Alert.objects.open().filter(patient_id=alert.patient_id).exists():
@@ -188,6 +305,32 @@ def acknowledge(*, alert_id: UUID, principal: Principal, at: datetime) -> None:
         patient_id=alert.patient_id,
         at=at,
     )
+    return later
+
+
+def _acknowledge_shown(alert: Alert, answers: int, principal: Principal, at: datetime) -> Alert | None:
+    """Acknowledge an alert with its first ``answers`` answers; return the alert of those that are left."""
+    joined = Alert.objects.filter(leader=alert, acknowledged_at=None)
+    left = joined.filter(place__gt=answers).order_by("place").first()
+    shown = Alert.objects.filter(pk=alert.pk) | joined.filter(place__lte=answers)
+    shown.update(acknowledged_at=at, acknowledged_by_id=principal.user_id)
+    if left is None:
+        return None
+    moved = left.place - 1
+    rest = Alert.objects.filter(leader=alert, acknowledged_at=None)
+    Alert.objects.filter(pk=left.pk).update(
+        leader=None,
+        place=1,
+        raise_count=left.raise_count + 1,
+        answer_count=alert.answer_count - moved,
+        newest_answered_at=alert.newest_answered_at,
+        newest_raised_at=alert.newest_raised_at,
+        notified_at=at,
+    )
+    rest.update(leader=left, place=F("place") - moved)
+    left.refresh_from_db()
+    _notify([left], responders.alert_responders(left.patient_id, at), at=at)
+    return left
 
 
 def notify_responders_again(*, clinic_id: UUID, at: datetime) -> None:

@@ -14,6 +14,9 @@ HISTORICAL_AFTER = timedelta(days=7)
 _STEPS = (timedelta(minutes=15), timedelta(minutes=30), timedelta(minutes=60))
 _AFTERWARDS = timedelta(minutes=60)
 TEAM_STEPS = 2
+# Answers that join an open alert are told together, a patient's at most so often (docs/alerts.md).
+TOLD_EVERY = timedelta(minutes=10)
+_GRAVEST_FIRST = ("EMERGENCY", "URGENT", "HIGH", "REVIEW")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Finding:
 def is_historical(finding: Finding, received_at: datetime) -> bool:
     """Return whether the answer was already older than 7 days when it arrived."""
     return received_at - finding.answered_at > HISTORICAL_AFTER
+
+
+def is_graver(level: str, than: str) -> bool:
+    """Return whether ``level`` is graver than another."""
+    return _GRAVEST_FIRST.index(level) < _GRAVEST_FIRST.index(than)
 
 
 def step_due_at(raised_at: datetime, steps_taken: int) -> datetime:

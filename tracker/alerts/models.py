@@ -4,19 +4,21 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import team_only
 from tracker.lib.constraints import all_or_none, one_of
+from tracker.lib.table_constraints import CompositeForeignKey
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     """Alerts, narrowed in words of the domain. Row security narrows them to the principal's patients."""
 
     def open(self) -> Self:
-        return self.filter(acknowledged_at__isnull=True)
+        """What waits for somebody: one alert per patient and rule, with the answers that have joined it."""
+        return self.filter(acknowledged_at__isnull=True, leader__isnull=True)
 
 
 class Level(models.TextChoices):
@@ -43,12 +45,26 @@ class Heartbeat(models.Model):
         return f"heartbeat/{self.pk}"
 
 
+class UnreadWrites(models.Model):
+    """How many refused requests of patients could not be read within an hour (``alerts.unread_writes``)."""
+
+    db_rights = "never_removed"
+    starts_at = models.DateTimeField(primary_key=True)
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return "unread-writes"
+
+
 class Alert(PatientOwned):
     """
     An answer that a clinician must see, and whether one has.
 
     It was written in the transaction of the answer. ``answered_at`` is the patient's time of the answer,
     ``raised_at`` the server's: timers run from the latter, so an old or future phone clock delays nothing.
+
+    Every answer has a row. While an alert of the patient and the rule is open, further answers join it: their rows name
+    it as ``leader``, and pages, messages and escalation deal with the leader alone (decision 0009).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -58,9 +74,15 @@ class Alert(PatientOwned):
     source_kind = models.CharField(max_length=32)
     source_id = models.UUIDField()
     value = models.FloatField(null=True, help_text="the worst answer so far; none for a yes or a tier")
-    raise_count = models.SmallIntegerField(
-        default=1, help_text="how often it was raised: again when the answer got worse"
+    raise_count = models.IntegerField(default=1, help_text="how often it was told anew, escalation apart")
+    leader = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
+    place = models.IntegerField(default=1, help_text="1 is the leader, then the answers that have joined it")
+    answer_count = models.IntegerField(default=1, help_text="of a leader: its answers, its own among them")
+    newest_answered_at = models.DateTimeField(help_text="of a leader: of its newest answer, by the patient")
+    newest_raised_at = models.DateTimeField(help_text="of a leader: when its newest answer arrived")
+    notified_at = models.DateTimeField(help_text="of a leader: when it was last told anew")
     answer_stored = models.BooleanField(
         default=True, help_text="false: the record could not be stored as sent"
     )
@@ -82,13 +104,35 @@ class Alert(PatientOwned):
             models.UniqueConstraint(
                 fields=["patient", "rule", "source_id"], name="alert_once_per_rule_and_answer"
             ),
+            models.UniqueConstraint(
+                fields=["patient", "rule"],
+                condition=Q(acknowledged_at__isnull=True, leader__isnull=True),
+                name="alert_one_open_per_patient_and_rule",
+            ),
+            models.UniqueConstraint(fields=["clinic_id", "patient", "id"], name="alert_of_one_patient"),
+            CompositeForeignKey(
+                name="alert_leader_is_of_the_same_patient",
+                columns=["clinic_id", "patient_id", "leader_id"],
+                to_table="alerts_alert",
+                to_columns=["clinic_id", "patient_id", "id"],
+            ),
+            models.CheckConstraint(
+                condition=Q(leader__isnull=True) | (Q(place__gt=1) & ~Q(leader=F("id"))),
+                name="alert_that_joined_has_another_leader",
+            ),
+            models.CheckConstraint(
+                condition=Q(place__gte=1, answer_count__gte=1), name="alert_counts_from_one"
+            ),
             all_or_none("acknowledged_at", "acknowledged_by", name="alert_acknowledged_at_and_by"),
             one_of("level", Level, name="alert_level_is_known"),
         ]
         indexes = [
             models.Index(
-                fields=["clinic_id", "patient"], condition=Q(acknowledged_at__isnull=True), name="alert_open"
-            )
+                fields=["clinic_id", "patient"],
+                condition=Q(acknowledged_at__isnull=True, leader__isnull=True),
+                name="alert_open",
+            ),
+            models.Index(fields=["leader", "place"], condition=Q(leader__isnull=False), name="alert_joined"),
         ]
 
     def __str__(self) -> str:

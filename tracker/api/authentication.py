@@ -33,6 +33,8 @@ class SessionToken(BaseAuthentication):
         if session is None or session.user_id is None:
             raise AuthenticationFailed
         principal = _enter(session, session.user_id, at)
+        # Whom a refusal is about (``refusals``).
+        request._request.token_holder = principal
         if not (principal.is_patient or session.has_second_factor):
             raise APIProblem("second_factor_required")
         device = _device(request, session, principal, at)

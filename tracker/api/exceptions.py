@@ -42,7 +42,7 @@ class APIProblem(exceptions.APIException):
         self.code = code
         self.errors = errors
         self.more = more
-        # Commit the transaction although the response is an error: an alert was raised.
+        # Commit the transaction although the response is an error: a session was ended.
         self.commits = False
 
 

@@ -45,6 +45,8 @@ class StrictJSONParser(BaseParser):
         most: int = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
         request = (parser_context or {})["request"]
         body = stream.read(most + 1)
+        # For the safety scan of a request that is refused (``refusals``).
+        request._request.sent_bytes = body
         if len(body) <= most:
             body = gunzip(body, request.headers.get("Content-Encoding", "").strip().lower(), most)
         if len(body) > most:

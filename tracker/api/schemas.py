@@ -51,7 +51,11 @@ class HeldRecord(BaseModel):
 
 
 class Guidance(BaseModel):
-    """What to show at once when an answer raised an alert. It never says that somebody is watching."""
+    """
+    What to show at once when an answer raised an alert, and beside any other refusal of a patient's write.
+
+    It never says that somebody is watching.
+    """
 
     crisis_text: str
     disclaimer: str
@@ -61,8 +65,9 @@ class Problem(BaseModel):
     """
     RFC 9457, with a stable ``code`` (``docs/errors.md``) and the fields that could not be taken.
 
-    ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` is there where an
-    answer raised an alert, and with every 503, in words that hold everywhere: the clinic's own text is better.
+    ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` comes with every
+    refusal of a patient's write, and with every 503, there in words that hold everywhere: the clinic's own text is
+    better. ``alerted`` says whether an answer in what was refused raised an alert.
     """
 
     type: str
@@ -74,3 +79,4 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
     server: HeldRecord | Consents | None = None
     guidance: Guidance | None = None
+    alerted: bool | None = None

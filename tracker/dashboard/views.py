@@ -19,7 +19,7 @@ from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.fragments import render_fragment
-from tracker.dashboard.pages.alerts import alert_box
+from tracker.dashboard.pages.alerts import alert_box, page_number
 from tracker.dashboard.pages.caseload import caseload
 from tracker.dashboard.pages.delivery import late_since
 from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
@@ -42,7 +42,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
             said["late_since"] = late_since(principal, at)
         return render(request, f"dashboard/{kind}_home.html", said)
     _audit_read(principal, "caseload.read", principal.caseload, at)
-    shown = caseload(principal, request.GET.get("order", ""), at)
+    shown = caseload(principal, request.GET.get("order", ""), at, page_number(request.GET.get("alerts", "")))
     return render(
         request,
         "dashboard/caseload.html",
@@ -60,7 +60,7 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
 @clinical_page(Action.SEE_CASELOAD, is_poll=True)
 def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
-    box = alert_box(principal, at)
+    box = alert_box(principal, at, number=page_number(request.GET.get("alerts", "")))
     _audit_read(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
     shown = {"alerts": box, "polls": True, "late_since": late_since(principal, at)}
     return render(request, "dashboard/_alerts.html", shown)
@@ -71,12 +71,23 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
 def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
     """Take an alert on; whoever comes second is told who was first."""
     try:
-        alerts.acknowledge(alert_id=alert_id, principal=principal, at=at)
+        later = alerts.acknowledge(
+            alert_id=alert_id,
+            principal=principal,
+            at=at,
+            answers=page_number(request.POST.get("answers", "")),
+        )
     except alerts.AlreadyAcknowledgedError as first:
         when = formatting.moment(days.local(first.at, principal.time_zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
     else:
         messages.success(request, "Acknowledged. The alert is in your name now.")
+        if later is not None:
+            since = formatting.count(later.answer_count, "answer")
+            verb = "stays" if later.answer_count == 1 else "stay"
+            messages.warning(
+                request, f"{since} came in since the page was shown, and {verb} open as an alert."
+            )
     return _back(request, principal)
 
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import transaction
-from django.db.models import F, Min, Value
-from django.db.models.functions import Least, Now
+from django.db.models import F, Func, IntegerField, Min, UUIDField, Value, Window
+from django.db.models.functions import Least, Now, RowNumber
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
@@ -23,6 +24,8 @@ from tracker.outbox.models import Message
 log = logs.get(__name__)
 LEASE = timedelta(seconds=settings.OUTBOX_LEASE_S)
 AT_ONCE = 50
+# More than one worker claims at once: what another is claiming now is skipped.
+CANDIDATES = 4 * AT_ONCE
 # A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
 MOST_ATTEMPTS = 20
 # Where the count of tries stands still: the column ends there, an urgent message does not.
@@ -165,15 +168,29 @@ def _claim(clinic_id: UUID, channels: Collection[str], at: datetime) -> list[Mes
             clinic_id=clinic_id, channel__in=channels, recipient__is_active=True
         )
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
+        # One of each subject in turn: many about one patient do not stand before the first about another.
+        turn = Window(RowNumber(), partition_by=["subject", "channel"], order_by=["due_at", "id"])
+        first = due.annotate(turn=turn).order_by("-urgent", "turn", "due_at", "id")
+        order = list(first.values_list("pk", flat=True)[:CANDIDATES])
         rows = list(
-            due.select_for_update(skip_locked=True, of=("self",))
+            due.filter(pk__in=order)
+            .select_for_update(skip_locked=True, of=("self",))
             .select_related("recipient")
-            .order_by("-urgent", "due_at", "id")[:AT_ONCE]
+            .order_by(_place_in(order))[:AT_ONCE]
         )
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(
             claimed_until=Now() + Value(LEASE), attempts=Least(F("attempts") + 1, MOST_COUNTED)
         )
         return rows
+
+
+def _place_in(order: Sequence[UUID]) -> Func:
+    return Func(
+        Value(list(order), ArrayField(UUIDField())),
+        F("id"),
+        function="array_position",
+        output_field=IntegerField(),
+    )
 
 
 def _deliver_claimed(claimed: Sequence[Message], ends: float) -> tuple[int, bool]:

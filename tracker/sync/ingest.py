@@ -8,7 +8,7 @@ audit event. The number of statements does not grow with the number of records.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from django.db import DataError, IntegrityError
 
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
+from tracker.alerts import unread_writes
 from tracker.audit import actions as audit
 from tracker.lib import bulk, logs
 from tracker.records import change_counter, plans, queries
@@ -55,11 +56,11 @@ def apply_batch(
     provenance = records.Provenance(
         principal.clinic_id, principal.own_patient_id, principal.user_id, device_id, at
     )
-    findings = safety.scan(items, at)
     texts = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
     sizes = [len(text) for text in texts]
     fingerprint = parsing.batch_fingerprint(settings.LOOKUP_KEY, texts) if sent else b""
     parsed = [parsing.parse(item) for item in items]
+    findings = _scan(items, parsed, at)
     with change_counter.reserve(
         provenance.clinic_id, provenance.patient_id, count=len(items), stored_bytes=sum(sizes)
     ) as reserved:
@@ -85,23 +86,38 @@ def apply_batch(
     return receipt
 
 
-def raise_alerts_for_rejected(*, principal: Principal, items: Sequence[Any], at: datetime) -> bool:
-    """
-    Raise alerts for the safety answers in records that are refused as a whole; return whether there were any.
+def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[alerts.Finding, ...]]:
+    """The findings of each item; of one that cannot be read as a record, whatever can be made out of it."""
+    deadline = safety.Deadline()
+    findings = [
+        tuple(safety.scan_deep(item, at, deadline)) if isinstance(one, InvalidItem) else safety.scan(item, at)
+        for item, one in zip(items, parsed, strict=True)
+    ]
+    if deadline.has_passed:
+        unread_writes.count(at)
+    return findings
 
-    An answer about self-harm is not lost to a wrong key, an unknown field beside it or a version that is too old. Of
-    the items beyond ``MAX_RECORDS`` the worst answer to each rule alerts: however long a body is, its alerts are not.
+
+def raise_alerts_for_refused(
+    *, principal: Principal, documents: Iterable[Any], at: datetime, deadline: safety.Deadline
+) -> bool:
     """
-    scanned = safety.scan(items, at)
-    findings = [finding for of_item in scanned[:MAX_RECORDS] for finding in of_item]
-    findings += safety.worst_by_rule(finding for of_item in scanned[MAX_RECORDS:] for finding in of_item)
-    if findings:
-        # The same body sent twice at once: the second finds the alerts of the first.
-        change_counter.advance(principal.clinic_id, principal.own_patient_id, 0)
-    alerts.assess(
-        clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, findings=findings, at=at
+    Raise alerts for the safety answers in a request that is refused as a whole; return whether there were any.
+
+    ``documents`` are what can be made out of its body, of any form. Beyond ``MAX_RECORDS`` findings the worst answer
+    to each rule alerts: however long a body is, its alerts are not.
+    """
+    findings = [finding for document in documents for finding in safety.scan_deep(document, at, deadline)]
+    if not findings:
+        return False
+    # The same body sent twice at once: the second finds the alerts of the first.
+    change_counter.advance(principal.clinic_id, principal.own_patient_id, 0)
+    return alerts.assess(
+        clinic_id=principal.clinic_id,
+        patient_id=principal.own_patient_id,
+        findings=findings[:MAX_RECORDS] + safety.worst_by_rule(findings[MAX_RECORDS:]),
+        at=at,
     )
-    return bool(findings)
 
 
 def _decide_and_store(

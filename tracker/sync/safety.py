@@ -2,13 +2,15 @@
 The safety scan: positive safety answers in everything that was sent, before any decision on it.
 
 The form of an item does not matter here. Where a positive answer to a safety question can be made out, it is found: an
-answer about self-harm is not lost to a wrong key, a stale version or another spelling. An answer to a safety question
-that is there but cannot be read is found too, since nobody knows that it is a no.
+answer about self-harm is not lost to a wrong key, a stale version, another spelling or a wrapping that is not ours. An
+answer to a safety question that is there but cannot be read is found too, since nobody knows that it is a no.
 """
 
 import json
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -19,21 +21,67 @@ from tracker.alerts.escalation import Finding
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
-from tracker.lib import days
+from tracker.lib import days, lenient_json
 from tracker.lib.strict_model import as_instant
 
+MOST_SECONDS = 10.0
 NOT_STORED = "unstored"
 _ID_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
+# The parts of a record that ``_worst_by_rule`` looks into.
+_READ = frozenset({"data", "answers", "items"})
+# How often JSON may stand in a text of JSON.
+_MOST_TEXTS = 3
+# Of one item more answers that differ than this hold one that is positive, or that cannot be read.
+_MOST_READINGS = 16
 _Met = Iterator[tuple[AlertRule, float | bool]]
 
 
-def scan(items: Sequence[Any], received_at: datetime) -> list[tuple[Finding, ...]]:
+def scan(item: Any, received_at: datetime) -> tuple[Finding, ...]:
     """
-    Return the findings of each item as it was sent, in the order of ``items``; none of them says that it is stored.
+    Return the findings of a record as it was sent; none of them says that it is stored.
 
     ``stored_as`` names the record of one that is.
     """
-    return [tuple(_findings(item, received_at)) for item in items]
+    return tuple(_findings(item, item, received_at)) if isinstance(item, dict) else ()
+
+
+class Deadline:
+    """How long a deep scan may take, in seconds of a processor: no body can be made to hold up others."""
+
+    def __init__(self, seconds: float = MOST_SECONDS) -> None:
+        self._ends_at = time.thread_time() + seconds
+
+    @property
+    def has_passed(self) -> bool:
+        return time.thread_time() > self._ends_at
+
+
+def scan_deep(document: Any, received_at: datetime, deadline: Deadline) -> Iterator[Finding]:
+    """
+    Yield the findings of a document of any form: of every object in it, however it is wrapped or named.
+
+    An object without an id has that of the nearest one around it. Text that holds JSON is read too. What is left when
+    the deadline has passed is not scanned.
+    """
+    waiting: list[tuple[Any, Any, int]] = [(document, None, 0)]
+    while waiting and not deadline.has_passed:
+        value, around, texts = waiting.pop()
+        parts: Iterable[Any] = ()
+        if isinstance(value, dict):
+            around = value if _id_of(value) or around is None else around
+            findings = list(_findings(value, around if _id_of(around) else value, received_at))
+            yield from findings
+            # What a record was found by is not found again in the record.
+            parts = [part for name, part in value.items() if not (findings and _folded(name) in _READ)]
+        elif isinstance(value, list):
+            parts = value
+        elif isinstance(value, str) and texts < _MOST_TEXTS:
+            parts, texts = lenient_json.decode_text(value), texts + 1
+        waiting += [(part, around, texts) for part in reversed(list(parts)) if _may_hold_answers(part)]
+
+
+def _may_hold_answers(part: Any) -> bool:
+    return isinstance(part, list | dict) or (isinstance(part, str) and part.lstrip()[:1] in ("{", "["))
 
 
 def worst_by_rule(findings: Iterable[Finding]) -> list[Finding]:
@@ -51,11 +99,11 @@ def stored_as(finding: Finding, kind: str) -> Finding:
     return replace(finding, source_kind=kind, stored=True)
 
 
-def _findings(item: Any, received_at: datetime) -> Iterator[Finding]:
+def _findings(item: Any, envelope: Any, received_at: datetime) -> Iterator[Finding]:
     worst = _worst_by_rule(item)
     if not worst:
         return
-    source_id, (answered_at, answered_on) = _source_of(item), _answered(item, received_at)
+    source_id, (answered_at, answered_on) = _source_of(envelope), _answered(envelope, received_at)
     for rule, value in worst.values():
         yield Finding(
             rule=rule.id,
@@ -70,13 +118,13 @@ def _findings(item: Any, received_at: datetime) -> Iterator[Finding]:
         )
 
 
-def _worst_by_rule(item: Any) -> dict[str, tuple[AlertRule, float | bool]]:
+def _worst_by_rule(item: Mapping[str, Any]) -> dict[str, tuple[AlertRule, float | bool]]:
     worst: dict[str, tuple[AlertRule, float | bool]] = {}
-    if not isinstance(item, dict):
-        return worst
-    data = item.get("data")
     # Also where the answers stand beside the envelope's fields instead of in ``data``.
-    for part in [item, *(data if isinstance(data, list) else [data])]:
+    parts = [item]
+    for data in (value for name, value in item.items() if _folded(name) == "data"):
+        parts += data if isinstance(data, list) else [data]
+    for part in parts:
         for rule, value in _met(part) if isinstance(part, dict) else ():
             if rule.id not in worst or value > worst[rule.id][1]:
                 worst[rule.id] = (rule, value)
@@ -84,18 +132,37 @@ def _worst_by_rule(item: Any) -> dict[str, tuple[AlertRule, float | bool]]:
 
 
 def _met(data: Mapping[str, Any]) -> _Met:
-    folded = {_folded(name): value for name, value in data.items()}
+    yield from _met_by_kinds(data)
+    for reading in _readings(data):
+        yield from _met_by_kinds(reading)
+        form = _form(reading)
+        if form is not None:
+            yield from _met_by_answers(form, reading.get("answers"))
+        # Whatever kind is named: of checklists alone the answers are called items.
+        for checklist in rules.checklists():
+            yield from _met_by_answers(checklist, reading.get("items"))
+
+
+def _met_by_kinds(data: Mapping[str, Any]) -> _Met:
     for rule in rules.of_all_kinds():
-        for spelling in (data, folded):
-            value = rule.evaluate(spelling)
-            if value is not None and value is not False:
-                yield rule, value
-    form = _form(folded)
-    if form is not None:
-        yield from _met_by_answers(form, folded.get("answers"))
-    # Whatever kind is named: of checklists alone the answers are called items.
-    for checklist in rules.checklists():
-        yield from _met_by_answers(checklist, folded.get("items"))
+        value = rule.evaluate(data)
+        if value is not None and value is not False:
+            yield rule, value
+
+
+def _readings(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """``data`` by folded names; a name that comes several times has each of its values in a reading of its own."""
+    readings: list[dict[str, Any]] = [{}]
+    count: dict[str, int] = {}
+    for name, value in data.items():
+        folded = _folded(name)
+        place = count.get(folded, 0)
+        count[folded] = place + 1
+        if place == len(readings):
+            readings.append({})
+        readings[place][folded] = value
+    first, *others = readings
+    return [first, *(ChainMap(other, first) for other in others)]
 
 
 def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
@@ -108,15 +175,22 @@ def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
 def _spellings(form: InstrumentDefinition, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The answers by link ids, however these are spelt; an item that comes in several spellings is read in each."""
     readings: list[dict[str, Any]] = [{}]
-    count: dict[str, int] = {}
+    known: dict[str, set[tuple[type, str]]] = {}
     for key, value in answers.items():
         name = _names(form).get(_folded(key), key)
-        place = count.get(name, 0)
-        count[name] = place + 1
-        if place == len(readings):
+        values, mark = known.setdefault(name, set()), (type(value), _short(value))
+        if mark in values or len(values) == _MOST_READINGS:
+            continue
+        if len(values) == len(readings):
             readings.append({})
-        readings[place][name] = value
+        readings[len(values)][name] = value
+        values.add(mark)
     return readings
+
+
+def _short(value: Any) -> str:
+    """What tells answers apart; of what is no answer, whatever it is, one is enough."""
+    return "" if isinstance(value, list | dict) else str(value)[:40]
 
 
 @cache
@@ -156,10 +230,23 @@ def _bare(name: str) -> str:
 
 def _source_of(item: Mapping[str, Any]) -> uuid.UUID:
     """The item's id; where it has none, one made from its content, so that it alerts once."""
+    return _id_of(item) or uuid.uuid5(_ID_NAMESPACE, _canonical(item))
+
+
+def _id_of(item: Any) -> uuid.UUID | None:
     try:
         return uuid.UUID(item["id"])
     except (TypeError, KeyError, ValueError, AttributeError):
-        return uuid.uuid5(_ID_NAMESPACE, json.dumps(item, sort_keys=True, default=str))
+        return None
+
+
+def _canonical(item: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(item, sort_keys=True, default=str)
+    except RecursionError:
+        return json.dumps(
+            sorted((name, str(part)) for name, part in item.items() if not isinstance(part, list | dict))
+        )
 
 
 def _answered(item: Mapping[str, Any], received_at: datetime) -> tuple[datetime, date]:

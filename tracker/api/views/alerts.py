@@ -5,21 +5,34 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
+from tracker.access.principal import Principal
 from tracker.alerts import actions, rules
 from tracker.alerts.models import Alert, Level
+from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.models import StaffMember
 from tracker.lib import codes
+from tracker.lib.cursors import CursorSigner, InvalidCursor
+from tracker.lib.strict_model import StrictModel
+
+_SIGNER = CursorSigner("alerts")
 
 
 class AlertOut(BaseModel):
+    """
+    An alert and how many ``answers`` it holds: its own, and those to the same question that came while it was open.
+
+    ``answered_at`` and ``raised_at`` are the first one's, by the patient and by us.
+    """
+
     id: UUID
     patient: UUID
     rule: str
@@ -28,12 +41,43 @@ class AlertOut(BaseModel):
     historical: bool
     answered_at: datetime
     raised_at: datetime
+    answers: int
+    newest_answered_at: datetime
+    newest_raised_at: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str | None
 
 
-class AlertList(BaseModel):
+class AlertPage(BaseModel):
+    """A page of open alerts, oldest first; ``total`` counts all of them."""
+
     alerts: list[AlertOut]
+    total: int
+    next: str | None = None
+
+
+class AlertsQuery(StrictModel):
+    """How many, and from where."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class AcknowledgeQuery(StrictModel):
+    """How many of the alert's answers the reader has seen."""
+
+    answers: (
+        Annotated[
+            int, Field(ge=1, description="as shown: what came since stays open; none: all of them"), DIGITS
+        ]
+        | None
+    ) = None
+
+
+class Acknowledged(AlertOut):
+    """The alert, and the id of the open one that holds the answers that came since, if there are any."""
+
+    open_since: UUID | None = None
 
 
 def _alert_out(row: Alert, by_name: str | None) -> dict[str, Any]:
@@ -46,6 +90,9 @@ def _alert_out(row: Alert, by_name: str | None) -> dict[str, Any]:
         "historical": row.is_historical,
         "answered_at": row.answered_at,
         "raised_at": row.raised_at,
+        "answers": row.answer_count,
+        "newest_answered_at": row.newest_answered_at,
+        "newest_raised_at": row.newest_raised_at,
         "acknowledged_at": row.acknowledged_at,
         "acknowledged_by": by_name,
     }
@@ -55,23 +102,59 @@ class Alerts(ClinicalAPIView):
     """Open alerts, oldest first."""
 
     actions = {"GET": Action.SEE_CASELOAD}
+    queries = {"GET": AlertsQuery}
 
-    @extend_schema(operation_id="alerts_list", responses={200: AlertList})
+    @extend_schema(operation_id="alerts_list", responses={200: AlertPage})
     def get(self, request: Request) -> Response:
-        rows = Alert.objects.open().filter(patient_id__in=principal_of(request).patients)
-        return Response({"alerts": [_alert_out(row, None) for row in rows.order_by("raised_at", "id")]})
+        query, principal = parse_query(request, AlertsQuery), principal_of(request)
+        rows = Alert.objects.open().filter(patient_id__in=principal.patients)
+        page = list(_after(rows, principal, query.cursor).order_by("raised_at", "id")[: query.limit + 1])
+        is_last = len(page) <= query.limit
+        page = page[: query.limit]
+        return Response(
+            {
+                "alerts": [_alert_out(row, None) for row in page],
+                "total": rows.count(),
+                "next": None if is_last else _cursor(principal, page[-1]),
+            }
+        )
+
+
+def _cursor(principal: Principal, row: Alert) -> str:
+    return _SIGNER.sign(str(principal.user_id), row.raised_at.isoformat(), str(row.pk))
+
+
+def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> QuerySet[Alert]:
+    """
+    The alerts behind the cursor.
+
+    :raises InvalidCursor: if it is not one of this reader's.
+    """
+    if cursor is None:
+        return rows
+    reader, raised_at, alert_id = _SIGNER.read(
+        cursor, lambda reader, raised_at, alert: (reader, datetime.fromisoformat(raised_at), UUID(alert))
+    )
+    if reader != str(principal.user_id):
+        raise InvalidCursor
+    return rows.filter(Q(raised_at__gt=raised_at) | Q(raised_at=raised_at, id__gt=alert_id))
 
 
 class Acknowledge(ClinicalAPIView):
     """Take an alert. The first one wins; the second is told who was first."""
 
     actions = {"POST": Action.ACKNOWLEDGE_ALERT}
+    queries = {"POST": AcknowledgeQuery}
 
-    @extend_schema(operation_id="alerts_acknowledge", request=None, responses={200: AlertOut})
+    @extend_schema(operation_id="alerts_acknowledge", request=None, responses={200: Acknowledged})
     def post(self, request: Request, alert_id: UUID) -> Response:
+        query, later = parse_query(request, AcknowledgeQuery), None
         # The reply names who was first, to the first as to the second.
         with suppress(actions.AlreadyAcknowledgedError):
-            actions.acknowledge(alert_id=alert_id, principal=principal_of(request), at=timezone.now())
+            later = actions.acknowledge(
+                alert_id=alert_id, principal=principal_of(request), at=timezone.now(), answers=query.answers
+            )
         row = Alert.objects.get(pk=alert_id)
         first = StaffMember.objects.filter(user=row.acknowledged_by).first()
-        return Response(_alert_out(row, first.name if first else None))
+        shown = _alert_out(row, first.name if first else None)
+        return Response(shown | {"open_since": later.pk if later else None})

@@ -13,7 +13,7 @@ from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
-from tracker.api import auditing
+from tracker.api import auditing, refusals
 from tracker.api.exceptions import parameter_problem
 from tracker.api.permissions import ActionPermission
 from tracker.api.queries import NoParameters, parse_query
@@ -29,12 +29,14 @@ class ClinicalAPIView(APIView):
 
     ``actions`` names the right that each method needs; a view without it does not start. ``queries`` names the model
     of the query parameters of a method; a method without one takes no parameters. A patient needs a paired device,
-    save where ``needs_device`` says otherwise.
+    save where ``needs_device`` says otherwise. What a patient sends to a view that ``takes_answers`` is scanned for
+    safety answers even where it is refused.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
     queries: ClassVar[dict[str, type[StrictModel]]] = {}
     needs_device: ClassVar[bool] = True
+    takes_answers: ClassVar[bool] = False
     permission_classes = [ActionPermission]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -60,6 +62,8 @@ class ClinicalAPIView(APIView):
                     transaction.set_rollback(True)
             if not is_committed:
                 auditing.record_refusal(self, response)
+        if self.takes_answers and response.status_code >= 400:
+            refusals.scan(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 

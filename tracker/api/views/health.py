@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tracker.access.policy import public
-from tracker.alerts import safety_status, write_probe
+from tracker.alerts import safety_status, unread_writes, write_probe
 from tracker.lib import database_errors
 from tracker.lib.short_transaction import short_transaction
 
@@ -77,10 +78,10 @@ def safety(request: HttpRequest) -> HttpResponse:
     """200 while worker and watch are at work and what is due goes out, else 503 with what is not, in words."""
     try:
         with short_transaction():
-            status = safety_status.read()
+            status, unread = safety_status.read(), unread_writes.last_day(timezone.now())
     except (DatabaseError, InterfaceError):
         return _answer({"status": "failing", "failing": ["the database does not answer"]}, 503)
-    body = asdict(status) | {"mail": settings.MAIL_BY}
+    body = asdict(status) | {"mail": settings.MAIL_BY, "unread_writes_last_day": unread}
     if status.failing:
         return _answer({"status": "failing", "failing": status.failing} | body, 503)
     return _answer({"status": "ok"} | body)

@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
+from tracker.api import guidance
 from tracker.api.schemas import Guidance
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.api.views.check_ins import CheckInOut, upcoming
-from tracker.api.views.sync import NOT_WATCHED
 from tracker.clinics.models import Clinic, Role
 from tracker.lib import codes
 from tracker.outbox.models import Message
@@ -60,7 +60,7 @@ class Me(ClinicalAPIView):
                 "patient": principal.patient_id,
                 "time_zone": principal.time_zone,
                 "clinic": {"name": clinic.name, "time_zone": clinic.time_zone},
-                "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": NOT_WATCHED},
+                "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": guidance.NOT_WATCHED},
                 "unread_messages": unread,
                 "check_ins": upcoming(principal, timezone.now()) if principal.is_patient else [],
             }

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal
+from tracker.api import guidance
 from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
 from tracker.api.openapi import problems
 from tracker.api.queries import (
@@ -34,7 +35,6 @@ from tracker.api.views.base import (
     patient_of,
     principal_of,
 )
-from tracker.api.views.sync import alerting, guidance, refusal_with_alerts
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.error_codes import CODES, FIELD_CODES
 from tracker.lib.strict_model import StrictModel
@@ -136,16 +136,15 @@ def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) 
             at=timezone.now(),
         )
     except receipts.KeyReusedError:
-        raise refusal_with_alerts(principal, [item], APIProblem("idempotency_key_reused")) from None
+        raise APIProblem("idempotency_key_reused") from None
     result = receipt.results[0]
-    if receipt.alerted:
-        transaction.on_commit(wake_delivery)
     if result["status"] in _REFUSED:
-        raise _refusal(principal, result, receipt.alerted)
+        raise _refusal(result)
     record = _record_of(principal, receipt, UUID(result["id"]))
     body: dict[str, Any] = {"status": result["status"], "record": record}
     if receipt.alerted:
-        body["guidance"] = guidance(principal)
+        body["guidance"] = guidance.of_clinic(principal)
+        transaction.on_commit(wake_delivery)
     status = created if result["status"] == "stored" else 200
     return Response(body, status, headers={"ETag": _tag(record)})
 
@@ -195,19 +194,14 @@ def _require_revision(principal: Principal, record_id: UUID, revision: int) -> N
         raise APIProblem("precondition_failed", server=record)
 
 
-def _refusal(principal: Principal, result: dict[str, Any], alerted: bool) -> APIProblem:
-    """Return why the record was not stored. An alert that it raised all the same is committed."""
+def _refusal(result: dict[str, Any]) -> APIProblem:
+    """Return why the record was not stored."""
     more = {"server": result["server"]} if "server" in result else {}
-    if alerted:
-        more["guidance"] = guidance(principal)
     code = result["code"]
     if code in CODES and code not in FIELD_CODES:
-        refused = APIProblem(code, **more)
-    else:
-        error = {"pointer": result.get("pointer", ""), "code": code, "detail": result.get("detail", "")}
-        refused = APIProblem("invalid", [error], **more)
-    refused.commits = alerted
-    return refused
+        return APIProblem(code, **more)
+    error = {"pointer": result.get("pointer", ""), "code": code, "detail": result.get("detail", "")}
+    return APIProblem("invalid", [error], **more)
 
 
 def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
@@ -226,6 +220,7 @@ class Records(ClinicalAPIView):
 
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
     queries = {"GET": RecordsQuery, "POST": NoParameters}
+    takes_answers = True
 
     @extend_schema(operation_id="records_list", responses={200: RecordPage})
     def get(self, request: Request) -> Response:
@@ -254,11 +249,8 @@ class Records(ClinicalAPIView):
         responses={200: RecordReply, 201: RecordReply, **_CONFLICTS},
     )
     def post(self, request: Request) -> Response:
-        item = request.data
-        with alerting(principal_of(request), [item]):
-            parse_query(request, NoParameters)
-            key = _batch_key(request)
-        return _ingest(request, item, key, created=201)
+        parse_query(request, NoParameters)
+        return _ingest(request, request.data, _batch_key(request), created=201)
 
 
 class OneRecord(ClinicalAPIView):
@@ -270,6 +262,7 @@ class OneRecord(ClinicalAPIView):
         "DELETE": Action.WRITE_RECORDS,
     }
     queries = {"GET": RecordQuery, "PUT": NoParameters, "DELETE": RemovalQuery}
+    takes_answers = True
 
     @extend_schema(operation_id="records_read", responses={200: HeldRecord, 304: None})
     def get(self, request: Request, record_id: UUID) -> Response:
@@ -286,10 +279,9 @@ class OneRecord(ClinicalAPIView):
     )
     def put(self, request: Request, record_id: UUID) -> Response:
         item, principal = request.data, principal_of(request)
-        with alerting(principal, [item]):
-            parse_query(request, NoParameters)
-            key = _batch_key(request)
-            item = self._with_revision(request, principal, record_id, item)
+        parse_query(request, NoParameters)
+        key = _batch_key(request)
+        item = self._with_revision(request, principal, record_id, item)
         return _ingest(request, item, key, created=200)
 
     def _with_revision(self, request: Request, principal: Principal, record_id: UUID, item: Any) -> Any:

@@ -1,7 +1,5 @@
 """Push and pull: the phone's two routes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import Action
-from tracker.access.principal import Principal
+from tracker.api import guidance
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BATCH_BYTES, validate
@@ -24,8 +22,6 @@ from tracker.api.views.base import (
     patient_of,
     principal_of,
 )
-from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import Clinic
 from tracker.lib.cursors import InvalidCursor
 from tracker.lib.strict_model import Id, StrictModel
 from tracker.lib.strict_text import STORABLE
@@ -33,11 +29,6 @@ from tracker.outbox.tasks import wake_delivery
 from tracker.records.kinds import Record
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
-
-NOT_WATCHED = (
-    "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
-    "emergency service."
-)
 
 
 class PushIn(StrictModel):
@@ -114,44 +105,13 @@ class PullQuery(StrictModel):
     limit: Annotated[int, Field(ge=1, le=500, description="1 to 500"), DIGITS] = 200
 
 
-def guidance(principal: Principal) -> dict[str, str]:
-    """Return what to show when an answer raised an alert, in the clinic's words."""
-    crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=principal.clinic_id)
-    return {"crisis_text": crisis, "disclaimer": NOT_WATCHED}
-
-
-def refusal_with_alerts(principal: Principal, items: list[Any], refused: APIProblem) -> APIProblem:
-    """Raise alerts for safety answers in a rejected body; return the error, with guidance if any was raised."""
-    if ingest.raise_alerts_for_rejected(principal=principal, items=items, at=timezone.now()):
-        refused.commits = True
-        refused.more["guidance"] = guidance(principal)
-        transaction.on_commit(wake_delivery)
-    return refused
-
-
-@contextmanager
-def alerting(principal: Principal, items: list[Any]) -> Iterator[None]:
-    """Raise alerts for safety answers in ``items`` if the request is refused in this block."""
-    try:
-        yield
-    except NotFoundOrHidden:
-        raise refusal_with_alerts(principal, items, APIProblem("not_found")) from None
-    except APIProblem as refused:
-        raise refusal_with_alerts(principal, items, refused) from None
-
-
-def _items(body: Any) -> list[Any]:
-    """The records of a body that may have any form."""
-    records = body.get("records") if isinstance(body, dict) else None
-    return records if isinstance(records, list) else []
-
-
 class Push(ClinicalAPIView):
     """Take in a batch of records from a phone; sending it twice changes nothing."""
 
     actions = {"POST": Action.WRITE_RECORDS}
     queries = {"POST": NoParameters}
     max_body_bytes = MAX_BATCH_BYTES
+    takes_answers = True
 
     @extend_schema(
         operation_id="sync_push",
@@ -160,8 +120,7 @@ class Push(ClinicalAPIView):
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        with alerting(principal, _items(request.data)):
-            batch, known, receipt = self._received(request)
+        batch, known, receipt = self._received(request)
         # Past this batch only if the phone has seen all that came before it: a cursor never skips.
         alone = known == receipt.head - len(batch.records)
         cursor = pull.cursor_at(principal, principal.own_patient_id, receipt.head if alone else known)
@@ -171,7 +130,7 @@ class Push(ClinicalAPIView):
             "cursor": cursor,
         }
         if receipt.alerted:
-            body["guidance"] = guidance(principal)
+            body["guidance"] = guidance.of_clinic(principal)
             transaction.on_commit(wake_delivery)
         return Response(body)
 

@@ -1,4 +1,4 @@
-"""The open alerts: which answer, whose, how old. One query."""
+"""The open alerts: which answer, whose, how old, and how many answers have joined it. One query, bounded pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from tracker.lib import days
 
 # A phone's clock within this of ours tells the same time.
 SAME_TIME = timedelta(minutes=10)
+PAGE_SIZE = 50
 _LEVEL_ORDER = [level.value for level in Level]
 
 
@@ -37,6 +38,9 @@ class OpenAlert:
     arrived: str
     arrived_at: datetime
     times_differ: bool
+    answers: int
+    newest: str
+    newest_at: datetime
     is_historical: bool
     answer_stored: bool
     may_open: bool
@@ -45,22 +49,60 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertBox:
-    """The open alerts of a page: gravest first, then today's answers before old ones, then oldest."""
+    """
+    A page of the open alerts: gravest first, then today's answers before old ones, then oldest.
+
+    ``total`` counts all of them, ``levels`` names patient, level and whether the answer was late, of each.
+    """
 
     open: Sequence[OpenAlert]
+    total: int
+    number: int
+    pages: int
+    levels: Sequence[tuple[UUID, str, bool]]
+
+    @property
+    def first(self) -> int:
+        """The place of the first alert of the page among all."""
+        return (self.number - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.open) - 1
 
 
-def alert_box(principal: Principal, at: datetime, patient_id: UUID | None = None) -> AlertBox:
-    """Return the open alerts of the principal's patients, or of one of them."""
+def page_number(text: str) -> int:
+    """Return the page that a query parameter names; the first if it names none."""
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 7 else 1
+
+
+def alert_box(
+    principal: Principal, at: datetime, patient_id: UUID | None = None, number: int = 1
+) -> AlertBox:
+    """
+    Return the open alerts of the principal's patients, or of one of them.
+
+    ``number`` is the page, from 1; beyond the last one it is the last.
+    """
     alerts = Alert.objects.open()
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
     rows = alerts.values(
         "id", "rule", "level", "answer_stored", "is_historical", "answered_at", "raised_at", "patient_id",
+        "answer_count", "newest_raised_at",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
-    found = [_shown(row, principal, at) for row in rows]
-    return AlertBox(sorted(found, key=lambda alert: (_LEVEL_ORDER.index(alert.level), alert.is_historical)))
+    in_order = sorted(rows, key=lambda row: (_LEVEL_ORDER.index(row["level"]), row["is_historical"]))
+    pages = max(1, -(-len(in_order) // PAGE_SIZE))
+    number = min(max(1, number), pages)
+    shown = in_order[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    return AlertBox(
+        open=[_shown(row, principal, at) for row in shown],
+        total=len(in_order),
+        number=number,
+        pages=pages,
+        levels=[(row["patient_id"], row["level"], row["is_historical"]) for row in in_order],
+    )
 
 
 def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAlert:
@@ -78,6 +120,9 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         arrived=formatting.moment(days.local(raised_at, principal.time_zone)),
         arrived_at=raised_at,
         times_differ=abs(raised_at - answered_at) > SAME_TIME,
+        answers=row["answer_count"],
+        newest=formatting.moment(days.local(row["newest_raised_at"], principal.time_zone)),
+        newest_at=row["newest_raised_at"],
         is_historical=row["is_historical"],
         answer_stored=row["answer_stored"],
         may_break_glass=policy.role_may(principal.role, Action.BREAK_GLASS),

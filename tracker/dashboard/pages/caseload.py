@@ -80,13 +80,17 @@ class CaseloadPage:
     in_need: int
 
 
-def caseload(principal: Principal, order: str, at: datetime) -> CaseloadPage:
-    """Build the caseload in ``order``, one of ``ORDERS``; anything else is by need."""
+def caseload(principal: Principal, order: str, at: datetime, alerts_number: int = 1) -> CaseloadPage:
+    """
+    Build the caseload in ``order``, one of ``ORDERS``; anything else is by need.
+
+    ``alerts_number`` is the page of its open alerts.
+    """
     order = order if order in ORDERS else "need"
-    alerts = alerts_page.alert_box(principal, at)
+    alerts = alerts_page.alert_box(principal, at, number=alerts_number)
     raised: dict[UUID, list[tuple[str, bool]]] = {}
-    for alert in alerts.open:
-        raised.setdefault(alert.patient_id, []).append((alert.level, alert.is_historical))
+    for patient_id, level, is_historical in alerts.levels:
+        raised.setdefault(patient_id, []).append((level, is_historical))
     held = _held()
     rows = [
         _row(patient, held.get(patient["id"], {}), raised.get(patient["id"], ()), principal, at)

@@ -1,0 +1,169 @@
+"""One open alert per patient and rule: further answers join it, each with a row of its own."""
+
+import uuid
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from tests import factories
+from tests.alerts.test_alerts import MINUTE, RAISED, acknowledge, escalate, raised, team
+from tests.rls_context import as_clinic, as_user
+from tracker.alerts import actions
+from tracker.alerts.escalation import Finding
+from tracker.alerts.models import Alert
+from tracker.outbox.message_texts import TEXTS
+from tracker.outbox.models import Message
+
+
+def messages(world: factories.World) -> int:
+    """How often the team was told: by every channel, both of them."""
+    with as_clinic(world.clinic.pk):
+        count, each = Message.objects.count(), len(team(world)) * len(TEXTS["alert"].channels)
+    assert count % each == 0
+    return count // each
+
+
+def open_alerts(world: factories.World) -> list[tuple[uuid.UUID, int]]:
+    with as_clinic(world.clinic.pk):
+        return list(Alert.objects.open().order_by("raised_at", "id").values_list("pk", "answer_count"))
+
+
+def test_further_answers_join_the_open_alert_and_keep_a_row_each(world):
+    first = raised(world)
+    for minute in range(1, 6):
+        raised(world, at=RAISED + minute * MINUTE)
+
+    assert open_alerts(world) == [(first.pk, 6)]
+    assert messages(world) == 1
+    with as_clinic(world.clinic.pk):
+        assert Alert.objects.count() == 6
+        joined = Alert.objects.filter(leader=first).order_by("place").values_list("place", flat=True)
+        assert list(joined) == [2, 3, 4, 5, 6]
+        leader = Alert.objects.get(pk=first.pk)
+        assert (leader.raised_at, leader.newest_raised_at) == (RAISED, RAISED + 5 * MINUTE)
+
+
+def test_an_answer_that_joins_is_told_anew_after_ten_minutes(world):
+    raised(world)
+    told = []
+    for minute in (1, 9, 10, 11, 19, 20):
+        raised(world, at=RAISED + minute * MINUTE)
+        told.append(messages(world))
+
+    assert told == [1, 1, 2, 2, 2, 3]
+
+
+def test_an_answer_that_joins_is_told_anew_at_once_if_its_level_is_graver(world):
+    alert = raised(world, level="HIGH")
+    raised(world, at=RAISED + MINUTE, level="REVIEW")
+    raised(world, at=RAISED + MINUTE, level="EMERGENCY")
+
+    assert messages(world) == 2
+    with as_clinic(world.clinic.pk):
+        assert Alert.objects.get(pk=alert.pk).level == "EMERGENCY"
+
+
+def test_answers_that_join_do_not_delay_the_escalation_of_an_alert(world):
+    raised(world)
+    for minute in range(1, 15):
+        raised(world, at=RAISED + minute * MINUTE)
+
+    assert [escalate(minute) for minute in (14, 15, 16, 30)] == [0, 1, 0, 1]
+
+
+def test_an_amendment_that_gets_worse_does_not_delay_the_escalation_of_an_alert(world):
+    source = uuid.uuid4()
+    for minute in range(14):
+        raised(world, source_id=source, value=minute, at=RAISED + minute * MINUTE)
+
+    assert [escalate(minute) for minute in (14, 15)] == [0, 1]
+    assert [count for _, count in open_alerts(world)] == [1]
+
+
+def test_an_answer_after_the_acknowledgement_opens_an_alert_of_its_own(world):
+    first = raised(world)
+    acknowledge(world.ben, first.pk)
+    second = raised(world, at=RAISED + 2 * MINUTE)
+
+    assert open_alerts(world) == [(second.pk, 1)]
+    assert messages(world) == 2
+
+
+def test_an_acknowledged_answer_that_gets_worse_joins_the_alert_that_is_open_now(world):
+    source = uuid.uuid4()
+    first = raised(world, source_id=source, value=1)
+    acknowledge(world.ben, first.pk)
+    second = raised(world, at=RAISED + 2 * MINUTE)
+    raised(world, source_id=source, value=3, at=RAISED + 3 * MINUTE)
+
+    assert open_alerts(world) == [(second.pk, 2)]
+
+
+def test_acknowledging_covers_the_answers_that_were_shown_and_no_others(world):
+    alert = raised(world)
+    for minute in range(1, 6):
+        raised(world, at=RAISED + minute * MINUTE)
+
+    with as_user(world.ben, RAISED + 6 * MINUTE) as principal:
+        later = actions.acknowledge(alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=4)
+
+    assert later is not None
+    assert open_alerts(world) == [(later.pk, 2)]
+    assert messages(world) == 2
+    with as_clinic(world.clinic.pk):
+        covered = Alert.objects.filter(acknowledged_by=world.ben.user)
+        assert (covered.count(), Alert.objects.count()) == (4, 6)
+    acknowledge(world.dan, later.pk, RAISED + 7 * MINUTE)
+    assert open_alerts(world) == []
+    with as_clinic(world.clinic.pk):
+        assert not Alert.objects.filter(acknowledged_at=None).exists()
+
+
+def test_an_alert_that_cannot_be_stored_takes_no_more_rows_than_its_bound(world, monkeypatch):
+    """However many refused answers come, the table holds so many; the newest one and the count stay true."""
+    monkeypatch.setattr(actions, "MOST_UNSTORED", 5)
+    sources = [uuid.uuid4() for _ in range(20)]
+    for source in sources:
+        raised(world, source_id=source, stored=False)
+
+    assert [count for _, count in open_alerts(world)] == [20]
+    with as_clinic(world.clinic.pk):
+        held = list(Alert.objects.order_by("place").values_list("source_id", flat=True))
+    assert held == [*sources[:4], sources[-1]]
+
+
+def test_the_database_refuses_a_second_open_alert_of_a_patient_and_rule(world):
+    first = raised(world)
+    with as_clinic(world.clinic.pk):
+        twin = Alert.objects.get(pk=first.pk)
+        twin.pk, twin.source_id = uuid.uuid4(), uuid.uuid4()
+        with pytest.raises(IntegrityError, match="alert_one_open_per_patient_and_rule"), transaction.atomic():
+            twin.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"place": 0}, "alert_counts_from_one"),
+        ({"answer_count": 0}, "alert_counts_from_one"),
+        ({"leader_id": "self", "place": 2}, "alert_that_joined_has_another_leader"),
+        ({"leader_id": "other", "place": 1}, "alert_that_joined_has_another_leader"),
+        ({"leader_id": "nobody", "place": 2}, "alert_leader_is_of_the_same_patient"),
+        ({"leader_id": "bea", "place": 2}, "alert_leader_is_of_the_same_patient"),
+    ],
+)
+def test_the_database_refuses_an_alert_with_a_wrong_leader_or_place(world, change, name):
+    alert, other = raised(world), raised(world, rule="daily_self_harm_thoughts")
+    with as_clinic(world.clinic.pk):
+        source = uuid.uuid4()
+        finding = Finding("phq9_item9", "URGENT", "response", source, RAISED, RAISED.date())
+        actions.assess(clinic_id=world.clinic.pk, patient_id=world.bea.pk, findings=[finding], at=RAISED)
+        leaders = {
+            "self": alert.pk,
+            "other": other.pk,
+            "nobody": uuid.uuid4(),
+            "bea": Alert.objects.get(source_id=source).pk,
+        }
+        change = {key: leaders.get(value, value) for key, value in change.items()}
+        with pytest.raises(IntegrityError, match=name), transaction.atomic():
+            Alert.objects.filter(pk=alert.pk).update(**change)

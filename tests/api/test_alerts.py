@@ -1,0 +1,65 @@
+"""The list of open alerts is read page by page, and acknowledging covers what was shown."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from tests import factories
+from tests.phone import Phone
+from tests.rls_context import as_clinic
+from tracker.alerts import actions
+from tracker.alerts.escalation import Finding
+
+AT = factories.MONDAY
+
+
+def raise_alert(world: factories.World, rule: str, minute: int = 0) -> None:
+    at = AT + timedelta(minutes=minute)
+    finding = Finding(rule, "URGENT", "response", uuid.uuid4(), at, at.date())
+    with as_clinic(world.clinic.pk):
+        actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
+
+
+@pytest.fixture
+def ben(world: factories.World) -> Phone:
+    return Phone(world.ben.user)
+
+
+def test_open_alerts_are_listed_page_by_page_with_their_total(world, ben):
+    for number in range(5):
+        raise_alert(world, f"rule_{number}", minute=number % 2)
+    pages, cursor = [], ""
+    while not pages or pages[-1]["next"]:
+        pages.append(ben.get(f"alerts?limit=2{cursor}").json())
+        cursor = f"&cursor={pages[-1]['next']}"
+
+    assert [len(page["alerts"]) for page in pages] == [2, 2, 1]
+    assert {page["total"] for page in pages} == {5}
+    listed = [(alert["raised_at"], alert["id"]) for page in pages for alert in page["alerts"]]
+    assert listed == sorted(set(listed))
+
+
+def test_a_cursor_of_another_reader_of_alerts_is_refused(world, ben):
+    for number in range(2):
+        raise_alert(world, f"rule_{number}")
+    cursor = ben.get("alerts?limit=1").json()["next"]
+
+    answer = Phone(world.dan.user).get(f"alerts?cursor={cursor}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+def test_acknowledging_an_alert_leaves_open_what_came_since_it_was_shown(world, ben):
+    for _ in range(3):
+        raise_alert(world, "phq9_item9")
+    (shown,) = ben.get("alerts").json()["alerts"]
+    assert shown["answers"] == 3
+
+    first = ben.post(f"alerts/{shown['id']}/acknowledge?answers=2").json()
+    second = Phone(world.dan.user).post(f"alerts/{shown['id']}/acknowledge").json()
+
+    assert (first["acknowledged_by"], second["acknowledged_by"]) == ("Ben", "Ben")
+    assert second["open_since"] is None
+    (left,) = ben.get("alerts").json()["alerts"]
+    assert (left["id"], left["answers"]) == (first["open_since"], 1)

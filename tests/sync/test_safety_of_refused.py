@@ -1,0 +1,293 @@
+"""A refused request hides no positive safety answer: what can be made out of its bytes alerts."""
+
+import gzip
+import json
+import uuid
+import zlib
+
+import pytest
+from django.test import Client
+
+from tests import factories
+from tests.phone import Phone
+from tests.rls_context import as_clinic
+from tracker.alerts.models import Alert, UnreadWrites
+from tracker.api.parsers import MAX_BATCH_BYTES, MAX_BODY_BYTES
+
+POSITIVE = factories.phq9([0] * 8 + [2])
+ITEM_9 = [("phq9_item9", False)]
+
+
+@pytest.fixture
+def phone(world: factories.World) -> Phone:
+    return Phone(world.ada.user)
+
+
+def alerts(world: factories.World) -> list[tuple[str, bool]]:
+    with as_clinic(world.clinic.pk):
+        return list(Alert.objects.values_list("rule", "answer_stored"))
+
+
+def send(phone: Phone, body: bytes, path: str = "sync/push", method: str = "POST", **headers: str):
+    kind = headers.pop("content_type", "application/json")
+    return Client(raise_request_exception=False).generic(
+        method, f"/api/v1/{path}", body, content_type=kind, headers=phone.headers | headers
+    )
+
+
+def batch(phone: Phone, *records) -> bytes:
+    return json.dumps(phone.batch(*records)).encode()
+
+
+def beside(phone: Phone, text: bytes) -> bytes:
+    """A batch of the positive answer and another record whose intensity is ``text``."""
+    return batch(phone, factories.pain("HERE"), POSITIVE).replace(b'"HERE"', text)
+
+
+OTHERS = {
+    "a duplicate key": b'1, "intensity": 2',
+    "NaN": b"NaN",
+    "Infinity": b"-Infinity",
+    "an infinite number": b"1e400",
+    "a number of 10,000 digits": b"9" * 10_000,
+    "bad UTF-8": b'"\xff\xfe"',
+    "a lone surrogate": b'"\\ud83d"',
+    "nesting beyond 32": b"[" * 40 + b"]" * 40,
+    "nesting beyond 100,000": b"[" * 100_000 + b"]" * 100_000,
+    "a bare word": b"six",
+    "no value": b"",
+    "a control character": b'"\x01\x00"',
+    "brackets that do not match": b"[1, 2}",
+    "a wrong escape": b'"\\x"',
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_an_error_in_another_record_of_the_batch_hides_no_positive_answer(world, phone, other):
+    for path in ("sync/push", "sync/push", "records"):
+        answer = send(phone, beside(phone, OTHERS[other]), path)
+
+        assert answer.status_code in {200, 400}
+        assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert {rule for rule, _ in alerts(world)} == {"phq9_item9"}
+    assert len(alerts(world)) == 1
+
+
+def unequal(first: int, second: int) -> bytes:
+    return (
+        json.dumps(POSITIVE)
+        .encode()
+        .replace(b'"/44260-8": 2', b'"/44260-8": %d, "/44260-8": %d' % (first, second))
+    )
+
+
+DUPLICATES = {
+    "of the item, positive first": unequal(2, 0),
+    "of the item, positive last": unequal(0, 2),
+    "of the answers": json.dumps(POSITIVE).encode().replace(b'"answers":', b'"answers": {}, "answers":'),
+    "of the answers, empty last": b', "answers": {}}}'.join(json.dumps(POSITIVE).encode().rsplit(b"}}", 1)),
+    "of the data": json.dumps(POSITIVE).encode()[:-1] + b', "data": {"instrument": "phq-9", "answers": {}}}',
+    "of the data, empty first": json.dumps(POSITIVE).encode().replace(b'"data":', b'"data": {}, "data":'),
+}
+
+
+@pytest.mark.parametrize("which", DUPLICATES)
+def test_a_duplicate_key_hides_no_positive_answer(world, phone, which):
+    answers = [
+        send(phone, DUPLICATES[which], "records"),
+        send(phone, batch(phone, "HERE").replace(b'"HERE"', DUPLICATES[which])),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert all("guidance" in answer.json() for answer in answers)
+    assert alerts(world) == ITEM_9
+
+
+def test_a_duplicate_list_of_records_hides_no_positive_answer(world, phone):
+    body = batch(phone, POSITIVE)[:-1] + b', "records": []}'
+
+    assert send(phone, body).status_code == 400
+    assert alerts(world) == ITEM_9
+
+
+def wrapped(phone: Phone) -> dict[str, bytes]:
+    batch = phone.batch(POSITIVE)
+    key = {"key": batch["key"], "device": batch["device"]}
+    return {
+        "in a list": json.dumps(phone.batch([POSITIVE])).encode(),
+        "in two lists": json.dumps(phone.batch([[POSITIVE]])).encode(),
+        "in an object": json.dumps(phone.batch({"record": POSITIVE})).encode(),
+        "under another name": json.dumps(key | {"Records": [POSITIVE]}).encode(),
+        "by their ids": json.dumps(key | {"records": {POSITIVE["id"]: POSITIVE}}).encode(),
+        "the list alone": json.dumps([POSITIVE]).encode(),
+        "one record alone": json.dumps(POSITIVE).encode(),
+        "the data alone": json.dumps(POSITIVE["data"]).encode(),
+        "as text": json.dumps(json.dumps(batch)).encode(),
+        "records as text": json.dumps(key | {"records": json.dumps([POSITIVE])}).encode(),
+        "a line each": b"\n".join(json.dumps(one).encode() for one in (factories.pain(), POSITIVE)),
+        "with more behind it": json.dumps(batch).encode() + b"\n--\n",
+        "with a byte order mark": b"\xef\xbb\xbf" + json.dumps(batch).encode(),
+        "in UTF-16": json.dumps(batch).encode("utf-16"),
+        "cut": json.dumps(batch).encode()[:-5],
+        "with its data in another place": json.dumps(phone.batch(
+            {name: value for name, value in POSITIVE.items() if name != "data"} | {"payload": POSITIVE["data"]}
+        )).encode(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["sync/push", "records"])
+@pytest.mark.parametrize("how", [
+    "in a list", "in two lists", "in an object", "under another name", "by their ids", "the list alone",
+    "one record alone", "the data alone", "as text", "records as text", "a line each", "with more behind it",
+    "with a byte order mark", "in UTF-16", "cut", "with its data in another place",
+])  # fmt: skip
+def test_a_positive_answer_in_a_wrong_wrapping_alerts(world, phone, path, how):
+    for _ in range(2):
+        answer = send(phone, wrapped(phone)[how], path)
+
+        assert "guidance" in answer.json()
+    assert {rule for rule, _ in alerts(world)} == {"phq9_item9"}
+    assert len(alerts(world)) == 1
+
+
+def zipped(body: bytes) -> dict[str, bytes]:
+    whole = gzip.compress(body)
+    noise = gzip.compress(uuid.uuid4().bytes * 100)
+    return {
+        "with bytes behind it": whole + b"\x00\x01",
+        "cut": gzip.compress(body + b" " * 10_000 + uuid.uuid4().bytes * 10)[:-40],
+        "in two members": gzip.compress(body[:300]) + gzip.compress(body[300:]),
+        "as the second member": noise + whole,
+        "as zlib": zlib.compress(body),
+        "not zipped at all": body,
+    }
+
+
+@pytest.mark.parametrize("how", list(zipped(b"{}")))
+def test_a_broken_gzip_stream_hides_no_positive_answer(world, phone, how):
+    answer = send(phone, zipped(batch(phone, POSITIVE))[how], **{"Content-Encoding": "gzip"})
+
+    assert answer.status_code == 400
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content_type": "text/plain"},
+        {"content_type": "application/x-www-form-urlencoded"},
+        {"content_type": "multipart/form-data; boundary=x"},
+        {"content_type": ""},
+        {"Content-Encoding": "br"},
+        {"Accept": "text/html"},
+        {"X-Device": ""},
+        {"X-Device": "0196f0a1-0000-7000-8000-000000000001"},
+        {"Idempotency-Key": "bad key!", "X-Device": ""},
+    ],
+)
+@pytest.mark.parametrize("path", ["sync/push", "records"])
+def test_a_wrong_header_hides_no_positive_answer(world, phone, path, headers):
+    answer = send(phone, batch(phone, POSITIVE), path, **headers)
+
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+
+
+def test_a_gzip_stream_that_no_header_names_hides_no_positive_answer(world, phone):
+    assert send(phone, gzip.compress(batch(phone, POSITIVE))).status_code == 400
+    assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize(("path", "length"), [("sync/push", MAX_BATCH_BYTES), ("records", MAX_BODY_BYTES)])
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_a_body_over_the_limit_hides_no_positive_answer_at_its_end(world, phone, path, length, is_zipped):
+    pad = {"kind": "pain", "note": "x" * length}
+    body = batch(phone, pad, POSITIVE)
+
+    answer = send(
+        phone,
+        gzip.compress(body) if is_zipped else body,
+        path,
+        **{"Content-Encoding": "gzip"} if is_zipped else {},
+    )
+
+    assert answer.status_code == 413
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT"])
+@pytest.mark.parametrize("path", ["sync/push", "records", f"records/{POSITIVE['id']}"])
+def test_a_wrong_method_hides_no_positive_answer(world, phone, method, path):
+    answer = send(phone, batch(phone, POSITIVE), path, method)
+
+    assert 400 <= answer.status_code < 500
+    assert "guidance" in answer.json()
+    assert alerts(world) == ITEM_9
+
+
+def test_an_unpaired_phone_hides_no_positive_answer(world):
+    answer = Phone(world.ada.user, paired=False).push(POSITIVE)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "device_not_paired")
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+
+
+def test_a_draft_and_a_full_storage_hide_no_positive_answer(world, phone, settings):
+    settings.PATIENT_STORAGE_BYTES = 10
+    draft = POSITIVE | {"data": POSITIVE["data"] | {"status": "draft"}}
+    for record in (POSITIVE, draft):
+        assert phone.push(record).json()["results"][0]["code"] == "storage_full"
+        assert "guidance" in phone.post("records", record).json()
+
+    assert alerts(world) == ITEM_9
+
+
+UNREAD = {
+    "another compression": ({"Content-Encoding": "br"}, b"\x0b\x05\x80\x01\x02"),
+    "random bytes": ({}, bytes(range(128, 256)) * 8),
+    "a text": ({"content_type": "text/plain"}, b"I do not want to go on"),
+    "gzip that is none": ({"Content-Encoding": "gzip"}, b"\x1f\x8b" + b"x" * 100),
+}
+
+
+@pytest.mark.parametrize("what", UNREAD)
+def test_a_body_that_cannot_be_read_answers_with_the_crisis_text_and_tells_operations(world, phone, what):
+    headers, body = UNREAD[what]
+    for path in ("sync/push", "records"):
+        answer = send(phone, body, path, **headers)
+
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+        assert answer.json()["alerted"] is False
+    assert alerts(world) == []
+    assert UnreadWrites.objects.get().count == 2
+    assert Client().get("/health/safety").json()["unread_writes_last_day"] == 2
+
+
+def test_a_refusal_that_was_read_and_holds_no_positive_answer_tells_operations_nothing(world, phone):
+    answer = phone.post("records", factories.pain(99))
+
+    assert (answer.status_code, answer.json()["alerted"]) == (400, False)
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert (alerts(world), UnreadWrites.objects.count()) == ([], 0)
+
+
+def test_a_refusal_of_nobody_known_carries_a_crisis_text_and_raises_no_alert(world, phone):
+    phone.headers = {"X-Session-Token": "nonsense"}
+
+    answer = send(phone, batch(phone, POSITIVE))
+
+    assert answer.status_code == 401
+    assert "emergency number" in answer.json()["guidance"]["crisis_text"]
+    assert (alerts(world), UnreadWrites.objects.count()) == ([], 0)
+
+
+def test_a_member_of_staff_who_sends_an_answer_raises_no_alert(world):
+    answer = Phone(world.ben.user).post("records", POSITIVE)
+
+    assert answer.status_code == 403
+    assert alerts(world) == []

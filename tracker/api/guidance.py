@@ -1,0 +1,25 @@
+"""Guidance: the crisis text that comes with an answer that alerts, and with every refusal of a patient's write."""
+
+from tracker.access.principal import Principal
+from tracker.clinics.models import Clinic
+
+NOT_WATCHED = (
+    "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
+    "emergency service."
+)
+# Where nobody knows whose clinic it is.
+ANYWHERE = {
+    "crisis_text": "If you might harm yourself or are in danger, call your local emergency number now.",
+    "disclaimer": "Nobody watches this app around the clock and it is not an emergency service.",
+}
+
+
+def of_clinic(principal: Principal) -> dict[str, str]:
+    """Return what to show when an answer raised an alert, in the clinic's words."""
+    crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=principal.clinic_id)
+    return {"crisis_text": crisis, "disclaimer": NOT_WATCHED}
+
+
+def of_refusal(principal: Principal, *, alerted: bool) -> dict[str, str]:
+    """Return what a refused write of a patient's carries. It promises no reader of an answer that nobody got."""
+    return of_clinic(principal) | ({} if alerted else {"disclaimer": ANYWHERE["disclaimer"]})
