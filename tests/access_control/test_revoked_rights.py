@@ -71,10 +71,7 @@ def as_caregiver(live: Live) -> Right:
     given: list[uuid.UUID] = []
 
     def give() -> None:
-        made = caregivers.grant(
-            principal=act_as(world.ada), email=carl.email, name="Carl", categories=[Category.PAIN],
-            at=timezone.now(),
-        )  # fmt: skip
+        made = factories.caregiver(world.ada, carl, Category.PAIN, at=timezone.now())
         given.append(made.pk)
 
     def revoke() -> None:

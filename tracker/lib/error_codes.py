@@ -123,6 +123,12 @@ REQUEST = (
         "Read the consents again, show the new text, then ask again.",
     ),
     _request(
+        "too_many_invitations",
+        409,
+        "There are as many invitations, or caregivers, as there can be within a day.",
+        "Show the sentence; let the person end an invitation, or try again tomorrow.",
+    ),
+    _request(
         "wording_not_available",
         409,
         "Your clinic holds no permission for the wording of this instrument.",

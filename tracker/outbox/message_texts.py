@@ -34,6 +34,14 @@ TEXTS = {
     "check-in": MessageText(inbox="You have a check-in coming up.", channels=(INBOX, EMAIL)),
     "check-in-planned": MessageText(inbox="A check-in has been planned for you.", channels=(INBOX, EMAIL)),
     "check-in-cancelled": MessageText(inbox="A check-in has been cancelled.", channels=(INBOX, EMAIL)),
+    "team-member-new": MessageText(
+        inbox="Somebody new is on your care team. You find who, and what they see, where you see who sees what.",
+        channels=(INBOX, EMAIL),
+    ),
+    "staff-new": MessageText(
+        inbox="Somebody new works at the clinic. Please look into it in the access log.",
+        channels=(INBOX, EMAIL),
+    ),
     "sign-in-ended": MessageText(
         inbox="Your sign-in was used on another device, so we ended it. If that was not you, change your password.",
         channels=(INBOX, EMAIL),
