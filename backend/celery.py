@@ -26,6 +26,7 @@ BEAT_SCHEDULE = (
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
     ("anchor the audit chains", "tracker.audit.tasks.anchor", 60.0),
     ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
+    ("retire phones whose day has come", "tracker.access.tasks.retire_due_devices", 300.0),
     ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
 )
 app.conf.beat_schedule = {

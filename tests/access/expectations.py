@@ -39,6 +39,10 @@ def tied(*kinds: str, of: frozenset[str] | set[str] = frozenset()) -> Reach:
     return reaches
 
 
+def nobody(actor: Actor, whose: str) -> bool:
+    return False
+
+
 def may_invite(actor: Actor, whose: str) -> bool:
     return whose in actor.waiting
 
@@ -167,6 +171,10 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
         roles=PATIENT, reach=own, refused=409, body=lambda resource: {"id": resource["device"]}
     ),
     "DELETE api/v1/devices/<uuid:device_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "PUT api/v1/devices/<uuid:device_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "DELETE api/v1/patients/<uuid:patient_id>/sign-in": Row(roles=TREAT, reach=tied("TEAM"), answer=204),
+    # Nobody's sign-in is closed.
+    "PUT api/v1/patients/<uuid:patient_id>/sign-in": Row(roles=TREAT, reach=nobody),
     "POST api/v1/me/caregivers": Row(roles=PATIENT, answer=201, body=caregiver),
     "DELETE api/v1/me/caregivers/<uuid:caregiver_id>": Row(roles=PATIENT, reach=own, answer=204),
     "GET api/v1/break-glass": Row(roles=frozenset({"PRIVACY_OFFICER"})),
@@ -275,6 +283,8 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     ),
     "POST patients/<uuid:patient_id>/discharge/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/readmit/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
+    "POST patients/<uuid:patient_id>/sign-in/disable/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
+    "POST patients/<uuid:patient_id>/sign-in/recover/": Row(roles=TREAT, reach=nobody),
     "POST patients/<uuid:patient_id>/check-ins/": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
     ),

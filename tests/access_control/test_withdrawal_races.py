@@ -73,7 +73,8 @@ def test_a_retired_device_is_not_paired_again_by_a_sign_in_that_was_under_way(li
     phone, again = Phone(world.ada.user), Phone(world.ada.user, paired=False)
 
     def retire() -> None:
-        devices.retire(principal=act_as(world.ada), device_id=phone.device, at=timezone.now())
+        principal = with_session(act_as(world.ada), authenticated_at=None, device_id=phone.device)
+        devices.retire(principal=principal, device_id=phone.device, at=timezone.now())
 
     answer = run_during(retire, lambda: again.post("devices", {"id": str(phone.device), "label": ""}))
 

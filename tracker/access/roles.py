@@ -30,6 +30,7 @@ class OwnRole:
     role: str
     name: str
     clinic: str
+    clinic_id: UUID
 
 
 def roles_of(user_id: UUID, at: datetime) -> list[OwnRole]:
@@ -44,7 +45,7 @@ def roles_of(user_id: UUID, at: datetime) -> list[OwnRole]:
         clinics = dict(
             Clinic.objects.filter(pk__in={row.clinic_id for row, _ in rows}).values_list("pk", "name")
         )
-    return [OwnRole(row.pk, role, row.name, clinics[row.clinic_id]) for row, role in rows]
+    return [OwnRole(row.pk, role, row.name, clinics[row.clinic_id], row.clinic_id) for row, role in rows]
 
 
 def choose(*, principal: Principal, session: sessions.SessionData, role_id: UUID, at: datetime) -> None:

@@ -54,6 +54,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().set_password(user, password)
             own = self.request.user.is_authenticated and self.request.user.pk == user.pk
             sessions.delete_all(user.pk, but=self.request.session.session_key if own else None)
+        # ``outbox.security_notices`` tells of it.
+        self.request.password_of = user.pk
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""

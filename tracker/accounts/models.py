@@ -38,8 +38,8 @@ class User(AbstractBaseUser):
     Somebody who can sign in. Names and roles stand in the clinic's own rows, behind row-level security.
 
     ``email`` is encrypted: sign-in asks for it before anybody is known, so no row security can stand before it.
-    ``kind`` says how somebody signs in, never what they may see. It is set where the account is made; a patient's becomes
-    another when its owner accepts a role that needs a second factor, and never becomes less.
+    ``kind`` says how somebody signs in, never what they may see. It is set where the account is made;
+    it becomes another when a patient accepts a role that needs a second factor, and never becomes less.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

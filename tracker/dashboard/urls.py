@@ -33,6 +33,8 @@ urlpatterns = [
     path("patients/<uuid:patient_id>/treatment-sessions/", care.record_session, name="record_session"),
     path("patients/<uuid:patient_id>/discharge/", care.discharge, name="discharge"),
     path("patients/<uuid:patient_id>/readmit/", care.readmit, name="readmit"),
+    path("patients/<uuid:patient_id>/sign-in/disable/", care.disable_sign_in, name="disable_sign_in"),
+    path("patients/<uuid:patient_id>/sign-in/recover/", care.recover_sign_in, name="recover_sign_in"),
     path("patients/<uuid:patient_id>/check-ins/", views.plan_check_in, name="plan_check_in"),
     path(
         "patients/<uuid:patient_id>/check-ins/<uuid:check_in_id>/cancel/",

@@ -74,6 +74,12 @@ REQUEST = (
         "Ask for the password or passkey, then repeat the request.",
     ),
     _request(
+        "use_older_device",
+        403,
+        "A second factor is set up on a phone that was paired a day ago or earlier, while there is one.",
+        "Ask the person to use the older phone, or to remove it first.",
+    ),
+    _request(
         "device_not_paired",
         403,
         "Pair this phone (POST /api/v1/devices) and send X-Device.",

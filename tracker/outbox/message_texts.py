@@ -21,6 +21,17 @@ class MessageText:
     )
 
 
+def _security(sentence: str) -> MessageText:
+    """A security notice. Its mail, one for all, says that it is one: who was locked out cannot sign in to read more."""
+    return MessageText(
+        inbox=f"{sentence} If that was not you, change your password and call your clinic.",
+        channels=(INBOX, EMAIL),
+        mail_subject="A change to your account",
+        mail_body="Something about how you sign in was changed.\n\nIf that was not you, or if you cannot sign in, choose "
+        "a new password there, or call those who invited you: {url}\nReference: {reference}\n",
+    )
+
+
 TEXTS = {
     "alert": MessageText(inbox="An answer needs your attention now.", channels=(INBOX, EMAIL)),
     "break-glass": MessageText(
@@ -42,6 +53,18 @@ TEXTS = {
         inbox="Somebody new works at the clinic. Please look into it in the access log.",
         channels=(INBOX, EMAIL),
     ),
+    "device-paired": _security("A new phone was added to your account."),
+    "device-retired": _security("A phone was removed from your account."),
+    "device-retires": _security(
+        "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
+        "see your phones."
+    ),
+    "password-changed": _security("The password of your account was changed."),
+    "second-factor-added": _security("A second factor was added to your account."),
+    "second-factor-removed": _security("A second factor was removed from your account."),
+    "recovery-codes-made": _security("New recovery codes were made for your account."),
+    "sign-in-disabled": _security("Your clinic has closed your sign-in."),
+    "sign-in-recovered": _security("Your sign-in was opened again. Choose a new password."),
     "sign-in-ended": MessageText(
         inbox="Your sign-in was used on another device, so we ended it. If that was not you, change your password.",
         channels=(INBOX, EMAIL),
