@@ -78,6 +78,20 @@ class ThrottleCount(models.Model):
         return "throttle-count"
 
 
+class KnownDevice(models.Model):
+    """
+    A device on which an account has signed in, by a keyed hash of both (``accounts.known_devices``).
+
+    No row-level security: it is read before anybody is known.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "known-device"
+
+
 class SessionQuerySet(models.QuerySet["Session"]):
     """Sessions, narrowed in words of the domain."""
 

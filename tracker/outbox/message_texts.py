@@ -27,8 +27,8 @@ def _security(sentence: str) -> MessageText:
         inbox=f"{sentence} If that was not you, change your password and call your clinic.",
         channels=(INBOX, EMAIL),
         mail_subject="A change to your account",
-        mail_body="Something about how you sign in was changed.\n\nIf that was not you, or if you cannot sign in, choose "
-        "a new password there, or call those who invited you: {url}\nReference: {reference}\n",
+        mail_body="Something about how you sign in was changed.\n\nIf that was not you, or if you cannot sign in, "
+        "choose a new password there, or call those who invited you: {url}\nReference: {reference}\n",
     )
 
 

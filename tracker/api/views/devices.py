@@ -14,6 +14,8 @@ from tracker.access import devices
 from tracker.access.models import Device
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
+from tracker.accounts import known_devices
+from tracker.accounts.models import User
 from tracker.api.exceptions import APIProblem
 from tracker.api.openapi import problems
 from tracker.api.parsers import validate
@@ -93,6 +95,8 @@ class Devices(ClinicalAPIView):
             raise APIProblem("device_retired") from None
         except devices.DeviceMismatch:
             raise APIProblem("already_paired") from None
+        email = User.objects.values_list("email", flat=True).get(pk=principal.user_id)
+        known_devices.remember([email, str(principal.user_id)], str(body.id))
         if new:
             _notify(principal, "device-paired", at)
         return Response(_device_out(device, body.label, body.id), 201 if new else 200)
