@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
+    "tracker.outbox.security_notices.SecurityNoticeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",

@@ -23,9 +23,9 @@ the codes in its receipt, one per record. The codes are the same on every route;
 one list of them, and `docs/write_errors.py` writes this page from it.
 
 Whatever the code, 429 and 503 come with `Retry-After`. Every refusal by `/sync/push` or `/records` of what a patient
-sent, and every 503, comes with `guidance` (the crisis text), the refusal with `alerted` too. Where `alerted` is true, an
-answer in what was sent raised an alert although it was refused: show the guidance at once; else have it at hand beside
-the error.
+sent, and every 503, comes with `guidance` (the crisis text), the refusal with `alerted` too. Where `alerted` is true,
+an answer in what was sent raised an alert although it was refused: show the guidance at once; else have it at hand
+beside the error.
 """
 SECTIONS = {
     "A request": error_codes.REQUEST,

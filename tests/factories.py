@@ -10,8 +10,10 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.db import transaction
 
-from tracker.access import consent
+from tracker.access import caregivers, consent
+from tracker.access.models import Caregiver
 from tracker.access.policy import EVERYTHING, Category
 from tracker.access.principal import load_principal, with_session
 from tracker.accounts.models import AccountKind, User
@@ -109,6 +111,26 @@ def share(
         at=at,
     )
     rls.reset()
+
+
+def caregiver(
+    patient: Patient,
+    user: User,
+    *categories: Category,
+    at: datetime = MONDAY,
+    ends_at: datetime | None = None,
+) -> Caregiver:
+    """Invite somebody to see categories of the patient's record, and accept as them; forget the context."""
+    assert patient.user_id
+    with transaction.atomic():
+        invited, code = caregivers.invite(
+            principal=load_principal(patient.user_id, at), name=user.email.partition("-")[0].title(),
+            categories=categories, at=at, ends_at=ends_at,
+        )  # fmt: skip
+        rls.reset()
+        caregivers.accept_with_account(user_id=user.pk, code=code, at=at)
+        rls.reset()
+    return invited
 
 
 def world(shares: Collection[Category] = EVERYTHING) -> World:

@@ -101,7 +101,9 @@ def scenario() -> Scenario:
     for name in ("nan", "deb", "bea", "gus"):
         resources[name] |= {"caregiver": _give(patients[name], factories.user(f"carer-of-{name}"))}
     resources |= {name: account_resources(row, phones[name]) for name, row in people.items()}
-    resources |= {name: account_resources(user, phones[name]) for name, user in carers.items()}
+    resources |= {
+        name: account_resources(user, phones[name]) | {"role": given[name]} for name, user in carers.items()
+    }
     resources |= {"missing": missing_resource()}
     factories.share(patients["deb"], here.north, (), NOW - timedelta(minutes=1))
     _change(here, people, patients, given)
@@ -146,12 +148,7 @@ def _patients(here: ClinicSetup, there: ClinicSetup) -> dict[str, Patient]:
 
 
 def _give(patient: Patient, user: User) -> str:
-    with as_user(patient, LATELY) as principal:
-        made = caregivers.grant(
-            principal=principal, email=user.email, name="Carervqz",
-            categories=[Category(each) for each in SOME], at=LATELY,
-        )  # fmt: skip
-    return str(made.pk)
+    return str(factories.caregiver(patient, user, *(Category(each) for each in SOME), at=LATELY).pk)
 
 
 def _change(

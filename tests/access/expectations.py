@@ -16,6 +16,7 @@ PATIENT = frozenset({"PATIENT"})
 TREAT = frozenset({"CLINICIAN", "COORDINATOR"})
 READ = TREAT | {"PATIENT", "CAREGIVER"}
 STAFF = TREAT | {"ADMINISTRATOR", "PRIVACY_OFFICER", "OPERATOR"}
+APPROVERS = frozenset({"ADMINISTRATOR", "PRIVACY_OFFICER"})
 ALL = STAFF | {"PATIENT", "CAREGIVER"}
 ANY_CATEGORY = frozenset({"PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"})
 WHOEVER = ("SELF", "CAREGIVER", "TEAM", "BREAK_GLASS")
@@ -38,8 +39,17 @@ def tied(*kinds: str, of: frozenset[str] | set[str] = frozenset()) -> Reach:
     return reaches
 
 
+def nobody(actor: Actor, whose: str) -> bool:
+    return False
+
+
 def may_invite(actor: Actor, whose: str) -> bool:
     return whose in actor.waiting
+
+
+def is_second_person(actor: Actor, whose: str) -> bool:
+    """Eve has invited the one who waits where Wes waits; Olga has not."""
+    return (actor.name, whose) == ("olga", "wes")
 
 
 def at_clinic(*names: str) -> Reach:
@@ -102,7 +112,7 @@ def break_glass(resource: Resource) -> dict[str, Any]:
 
 
 def caregiver(_: Resource) -> dict[str, Any]:
-    return {"name": "Carla", "email": "carla@example.org", "categories": ["pain"]}
+    return {"name": "Carla", "categories": ["pain"]}
 
 
 def push(resource: Resource) -> dict[str, Any]:
@@ -125,6 +135,7 @@ IN_PATH = {
     "record_id": "pain", "device_id": "device", "reference": "session", "caregiver_id": "caregiver",
     "message_id": "message", "summary_id": "summary", "alert_id": "alert", "check_in_id": "check_in",
     "patient_id": "patient", "member_id": "member", "pk": "passkey", "period_id": "duty",
+    "role_id": "role", "invitation_id": "newcomer",
 }  # fmt: skip
 IN_PATH_OF = {"patients/invite/<uuid:patient_id>/": {"patient_id": "waiting"}}
 FIXED_IN_PATH = {"instrument": "phq-9", "version": "1999", "uidb36": "1", "key": "set-password"}
@@ -152,12 +163,18 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     ),
     "GET api/v1/me/sessions": Row(),
     "DELETE api/v1/me/sessions/<uuid:reference>": Row(reach=own, answer=204),
+    "GET api/v1/me/roles": Row(),
+    "PUT api/v1/me/roles/<uuid:role_id>": Row(reach=own, answer=204),
     "GET api/v1/devices": Row(roles=PATIENT),
     # A sign-in is bound to its own phone; that another phone has this id tells nothing.
     "POST api/v1/devices": Row(
         roles=PATIENT, reach=own, refused=409, body=lambda resource: {"id": resource["device"]}
     ),
     "DELETE api/v1/devices/<uuid:device_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "PUT api/v1/devices/<uuid:device_id>": Row(roles=PATIENT, reach=own, answer=204),
+    "DELETE api/v1/patients/<uuid:patient_id>/sign-in": Row(roles=TREAT, reach=tied("TEAM"), answer=204),
+    # Nobody's sign-in is closed.
+    "PUT api/v1/patients/<uuid:patient_id>/sign-in": Row(roles=TREAT, reach=nobody),
     "POST api/v1/me/caregivers": Row(roles=PATIENT, answer=201, body=caregiver),
     "DELETE api/v1/me/caregivers/<uuid:caregiver_id>": Row(roles=PATIENT, reach=own, answer=204),
     "GET api/v1/break-glass": Row(roles=frozenset({"PRIVACY_OFFICER"})),
@@ -223,6 +240,15 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     "GET patients/invite/": Row(roles=TREAT | {"ADMINISTRATOR"}),
     "POST patients/invite/": Row(roles=TREAT | {"ADMINISTRATOR"}, answer=422, body=unfinished),
     "POST patients/invite/<uuid:patient_id>/": Row(roles=TREAT | {"ADMINISTRATOR"}, reach=may_invite),
+    "GET roles/": Row(),
+    "POST roles/<uuid:role_id>/": Row(reach=own, answer=302),
+    "GET staff/approvals/": Row(roles=APPROVERS),
+    "POST staff/approvals/<uuid:invitation_id>/approve/": Row(
+        roles=APPROVERS, reach=is_second_person, answer=302
+    ),
+    "POST staff/approvals/<uuid:invitation_id>/refuse/": Row(
+        roles=APPROVERS, reach=is_second_person, answer=302
+    ),
     "GET staff/": Row(roles=frozenset({"ADMINISTRATOR"})),
     "POST staff/": Row(roles=frozenset({"ADMINISTRATOR"}), answer=422, body=unfinished),
     "POST staff/<uuid:member_id>/switch-off/": Row(
@@ -257,6 +283,8 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     ),
     "POST patients/<uuid:patient_id>/discharge/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/readmit/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
+    "POST patients/<uuid:patient_id>/sign-in/disable/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
+    "POST patients/<uuid:patient_id>/sign-in/recover/": Row(roles=TREAT, reach=nobody),
     "POST patients/<uuid:patient_id>/check-ins/": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
     ),

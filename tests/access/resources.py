@@ -9,7 +9,7 @@ from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
 from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
-from tracker.clinics.models import DutyPeriod, Patient, StaffMember
+from tracker.clinics.models import DutyPeriod, Invitation, Patient, Role, StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.channels import INBOX
@@ -25,7 +25,7 @@ Resource = dict[str, str]
 IDS = (
     "patient", "team", "clinic", "pain", "daily", "dose_id", "page", "shared", "answers", "alert", "check_in",
     "summary", "device", "session", "message", "passkey", "caregiver", "member", "user", "waiting",
-    "duty",
+    "duty", "role", "newcomer",
 )  # fmt: skip
 
 
@@ -39,10 +39,10 @@ def patient_resources(patient: Patient, name: str, phone: Phone | None, by: Staf
     """A patient's record, full of marks. Who has no phone has not come in yet, and has none."""
     resource = {"patient": str(patient.pk), "name": patient.name, "birth_date": str(patient.birth_date)}
     if phone is None or by is None:
-        return {"waiting": str(patient.pk), "name": patient.name}
+        return {"waiting": str(patient.pk), "name": patient.name, "newcomer": _newcomer(patient)}
     resource |= {"team": str(patient.care_team_id), "clinic": str(patient.clinic_id)}
     resource |= _records(name, phone) | _derived(patient, by)
-    resource |= {"device": str(phone.device)}
+    resource |= {"device": str(phone.device), "role": str(patient.pk)}
     assert patient.user
     return (
         resource
@@ -59,9 +59,23 @@ def account_resources(person: StaffMember | User, phone: Phone) -> Resource:
     resource = {"user": str(user.pk), "email": user.email, "session": str(session.reference)}
     resource |= {"passkey": str(key.pk)}
     if isinstance(person, StaffMember):
-        resource |= {"member": str(person.pk), "name": person.name}
+        resource |= {"member": str(person.pk), "name": person.name, "role": str(person.pk)}
         resource |= {"message": _message(person.clinic_id, user), "duty": _duty(person)}
     return resource
+
+
+def _newcomer(patient: Patient) -> str:
+    """An invitation by the clinic's administrator that somebody has taken, and that nobody has approved."""
+    with as_clinic(patient.clinic_id):
+        inviter = StaffMember.objects.filter(clinic_id=patient.clinic_id).order_by("role").first()
+        assert inviter
+        return str(
+            Invitation.objects.create(
+                clinic_id=patient.clinic_id, code=uuid.uuid4().bytes * 2, invited_by_id=inviter.user_id,
+                role=Role.CLINICIAN, name="Newvqz", made_at=NOW, expires_at=NOW + timedelta(days=7), used_at=NOW,
+                used_by=factories.user("newvqz"),
+            ).pk
+        )  # fmt: skip
 
 
 def _duty(person: StaffMember) -> str:

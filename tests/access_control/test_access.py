@@ -268,6 +268,7 @@ def test_an_administrator_has_no_right_to_anything_clinical(action):
         Action.READ_MESSAGES,
         Action.INVITE_PATIENT,
         Action.MANAGE_STAFF,
+        Action.APPROVE_STAFF,
     }
 
     assert policy.role_may("ADMINISTRATOR", action) is (action in allowed)

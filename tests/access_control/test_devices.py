@@ -201,7 +201,7 @@ def test_signing_in_again_on_a_phone_ends_its_former_sign_in(world):
 
 
 def test_retiring_a_device_revokes_its_session_and_no_other(world):
-    lost, kept = Phone(world.ada.user), Phone(world.ada.user)
+    kept, lost = Phone(world.ada.user), Phone(world.ada.user)
 
     assert kept.call("DELETE", f"devices/{lost.device}").status_code == 204
 

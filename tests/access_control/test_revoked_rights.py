@@ -17,7 +17,7 @@ from tests.rls_context import act_as, as_clinic
 from tests.servers import wait_until
 from tracker.access import caregivers, devices
 from tracker.access.policy import EVERYTHING, Category
-from tracker.access.principal import InactiveUser, load_principal
+from tracker.access.principal import InactiveUser, load_principal, with_session
 from tracker.accounts import sessions
 from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import TeamMembership
@@ -71,10 +71,7 @@ def as_caregiver(live: Live) -> Right:
     given: list[uuid.UUID] = []
 
     def give() -> None:
-        made = caregivers.grant(
-            principal=act_as(world.ada), email=carl.email, name="Carl", categories=[Category.PAIN],
-            at=timezone.now(),
-        )  # fmt: skip
+        made = factories.caregiver(world.ada, carl, Category.PAIN, at=timezone.now())
         given.append(made.pk)
 
     def revoke() -> None:
@@ -89,7 +86,8 @@ def on_a_device(live: Live) -> Right:
 
     def revoke() -> None:
         phone = phones[-1]
-        devices.retire(principal=act_as(live.world.ada), device_id=phone.device, at=timezone.now())
+        principal = with_session(act_as(live.world.ada), authenticated_at=None, device_id=phone.device)
+        devices.retire(principal=principal, device_id=phone.device, at=timezone.now())
 
     def read() -> bool:
         held = sessions.load_token(phones[-1].token, timezone.now())

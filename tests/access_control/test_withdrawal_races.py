@@ -13,7 +13,7 @@ from tests import factories
 from tests.concurrency import run_concurrently, run_during
 from tests.phone import Phone, token_of
 from tests.rls_context import act_as, as_clinic
-from tracker.access import break_glass, caregivers, devices
+from tracker.access import break_glass, devices
 from tracker.access.models import BreakGlassAccess, Caregiver, Consent, Device
 from tracker.access.policy import EVERYTHING, Category
 from tracker.access.principal import with_session
@@ -58,11 +58,7 @@ def test_a_caregiver_whose_access_is_granted_twice_at_once_is_revoked_once_and_f
     ends_at = at + timedelta(days=days) if days else None
 
     def grant() -> Caregiver:
-        with transaction.atomic():
-            return caregivers.grant(
-                principal=act_as(world.ada), email=carl.email, name="Carl", categories=[Category.PAIN],
-                at=timezone.now(), ends_at=ends_at,
-            )  # fmt: skip
+        return factories.caregiver(world.ada, carl, Category.PAIN, at=timezone.now(), ends_at=ends_at)
 
     grants = [run_during(grant, grant), *run_concurrently(grant, grant)]
 
@@ -77,7 +73,8 @@ def test_a_retired_device_is_not_paired_again_by_a_sign_in_that_was_under_way(li
     phone, again = Phone(world.ada.user), Phone(world.ada.user, paired=False)
 
     def retire() -> None:
-        devices.retire(principal=act_as(world.ada), device_id=phone.device, at=timezone.now())
+        principal = with_session(act_as(world.ada), authenticated_at=None, device_id=phone.device)
+        devices.retire(principal=principal, device_id=phone.device, at=timezone.now())
 
     answer = run_during(retire, lambda: again.post("devices", {"id": str(phone.device), "label": ""}))
 

@@ -8,8 +8,7 @@ from django.core.management import call_command
 
 from tests import factories, openapi
 from tests.phone import Phone
-from tests.rls_context import as_user
-from tracker.access import caregivers, policy
+from tracker.access import policy
 from tracker.access.policy import Category
 from tracker.accounts.models import AccountKind
 from tracker.api import urls as api
@@ -38,10 +37,7 @@ def test_me_has_the_role_of_every_member_of_staff_as_the_openapi_document_says(w
 
 def test_me_has_the_role_of_a_patient_and_of_a_caregiver_as_the_openapi_document_says(world):
     carl = factories.user("carl", AccountKind.CAREGIVER)
-    with as_user(world.ada) as ada:
-        caregivers.grant(
-            principal=ada, email=carl.email, name="Carl", categories={Category.PAIN}, at=factories.MONDAY
-        )
+    factories.caregiver(world.ada, carl, Category.PAIN)
 
     assert Phone(world.ada.user).get("me").json()["role"] == "patient"
     assert Phone(carl).get("me").json()["role"] == "caregiver"

@@ -6,7 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests import factories
 from tests.rls_context import as_clinic
+from tracker.access.models import Consent, ConsentChange
+from tracker.access.policy import Category
 from tracker.accounts.models import User
 from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
 from tracker.demo import people, simulate
@@ -72,3 +77,39 @@ def test_passwords_that_are_lost_are_made_anew_and_the_old_ones_end(db, tmp_path
 
     assert {email for email in first if first[email] != second[email]} == {people.DIARY_EMAIL}
     assert not User.objects.get(email=people.DIARY_EMAIL).check_password(first[people.DIARY_EMAIL])
+
+
+def enrol(name: str, **more: Any) -> Patient:
+    """Somebody who is none of the demo's own people, enrolled at its clinic by a visitor."""
+    clinic = Clinic.objects.get(name=people.CLINIC)
+    with as_clinic(clinic.pk):
+        north = CareTeam.objects.get(name="North")
+    return factories.patient(clinic, name, north, shares=(), **more)
+
+
+@pytest.mark.parametrize("more", [{"user": None}, {}], ids=["invited", "undecided"])
+def test_preparing_again_consents_for_no_patient_who_is_invited_or_undecided(db, tmp_path: Path, more):
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+    newcomer = enrol("fay", **more)
+
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+
+    with as_clinic(newcomer.clinic_id):
+        assert not ConsentChange.objects.filter(patient=newcomer).exists()
+        assert not Consent.objects.filter(patient=newcomer).exists()
+
+
+def test_the_demos_own_patients_consent_once_and_never_again(db, tmp_path: Path):
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+    clinic = Clinic.objects.get(name=people.CLINIC)
+    with as_clinic(clinic.pk):
+        robin = Patient.objects.select_related("care_team", "user").get(user__email=people.DIARY_EMAIL)
+        given = ConsentChange.objects.count()
+    assert given == 41 * len(Category)
+    factories.share(robin, robin.care_team, ())
+
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+
+    with as_clinic(clinic.pk):
+        assert Consent.objects.get(patient=robin).categories() == frozenset()
+        assert ConsentChange.objects.count() == given + len(Category)

@@ -150,7 +150,6 @@ def as_a_patient(visitor: Visitor, marker: dict[str, str]) -> None:
     visitor.http.headers["X-Device"] = device
     reader = {
         "name": marker["caregiver"],
-        "email": f"{marker['email']}.kim@example.org",
         "categories": ["mood"],
     }
     assert visitor.call("POST", "/api/v1/me/caregivers", json=reader).status_code == 201

@@ -51,7 +51,7 @@ def start(*, principal: Principal, patient_id: UUID, reason: str, at: datetime) 
         if not Patient.objects.filter(pk=patient_id, clinic_id=principal.clinic_id).exists():
             raise NotFoundOrHidden
         # Of two at once the second finds the first, and ends it; who was switched off meanwhile opens nothing.
-        if not active_account.lock(principal.user_id):
+        if not active_account.lock_staff(principal.clinic_id, principal.user_id):
             raise NotFoundOrHidden
         _end(principal, at)
         made = BreakGlassAccess.objects.create(

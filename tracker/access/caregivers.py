@@ -1,63 +1,145 @@
-"""Caregivers: the patient shows somebody close some categories, for a time or until they end it."""
+"""
+Caregivers: the patient shows somebody close some categories, for a time or until they end it.
 
-from collections.abc import Collection
-from datetime import datetime
+The patient names no address: they get a code and hand it over. Nobody has an account, and nobody sees anything, before
+the invited person has accepted with it.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Value
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.accounts.models import AccountKind, User
-from tracker.clinics import patient_lock
+from tracker.audit import actions as audit
+from tracker.clinics import active_account, invitations, patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.invitations import InvitationRejected, TooManyInvitations
+from tracker.lib import rls
+
+CODE_SIGNS, CODE_LASTS = 16, timedelta(days=7)
+# Of one patient: at a time, and within a day.
+MOST_STANDING, MOST_A_DAY, A_DAY = 10, 10, timedelta(days=1)
 
 
-def grant(
+def invite(
     *,
     principal: Principal,
-    email: str,
     name: str,
     categories: Collection[Category],
     at: datetime,
     ends_at: datetime | None = None,
-) -> Caregiver:
+) -> tuple[Caregiver, str]:
     """
-    Let somebody see these categories of the patient's record from now on; the same person again: instead of before.
-
-    Somebody new gets an account without a password, and chooses one by "password forgotten". Whether the address
-    was known before cannot be told from the outside.
+    Ask somebody to see these categories of the patient's record; return the row and the code to hand over, shown once.
 
     :raises NotFoundOrHidden: for anybody but a patient.
+    :raises TooManyInvitations: if there are ``MOST_STANDING`` caregivers, or ``MOST_A_DAY`` were invited within a day.
     """
     patient_id = principal.own_patient_id
-    # Of two grants at once the second finds the first, and replaces it.
+    # Two at once are counted one after the other.
     patient_lock.lock(principal.clinic_id, patient_id)
-    user, new = User.objects.get_or_create(
-        email=email.strip().lower(), defaults={"kind": AccountKind.CAREGIVER}
-    )
-    if new:
-        user.set_unusable_password()
-        user.save()
-    _end(_standing(patient_id, at).filter(user=user), at)
+    own = Caregiver.objects.filter(patient_id=patient_id)
+    standing, lately = own.standing(at).count(), own.filter(invited_at__gt=at - A_DAY).count()
+    if standing >= MOST_STANDING or lately >= MOST_A_DAY:
+        raise TooManyInvitations
+    code = invitations.new_code(CODE_SIGNS)
     made = Caregiver.objects.create(
         clinic_id=principal.clinic_id,
         patient_id=patient_id,
-        user=user,
         name=name,
         categories=sorted(categories),
+        code=invitations.code_hash(code),
+        invited_at=at,
+        accept_by=at + CODE_LASTS,
         starts_at=at,
         ends_at=ends_at,
     )
-    _audit(principal, made, "caregiver.grant", at)
-    return made
+    detail = {"categories": list(made.categories)}
+    principal.audit("caregiver.invite", made, patient_id=patient_id, at=at, detail=detail)
+    return made, code
+
+
+def accept(*, code: str, email: str, password: str, at: datetime) -> User:
+    """
+    Take a patient's invitation with a new account; what is shown is seen from then on.
+
+    :raises InvitationRejected: if it is not to be had, or the address has an account; never which.
+    """
+    with transaction.atomic():
+        user = _accept(
+            code, at, lambda _: invitations.new_account(email, password, AccountKind.CAREGIVER),
+            # Costs what an account would.
+            refuse=lambda: make_password(password),
+        )  # fmt: skip
+    if user is None:
+        raise InvitationRejected
+    return user
+
+
+def accept_with_account(*, user_id: UUID, code: str, at: datetime) -> None:
+    """
+    Take a patient's invitation as somebody who has signed in to an account; it replaces what they saw of that patient.
+
+    A patient's account needs a second factor from then on, to sign in as a caregiver.
+
+    :raises InvitationRejected: if it is not to be had, or it is the patient's own account.
+    """
+
+    def existing(own_account_id: UUID | None) -> User | None:
+        if own_account_id == user_id:
+            return None
+        invitations.require_second_factor(user_id, AccountKind.CAREGIVER)
+        return User.objects.get(pk=user_id)
+
+    with transaction.atomic():
+        # The account before the patient, as everywhere.
+        user = _accept(code, at, existing) if active_account.lock(user_id) else None
+    if user is None:
+        raise InvitationRejected
+
+
+def _accept(
+    code: str, at: datetime, account: Callable[[UUID | None], User | None],
+    refuse: Callable[[], object] = lambda: None,
+) -> User | None:  # fmt: skip
+    """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
+    mark = invitations.code_hash(code)
+    with rls.context(invitation=mark.hex()):
+        found = Caregiver.objects.acceptable(at).filter(code=mark).first()
+    if found is None:
+        refuse()
+        return None
+    patient_lock.lock(found.clinic_id, found.patient_id)
+    with rls.as_patient(found.clinic_id, found.patient_id):
+        # What was revoked or taken while this request waited for the lock is not to be had.
+        row = Caregiver.objects.acceptable(at).filter(pk=found.pk).select_related("patient").first()
+        if row is None:
+            refuse()
+            return None
+        user = account(row.patient.user_id)
+        if user is None:
+            Caregiver.objects.filter(pk=row.pk).update(failed_attempts=F("failed_attempts") + 1)
+            return None
+        _end(_seen_now(row.patient_id, at).filter(user=user), at)
+        Caregiver.objects.filter(pk=row.pk).update(user=user, starts_at=at)
+        audit.record_event(
+            actor=f"user/{user.pk}", action="caregiver.accept", subject=str(row), clinic_id=row.clinic_id,
+            patient_id=row.patient_id, at=at,
+        )  # fmt: skip
+    return user
 
 
 def revoke(*, principal: Principal, caregiver_id: UUID, at: datetime) -> None:
     """
-    End what a caregiver sees, from their next look on. Ending it twice changes nothing.
+    End what a caregiver sees, from their next look on, or an invitation. Ending it twice changes nothing.
 
     :raises NotFoundOrHidden: if the patient has no such caregiver.
     """
@@ -65,19 +147,15 @@ def revoke(*, principal: Principal, caregiver_id: UUID, at: datetime) -> None:
     own = Caregiver.objects.filter(patient_id=principal.own_patient_id, pk=caregiver_id).first()
     if own is None:
         raise NotFoundOrHidden
-    if _end(_standing(principal.own_patient_id, at).filter(pk=caregiver_id), at):
-        _audit(principal, own, "caregiver.revoke", at)
+    if _end(_seen_now(principal.own_patient_id, at).filter(pk=caregiver_id), at):
+        detail = {"user": str(own.user_id or ""), "categories": list(own.categories)}
+        principal.audit("caregiver.revoke", own, patient_id=own.patient_id, at=at, detail=detail)
 
 
-def _standing(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
+def _seen_now(patient_id: UUID, at: datetime) -> "QuerySet[Caregiver]":
     return Caregiver.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), patient_id=patient_id)
 
 
 def _end(standing: "QuerySet[Caregiver]", at: datetime) -> int:
     # What began while this request waited for the lock never was.
     return standing.update(ends_at=Greatest("starts_at", Value(at)))
-
-
-def _audit(principal: Principal, caregiver: Caregiver, action: str, at: datetime) -> None:
-    detail = {"user": str(caregiver.user_id), "categories": list(caregiver.categories)}
-    principal.audit(action, caregiver, patient_id=caregiver.patient_id, at=at, detail=detail)

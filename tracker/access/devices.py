@@ -1,18 +1,28 @@
-"""A patient's phones: paired once, bound to the session that pairs, retired one by one."""
+"""
+A patient's phones: paired once, bound to the session that pairs, retired one by one.
 
-from datetime import datetime
+A stolen password pairs a phone as well as the right one does. So a phone is *new* for a day: until then it retires an
+older one only a day later, which the older one hears of and can cancel, and it sets up no second factor.
+"""
+
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 
 from tracker.access.models import Device, DeviceLabel
 from tracker.access.principal import Principal
-from tracker.accounts import reauthentication, sessions
-from tracker.accounts.models import Session
+from tracker.accounts import reauthentication, second_factor, sessions
+from tracker.accounts.models import Session, User
+from tracker.audit import actions as audit
 from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Clinic, Patient
 from tracker.keys import data_keys
-from tracker.lib import encryption
+from tracker.lib import encryption, rls
+
+IS_NEW, RETIRES_AFTER = timedelta(hours=24), timedelta(hours=24)
 
 
 class DeviceRetired(Exception):
@@ -71,20 +81,129 @@ def labels(patient_id: UUID) -> dict[UUID, str]:
     return {device: text for device, (number, text) in names.items() if number > newest.get(device, 0)}
 
 
-def retire(*, principal: Principal, device_id: UUID, at: datetime) -> None:
+def is_new(patient_id: UUID, device_id: UUID | None, at: datetime) -> bool:
     """
-    Retire a device of the principal's and end its sessions, in one transaction.
+    Return whether a sign-in on this device (None: on no phone) is to be doubted, since an older phone is there.
+
+    That is for ``IS_NEW`` after the phone was paired; the first phone, and the only one left, is never new.
+    """
+    active = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
+    own = active.filter(id=device_id).first()
+    if own is None:
+        return active.exists()
+    return own.paired_at > at - IS_NEW and active.filter(paired_at__lt=own.paired_at).exists()
+
+
+def may_add_second_factor(user: User, device_id: UUID | None, at: datetime) -> bool:
+    """
+    Return whether a sign-in on this device (None: on no phone) may set up a second factor for the account.
+
+    A patient's may not while an older phone is there (``is_new``): the owner of that one would be locked out. Whoever
+    needs a second factor may.
+    """
+    if second_factor.is_required(user):
+        return True
+    with transaction.atomic(), rls.context(person=str(user.pk)):
+        own = Patient.objects.filter(user_id=user.pk).first()
+    if own is None:
+        return True
+    with transaction.atomic(), rls.as_patient(own.clinic_id, own.pk):
+        return not is_new(own.pk, device_id, at)
+
+
+def retire(*, principal: Principal, device_id: UUID, at: datetime) -> datetime:
+    """
+    Retire a device of the principal's and end its sessions, in one transaction; return when it is retired.
+
+    Asked for on a phone that ``is_new`` it happens ``RETIRES_AFTER`` later (``retire_due``), unless it is cancelled.
+    One's own phone, and one that is newer, is retired at once.
 
     :raises NotFoundOrHidden: if the principal has no such device.
     """
     # A pairing at the same moment is over, or waits: its session ends here, or finds the device retired.
     patient_lock.lock(principal.clinic_id, principal.own_patient_id)
-    own = Device.objects.filter(patient_id=principal.own_patient_id, id=device_id)
-    if not own.exists():
+    device = Device.objects.filter(patient_id=principal.own_patient_id, id=device_id).first()
+    if device is None:
         raise NotFoundOrHidden
-    own.filter(retired_at__isnull=True).update(retired_at=at)
-    Session.objects.of(principal.user_id).filter(device_id=device_id).delete()
-    principal.audit("device.retire", f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
+    if device.retired_at is None and _waits(principal, device, at):
+        later = device.retires_at or at + RETIRES_AFTER
+        _update(device, retires_at=later)
+        action = "device.retire_later"
+    else:
+        later = at
+        _retire(device, principal.user_id, at)
+        action = "device.retire"
+    principal.audit(action, f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
+    return later
+
+
+def keep(*, principal: Principal, device_id: UUID, at: datetime) -> None:
+    """
+    Cancel a retirement that has not happened yet, from the device itself or from one that is not new.
+
+    :raises NotFoundOrHidden: if the principal has no such device, or asks on a new one.
+    """
+    patient_lock.lock(principal.clinic_id, principal.own_patient_id)
+    device = Device.objects.filter(
+        patient_id=principal.own_patient_id, id=device_id, retired_at__isnull=True
+    ).first()
+    is_own = principal.device_id == device_id
+    if device is None or not (is_own or not is_new(device.patient_id, principal.device_id, at)):
+        raise NotFoundOrHidden
+    _update(device, retires_at=None)
+    principal.audit("device.keep", f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
+
+
+def retire_due(*, at: datetime) -> int:
+    """Retire the devices whose day has come, clinic by clinic; return how many. Safe at any time, and twice."""
+    return sum(
+        _retire_if_due(clinic_id, device, at)
+        for clinic_id in list(Clinic.objects.values_list("pk", flat=True))
+        for device in _due(clinic_id, at)
+    )
+
+
+@transaction.atomic
+def _due(clinic_id: UUID, at: datetime) -> list[Device]:
+    with rls.as_clinic(clinic_id):
+        rows = Device.objects.filter(clinic_id=clinic_id, retired_at__isnull=True, retires_at__lte=at)
+        return list(rows.order_by("patient_id", "id"))
+
+
+@transaction.atomic
+def _retire_if_due(clinic_id: UUID, device: Device, at: datetime) -> int:
+    patient_lock.lock(clinic_id, device.patient_id)
+    with rls.as_clinic(clinic_id):
+        row = Device.objects.filter(pk=device.pk, retired_at__isnull=True, retires_at__lte=at)
+        due = row.select_related("patient").first()
+        # It may have been cancelled, or retired, while this waited for the lock.
+        if due is None:
+            return 0
+        _retire(due, due.patient.user_id, at)
+        audit.record_event(
+            actor="system", action="device.retire", subject=f"device/{device.id}", clinic_id=clinic_id,
+            patient_id=device.patient_id, at=at,
+        )  # fmt: skip
+        return 1
+
+
+def _waits(principal: Principal, device: Device, at: datetime) -> bool:
+    """Whether a new phone, or a sign-in on none, asks to retire an older one."""
+    if device.id == principal.device_id or not is_new(device.patient_id, principal.device_id, at):
+        return False
+    asking = Device.objects.filter(patient_id=device.patient_id, id=principal.device_id).first()
+    return asking is None or device.paired_at <= asking.paired_at
+
+
+def _retire(device: Device, user_id: UUID | None, at: datetime) -> None:
+    if device.retired_at is None:
+        _update(device, retired_at=at, retires_at=None)
+    if user_id is not None:
+        Session.objects.of(user_id).filter(device_id=device.id).delete()
+
+
+def _update(device: Device, **values: datetime | None) -> None:
+    Device.objects.filter(pk=device.pk).update(**values)
 
 
 def _set_label(principal: Principal, device_id: UUID, label: str, at: datetime) -> None:

@@ -1,7 +1,8 @@
 """Who may see a patient: consent, caregivers, emergency access; and the patient's phones."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,12 +11,12 @@ from django.db.models import F, Q
 from tracker.access.policy import Category
 from tracker.accounts.models import User
 from tracker.audit.append_only import append_only
-from tracker.clinics.models import CareTeam, DatedQuerySet, PatientOwned, StaffMember
+from tracker.clinics.models import HELD_CODE, MAX_ATTEMPTS, CareTeam, DatedQuerySet, PatientOwned, StaffMember
 from tracker.clinics.rls import IS_OWN, TEAMS, patient_of_clinic, patient_only, same_clinic
 from tracker.keys.encrypted_table import encrypted_table
 from tracker.keys.models import EncryptedText
 from tracker.lib import rls
-from tracker.lib.constraints import one_of, ordered
+from tracker.lib.constraints import one_of, ordered, within
 from tracker.lib.table_constraints import RowLevelSecurity, Trigger
 
 MAX_DURATION = timedelta(minutes=60)
@@ -104,29 +105,55 @@ class Consent(PatientOwned):
         return "consent"
 
 
+class CaregiverQuerySet(DatedQuerySet):
+    """Caregivers, narrowed in words of the domain."""
+
+    def standing(self, at: datetime) -> Self:
+        """Not ended: those who see something now, and those who may still accept."""
+        return self.filter(
+            Q(ends_at__isnull=True) | Q(ends_at__gt=at), Q(user__isnull=False) | Q(accept_by__gt=at)
+        )
+
+    def acceptable(self, at: datetime) -> Self:
+        """Open for somebody who has the code."""
+        return self.standing(at).filter(user__isnull=True, accept_by__gt=at, failed_attempts__lt=MAX_ATTEMPTS)
+
+
 class Caregiver(PatientOwned):
-    """Somebody to whom the patient shows some categories, to read, from when to when."""
+    """
+    Somebody to whom the patient shows some categories, to read, from when to when.
+
+    ``user`` is empty until they have accepted with the code that the patient gave them, which works until
+    ``accept_by``; ``code`` is a keyed hash of it. ``starts_at`` is when they were invited, then when they accepted.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    code = models.BinaryField(max_length=32)
+    accept_by = models.DateTimeField()
+    failed_attempts = models.SmallIntegerField(default=0)
+    invited_at = models.DateTimeField()
     name = models.CharField(max_length=120)
     categories = ArrayField(models.CharField(max_length=12))
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
 
-    objects = DatedQuerySet.as_manager()
+    objects = CaregiverQuerySet.as_manager()
 
     class Meta:
         constraints = [
             patient_of_clinic(),
             RowLevelSecurity(
                 name="%(class)s_rls",
-                read=f"{rls.OWN_USER} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN}))",
+                read=f"{rls.OWN_USER} OR {HELD_CODE} OR ({rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN}))",
                 insert=_OWN,
                 update=_OWN,
                 delete=rls.CLINIC_JOB,
             ),
             ordered("starts_at", "ends_at", name="caregiver_starts_before_the_end"),
+            ordered("invited_at", "accept_by", name="caregiver_is_invited_before_the_code_ends"),
+            within("failed_attempts", 0, MAX_ATTEMPTS, name="caregiver_failed_attempts_0_to_5"),
+            models.UniqueConstraint(fields=["code"], name="caregiver_code_is_given_once"),
             models.CheckConstraint(
                 condition=Q(categories__contained_by=[category.value for category in Category])
                 & ~Q(categories=[]),
@@ -208,6 +235,7 @@ class Device(PatientOwned):
     id = models.UUIDField()
     paired_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)
+    retires_at = models.DateTimeField(null=True, help_text="when it is retired unless it says no before")
 
     class Meta:
         constraints = [*patient_only()]

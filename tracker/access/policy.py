@@ -67,6 +67,8 @@ class Action(StrEnum):
     SEE_BREAK_GLASS = "see_break_glass"
     INVITE_PATIENT = "invite_patient"
     MANAGE_STAFF = "manage_staff"
+    APPROVE_STAFF = "approve_staff"
+    DISABLE_PATIENT_ACCOUNT = "disable_patient_account"
     READ_OWN_ACCESS_LOG = "read_own_access_log"
     READ_ACCESS_LOG = "read_access_log"
 
@@ -78,8 +80,8 @@ _BY_ROLE: Mapping[str, frozenset[Action]] = {
     "CAREGIVER": _EVERYBODY,
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
-    "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF},
-    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BREAK_GLASS, Action.READ_ACCESS_LOG},
+    "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF, Action.APPROVE_STAFF},
+    "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BREAK_GLASS, Action.READ_ACCESS_LOG, Action.APPROVE_STAFF},
     "OPERATOR": _EVERYBODY,
 }
 
@@ -95,6 +97,7 @@ _CARE = {
     Action.PLAN_CHECK_IN: _VISITS,
     Action.RECORD_TREATMENT_SESSION: frozenset({Category.TREATMENT}),
     Action.DISCHARGE_PATIENT: _NO_CATEGORY,
+    Action.DISABLE_PATIENT_ACCOUNT: _NO_CATEGORY,
 }
 _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]] = {
     ("PATIENT", Relation.SELF): {

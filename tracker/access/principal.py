@@ -126,19 +126,21 @@ class Principal:
         )  # fmt: skip
 
 
-def load_principal(user_id: UUID, at: datetime) -> Principal:
+def load_principal(user_id: UUID, at: datetime, role_id: UUID | None = None) -> Principal:
     """
     Set the row-security context of this transaction to what ``user_id`` may see at ``at``, and say who they are.
+
+    ``role_id`` is the patient, staff member or caregiver that they act as; None: the first of these that they are.
 
     One statement: the function ``access_set_context`` (``sql/set_context.sql``) reads role, teams and patients and
     fixes them for the transaction.
 
-    :raises InactiveUser: if nobody active is meant.
+    :raises InactiveUser: if nobody active is meant, or they are not (any more) what ``role_id`` names.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("row security needs a transaction: its context ends with it")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM access_set_context(%s, %s)", [user_id, at])
+        cursor.execute("SELECT * FROM access_set_context(%s, %s, %s)", [user_id, at, role_id])
         row = cursor.fetchone()
     if row is None or row[0] is None:
         raise InactiveUser

@@ -9,7 +9,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.accounts import reauthentication, second_factor, sessions, throttle
+from tracker.accounts import known_devices, reauthentication, second_factor, sessions, throttle
 from tracker.accounts.models import AccountKind
 from tracker.lib import logs
 
@@ -36,8 +36,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         request.session[sessions.KIND] = sessions.PATIENT if is_patient else sessions.STAFF
         request.session[sessions.STARTED_AT] = time.time()
         request.session[sessions.CLIENT] = request.headers.get("User-Agent", "")[:_LONGEST_CLIENT]
+        self._count_as_success(request, user)
+
+    def _count_as_success(self, request: Any, user: Any) -> None:
+        """Begin the counts of the account anew, take none of its address, and know the device from now on."""
         throttle.reset("sign-in", account=user.email)
         throttle.reset("second-factor", account=str(user.pk))
+        address = throttle.client_ip(request)
+        throttle.give_back("sign-in", address=address)
+        if _has_second_factor(request):
+            throttle.give_back("second-factor", address=address)
+        if not _lacks_second_factor(request, user):
+            # A passkey's sign-in names no account before it is over.
+            known_devices.remember_sign_in(request, ["", user.email, str(user.pk)])
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Ask again who it is only where the last proof is no longer fresh; a sign-in counts as one."""
@@ -54,6 +65,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().set_password(user, password)
             own = self.request.user.is_authenticated and self.request.user.pk == user.pk
             sessions.delete_all(user.pk, but=self.request.session.session_key if own else None)
+        # ``outbox.security_notices`` tells of it.
+        self.request.password_of = user.pk
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""
@@ -71,9 +84,12 @@ def mark_authenticated(request: Any, user_id: UUID, *, whole: bool) -> None:
     request.sign_in_step = "sign_in" if whole else "sign-in.password"
 
 
+def _has_second_factor(request: Any) -> bool:
+    return sessions.SessionData("", dict(request.session), None, timezone.now()).has_second_factor
+
+
 def _lacks_second_factor(request: Any, user: Any) -> bool:
-    shown = sessions.SessionData("", dict(request.session), None, timezone.now()).has_second_factor
-    return second_factor.is_required(user) and not shown
+    return second_factor.is_required(user) and not _has_second_factor(request)
 
 
 def _send(letter: Any) -> None:

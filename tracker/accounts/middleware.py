@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
-from tracker.accounts import throttle
+from tracker.accounts import known_devices, throttle
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
 
@@ -38,7 +38,9 @@ class SignInThrottleMiddleware:
         declared = _declared(request)
         if declared is not None and declared.counts(request):
             request.throttled = _refused(request, declared)  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        known_devices.set_cookie(request, response)
+        return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Called by Django with the view that it has found."""
@@ -62,14 +64,18 @@ def _declared(request: HttpRequest) -> throttle.Throttle | None:
     return declared
 
 
+def _who(request: HttpRequest, declared: throttle.Throttle) -> dict[str, str]:
+    """As whom a try is counted: a device on which the account has signed in before by itself, all others by all."""
+    account, device = declared.account(request), known_devices.of_request(request)
+    if "known_device" in throttle.RATES[declared.kind] and device and known_devices.is_known(account, device):
+        return {"known_device": f"{account}/{device}"}
+    named = request.headers.get("X-Device", "")[:40]
+    return {"account": account, "device": named, "address": throttle.client_ip(request)}
+
+
 def _refused(request: HttpRequest, declared: throttle.Throttle) -> throttle.TooManyAttempts | None:
     try:
-        throttle.hit(
-            declared.kind,
-            account=declared.account(request),
-            device=request.headers.get("X-Device", "")[:40],
-            address=throttle.client_ip(request),
-        )
+        throttle.hit(declared.kind, **_who(request, declared))
     except strict_json.BadJSON:
         # The view refuses such a body before it tries anything.
         return None

@@ -13,7 +13,7 @@ from tracker.lib.constraints import one_of, sql_check
 
 
 class AccountKind(models.TextChoices):
-    """What an account was made for. Only a patient's may do without a second factor."""
+    """How the owner signs in. Only whoever is nothing but a patient may do without a second factor."""
 
     STAFF = "staff", "staff"
     PATIENT = "patient", "patient"
@@ -38,7 +38,8 @@ class User(AbstractBaseUser):
     Somebody who can sign in. Names and roles stand in the clinic's own rows, behind row-level security.
 
     ``email`` is encrypted: sign-in asks for it before anybody is known, so no row security can stand before it.
-    ``kind`` is set where the account is made, and stays: it says how somebody signs in, never what they may see.
+    ``kind`` says how somebody signs in, never what they may see. It is set where the account is made;
+    it becomes another when a patient accepts a role that needs a second factor, and never becomes less.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -75,6 +76,20 @@ class ThrottleCount(models.Model):
 
     def __str__(self) -> str:
         return "throttle-count"
+
+
+class KnownDevice(models.Model):
+    """
+    A device on which an account has signed in, by a keyed hash of both (``accounts.known_devices``).
+
+    No row-level security: it is read before anybody is known.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "known-device"
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -30,7 +30,7 @@ STAFF_IDLE, STAFF_WHOLE, PATIENT_IDLE = timedelta(minutes=15), timedelta(hours=1
 PENDING_SIGN_IN = timedelta(minutes=15)
 # A use that is no further from the last one written than this is not written again.
 TOUCH_INTERVAL = timedelta(minutes=1)
-KIND, STARTED_AT, CLIENT = "kind", "began", "client"
+KIND, STARTED_AT, CLIENT, ACTING_AS = "kind", "began", "client", "acting_as"
 STAFF, PATIENT = "staff", "patient"
 # Where allauth keeps a sign-in that is not finished.
 PENDING_LOGIN_KEY = "account_login"
@@ -45,9 +45,13 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
-def ends_at(data: dict[str, Any], at: datetime) -> datetime:
-    """Return when a session that is used at ``at`` ends if it is not used again."""
-    if data.get(KIND) == PATIENT:
+def ends_at(data: dict[str, Any], at: datetime, *, on_phone: bool = False) -> datetime:
+    """
+    Return when a session that is used at ``at`` ends if it is not used again.
+
+    ``on_phone``: it is bound to a patient's phone, whatever else its owner is.
+    """
+    if data.get(KIND) == PATIENT or on_phone:
         return at + PATIENT_IDLE
     if data.get(KIND) == STAFF:
         return min(at + STAFF_IDLE, datetime.fromtimestamp(data[STARTED_AT], UTC) + STAFF_WHOLE)
@@ -70,6 +74,19 @@ class SessionData:
             return UUID(self.data[SESSION_KEY])
         except (KeyError, ValueError):
             return None
+
+    @property
+    def acts_as(self) -> UUID | None:
+        """Which of the person's roles was chosen in this session (``access.roles``); None: the first that there is."""
+        try:
+            return UUID(self.data[ACTING_AS])
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return None
+
+    @property
+    def is_staffs(self) -> bool:
+        """Whether it ends as early as that of staff must; one that was begun as a patient's alone does not."""
+        return self.data.get(KIND) == STAFF and self.device_id is None
 
     @property
     def began_as(self) -> UUID | None:
@@ -151,7 +168,15 @@ def touch(held: SessionData, at: datetime) -> None:
     if at - held.seen_at < TOUCH_INTERVAL:
         return
     own = Session.objects.filter(pk=key_hash(held.key), seen_at=held.seen_at)
-    own.update(seen_at=at, expire_date=ends_at(held.data, at))
+    ends = ends_at(held.data, at, on_phone=held.device_id is not None)
+    own.update(seen_at=at, expire_date=ends)
+
+
+def act_as(held: SessionData, role_id: UUID) -> None:
+    """Keep in the session which of the person's roles it acts as from the next request on."""
+    row, data = key_hash(held.key), held.data | {ACTING_AS: str(role_id)}
+    text = app_secrets.encrypt(_PURPOSE, json.dumps(data).encode(), row)
+    Session.objects.filter(pk=row).update(session_data=text)
 
 
 def delete(key: str) -> None:
@@ -235,7 +260,7 @@ class SessionStore(DatabaseSessions):
             "session_data": self.encode(data),
             "user_id": data.get(SESSION_KEY),
             "seen_at": at,
-            "expire_date": ends_at(data, at),
+            "expire_date": ends_at(data, at, on_phone=bool(self.held and self.held.device_id)),
         }
         own = Session.objects.filter(pk=key_hash(self.session_key))
         if not must_create:

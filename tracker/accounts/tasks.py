@@ -3,10 +3,11 @@
 from celery import shared_task
 from django.utils import timezone
 
-from tracker.accounts import sessions, throttle
+from tracker.accounts import known_devices, sessions, throttle
 
 
 @shared_task
 def delete_expired() -> int:
-    """Remove sessions that have ended, and counts of tries whose window has. Safe at any time, and twice."""
-    return sessions.delete_expired(at=timezone.now()) + throttle.delete_expired()
+    """Remove ended sessions, counts of tries, and devices that nobody has used for long. Safe at any time, and twice."""
+    ended = sessions.delete_expired(at=timezone.now()) + throttle.delete_expired()
+    return ended + known_devices.delete_expired()

@@ -13,6 +13,7 @@ from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import truncate_ip
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
@@ -29,10 +30,16 @@ class Rate:
     seconds: int
 
 
-# A clinic's staff come from one address; an account and a device are one person's.
+# A clinic's staff come from one address; an account and a device are one person's. A device on which the account has
+# signed in before (``known_devices``) is counted by itself alone: it is not shut out by what others try.
 RATES = {
-    "sign-in": {"account": Rate(10, 300), "device": Rate(20, 300), "address": Rate(60, 300)},
-    "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300)},
+    "sign-in": {
+        "account": Rate(10, 300),
+        "device": Rate(20, 300),
+        "address": Rate(60, 300),
+        "known_device": Rate(10, 300),
+    },
+    "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300), "known_device": Rate(10, 300)},
     "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
     "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
     # A name and a day of birth, tried against the patients of the clinic.
@@ -140,6 +147,12 @@ def reset(kind: str, **who: str) -> None:
     """Begin again with somebody who got in."""
     keys = [_key(kind, scope, value) for scope, value in who.items() if value]
     ThrottleCount.objects.filter(pk__in=keys).delete()
+
+
+def give_back(kind: str, **who: str) -> None:
+    """Take back one try of ``kind``: whoever got in takes no place of those who share the address."""
+    keys = [_key(kind, scope, value) for scope, value in who.items() if value]
+    ThrottleCount.objects.filter(pk__in=keys, count__gt=0).update(count=F("count") - 1)
 
 
 def delete_expired() -> int:

@@ -21,9 +21,7 @@ def start_and_notify(
     """
     made = break_glass.start(principal=principal, patient_id=patient_id, reason=reason, at=at)
     _notify(made, [_user_of(patient_id, made.clinic_id)], "break-glass", at)
-    officers = StaffMember.objects.filter(
-        clinic_id=made.clinic_id, role=Role.PRIVACY_OFFICER, user__is_active=True
-    )
+    officers = StaffMember.objects.at_work().filter(clinic_id=made.clinic_id, role=Role.PRIVACY_OFFICER)
     _notify(made, list(officers.values_list("user_id", flat=True)), "break-glass-officer", at)
     return made
 

@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 
 from tracker.access.principal import InactiveUser, Principal, load_principal, with_session
-from tracker.accounts import sessions
+from tracker.accounts import reauthentication, second_factor, sessions
 from tracker.accounts.models import User
 from tracker.api import device_binding
 from tracker.api.exceptions import APIProblem
@@ -37,6 +37,9 @@ class SessionToken(BaseAuthentication):
         request._request.token_holder = principal
         if not (principal.is_patient or session.has_second_factor):
             raise APIProblem("second_factor_required")
+        if not (principal.is_patient or session.is_staffs):
+            # Begun as a patient's: on a phone, or before the person was anything else.
+            raise AuthenticationFailed
         device = _device(request, session, principal, at)
         sessions.touch(session, at)
         return with_session(principal, authenticated_at=session.authenticated_at, device_id=device), session
@@ -47,7 +50,7 @@ class SessionToken(BaseAuthentication):
 
 def _enter(session: sessions.SessionData, user_id: UUID, at: datetime) -> Principal:
     try:
-        principal = load_principal(user_id, at)
+        principal = load_principal(user_id, at, session.acts_as)
     except InactiveUser:
         raise AuthenticationFailed from None
     # A changed password ends the sessions that were made with the old one.
@@ -67,6 +70,26 @@ def _device(request: Any, session: sessions.SessionData, principal: Principal, a
         return device_binding.bound_device(request, session)
     except device_binding.AnotherDeviceError:
         raise device_binding.end_stolen_session(session, principal, at) from None
+
+
+def signed_in_account(request: Any, at: datetime) -> UUID:
+    """
+    Return whose account the token of a request is, whatever role they have or have not.
+
+    :raises NotAuthenticated: if the token is nobody's, or of another phone.
+    :raises APIProblem: if a second factor that there is was not shown.
+    :raises ReauthenticationRequired: if the sign-in is older than five minutes.
+    """
+    session = sessions.load_token(request.headers.get("X-Session-Token", "")[:_LONGEST], at)
+    user = User.objects.filter(pk=session.user_id, is_active=True).first() if session else None
+    if session is None or user is None or device_binding.check(request._request) is not None:
+        raise NotAuthenticated
+    if not constant_time_compare(session.password_mark, user.get_session_auth_hash()):
+        raise NotAuthenticated
+    if second_factor.count(user) and not session.has_second_factor:
+        raise APIProblem("second_factor_required")
+    reauthentication.require_recent(session.authenticated_at, at)
+    return user.pk
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -28,11 +28,21 @@ class TeamConsent(BaseModel):
 
 
 class CaregiverOut(BaseModel):
+    """Somebody close: invited at ``starts_at`` and until ``accept_by``, or shown these categories since then."""
+
     id: UUID
     name: str
     categories: list[Named]
+    accepted: bool
+    accept_by: datetime
     starts_at: datetime
     ends_at: datetime | None
+
+
+class InvitedCaregiver(CaregiverOut):
+    """Somebody who was invited just now, with the code that is to be handed over to them."""
+
+    code: str
 
 
 class PatientBreakGlassOut(BaseModel):

@@ -92,7 +92,7 @@ def _end(session: sessions.SessionData, at: datetime) -> None:
         return sessions.delete(session.key)
     try:
         with transaction.atomic():
-            end_stolen_session(session, load_principal(session.user_id, at), at)
+            end_stolen_session(session, load_principal(session.user_id, at, session.acts_as), at)
     except InactiveUser:
         sessions.delete(session.key)
     return None

@@ -129,7 +129,7 @@ def _clinical_member(clinic_id: UUID, member_id: UUID) -> StaffMember:
     member = StaffMember.objects.filter(pk=member_id, clinic_id=clinic_id).first()
     if member is None:
         raise NotFoundOrHidden
-    if member.role not in CLINICAL or not active_account.lock(member.user_id):
+    if member.role not in CLINICAL or not active_account.lock_staff(clinic_id, member.user_id):
         raise NotClinical
     return member
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tracker.accounts.models import User
+from tracker.clinics.models import StaffMember
 
 
 def lock(user_id: UUID) -> bool:
@@ -14,3 +15,10 @@ def lock(user_id: UUID) -> bool:
     """
     on = User.objects.select_for_update(no_key=True).filter(pk=user_id, is_active=True)
     return on.values_list("pk").first() is not None
+
+
+def lock_staff(clinic_id: UUID, user_id: UUID) -> bool:
+    """Do what ``lock`` does; return whether the account is on and its owner still works at the clinic."""
+    return (
+        lock(user_id) and StaffMember.objects.at_work().filter(clinic_id=clinic_id, user_id=user_id).exists()
+    )

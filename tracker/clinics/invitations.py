@@ -6,27 +6,38 @@ one, in a link. Wrong, unknown, used and expired codes get the same answer, at t
 """
 
 import secrets
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
-from tracker.clinics import active_account, patient_lock
+from tracker.clinics import active_account, approvals, patient_lock
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import CareTeam, Invitation, Patient, Role, StaffMember, TeamMembership
+from tracker.clinics.models import CareTeam, Clinic, Invitation, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import days, encryption, rls
 
 # No 0 and O, no 1 and I: 32 signs, five bits each.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 PATIENTS_CODE, STAFF_CODE = 8, 16
 PATIENT_LASTS, STAFF_LASTS = timedelta(days=14), timedelta(days=7)
+# Of one clinic within a day, so that a stolen sign-in of its staff makes no crowd.
+MOST_A_DAY, A_DAY = 200, timedelta(days=1)
+
+
+# What is done in the transaction in which a member of staff begins.
+OnBegin = Callable[[StaffMember, datetime], None]
+
+
+class TooManyInvitations(Exception):
+    """The clinic, or the patient, has asked in as many people as anybody would within a day."""
 
 
 class InvitationRejected(Exception):
@@ -36,6 +47,11 @@ class InvitationRejected(Exception):
 def format_code(code: str) -> str:
     """Return a code in groups of four."""
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def new_code(signs: int) -> str:
+    """Return a random code of so many signs, in groups of four."""
+    return format_code("".join(secrets.choice(ALPHABET) for _ in range(signs)))
 
 
 def code_hash(code: str) -> bytes:
@@ -66,6 +82,7 @@ def enrol(
     Enrol a patient and ask them in; return the patient's id and the code.
 
     :raises NotFoundOrHidden: if the team is not the principal's.
+    :raises TooManyInvitations: if the clinic has asked in ``MOST_A_DAY`` people within a day.
     """
     if team_id not in {team.pk for team in teams_of(principal, at)}:
         raise NotFoundOrHidden
@@ -105,7 +122,7 @@ def reinvite(*, principal: Actor, patient_id: UUID, at: datetime) -> str:
 
 def _require_active(by: Actor) -> None:
     """Go on while the account of who invites is on: what they have given ends when it is switched off."""
-    if not active_account.lock(by.user_id):
+    if not active_account.lock_staff(by.clinic_id, by.user_id):
         raise NotFoundOrHidden
 
 
@@ -127,6 +144,7 @@ def invite_staff(
     Must be inside the context of a job of the clinic.
 
     :raises NotFoundOrHidden: if the team is not the clinic's.
+    :raises TooManyInvitations: if the clinic has asked in ``MOST_A_DAY`` people within a day.
     """
     if team_id is not None and not CareTeam.objects.filter(pk=team_id, clinic_id=clinic_id).exists():
         raise NotFoundOrHidden
@@ -141,29 +159,87 @@ def invite_staff(
 
 
 def accept(
-    *, code: str, birth_date: date | None, email: str, password: str, at: datetime, for_patient: bool
-) -> User:
+    *, code: str, birth_date: date | None, email: str, password: str, at: datetime, for_patient: bool,
+    on_begin: OnBegin = lambda member, at: None,
+) -> User:  # fmt: skip
     """
-    Take an invitation: make the account and tie the patient (or else the member of staff) to it.
+    Take an invitation with a new account; tie the patient to it, or ask for approval of the member of staff.
+
+    ``on_begin`` is called in the transaction with a member of staff whom nobody has to approve (``approvals``).
 
     :raises InvitationRejected: if it is not to be had; a patient's wrong date of birth is counted.
     """
     with transaction.atomic():
-        user = _accept(code_hash(code), for_patient, birth_date, email.strip().lower(), password, at)
+        user = _accept(
+            code_hash(code), for_patient, birth_date, at,
+            lambda _: new_account(email, password, AccountKind.PATIENT if for_patient else AccountKind.STAFF),
+            # Costs what an account would.
+            on_begin, refuse=lambda: make_password(password),
+        )  # fmt: skip
     if user is None:
         raise InvitationRejected
     return user
 
 
+def accept_with_account(
+    *, user_id: UUID, code: str, birth_date: date | None, at: datetime, for_patient: bool,
+    on_begin: OnBegin = lambda member, at: None,
+) -> None:  # fmt: skip
+    """
+    Take an invitation as somebody who has an account and has signed in to it: one account, another role.
+
+    Staff sign in with a second factor from then on.
+
+    :raises InvitationRejected: if it is not to be had, or the account is a patient's (or staff's) already, or it is
+        that of whoever invites.
+    """
+
+    def existing(invitation: Invitation) -> User | None:
+        if invitation.invited_by_id == user_id or _has_role(user_id, for_patient):
+            return None
+        if not for_patient:
+            require_second_factor(user_id, AccountKind.STAFF)
+        return User.objects.get(pk=user_id)
+
+    with transaction.atomic():
+        # The account before the patient and the invitation, as everywhere.
+        on = active_account.lock(user_id)
+        user = _accept(code_hash(code), for_patient, birth_date, at, existing, on_begin) if on else None
+    if user is None:
+        raise InvitationRejected
+
+
+def new_account(email: str, password: str, kind: AccountKind) -> User | None:
+    """Return a new account, None where somebody has the address: they sign in and accept with what they have."""
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, password, kind=kind)
+    except IntegrityError:
+        return None
+
+
+def require_second_factor(user_id: UUID, kind: AccountKind) -> None:
+    """Note that a patient's account is from now on also somebody's who needs a second factor to sign in."""
+    User.objects.filter(pk=user_id, kind=AccountKind.PATIENT).update(kind=kind)
+
+
+def _has_role(user_id: UUID, for_patient: bool) -> bool:
+    """Whether the account is a patient's, or staff's, at whatever clinic. There is one of each for an account."""
+    with rls.context(person=str(user_id)):
+        if for_patient:
+            return Patient.objects.filter(user_id=user_id).exists()
+        return StaffMember.objects.filter(user_id=user_id, left_at__isnull=True).exists()
+
+
 def _accept(
-    mark: bytes, for_patient: bool, birth_date: date | None, email: str, password: str, at: datetime
-) -> User | None:
+    mark: bytes, for_patient: bool, birth_date: date | None, at: datetime,
+    account: Callable[[Invitation], User | None], on_begin: OnBegin, refuse: Callable[[], object] = lambda: None,
+) -> User | None:  # fmt: skip
     """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.invitation', %s, true)", [mark.hex()])
-    found = Invitation.objects.open(at).filter(code=mark, patient__isnull=not for_patient).first()
+    with rls.context(invitation=mark.hex()):
+        found = Invitation.objects.open(at).filter(code=mark, patient__isnull=not for_patient).first()
     if found is None:
-        make_password(password)  # costs what an account would
+        refuse()
         return None
     with rls.as_clinic(found.clinic_id):
         if found.patient_id is not None:
@@ -171,9 +247,15 @@ def _accept(
         # The lock lets the second of two at once find it used.
         invitation = Invitation.objects.select_for_update().open(at).filter(pk=found.pk).first()
         if invitation is None or not _is_meant(invitation, birth_date):
-            make_password(password)
+            refuse()
             return None
-        return _create_account(invitation, email, password, at)
+        user = account(invitation)
+        if user is None:
+            # The same answer as for a wrong code, and one try less.
+            _count_miss(invitation)
+            return None
+        _use(invitation, user, at, on_begin)
+    return user
 
 
 def _is_meant(invitation: Invitation, birth_date: date | None) -> bool:
@@ -182,37 +264,25 @@ def _is_meant(invitation: Invitation, birth_date: date | None) -> bool:
         return True
     free = Patient.objects.filter(pk=invitation.patient_id, user__isnull=True, birth_date=birth_date).exists()
     if not free:
-        Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
+        _count_miss(invitation)
     return free
 
 
-def _create_account(invitation: Invitation, email: str, password: str, at: datetime) -> User | None:
-    try:
-        with transaction.atomic():
-            kind = AccountKind.STAFF if invitation.patient_id is None else AccountKind.PATIENT
-            user = User.objects.create_user(email, password, kind=kind)
-    except IntegrityError:
-        # Somebody has this address. The same answer as for a wrong code, and one try less.
-        Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
-        return None
+def _count_miss(invitation: Invitation) -> None:
+    Invitation.objects.filter(pk=invitation.pk).update(failed_attempts=F("failed_attempts") + 1)
+
+
+def _use(invitation: Invitation, user: User, at: datetime, on_begin: OnBegin) -> None:
     Invitation.objects.filter(pk=invitation.pk).update(used_at=at, used_by=user)
     if invitation.patient_id is not None:
         Patient.objects.filter(pk=invitation.patient_id, user__isnull=True).update(user=user)
     else:
-        _add_staff(invitation, user, at)
+        invitation.used_at, invitation.used_by = at, user
+        member = approvals.begin_where_nobody_could_approve(invitation, at)
+        if member is not None:
+            on_begin(member, at)
     own = f"user/{user.pk}"
     _audit(own, "invitation.accept", own, invitation.clinic_id, at, invitation.patient_id)
-    return user
-
-
-def _add_staff(invitation: Invitation, user: User, at: datetime) -> None:
-    member = StaffMember.objects.create(
-        clinic_id=invitation.clinic_id, user=user, name=invitation.name, role=invitation.role
-    )
-    if invitation.care_team_id is not None:
-        TeamMembership.objects.create(
-            clinic_id=invitation.clinic_id, team_id=invitation.care_team_id, staff_member=member, starts_at=at
-        )
 
 
 def _create_for_patient(principal: Actor, patient: Patient, at: datetime) -> str:
@@ -224,7 +294,11 @@ def _create_for_patient(principal: Actor, patient: Patient, at: datetime) -> str
 def _create(
     clinic_id: UUID, signs: int, lasts: timedelta, at: datetime, by: Actor | None, **whom: Any
 ) -> tuple[UUID, str]:
-    code = "".join(secrets.choice(ALPHABET) for _ in range(signs))
+    # Two at once are counted one after the other.
+    Clinic.objects.select_for_update(no_key=True).get(pk=clinic_id)
+    if Invitation.objects.filter(clinic_id=clinic_id, made_at__gt=at - A_DAY).count() >= MOST_A_DAY:
+        raise TooManyInvitations
+    code = new_code(signs)
     made = Invitation.objects.create(
         clinic_id=clinic_id,
         code=code_hash(code),
@@ -233,7 +307,7 @@ def _create(
         expires_at=at + lasts,
         **whom,
     )
-    return made.pk, format_code(code)
+    return made.pk, code
 
 
 def _audit(

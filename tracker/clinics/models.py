@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tracker.accounts.models import User
 from tracker.clinics.rls import PATIENTS, TEAMS, patient_of_clinic, same_clinic
@@ -99,13 +99,26 @@ class CareTeam(ClinicOwned):
         return f"team/{self.pk}"
 
 
+class StaffMemberQuerySet(models.QuerySet["StaffMember"]):
+    """Staff, narrowed in words of the domain."""
+
+    def at_work(self) -> Self:
+        """Has not left, and the account is switched on."""
+        return self.filter(left_at__isnull=True, user__is_active=True)
+
+
 class StaffMember(ClinicOwned):
-    """Somebody who works at a clinic."""
+    """Somebody who works at a clinic, or did."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.OneToOneField(User, models.PROTECT, related_name="staff_member")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=16, choices=Role.choices)
+    left_at = models.DateTimeField(
+        null=True, help_text="from then on the role opens nothing; the account may"
+    )
+
+    objects = StaffMemberQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -118,6 +131,9 @@ class StaffMember(ClinicOwned):
                 execute="clinics_keep_fallback_of_staff()",
             ),
             one_of("role", Role, name="staff_role_is_known"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(left_at__isnull=True), name="staff_works_at_one_clinic_at_a_time"
+            ),
             models.UniqueConstraint(fields=["clinic_id", "id"], name="staff_of_clinic"),
         ]
 
@@ -197,6 +213,9 @@ class Patient(ClinicOwned):
     time_zone = models.CharField(max_length=64)
     enrolled_on = models.DateField()
     discharged_on = models.DateField(null=True)
+    sign_in_disabled_at = models.DateTimeField(
+        null=True, help_text="since when the care team has closed the sign-in, until it is recovered"
+    )
     alert_opened_to_clinic_at = models.DateTimeField(
         null=True, help_text="since when everybody clinical is asked about an alert that nobody has taken on"
     )
@@ -247,24 +266,31 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
             failed_attempts__lt=MAX_ATTEMPTS,
         )
 
+    def waiting_for_approval(self) -> Self:
+        """Taken by somebody who is to work here, and not yet approved or refused by a second person."""
+        return self.filter(
+            patient__isnull=True, used_at__isnull=False, approved_at__isnull=True, withdrawn_at__isnull=True
+        )
+
 
 # Read by who made it, by the clinic's own jobs, and by whoever holds its code: they name it before they are anybody.
 _OWN_INVITATION = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR invited_by_id = {rls.PERSON})"
-_HELD_CODE = "code = (SELECT decode(NULLIF(current_setting('app.invitation', true), ''), 'hex'))"
+HELD_CODE = "code = (SELECT decode(NULLIF(current_setting('app.invitation', true), ''), 'hex'))"
 
 
 class Invitation(ClinicOwned):
     """
     A clinic asks one person in, as a patient that it has enrolled or as a member of its staff.
 
-    ``code`` is a keyed hash: what was handed over stands nowhere. It works once, and until ``expires_at``.
+    ``code`` is a keyed hash: what was handed over stands nowhere. It works once, and until ``expires_at``. Of staff the
+    role begins at ``approved_at``; ``approved_by`` is empty where there was no second person to ask.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     code = models.BinaryField(max_length=32)
     invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, db_constraint=False, related_name="+")
-    role = models.CharField(max_length=16, blank=True)
+    role = models.CharField(max_length=16, blank=True, choices=Role.choices)
     name = models.CharField(max_length=120, blank=True)
     care_team = models.ForeignKey(CareTeam, models.PROTECT, null=True, related_name="+")
     made_at = models.DateTimeField()
@@ -273,6 +299,8 @@ class Invitation(ClinicOwned):
     used_at = models.DateTimeField(null=True)
     used_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     withdrawn_at = models.DateTimeField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
     objects = InvitationQuerySet.as_manager()
 
@@ -280,7 +308,7 @@ class Invitation(ClinicOwned):
         constraints = [
             RowLevelSecurity(
                 name="%(class)s_rls",
-                read=f"({_OWN_INVITATION}) OR {_HELD_CODE}",
+                read=f"({_OWN_INVITATION}) OR {HELD_CODE}",
                 insert=_OWN_INVITATION,
                 update=_OWN_INVITATION,
                 delete=rls.CLINIC_JOB,
@@ -294,6 +322,20 @@ class Invitation(ClinicOwned):
                 name="invitation_is_for_a_patient_or_for_staff",
             ),
             all_or_none("used_at", "used_by", name="invitation_used_at_and_by"),
+            # Nobody makes herself a clinician, and nobody approves what she has asked for.
+            models.CheckConstraint(
+                condition=Q(used_by__isnull=True) | Q(invited_by__isnull=True) | ~Q(used_by=F("invited_by")),
+                name="invitation_is_taken_by_somebody_else",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True)
+                | (
+                    Q(approved_at__isnull=False, used_by__isnull=False)
+                    & ~Q(approved_by=F("used_by"))
+                    & (Q(invited_by__isnull=True) | ~Q(approved_by=F("invited_by")))
+                ),
+                name="invitation_is_approved_by_somebody_else",
+            ),
             within("failed_attempts", 0, MAX_ATTEMPTS, name="invitation_failed_attempts_0_to_5"),
             ordered("made_at", "expires_at", name="invitation_made_before_it_expires"),
         ]

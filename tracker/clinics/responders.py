@@ -31,7 +31,7 @@ def clinic_responders(clinic_id: UUID) -> list[UUID]:
     Return the users of all clinical staff of a clinic, its fallback contact first; if there is none, of everybody
     who works there.
     """
-    staff = StaffMember.objects.filter(clinic_id=clinic_id, user__is_active=True).order_by("id")
+    staff = StaffMember.objects.at_work().filter(clinic_id=clinic_id).order_by("id")
     clinical = list(staff.filter(role__in=_CLINICAL).values_list("user_id", flat=True))
     return _once([*_fallback(clinic_id), *clinical]) or list(staff.values_list("user_id", flat=True))
 
@@ -53,7 +53,7 @@ def close_to_team(clinic_id: UUID, patient_id: UUID) -> None:
 
 def _able(staff: QuerySet[StaffMember]) -> list[UUID]:
     """The users of those who are clinical and whose account is switched on."""
-    able = staff.filter(role__in=_CLINICAL, user__is_active=True)
+    able = staff.filter(role__in=_CLINICAL, left_at__isnull=True, user__is_active=True)
     return list(able.order_by("id").values_list("user_id", flat=True))
 
 

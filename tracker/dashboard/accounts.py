@@ -4,6 +4,7 @@ Sign-in in the browser: allauth's views behind our own pages, and no other of it
 A session of somebody who has a second factor and has not shown it reaches none of the pages that change sign-in.
 """
 
+from functools import wraps
 from typing import Any
 
 from allauth.account import views as account
@@ -20,10 +21,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, re_path, reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView, TemplateView
 
+from tracker.access import devices
 from tracker.access.policy import public
 from tracker.accounts import second_factor
 from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
@@ -81,6 +84,20 @@ def choose_factor(request: HttpRequest) -> HttpResponse:
     if Authenticator.Type.WEBAUTHN in own:
         return redirect_to_login(_next(request), reverse("mfa_reauthenticate_webauthn"))
     return render(request, "mfa/choose.html")
+
+
+def _on_trusted_device(view: View) -> View:
+    """Set up no second factor of a patient here while there is a phone: the app does it there."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user: Any = request.user
+        if not devices.may_add_second_factor(user, None, timezone.now()):
+            messages.error(request, "Set up a second factor in the app, on your phone.")
+            return HttpResponseRedirect(reverse("mfa_index"))
+        return view(request, *args, **kwargs)
+
+    return wrapper
 
 
 class SignUpClosed(TemplateView):
@@ -181,7 +198,7 @@ urlpatterns = [
     path("2fa/", guarded(mfa.index), name="mfa_index"),
     path("2fa/authenticate/", steady(mfa.authenticate), name="mfa_authenticate"),
     path("2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("2fa/totp/activate/", guarded(ActivateTOTP.as_view()), name="mfa_activate_totp"),
+    path("2fa/totp/activate/", guarded(_on_trusted_device(ActivateTOTP.as_view())), name="mfa_activate_totp"),
     path("2fa/totp/deactivate/", guarded(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("2fa/recovery-codes/", guarded(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
     path(
@@ -190,7 +207,11 @@ urlpatterns = [
         name="mfa_generate_recovery_codes",
     ),
     path("2fa/passkeys/", ListPasskeys.as_view(), name="mfa_list_webauthn"),
-    path("2fa/passkeys/add/", guarded(steady(AddPasskey.as_view())), name="mfa_add_webauthn"),
+    path(
+        "2fa/passkeys/add/",
+        guarded(_on_trusted_device(steady(AddPasskey.as_view()))),
+        name="mfa_add_webauthn",
+    ),
     path("2fa/passkeys/login/", steady(webauthn.login_webauthn), name="mfa_login_webauthn"),
     path(
         "2fa/passkeys/reauthenticate/",

@@ -16,6 +16,7 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import TreatmentSessionForm
+from tracker.outbox import patient_sign_in
 from tracker.records import actions as records
 
 
@@ -67,6 +68,28 @@ def readmit(request: HttpRequest, principal: Principal, at: datetime, patient_id
     """Take a discharged patient back into care."""
     clinics.readmit(by=principal, patient=_open(principal, patient_id, "readmit", at), at=at)
     messages.success(request, "Back in care, and on the caseload.")
+    return redirect("dashboard:patient", patient_id)
+
+
+@require_POST
+@clinical_page(Action.DISABLE_PATIENT_ACCOUNT)
+def disable_sign_in(
+    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
+) -> HttpResponse:
+    """Close a patient's sign-in that was stolen or lost, at once."""
+    patient_sign_in.disable_and_notify(principal=principal, patient_id=patient_id, at=at)
+    messages.success(request, "The sign-in is closed: every phone is signed out. The record stays as it is.")
+    return redirect("dashboard:patient", patient_id)
+
+
+@require_POST
+@clinical_page(Action.DISABLE_PATIENT_ACCOUNT)
+def recover_sign_in(
+    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
+) -> HttpResponse:
+    """Open a patient's sign-in again."""
+    patient_sign_in.recover_and_notify(principal=principal, patient_id=patient_id, at=at)
+    messages.success(request, "Open again. The patient's address was told where to choose a new password.")
     return redirect("dashboard:patient", patient_id)
 
 

@@ -85,9 +85,7 @@ def end_duty_period(request: HttpRequest, principal: Principal, at: datetime, pe
 
 def _members(principal: Principal) -> list[tuple[UUID, str]]:
     """Who can answer for alerts."""
-    staff = StaffMember.objects.filter(
-        clinic_id=principal.clinic_id, role__in=actions.CLINICAL, user__is_active=True
-    )
+    staff = StaffMember.objects.at_work().filter(clinic_id=principal.clinic_id, role__in=actions.CLINICAL)
     return list(staff.order_by("name", "id").values_list("pk", "name"))
 
 

@@ -136,11 +136,14 @@ def _signed_in_principal(request: HttpRequest, at: datetime, is_poll: bool) -> P
     if session is None or session.user_id is None:
         return None
     try:
-        principal = load_principal(session.user_id, at)
+        principal = load_principal(session.user_id, at, session.acts_as)
     except InactiveUser:
         return None
     expected = User(password=principal.password_hash).get_session_auth_hash()
     if not constant_time_compare(session.password_mark, expected):
+        return None
+    if not (principal.is_patient or session.is_staffs):
+        # Begun as a patient's, before the person was anything else.
         return None
     if not (principal.is_patient or session.has_second_factor):
         raise SecondFactorMissingError

@@ -158,6 +158,12 @@ class AcceptForm(forms.Form):
     email = forms.EmailField(label="E-mail address", max_length=254)
     password = forms.CharField(label="New password", max_length=1000, strip=False)
 
+    def __init__(self, *args: Any, has_account: bool = False, **kwargs: Any) -> None:
+        """``has_account``: the code alone is asked of who has signed in."""
+        super().__init__(*args, **kwargs)
+        if has_account:
+            del self.fields["email"], self.fields["password"]
+
     def clean_password(self) -> str:
         """Refuse one that is too short or too common."""
         password: str = self.cleaned_data["password"]

@@ -5,21 +5,27 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from tracker.access import roles
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.clinics import invitations
+from tracker.clinics.approvals import AlreadyStaff, waiting_for
+from tracker.clinics.approvals import refuse as refuse_new_staff
 from tracker.clinics.models import StaffMember
-from tracker.clinics.staff import LastFallbackContact, disable_account, reset_second_factor
+from tracker.clinics.staff import LastFallbackContact, reset_second_factor
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
 from tracker.lib import days, rls
+from tracker.outbox import new_staff
+from tracker.outbox.new_staff import approve_and_notify
 
 
 @require_http_methods(["GET", "POST"])
@@ -107,7 +113,7 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
 def switch_off(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
     """Switch off a colleague's account, at once."""
     try:
-        disable_account(by=principal, member_id=member_id, at=at)
+        roles.end_work(by=principal, member_id=member_id, at=at)
         alerts.notify_responders_again(clinic_id=principal.clinic_id, at=at)
     except LastFallbackContact:
         messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
@@ -125,24 +131,67 @@ def forget_factor(request: HttpRequest, principal: Principal, at: datetime, memb
     return redirect("dashboard:staff")
 
 
+@require_GET
+@clinical_page(Action.APPROVE_STAFF)
+def approvals(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
+    """Who has accepted an invitation to work here and waits for a second person."""
+    shown = {"principal": principal, "waiting": waiting_for(principal)}
+    return render(request, "dashboard/approvals.html", shown)
+
+
+@require_POST
+@clinical_page(Action.APPROVE_STAFF)
+def approve(request: HttpRequest, principal: Principal, at: datetime, invitation_id: UUID) -> HttpResponse:
+    """Agree that somebody begins to work at the clinic."""
+    try:
+        approve_and_notify(by=principal, invitation_id=invitation_id, at=at)
+    except AlreadyStaff:
+        messages.error(request, "This account works at a clinic already.")
+    else:
+        messages.success(request, "Approved. The work begins now, and the patients of the team are told.")
+    return redirect("dashboard:approvals")
+
+
+@require_POST
+@clinical_page(Action.APPROVE_STAFF)
+def refuse(request: HttpRequest, principal: Principal, at: datetime, invitation_id: UUID) -> HttpResponse:
+    """Refuse somebody who has accepted an invitation."""
+    refuse_new_staff(by=principal, invitation_id=invitation_id, at=at)
+    messages.success(request, "Refused. The account opens nothing here.")
+    return redirect("dashboard:approvals")
+
+
 @public("a member of staff who has no account yet: the code decides")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def accept(request: HttpRequest) -> HttpResponse:
-    """Accept a staff invitation: the code makes the account; the second factor follows at the first sign-in."""
-    form = AcceptForm(request.POST or None)
+    """
+    Accept a staff invitation: the code makes the account, or gives the one that is signed in another role.
+
+    The second factor follows at the next sign-in.
+    """
+    has_account = request.user.is_authenticated
+    form = AcceptForm(request.POST or None, has_account=has_account)
     if request.method == "POST" and form.is_valid():
         asked: dict[str, Any] = form.cleaned_data
+        common: Any = {
+            "code": asked["code"], "birth_date": None, "at": timezone.now(), "for_patient": False,
+            "on_begin": new_staff.notify,
+        }  # fmt: skip
         try:
-            invitations.accept(
-                code=asked["code"], birth_date=None, email=asked["email"], password=asked["password"],
-                at=timezone.now(), for_patient=False,
-            )  # fmt: skip
+            if has_account:
+                invitations.accept_with_account(user_id=request.user.pk, **common)
+                logout(request)
+            else:
+                invitations.accept(email=asked["email"], password=asked["password"], **common)
         except invitations.InvitationRejected:
             form.add_error(
                 None, "This does not fit an open invitation. Ask your administrator for another code."
             )
         else:
-            messages.success(request, "Welcome. Sign in with what you have just chosen.")
+            messages.success(
+                request, "Welcome. If your clinic asks a second person, sign in once they have agreed."
+            )
             return redirect("account_login")
-    return render(request, "account/invitation.html", {"form": form}, status=422 if form.errors else 200)
+    shown = {"form": form, "has_account": has_account}
+    return render(request, "account/invitation.html", shown, status=422 if form.errors else 200)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracker.dashboard import break_glass, care, clinic, sessions, staff, views
+from tracker.dashboard import break_glass, care, clinic, roles, sessions, staff, views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -11,7 +11,12 @@ urlpatterns = [
     path("sessions/<uuid:reference>/end/", sessions.end_session, name="end_session"),
     path("patients/invite/", staff.invite_patient, name="invite_patient"),
     path("patients/invite/<uuid:patient_id>/", staff.invite_again, name="invite_again"),
+    path("roles/", roles.own_roles, name="roles"),
+    path("roles/<uuid:role_id>/", roles.choose_role, name="choose_role"),
     path("staff/", staff.staff, name="staff"),
+    path("staff/approvals/", staff.approvals, name="approvals"),
+    path("staff/approvals/<uuid:invitation_id>/approve/", staff.approve, name="approve"),
+    path("staff/approvals/<uuid:invitation_id>/refuse/", staff.refuse, name="refuse"),
     path("staff/<uuid:member_id>/switch-off/", staff.switch_off, name="switch_off"),
     path("staff/<uuid:member_id>/forget-second-factor/", staff.forget_factor, name="forget_factor"),
     path("on-call/", clinic.on_call, name="on_call"),
@@ -28,6 +33,8 @@ urlpatterns = [
     path("patients/<uuid:patient_id>/treatment-sessions/", care.record_session, name="record_session"),
     path("patients/<uuid:patient_id>/discharge/", care.discharge, name="discharge"),
     path("patients/<uuid:patient_id>/readmit/", care.readmit, name="readmit"),
+    path("patients/<uuid:patient_id>/sign-in/disable/", care.disable_sign_in, name="disable_sign_in"),
+    path("patients/<uuid:patient_id>/sign-in/recover/", care.recover_sign_in, name="recover_sign_in"),
     path("patients/<uuid:patient_id>/check-ins/", views.plan_check_in, name="plan_check_in"),
     path(
         "patients/<uuid:patient_id>/check-ins/<uuid:check_in_id>/cancel/",

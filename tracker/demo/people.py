@@ -14,7 +14,6 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 
 from tracker.access import consent
-from tracker.access.models import ConsentChange
 from tracker.access.policy import EVERYTHING
 from tracker.access.principal import load_principal, with_session
 from tracker.accounts.models import AccountKind, User
@@ -67,7 +66,6 @@ def prepare(path: Path, today: date) -> list[SignIn]:
     known = {entry["email"]: entry["password"] for entry in _read(path)}
     with transaction.atomic():
         made = _clinic(known, today) + _second_clinic(known)
-    _share_everything()
     _activate(today)
     _write(path, made)
     return made
@@ -85,22 +83,14 @@ def _activate(today: date) -> None:
             clinics.set_fallback_contact(clinic_id=clinic.pk, member_id=contact.pk, by=None, at=at)
 
 
-@transaction.atomic
-def _share_everything() -> None:
-    """Each patient has said yes in the app; whoever has decided anything since keeps it."""
-    for clinic in Clinic.objects.filter(name__in=(CLINIC, OTHER_CLINIC)):
-        with rls.as_clinic(clinic.pk):
-            decided = ConsentChange.objects.values("patient_id")
-            rows = list(
-                Patient.objects.exclude(pk__in=decided).values_list("user_id", "care_team_id", "enrolled_on")
-            )
-        for user_id, team_id, enrolled_on in rows:
-            at = datetime.combine(enrolled_on, time(9), UTC)
-            principal = with_session(load_principal(user_id, at), authenticated_at=at, device_id=None)
-            consent.set_consent(
-                principal=principal, wanted={team_id: EVERYTHING}, text_version=TEXT, base_version=0, at=at
-            )
-    rls.reset()
+def _consent(user: User, team: CareTeam, enrolled_on: date) -> None:
+    """Say yes as a demo patient who was made just now: once, by what the app's page calls. Nobody else is asked."""
+    at = datetime.combine(enrolled_on, time(9), UTC)
+    with rls.context():
+        principal = with_session(load_principal(user.pk, at), authenticated_at=at, device_id=None)
+        consent.set_consent(
+            principal=principal, wanted={team.pk: EVERYTHING}, text_version=TEXT, base_version=0, at=at
+        )
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -194,13 +184,15 @@ def _patient(
     *, birth_date: date | None = None, may_sign_in: bool = True,
 ) -> SignIn:  # fmt: skip
     user, password = _user(email, AccountKind.PATIENT, known, may_sign_in=may_sign_in)
-    Patient.objects.get_or_create(
+    _, new = Patient.objects.get_or_create(
         user=user,
         defaults={
             "clinic_id": clinic.pk, "care_team": team, "name": name, "time_zone": simulate.HOME,
             "enrolled_on": enrolled_on, "birth_date": birth_date,
         },
     )  # fmt: skip
+    if new:
+        _consent(user, team, enrolled_on)
     return SignIn("patient", name, email, password, note)
 
 

@@ -74,6 +74,12 @@ REQUEST = (
         "Ask for the password or passkey, then repeat the request.",
     ),
     _request(
+        "use_older_device",
+        403,
+        "A second factor is set up on a phone that was paired a day ago or earlier, while there is one.",
+        "Ask the person to use the older phone, or to remove it first.",
+    ),
+    _request(
         "device_not_paired",
         403,
         "Pair this phone (POST /api/v1/devices) and send X-Device.",
@@ -127,6 +133,12 @@ REQUEST = (
         409,
         "There is a newer consent text: read it first.",
         "Read the consents again, show the new text, then ask again.",
+    ),
+    _request(
+        "too_many_invitations",
+        409,
+        "There are as many invitations, or caregivers, as there can be within a day.",
+        "Show the sentence; let the person end an invitation, or try again tomorrow.",
     ),
     _request(
         "wording_not_available",

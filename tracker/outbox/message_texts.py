@@ -21,6 +21,17 @@ class MessageText:
     )
 
 
+def _security(sentence: str) -> MessageText:
+    """A security notice. Its mail, one for all, says that it is one: who was locked out cannot sign in to read more."""
+    return MessageText(
+        inbox=f"{sentence} If that was not you, change your password and call your clinic.",
+        channels=(INBOX, EMAIL),
+        mail_subject="A change to your account",
+        mail_body="Something about how you sign in was changed.\n\nIf that was not you, or if you cannot sign in, "
+        "choose a new password there, or call those who invited you: {url}\nReference: {reference}\n",
+    )
+
+
 TEXTS = {
     "alert": MessageText(inbox="An answer needs your attention now.", channels=(INBOX, EMAIL)),
     "break-glass": MessageText(
@@ -34,6 +45,26 @@ TEXTS = {
     "check-in": MessageText(inbox="You have a check-in coming up.", channels=(INBOX, EMAIL)),
     "check-in-planned": MessageText(inbox="A check-in has been planned for you.", channels=(INBOX, EMAIL)),
     "check-in-cancelled": MessageText(inbox="A check-in has been cancelled.", channels=(INBOX, EMAIL)),
+    "team-member-new": MessageText(
+        inbox="Somebody new is on your care team. You find who, and what they see, where you see who sees what.",
+        channels=(INBOX, EMAIL),
+    ),
+    "staff-new": MessageText(
+        inbox="Somebody new works at the clinic. Please look into it in the access log.",
+        channels=(INBOX, EMAIL),
+    ),
+    "device-paired": _security("A new phone was added to your account."),
+    "device-retired": _security("A phone was removed from your account."),
+    "device-retires": _security(
+        "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
+        "see your phones."
+    ),
+    "password-changed": _security("The password of your account was changed."),
+    "second-factor-added": _security("A second factor was added to your account."),
+    "second-factor-removed": _security("A second factor was removed from your account."),
+    "recovery-codes-made": _security("New recovery codes were made for your account."),
+    "sign-in-disabled": _security("Your clinic has closed your sign-in."),
+    "sign-in-recovered": _security("Your sign-in was opened again. Choose a new password."),
     "sign-in-ended": MessageText(
         inbox="Your sign-in was used on another device, so we ended it. If that was not you, change your password.",
         channels=(INBOX, EMAIL),

@@ -9,7 +9,7 @@ SQL = Path(__file__).parents[1] / "sql"
 SET_CONTEXT = (SQL / "set_context.sql").read_text(encoding="utf-8")
 APPLY_CONSENT_CHANGE = (SQL / "apply_consent_change.sql").read_text(encoding="utf-8")
 SET_CONTEXT_UNDO = """
-DROP FUNCTION access_set_context(uuid, timestamptz);
+DROP FUNCTION access_set_context(uuid, timestamptz, uuid);
 """
 APPLY_CONSENT_CHANGE_UNDO = """
 DROP FUNCTION access_apply_consent_change();

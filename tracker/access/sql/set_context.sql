@@ -5,9 +5,13 @@
 -- `visibility` holds a number for each of `patients`: a bit for each category (pain 1, mood 2, medication 4, journal 8,
 -- visits 16, treatment 32: the order of access.policy.Category), and 64 for a patient of the user's own teams.
 --
+-- One person may be a patient, a member of staff and a caregiver; `role_id` names the row (patient, staff member or
+-- caregiver) as which they act. Without it they are the first of these three that there is. No two at once: what one
+-- role opens is never added to what another does.
+--
 -- Written as pg_get_functiondef prints it: a test compares the two. Parameters are always named in full, since a bare
 -- name that is also a column means the column.
-CREATE OR REPLACE FUNCTION public.access_set_context(user_id uuid, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION public.access_set_context(user_id uuid, at timestamp with time zone, role_id uuid DEFAULT NULL::uuid)
  RETURNS TABLE(clinic uuid, role text, name text, staff uuid, patient uuid, time_zone text, patients uuid[], visibility integer[], break_glass_patient uuid, break_glass_until timestamp with time zone, password_hash text)
  LANGUAGE plpgsql
 AS $function$
@@ -39,7 +43,9 @@ BEGIN
     -- A patient: their own record, all of it.
     SELECT p.clinic_id, 'PATIENT', p.name, p.id, p.time_zone, ARRAY[p.id], ARRAY[63]
         INTO clinic, role, name, patient, time_zone, patients, visibility
-        FROM clinics_patient p WHERE p.user_id = access_set_context.user_id;
+        FROM clinics_patient p
+        WHERE p.user_id = access_set_context.user_id AND p.sign_in_disabled_at IS NULL
+          AND (access_set_context.role_id IS NULL OR p.id = access_set_context.role_id);
     IF FOUND THEN
         PERFORM
             set_config('app.clinic', clinic::text, true),
@@ -58,7 +64,8 @@ BEGIN
 
     SELECT s.clinic_id, s.role, s.name, s.id, c.time_zone INTO clinic, role, name, staff, time_zone
         FROM clinics_staffmember s JOIN clinics_clinic c ON c.id = s.clinic_id
-        WHERE s.user_id = access_set_context.user_id;
+        WHERE s.user_id = access_set_context.user_id AND s.left_at IS NULL
+          AND (access_set_context.role_id IS NULL OR s.id = access_set_context.role_id);
     IF FOUND THEN
         PERFORM set_config('app.clinic', clinic::text, true), set_config('app.role', role, true);
         -- Staff who treat nobody see no patient.
@@ -135,7 +142,7 @@ BEGIN
             FROM access_caregiver g
             WHERE g.user_id = access_set_context.user_id AND g.starts_at <= access_set_context.at
               AND (g.ends_at IS NULL OR g.ends_at > access_set_context.at)
-            -- The first stands: nobody takes another patient's caregiver away by naming the same address.
+              AND (access_set_context.role_id IS NULL OR g.id = access_set_context.role_id)
             ORDER BY g.starts_at, g.id LIMIT 1;
         IF NOT FOUND THEN RETURN; END IF;
         PERFORM set_config('app.clinic', clinic::text, true), set_config('app.role', role, true);

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 
+from tracker.access import devices
 from tracker.accounts import second_factor, sessions
 from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
 from tracker.accounts.models import User
@@ -32,6 +33,7 @@ KEPT = frozenset(
 )
 
 GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", "manage_webauthn"})
+ADDS_FACTOR = frozenset({"manage_totp", "manage_webauthn"})
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
@@ -85,6 +87,23 @@ _guarded = require_second_factor(
 _readable = refuse_malformed_passkey(lambda request: problem_response("bad_passkey"))
 
 
+def _on_trusted_device(view: View) -> View:
+    """Set up no second factor from a phone that is new, or from none, while an older one is there."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        at = timezone.now()
+        session = sessions.load_token(request.headers.get("X-Session-Token", ""), at)
+        user = (
+            User.objects.filter(pk=session.user_id).first() if session and request.method == "POST" else None
+        )
+        if session and user and not devices.may_add_second_factor(user, session.device_id, at):
+            return problem_response("use_older_device")
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
 def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Return the routes whose names are kept, in the same tree."""
     kept: list[URLPattern | URLResolver] = []
@@ -95,6 +114,8 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
         elif each.name in KEPT:
             if each.name in PASSKEYS:
                 each.callback = _readable(each.callback)
+            if each.name in ADDS_FACTOR:
+                each.callback = _on_trusted_device(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
             checked: Any = _checked(each.callback)

@@ -14,12 +14,12 @@ from tracker.access.consent import ConsentOverview
 from tracker.access.models import Caregiver
 from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
-from tracker.api.consent_schemas import CaregiverOut, Consents, Named
+from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import validate
-from tracker.api.schemas import Email
 from tracker.api.views.base import ClinicalAPIView, principal_of
+from tracker.clinics.invitations import TooManyInvitations
 from tracker.lib import codes
 from tracker.lib.strict_model import Id, Instant, StrictModel
 from tracker.lib.strict_text import STORABLE
@@ -46,10 +46,9 @@ class ConsentsIn(StrictModel):
 
 
 class CaregiverIn(StrictModel):
-    """Somebody close who may read these categories, until ``ends_at`` if it is given."""
+    """Somebody close who may read these categories, until ``ends_at`` if it is given, once they have accepted."""
 
     name: Annotated[str, Field(min_length=1, max_length=120), STORABLE]
-    email: Email
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
 
@@ -89,26 +88,37 @@ class MyConsents(ClinicalAPIView):
 
 
 class Caregivers(ClinicalAPIView):
-    """Show somebody close a part of my record. It needs a sign-in of the last five minutes."""
+    """
+    Invite somebody close to read a part of my record. It needs a sign-in of the last five minutes.
+
+    The ``code`` of the answer is shown this once: hand it over. It works once and until ``accept_by``, and nobody sees
+    anything before it was accepted (POST /api/v1/invitations/accept).
+    """
 
     actions = {"POST": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="caregivers_give", request=CaregiverIn, responses={201: CaregiverOut})
+    @extend_schema(
+        operation_id="caregivers_invite",
+        request=CaregiverIn,
+        responses={201: InvitedCaregiver, **problems("too_many_invitations")},
+    )
     def post(self, request: Request) -> Response:
         body = validate(CaregiverIn, request.data)
         principal, at = principal_of(request), timezone.now()
         reauthentication.require_recent(principal.authenticated_at, at)
         if body.ends_at is not None and body.ends_at <= at:
             raise field_problem("in_the_past", "ends_at")
-        caregiver = caregivers.grant(
-            principal=principal,
-            email=body.email,
-            name=body.name,
-            categories=frozenset(body.categories),
-            ends_at=body.ends_at,
-            at=at,
-        )
-        return Response(_caregiver_out(caregiver), 201)
+        try:
+            caregiver, code = caregivers.invite(
+                principal=principal,
+                name=body.name,
+                categories=frozenset(body.categories),
+                ends_at=body.ends_at,
+                at=at,
+            )
+        except TooManyInvitations:
+            raise APIProblem("too_many_invitations") from None
+        return Response(_caregiver_out(caregiver) | {"code": code}, 201)
 
 
 class OneCaregiver(ClinicalAPIView):
@@ -160,6 +170,8 @@ def _caregiver_out(row: Caregiver) -> dict[str, Any]:
         "id": row.pk,
         "name": row.name,
         "categories": codes.all_to_wire(sorted(row.categories)),
+        "accepted": row.user_id is not None,
+        "accept_by": row.accept_by,
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
     }

@@ -13,12 +13,16 @@ from rest_framework.response import Response
 from tracker.access import devices
 from tracker.access.models import Device
 from tracker.access.policy import Action
+from tracker.access.principal import Principal
+from tracker.accounts import known_devices
+from tracker.accounts.models import User
 from tracker.api.exceptions import APIProblem
 from tracker.api.openapi import problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
 from tracker.lib.strict_model import Id, StrictModel
 from tracker.lib.strict_text import STORABLE
+from tracker.outbox import security_notices
 
 
 class DeviceIn(StrictModel):
@@ -33,6 +37,7 @@ class DeviceOut(BaseModel):
     label: str
     paired_at: datetime
     retired_at: datetime | None
+    retires_at: datetime | None
     this_one: bool
 
 
@@ -46,6 +51,7 @@ def _device_out(device: Device, label: str, own_device_id: UUID | None) -> dict[
         "label": label,
         "paired_at": device.paired_at,
         "retired_at": device.retired_at,
+        "retires_at": device.retires_at,
         "this_one": device.id == own_device_id,
     }
 
@@ -76,28 +82,50 @@ class Devices(ClinicalAPIView):
     )
     def post(self, request: Request) -> Response:
         body = validate(DeviceIn, request.data)
+        principal, at = principal_of(request), timezone.now()
         try:
             device, new = devices.pair(
-                principal=principal_of(request),
+                principal=principal,
                 session_key=session_of(request).key,
                 device_id=body.id,
                 label=body.label,
-                at=timezone.now(),
+                at=at,
             )
         except devices.DeviceRetired:
             raise APIProblem("device_retired") from None
         except devices.DeviceMismatch:
             raise APIProblem("already_paired") from None
+        email = User.objects.values_list("email", flat=True).get(pk=principal.user_id)
+        known_devices.remember([email, str(principal.user_id)], str(body.id))
+        if new:
+            _notify(principal, "device-paired", at)
         return Response(_device_out(device, body.label, body.id), 201 if new else 200)
 
 
 class OneDevice(ClinicalAPIView):
-    """Retire a phone: its sign-in ends with it."""
+    """
+    Retire a phone: its sign-in ends with it.
 
-    actions = {"DELETE": Action.WRITE_RECORDS}
+    A phone that was paired within the last day retires an older one a day later: 202, and ``retires_at`` of that phone
+    says when. The older one can keep itself until then (PUT).
+    """
+
+    actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
     needs_device = False
 
-    @extend_schema(operation_id="devices_retire", responses={204: None})
+    @extend_schema(operation_id="devices_retire", request=None, responses={202: None, 204: None})
     def delete(self, request: Request, device_id: UUID) -> Response:
-        devices.retire(principal=principal_of(request), device_id=device_id, at=timezone.now())
+        principal, at = principal_of(request), timezone.now()
+        later = devices.retire(principal=principal, device_id=device_id, at=at) > at
+        _notify(principal, "device-retires" if later else "device-retired", at)
+        return Response(status=202 if later else 204)
+
+    @extend_schema(operation_id="devices_keep", request=None, responses={204: None})
+    def put(self, request: Request, device_id: UUID) -> Response:
+        """Keep a phone that was to be retired."""
+        devices.keep(principal=principal_of(request), device_id=device_id, at=timezone.now())
         return Response(status=204)
+
+
+def _notify(principal: Principal, words: str, at: datetime) -> None:
+    security_notices.notify(clinic_id=principal.clinic_id, user_id=principal.user_id, words=words, at=at)

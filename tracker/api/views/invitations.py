@@ -1,5 +1,6 @@
-"""Accepting an invitation from the phone: its code and the date of birth make an account."""
+"""Accepting an invitation from the phone, as a patient or a caregiver, with a new account or with the one there is."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tracker.access import anonymous_events
+from tracker.access import anonymous_events, caregivers
 from tracker.accounts.throttle import Throttle
+from tracker.api.authentication import signed_in_account
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BODY_BYTES, gunzip, validate
@@ -26,12 +28,17 @@ from tracker.lib.strict_text import STORABLE
 
 
 class InvitationIn(StrictModel):
-    """An invitation's code as the clinic gave it, the date of birth, and the account to make."""
+    """
+    An invitation's code as the clinic, or a patient, gave it, and the account to make.
+
+    A patient sends the date of birth, a caregiver none. Whoever has an account signs in to it and leaves ``email`` and
+    ``password`` out: then ``X-Session-Token`` says whose the new role is.
+    """
 
     code: Annotated[str, Field(min_length=8, max_length=40), STORABLE]
-    birth_date: Day
-    email: Email
-    password: Annotated[str, Field(min_length=1, max_length=1000), STORABLE]
+    birth_date: Day | None = None
+    email: Email | None = None
+    password: Annotated[str, Field(min_length=1, max_length=1000), STORABLE] | None = None
 
 
 def _code_of(request: HttpRequest) -> str:
@@ -44,11 +51,42 @@ def _code_of(request: HttpRequest) -> str:
     return invitations.tried_code(body.get("code"))
 
 
+def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
+    for name in ("email", "password"):
+        if getattr(body, name) is None:
+            raise field_problem("missing_field", name)
+    assert body.email
+    assert body.password
+    try:
+        validate_password(body.password)
+    except ValidationError:
+        raise field_problem("too_weak", "password") from None
+    if body.birth_date is None:
+        caregivers.accept(code=body.code, email=body.email, password=body.password, at=at)
+    else:
+        invitations.accept(
+            code=body.code, birth_date=body.birth_date, email=body.email, password=body.password, at=at,
+            for_patient=True,
+        )  # fmt: skip
+
+
+def _accept_with_account(request: Request, body: InvitationIn, at: datetime) -> None:
+    user_id = signed_in_account(request, at)
+    if body.birth_date is None:
+        caregivers.accept_with_account(user_id=user_id, code=body.code, at=at)
+    else:
+        invitations.accept_with_account(
+            user_id=user_id, code=body.code, birth_date=body.birth_date, at=at, for_patient=True
+        )
+
+
 class AcceptInvitation(APIView):
     """
-    Make a patient's account from the clinic's invitation. Afterwards the phone signs in with it.
+    Make an account from an invitation, or give the account that is signed in another role.
 
-    A wrong, unknown, used or expired code, another date of birth and an address that cannot be used get one answer.
+    Afterwards the phone signs in with it. A wrong, unknown, used or expired code, another date of birth and an address
+    that cannot be used get one answer. An address that has an account already cannot be used: its owner signs in within
+    the last five minutes and accepts without ``email`` and ``password``.
     """
 
     authentication_classes: list[Any] = []
@@ -60,23 +98,16 @@ class AcceptInvitation(APIView):
         operation_id="invitations_accept",
         auth=[],
         request=InvitationIn,
-        responses={201: None, **problems("invitation_refused", "too_many_tries")},
+        responses={201: None, **problems("not_signed_in", "invitation_refused", "too_many_tries")},
     )
     def post(self, request: Request) -> Response:
         body = validate(InvitationIn, request.data)
+        at = timezone.now()
         try:
-            validate_password(body.password)
-        except ValidationError:
-            raise field_problem("too_weak", "password") from None
-        try:
-            invitations.accept(
-                code=body.code,
-                birth_date=body.birth_date,
-                email=body.email,
-                password=body.password,
-                at=timezone.now(),
-                for_patient=True,
-            )
+            if body.email is None and body.password is None:
+                _accept_with_account(request, body, at)
+            else:
+                _accept_with_new_account(body, at)
         except invitations.InvitationRejected:
             anonymous_events.record_or_count(
                 actor="nobody",

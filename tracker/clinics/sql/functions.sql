@@ -8,7 +8,7 @@ DECLARE
     can_answer boolean;
 BEGIN
     PERFORM set_config('app.clinic', which::text, true), set_config('app.scope', 'clinic', true);
-    SELECT u.is_active AND s.role IN ('CLINICIAN', 'COORDINATOR') INTO can_answer
+    SELECT u.is_active AND s.left_at IS NULL AND s.role IN ('CLINICIAN', 'COORDINATOR') INTO can_answer
         FROM clinics_clinic c
         JOIN clinics_staffmember s ON s.clinic_id = c.id AND s.id = c.fallback_contact_id
         JOIN accounts_user u ON u.id = s.user_id

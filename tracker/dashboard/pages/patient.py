@@ -91,6 +91,8 @@ class PatientPage:
     may_plan: bool
     may_discharge: bool
     discharged: str
+    may_close_sign_in: bool
+    sign_in_closed: bool
     session_form: TreatmentSessionForm | None
 
 
@@ -137,6 +139,9 @@ def patient_page(
         may_plan=_may(principal, patient.pk, Action.PLAN_CHECK_IN, Category.VISITS),
         may_discharge=_may(principal, patient.pk, Action.DISCHARGE_PATIENT),
         discharged=formatting.day(patient.discharged_on) if patient.discharged_on else "",
+        may_close_sign_in=patient.user_id is not None
+        and _may(principal, patient.pk, Action.DISABLE_PATIENT_ACCOUNT),
+        sign_in_closed=patient.sign_in_disabled_at is not None,
         session_form=_session_form(principal, patient.pk, today),
     )
 

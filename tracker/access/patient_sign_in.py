@@ -1,0 +1,77 @@
+"""A care team closes a patient's sign-in that was stolen or lost, and opens it again once the patient was asked."""
+
+from datetime import datetime
+from uuid import UUID
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
+from tracker.access import chart
+from tracker.access.models import Device
+from tracker.access.policy import Action
+from tracker.access.principal import Principal
+from tracker.accounts import sessions
+from tracker.accounts.models import AccountKind, User
+from tracker.clinics import patient_lock
+from tracker.clinics.errors import NotFoundOrHidden
+from tracker.clinics.models import Patient
+from tracker.lib import rls
+
+
+@transaction.atomic
+def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
+    """
+    Close a patient's sign-in at once, and return the account.
+
+    In one transaction the sessions of the account end, the phones are retired, and the password and every link of a
+    password reset die. Nothing of the record is touched: the phone keeps what it has not sent, and sends it when it is
+    paired again. Doing it twice changes nothing more.
+
+    :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or has no account.
+    """
+    user = _lock(principal, patient_id, "disable", at)
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    sessions.delete_all(user.pk)
+    with rls.as_clinic(principal.clinic_id):
+        Patient.objects.filter(pk=patient_id, sign_in_disabled_at__isnull=True).update(sign_in_disabled_at=at)
+        own = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
+        own.update(retired_at=at, retires_at=None)
+    principal.audit("patient.disable_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
+    return user.pk
+
+
+@transaction.atomic
+def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
+    """
+    Open a patient's sign-in again, and return the account: its owner chooses a new password by a link to its address.
+
+    A second factor goes, since it may be the thief's; not that of somebody who is staff or a caregiver too.
+
+    :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or the sign-in is not closed.
+    """
+    user = _lock(principal, patient_id, "recover", at)
+    with rls.as_clinic(principal.clinic_id):
+        closed = Patient.objects.filter(pk=patient_id, sign_in_disabled_at__isnull=False)
+        if not closed.update(sign_in_disabled_at=None):
+            raise NotFoundOrHidden
+    # What was chosen while the sign-in was closed is no better known than what was stolen.
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    sessions.delete_all(user.pk)
+    if user.kind == AccountKind.PATIENT:
+        Authenticator.objects.filter(user_id=user.pk).delete()
+    principal.audit("patient.recover_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
+    return user.pk
+
+
+def _lock(principal: Principal, patient_id: UUID, purpose: str, at: datetime) -> User:
+    """Lock the account and then the patient, as everywhere, and return the account."""
+    patient = chart.open_chart(
+        principal, patient_id, purpose=f"sign-in/{purpose}", at=at, action=Action.DISABLE_PATIENT_ACCOUNT
+    )
+    user = User.objects.select_for_update(no_key=True).filter(pk=patient.user_id).first()
+    if user is None:
+        raise NotFoundOrHidden
+    patient_lock.lock(principal.clinic_id, patient_id)
+    return user

@@ -1,0 +1,37 @@
+"""Closing a patient's sign-in that was stolen or lost, and opening it again."""
+
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tracker.access.policy import Action
+from tracker.api.views.base import ClinicalAPIView, principal_of
+from tracker.outbox import patient_sign_in
+
+
+class PatientSignIn(ClinicalAPIView):
+    """
+    Close a patient's sign-in (DELETE), and open it again (PUT). For the patient's care team.
+
+    Closing ends every session of the account and retires every phone at once; the record stays. Opening sends the
+    patient's address where to choose a new password.
+    """
+
+    actions = {"DELETE": Action.DISABLE_PATIENT_ACCOUNT, "PUT": Action.DISABLE_PATIENT_ACCOUNT}
+
+    @extend_schema(operation_id="patient_sign_in_disable", request=None, responses={204: None})
+    def delete(self, request: Request, patient_id: UUID) -> Response:
+        patient_sign_in.disable_and_notify(
+            principal=principal_of(request), patient_id=patient_id, at=timezone.now()
+        )
+        return Response(status=204)
+
+    @extend_schema(operation_id="patient_sign_in_recover", request=None, responses={204: None})
+    def put(self, request: Request, patient_id: UUID) -> Response:
+        patient_sign_in.recover_and_notify(
+            principal=principal_of(request), patient_id=patient_id, at=timezone.now()
+        )
+        return Response(status=204)
