@@ -20,10 +20,10 @@ from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.models import StaffMember
 from tracker.lib import codes
-from tracker.lib.cursors import CursorSigner, InvalidCursor
+from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel
 
-_SIGNER = CursorSigner("alerts")
+_CURSORS = CursorCipher("alerts")
 
 
 class AlertOut(BaseModel):
@@ -121,7 +121,7 @@ class Alerts(ClinicalAPIView):
 
 
 def _cursor(principal: Principal, row: Alert) -> str:
-    return _SIGNER.sign(str(principal.user_id), row.raised_at.isoformat(), str(row.pk))
+    return _CURSORS.encrypt(row.raised_at.isoformat(), str(row.pk), of=(principal.user_id,))
 
 
 def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> QuerySet[Alert]:
@@ -132,11 +132,11 @@ def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> Q
     """
     if cursor is None:
         return rows
-    reader, raised_at, alert_id = _SIGNER.read(
-        cursor, lambda reader, raised_at, alert: (reader, datetime.fromisoformat(raised_at), UUID(alert))
+    raised_at, alert_id = _CURSORS.decrypt(
+        cursor,
+        lambda raised_at, alert: (datetime.fromisoformat(raised_at), UUID(alert)),
+        of=(principal.user_id,),
     )
-    if reader != str(principal.user_id):
-        raise InvalidCursor
     return rows.filter(Q(raised_at__gt=raised_at) | Q(raised_at=raised_at, id__gt=alert_id))
 
 
