@@ -12,21 +12,30 @@ from django.utils import timezone
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
-from tracker.access import devices
+from tracker.access import checks, devices
 from tracker.access.models import DeviceLabel
 from tracker.accounts.models import Session
 from tracker.audit.models import AuditEvent
 from tracker.outbox.models import Message
 
-NEEDS_A_PHONE = (
-    "records",
-    "summaries",
-    "observations?measure=pain.intensity",
-    "sync/pull",
-    "check-ins",
-    "messages",
+ACCOUNT_OF_A_PHONE = [
+    ("GET", "account/authenticators"),
+    ("GET", "account/authenticators/webauthn"),
+    ("POST", "account/password/change"),
+]
+ROUTES = (
+    *(
+        "me",
+        "me/sessions",
+        "devices",
+        "instruments",
+        "instruments/phq-9/1999",
+        "measures",
+        "records",
+        "summaries",
+    ),
+    *("observations?measure=pain.intensity", "sync/pull", "check-ins", "messages"),
 )
-FREE = ("me", "me/sessions", "devices", "instruments", "instruments/phq-9/1999")
 
 
 def code(answer) -> tuple[int, str]:
@@ -48,20 +57,33 @@ def test_a_phone_signs_in_pairs_and_sends(world):
     assert phone.push(factories.pain(4)).status_code == 200
 
 
-def test_without_a_paired_phone_only_what_is_no_record_is_open(world):
+def test_a_token_of_no_phone_opens_nothing_but_pairing(world):
     phone = Phone(world.ada.user, paired=False)
 
-    for route in FREE:
-        assert phone.get(route).status_code == 200, route
-    for route in NEEDS_A_PHONE:
+    for route in ROUTES:
         assert code(phone.get(route)) == (403, "device_not_paired"), route
+    for method, route in ACCOUNT_OF_A_PHONE:
+        assert code(account(phone, method, route)) == (403, "device_not_paired"), route
+    assert account(phone, "DELETE", "auth/session").status_code == 401
+    assert phone.get("me").status_code == 401
+
+
+def test_before_pairing_a_phone_pairs_and_chooses_a_role_and_no_more():
+    views = [
+        view.cls
+        for _, view in checks.routes()
+        if hasattr(getattr(view, "cls", None), "methods_before_pairing")
+    ]
+    before = {(view.__name__, method) for view in views for method in view.methods_before_pairing}
+
+    assert before == {("Devices", "POST"), ("Roles", "GET"), ("OneRole", "PUT")}
 
 
 def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(world):
     phone = Phone(world.ada.user)
     named = phone.headers.pop("X-Device")
 
-    for route in (*FREE, *NEEDS_A_PHONE):
+    for route in ROUTES:
         answer = phone.get(route)
         assert code(answer) == (403, "device_header_required"), route
         assert named not in answer.content.decode()
@@ -71,13 +93,7 @@ def test_a_header_that_was_left_out_is_told_on_every_route_and_ends_nothing(worl
     assert phone.push(factories.pain(4)).status_code == 200
 
 
-ACCOUNT = [
-    ("GET", "auth/session"),
-    ("GET", "account/authenticators"),
-    ("GET", "account/authenticators/webauthn"),
-    ("POST", "account/password/change"),
-    ("POST", "auth/reauthenticate"),
-]
+ACCOUNT = [("GET", "auth/session"), *ACCOUNT_OF_A_PHONE, ("POST", "auth/reauthenticate")]
 
 
 def account(phone: Phone, method: str, route: str, **headers: str):

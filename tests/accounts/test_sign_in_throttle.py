@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests import authenticator, factories
-from tests.phone import token_of
+from tests.phone import Phone, token_of
 from tracker.accounts import throttle
 
 APP = "/_allauth/app/v1"
@@ -151,7 +151,7 @@ def test_a_body_that_is_no_strict_json_is_refused_with_a_reason(world, client, r
 )
 def test_a_passkeys_answer_that_was_made_up_is_refused(world, client, method, route, credential):
     client.raise_request_exception = False
-    headers = {} if route.endswith("login") else {"X-Session-Token": token_of(world.ada.user)}
+    headers = {} if route.endswith("login") else Phone(world.ada.user).headers
 
     answer = send(client, f"{APP}/{route}", {"name": "x", "credential": credential}, method=method, **headers)
 

@@ -45,6 +45,8 @@ def test_a_cursor_of_another_reader_or_filter_is_none(of):
         CursorCipher("another-list").encrypt("a", 7, of=ADA), LIST.encrypt("a", of=ADA),
         LIST.encrypt("a", "seven", of=ADA), LIST.encrypt("a", 7, 8, of=ADA), LIST.encrypt("a", None, of=ADA),
     ],
+    # Keys are made anew for each process of the tests: the texts are no names.
+    ids=range(15),
 )  # fmt: skip
 def test_any_other_text_is_an_invalid_cursor(cursor):
     with pytest.raises(InvalidCursor):

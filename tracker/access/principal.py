@@ -90,6 +90,11 @@ class Principal:
         return self.break_glass is not None and self.break_glass.patient_id == patient_id
 
     @property
+    def lacks_device(self) -> bool:
+        """Whether this is a patient whose sign-in belongs to no phone yet: it pairs, and opens nothing else."""
+        return self.is_patient and self.device_id is None
+
+    @property
     def is_patient(self) -> bool:
         return self.patient_id is not None
 

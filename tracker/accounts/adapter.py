@@ -3,9 +3,11 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -69,9 +71,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         self.request.password_of = user.pk
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send it beside the request: nobody learns from the time that an answer takes whether there was a mail."""
-        letter = self.render_mail(template_prefix, email, context)
+        """
+        Send it beside the request: nobody learns from the time that an answer takes whether there was a mail.
+
+        Its links lead to ``PUBLIC_URL``: the host that a request names is its sender's word.
+        """
+        public = {name: public_url(text) if name.endswith("_url") else text for name, text in context.items()}
+        letter = self.render_mail(template_prefix, email, public)
         _MAIL.submit(_send, letter)
+
+
+def public_url(address: str) -> str:
+    """Return the address, or path, of a page as it is reached from outside."""
+    parts = urlsplit(address)
+    return settings.PUBLIC_URL + urlunsplit(("", "", parts.path, parts.query, parts.fragment))
 
 
 def mark_authenticated(request: Any, user_id: UUID, *, whole: bool) -> None:

@@ -22,6 +22,6 @@ class ActionPermission(BasePermission):
         if action is None:
             return True
         allowed = policy.role_may(principal.role, action)
-        if allowed and principal.is_patient and principal.device_id is None and view.needs_device:
+        if allowed and principal.lacks_device and request.method not in view.methods_before_pairing:
             raise APIProblem("device_not_paired")
         return allowed

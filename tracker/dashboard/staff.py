@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from tracker.access import roles
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
+from tracker.accounts.adapter import public_url
 from tracker.alerts import actions as alerts
 from tracker.clinics import invitations
 from tracker.clinics.approvals import AlreadyStaff, waiting_for
@@ -96,7 +98,7 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
                 at=at,
                 by=principal,
             )
-        link = request.build_absolute_uri("/accounts/invitation/")
+        link = public_url(reverse("accept_invitation"))
         given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
         form = StaffForm(teams=teams)
     colleagues = (

@@ -33,6 +33,8 @@ KEPT = frozenset(
 )
 
 GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", "manage_webauthn"})
+# Not for a patient's token that belongs to no phone yet: it pairs, or signs out.
+OF_PAIRED_PHONE = GUARDED | {"authenticators"}
 ADDS_FACTOR = frozenset({"manage_totp", "manage_webauthn"})
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
@@ -104,6 +106,17 @@ def _on_trusted_device(view: View) -> View:
     return wrapper
 
 
+def _on_paired_phone(view: View) -> View:
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        session = sessions.load_token(request.headers.get("X-Session-Token", ""), timezone.now())
+        if session and session.data.get(sessions.KIND) == sessions.PATIENT and session.device_id is None:
+            return problem_response("device_not_paired")
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
 def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
     """Return the routes whose names are kept, in the same tree."""
     kept: list[URLPattern | URLResolver] = []
@@ -118,6 +131,8 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
                 each.callback = _on_trusted_device(each.callback)
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
+            if each.name in OF_PAIRED_PHONE:
+                each.callback = _on_paired_phone(each.callback)
             checked: Any = _checked(each.callback)
             if each.name in THROTTLES:
                 checked.throttle = THROTTLES[each.name]

@@ -29,13 +29,13 @@ class ClinicalAPIView(APIView):
 
     ``actions`` names the right that each method needs; a view without it does not start. ``queries`` names the model
     of the query parameters of a method; a method without one takes no parameters. A patient needs a paired device,
-    save where ``needs_device`` says otherwise. What a patient sends to a view that ``takes_answers`` is scanned for
+    save for ``methods_before_pairing``. What a patient sends to a view that ``takes_answers`` is scanned for
     safety answers even where it is refused.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
     queries: ClassVar[dict[str, type[StrictModel]]] = {}
-    needs_device: ClassVar[bool] = True
+    methods_before_pairing: ClassVar[frozenset[str]] = frozenset()
     takes_answers: ClassVar[bool] = False
     permission_classes = [ActionPermission]
 

@@ -67,7 +67,6 @@ class Instruments(ClinicalAPIView):
     """Every instrument of the catalogue; ``available`` says whether this clinic may use its wording."""
 
     actions = {"GET": Action.READ_CATALOGUE}
-    needs_device = False
 
     @extend_schema(operation_id="instruments_list", responses={200: InstrumentList, 304: None})
     def get(self, request: Request) -> Response:
@@ -95,7 +94,6 @@ class OneInstrument(ClinicalAPIView):
     """
 
     actions = {"GET": Action.READ_CATALOGUE}
-    needs_device = False
 
     @extend_schema(operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, instrument: str, version: str) -> Response:
@@ -113,7 +111,6 @@ class OneQuestionnaire(ClinicalAPIView):
     """
 
     actions = {"GET": Action.READ_CATALOGUE}
-    needs_device = False
     renderer_classes = [FhirJSONRenderer, JSONRenderer]
 
     @extend_schema(

@@ -65,7 +65,7 @@ class Devices(ClinicalAPIView):
     """
 
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
-    needs_device = False
+    methods_before_pairing = frozenset({"POST"})
 
     @extend_schema(operation_id="devices_list", responses={200: DeviceList})
     def get(self, request: Request) -> Response:
@@ -111,7 +111,6 @@ class OneDevice(ClinicalAPIView):
     """
 
     actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
-    needs_device = False
 
     @extend_schema(operation_id="devices_retire", request=None, responses={202: None, 204: None})
     def delete(self, request: Request, device_id: UUID) -> Response:

@@ -45,7 +45,6 @@ class Me(ClinicalAPIView):
     """Who is signed in, their clinic, what is due next, and the crisis resources for offline use."""
 
     actions = {"GET": Action.SEE_SELF}
-    needs_device = False
 
     @extend_schema(operation_id="me", responses={200: MeOut})
     def get(self, request: Request) -> Response:

@@ -34,7 +34,7 @@ class Roles(ClinicalAPIView):
     """What I am. A new sign-in acts as the first of the list."""
 
     actions = {"GET": Action.SEE_SELF}
-    needs_device = False
+    methods_before_pairing = frozenset({"GET"})
 
     @extend_schema(operation_id="roles_list", responses={200: RoleList})
     def get(self, request: Request) -> Response:
@@ -51,7 +51,7 @@ class OneRole(ClinicalAPIView):
     """
 
     actions = {"PUT": Action.SEE_SELF}
-    needs_device = False
+    methods_before_pairing = frozenset({"PUT"})
 
     @extend_schema(operation_id="roles_choose", request=None, responses={204: None, **problems("not_found")})
     def put(self, request: Request, role_id: UUID) -> Response:

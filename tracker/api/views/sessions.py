@@ -35,7 +35,6 @@ class Sessions(ClinicalAPIView):
     """Where I am signed in, latest used first."""
 
     actions = {"GET": Action.SEE_SELF}
-    needs_device = False
 
     @extend_schema(operation_id="sessions_list", responses={200: SessionList})
     def get(self, request: Request) -> Response:
@@ -60,7 +59,6 @@ class OneSession(ClinicalAPIView):
     """End one of my sign-ins; its next request is refused."""
 
     actions = {"DELETE": Action.SEE_SELF}
-    needs_device = False
 
     @extend_schema(operation_id="sessions_end", responses={204: None})
     def delete(self, request: Request, reference: UUID) -> Response:

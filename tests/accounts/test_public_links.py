@@ -1,0 +1,51 @@
+"""Links in mails and on pages lead to PUBLIC_URL, whatever host the request named."""
+
+import re
+
+import pytest
+
+from tests import factories
+from tests.phone import token_of
+from tests.servers import wait_until
+
+OURS, FORGED = "https://diary.example.org", "testserver.example.net"
+
+
+@pytest.fixture
+def forged(client, settings):
+    """A browser whose requests name another host, one that the server lets through."""
+    settings.PUBLIC_URL = OURS
+    settings.ALLOWED_HOSTS = ["*"]
+    client.defaults["HTTP_HOST"] = FORGED
+    return client
+
+
+@pytest.mark.parametrize("app", [True, False], ids=["app", "page"])
+def test_a_reset_mail_of_a_request_with_a_forged_host_leads_to_the_public_url(world, forged, mailoutbox, app):
+    email = world.ada.user.email
+
+    if app:
+        forged.post(
+            "/_allauth/app/v1/auth/password/request", {"email": email}, content_type="application/json"
+        )
+    else:
+        forged.post("/accounts/password/reset/", {"email": email})
+
+    (mail,) = wait_until(lambda: mailoutbox, what="the mail")
+    links = re.findall(r"https?://\S+", mail.body)
+    assert links
+    assert all(link.startswith(f"{OURS}/") for link in links)
+    assert FORGED not in mail.body
+
+
+def test_an_invitation_link_on_a_page_leads_to_the_public_url(world, forged, settings):
+    forged.cookies[settings.SESSION_COOKIE_NAME] = token_of(
+        factories.staff(world.clinic, "Eve", factories.Role.ADMINISTRATOR).user
+    )
+
+    page = forged.post(
+        "/staff/", {"name": "Finn", "role": "CLINICIAN", "team": str(world.team.pk)}
+    ).content.decode()
+
+    assert f"{OURS}/accounts/invitation/#" in page
+    assert FORGED not in page
