@@ -21,6 +21,8 @@ from tracker.lib import logs
 log = logs.get(__name__)
 # Its type stubs lack what is overridden here.
 redis: Any = import_module("kombu.transport.redis")
+# The one queue, and the exchange of that name.
+QUEUE = "celery"
 # JSON of args, kwargs, and what Celery would call, chain or join afterwards.
 _BODY = TypeAdapter(tuple[list[Any], dict[str, Any], dict[str, Any]])
 
@@ -108,14 +110,23 @@ class Channel(redis.Channel):  # type: ignore[misc]
             return act(*args, **kwargs)
 
     def _drop_wrong_types(self) -> bool:
-        queues = {self._q_for_pri(name, step) for name in self.active_queues for step in self.priority_steps}
-        types = dict.fromkeys(queues, b"list") | {self.unacked_key: b"hash", self.unacked_index_key: b"zset"}
+        queues = [self._q_for_pri(QUEUE, step) for step in self.priority_steps]
+        bindings = [self.keyprefix_queue % QUEUE, self.keyprefix_binding_permanent % QUEUE]
+        types = dict.fromkeys(queues, b"list") | dict.fromkeys(bindings, b"set")
+        types |= {self.unacked_key: b"hash", self.unacked_index_key: b"zset"}
         with self.conn_or_acquire() as client:
             wrong = [name for name, type_ in types.items() if client.type(name) not in (type_, b"none")]
             if wrong:
                 log.error("broker key of a wrong type dropped", count=len(wrong))
                 client.delete(*wrong)
         return bool(wrong)
+
+    def _queue_bind(self, *args: Any) -> None:
+        self.repairing(super()._queue_bind, *args)
+
+    def _size(self, queue_name: str) -> int:
+        size: int = self.repairing(super()._size, queue_name)
+        return size
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

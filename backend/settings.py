@@ -106,9 +106,8 @@ if _POOL:
     # A server that is back is found by the next request: by itself the pool asks at ever longer intervals, for 300 s.
     _DATABASE["OPTIONS"] |= {"pool": {"min_size": 1, "max_size": _POOL, "timeout": 2, "reconnect_timeout": 1}}
 else:
-    _DATABASE |= {"CONN_MAX_AGE": 600}
-# A connection that broke while nobody used it is replaced, and not given to a request.
-_DATABASE["CONN_HEALTH_CHECKS"] = True
+    # A connection that broke while nobody used it is replaced; of those of a pool ``backend.postgresql`` says the same.
+    _DATABASE |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 # Parameters are bound by the server and statements prepared: ingest's are planned once per connection, and
 # not anew for every patient, since each reads one patient's rows by the same index.
 _DATABASE["OPTIONS"] |= {

@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from celery import Celery
 
 from backend.broker import rebuilt
-from tests import servers
+from tests import factories, servers
+from tests.phone import Phone
 from tracker.alerts.models import Heartbeat
 
 HEARTBEAT = "tracker.alerts.tasks.record_worker_heartbeat"
@@ -168,6 +170,11 @@ FORGERIES: dict[str, Callable[[Client], object]] = {
 }
 
 
+def replace_all(client: Client) -> None:
+    for key in (QUEUE, f"{QUEUE}\x06\x163", "unacked", "unacked_index", "_kombu.binding.celery"):
+        replace(client, key, "x")
+
+
 def order(client: Client, method: str, **arguments: Any) -> None:
     """Broadcast a command of Celery's remote control to all workers."""
     with Celery("test", broker=_url(client), broker_pool_limit=0) as app:
@@ -196,6 +203,27 @@ def takes_tasks(client: Client, process: Any) -> None:
     servers.wait_until(lambda: beat() != before or process.poll() is not None, what="the worker's next task")
     servers.wait_until(lambda: not client.exists("unacked", QUEUE), what="the worker's last acknowledgement")
     assert process.poll() is None
+
+
+def test_a_worker_starts_on_a_broker_whose_keys_are_of_wrong_types(live, broker):
+    replace_all(broker)
+
+    with servers.worker(live.environment) as process:
+        takes_tasks(broker, process)
+
+
+def test_a_broker_whose_keys_are_of_wrong_types_fails_no_request(live, broker):
+    phone = Phone(live.world.ada.user)
+    with servers.web(live.environment) as url:
+        # The first finds them as it declares the queue, the second as it adds to it.
+        for _ in range(2):
+            replace_all(broker)
+            batch = factories.batch(factories.phq9([0] * 8 + [3]), device=phone.headers["X-Device"])
+            answer = httpx.post(
+                f"{url}/api/v1/sync/push", json=batch, headers=phone.headers, trust_env=False, timeout=20
+            )
+
+            assert (answer.status_code, answer.json()["results"][0]["status"]) == (200, "stored")
 
 
 def test_garbage_on_the_broker_costs_one_message_and_never_the_worker(live, broker):

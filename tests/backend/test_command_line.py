@@ -21,6 +21,7 @@ from backend import command_line, env, startup
 from tests import databases
 from tests.servers import ROOT, free_port
 from tracker.access import database_roles
+from tracker.alerts import safety_status
 from tracker.lib import database_errors
 from tracker.lib.database_owner import connected_as_owner
 
@@ -184,6 +185,8 @@ def test_a_command_that_only_reads_works_on_a_read_only_database(
     name, migrated_database, settings, tmp_path, capsys
 ):
     settings.AUDIT_ANCHORS = str(tmp_path)  # other tests' anchors tell of chains that this database never had
+    for process in ("worker", "watch"):
+        safety_status.record_heartbeat(process)
     administer("ALTER DATABASE {} SET default_transaction_read_only = on", migrated_database)
 
     code, said = manage(capsys, name, *OURS[name][0])

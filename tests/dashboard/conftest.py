@@ -17,10 +17,17 @@ from tests.rls_context import as_user
 from tracker.accounts import second_factor
 from tracker.accounts.models import User
 from tracker.clinics.models import Patient
+from tracker.dashboard.pages import delivery
 from tracker.sync import ingest
 
 # The page is looked at an hour after the answers of Monday morning.
 NOW = factories.MONDAY + timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def unknown_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page has asked yet whether alerts are late."""
+    monkeypatch.setattr(delivery, "_known", None)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.utils import timezone
 from tests import authenticator, factories
 from tests.phone import token_of
 from tracker.access.principal import load_principal
+from tracker.alerts import safety_status
 from tracker.lib import rls
 from tracker.sync import ingest
 
@@ -47,6 +48,8 @@ def _site(url: str, database: str) -> Site:
 def _create_scenario() -> factories.World:
     at = timezone.now()
     with transaction.atomic():
+        for name in (safety_status.WORKER, safety_status.WATCH):
+            safety_status.record_heartbeat(name)
         world = factories.world()
         assert world.ada.user_id
         principal = load_principal(world.ada.user_id, at)

@@ -288,6 +288,8 @@ def test_the_caseload_costs_eight_statements_whatever_its_size(world, ben, send)
         return len(queries)
 
     send(world.ada, factories.phq9(POSITIVE), factories.pain(4))
+    # Once in ten seconds a process asks whether alerts are late, too.
+    assert cost() == 9
     few = cost()
     for n in range(12):
         patient = factories.patient(world.clinic, f"p{n}", world.team)
