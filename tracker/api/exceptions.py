@@ -92,6 +92,7 @@ _CODE_OF: dict[type[Exception], str] = {
     exceptions.AuthenticationFailed: "not_signed_in",
     exceptions.PermissionDenied: "not_allowed",
     exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.Throttled: "too_many_requests",
     exceptions.NotAcceptable: "not_acceptable",
     exceptions.UnsupportedMediaType: "not_json",
     exceptions.APIException: "bad_request",
@@ -117,6 +118,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     if response.status_code == 503:
         response["Retry-After"] = _RETRY_AFTER
         log.warning("database unavailable", error=type(exception).__name__)
+    if isinstance(exception, exceptions.Throttled):
+        response["Retry-After"] = str(int(exception.wait or 1))
     if response.status_code == 405:
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response

@@ -81,7 +81,9 @@ def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_
         if later is not None:
             since = formatting.count(later.answer_count, "answer")
             verb = "stays" if later.answer_count == 1 else "stay"
-            messages.warning(request, f"{since} came in since the page was shown, and {verb} open as an alert.")
+            messages.warning(
+                request, f"{since} came in since the page was shown, and {verb} open as an alert."
+            )
     return _back(request, principal)
 
 
