@@ -119,7 +119,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         response["Retry-After"] = _RETRY_AFTER
         log.warning("database unavailable", error=type(exception).__name__)
     if isinstance(exception, exceptions.Throttled):
-        response["Retry-After"] = str(int(exception.wait or 1))
+        response["Retry-After"] = str(int(getattr(exception, "wait", None) or 1))
     if response.status_code == 405:
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response

@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from rest_framework.exceptions import APIException
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracker.access.principal import InactiveUser, Principal, load_principal
@@ -33,7 +32,7 @@ LEAST_BYTES = 128 * 1024
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def scan(view: APIView, response: Response) -> None:
+def scan(view: APIView, response: Any) -> None:
     """
     Raise alerts for the safety answers of a refused write; put crisis text and ``alerted`` into its problem.
 
@@ -103,7 +102,7 @@ def _body(request: HttpRequest) -> tuple[bytes, bool]:
     stream: Any = request
     if "Transfer-Encoding" in request.headers:
         # Django reads no body that names no length.
-        stream = request.environ["wsgi.input"]
+        stream = request.META["wsgi.input"]
     try:
         body += stream.read(MOST_BYTES + 1 - len(body))
     except (UnreadablePostError, OSError):
