@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tracker.accounts.middleware.SessionThrottleMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backend.errors.ServiceUnavailableMiddleware",
 ]
@@ -230,6 +231,7 @@ LOGOUT_REDIRECT_URL = "/"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tracker.api.authentication.SessionToken"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["tracker.api.throttling.SignedInThrottle"],
     "DEFAULT_PARSER_CLASSES": ["tracker.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["tracker.api.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "tracker.api.openapi.AutoSchema",
@@ -258,6 +260,12 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"SessionToken": []}],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# What one signed-in person may ask for. A phone that was offline for a month needs some ten: a push takes 500 records.
+READS_PER_MINUTE = env.number("READS_PER_MINUTE", 1200, low=60, high=10**9)
+WRITES_PER_MINUTE = env.number("WRITES_PER_MINUTE", 600, low=60, high=10**9)
+# How long, in ten minutes, a person's refused requests may be searched for safety answers in full; then in part.
+REFUSED_SCAN_SECONDS = env.number("REFUSED_SCAN_SECONDS", 30, low=1, high=600)
 
 # What the records of one patient may hold, as sent: 256 MB, some decades of a busy diary.
 PATIENT_STORAGE_BYTES = env.number("PATIENT_STORAGE_MB", 256, low=1, high=100_000) * 1024 * 1024

@@ -92,7 +92,7 @@ class Phone:
     def post(self, path: str, body: Any = None) -> Any:
         return self.call("POST", path, body)
 
-    def batch(self, *records: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def batch(self, *records: Any, **more: Any) -> dict[str, Any]:
         """A push body of this phone's."""
         return factories.batch(*records, **{"device": str(self.device)} | more)
 

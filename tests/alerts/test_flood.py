@@ -3,6 +3,7 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -18,11 +19,11 @@ POSITIVE = [0] * 8 + [3]
 BATCH = 100
 
 
-def positive() -> dict:
+def positive() -> dict[str, Any]:
     return factories.phq9(POSITIVE, id=str(uuid.uuid4()))
 
 
-def push(url: str, phone: Phone, *records: dict) -> dict:
+def push(url: str, phone: Phone, *records: dict[str, Any]) -> dict[str, Any]:
     answer = httpx.post(
         f"{url}/api/v1/sync/push",
         json=phone.batch(*records),

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,8 @@ def ben(world: factories.World) -> Phone:
 def test_open_alerts_are_listed_page_by_page_with_their_total(world, ben):
     for number in range(5):
         raise_alert(world, f"rule_{number}", minute=number % 2)
-    pages, cursor = [], ""
+    pages: list[dict[str, Any]] = []
+    cursor = ""
     while not pages or pages[-1]["next"]:
         pages.append(ben.get(f"alerts?limit=2{cursor}").json())
         cursor = f"&cursor={pages[-1]['next']}"

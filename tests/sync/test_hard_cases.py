@@ -17,6 +17,8 @@ from tests.sync.test_cost import mixed
 from tracker.alerts.models import Alert
 from tracker.records.kinds.plan import MergedEdit
 from tracker.records.models import ChangeCounter
+from tracker.sync import receipts
+from tracker.sync.models import SyncBatch
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def test_a_full_account_says_so_and_still_takes_tombstones_and_positive_safety_a
     assert (single.status_code, single.json()["code"]) == (400, "storage_full")
 
 
-def test_a_rejected_record_takes_no_storage(world, phone):
+def test_a_rejected_record_takes_no_storage_and_a_receipt_does(world, phone):
     def used() -> int:
         with as_clinic(world.clinic.pk):
             return ChangeCounter.objects.get().stored_bytes
@@ -149,7 +151,19 @@ def test_a_rejected_record_takes_no_storage(world, phone):
     phone.post("sync/push", batch)
     phone.push(record, factories.pain(99), {"nonsense": 1}, record | {"data": {"intensity": 4}})
 
-    assert before == used() > 100
+    assert used() - before == receipts.size(4)
+    assert before > receipts.size(1) + 100
+
+
+def test_a_full_account_keeps_no_receipts(world, phone, settings):
+    """Or an endless row of empty batches would fill the disk."""
+    settings.PATIENT_STORAGE_BYTES = 1000
+    for _ in range(20):
+        assert phone.push().status_code == 200
+
+    with as_clinic(world.clinic.pk):
+        assert SyncBatch.objects.count() == 1000 // receipts.size(0)
+        assert ChangeCounter.objects.get().stored_bytes <= 1000
 
 
 def gzipped(phone, body: bytes, **headers):

@@ -4,6 +4,7 @@ import gzip
 import json
 import uuid
 import zlib
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -35,7 +36,7 @@ def send(phone: Phone, body: bytes, path: str = "sync/push", method: str = "POST
     )
 
 
-def batch(phone: Phone, *records) -> bytes:
+def batch(phone: Phone, *records: Any) -> bytes:
     return json.dumps(phone.batch(*records)).encode()
 
 
@@ -219,9 +220,9 @@ def test_a_body_over_the_limit_hides_no_positive_answer_at_its_end(world, phone,
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT"])
-@pytest.mark.parametrize("path", ["sync/push", "records", f"records/{POSITIVE['id']}"])
+@pytest.mark.parametrize("path", ["sync/push", "records", "records/{id}"])
 def test_a_wrong_method_hides_no_positive_answer(world, phone, method, path):
-    answer = send(phone, batch(phone, POSITIVE), path, method)
+    answer = send(phone, batch(phone, POSITIVE), path.format(id=POSITIVE["id"]), method)
 
     assert 400 <= answer.status_code < 500
     assert "guidance" in answer.json()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -9,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
-from tracker.accounts import known_devices, throttle
+from tracker.accounts import known_devices, request_throttle, sessions, throttle
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
+
+_SESSION = UUID("0197a1c0-0000-7000-8000-000000000011")
 
 
 class BrowserSessionMiddleware(SessionMiddleware):
@@ -51,6 +54,41 @@ class SignInThrottleMiddleware:
         response["Retry-After"] = str(refused.retry_after)
         response["Cache-Control"] = "no-store"
         return response
+
+
+class SessionThrottleMiddleware:
+    """
+    Middleware: requests that come with a session are counted by it, on every route but those of the API.
+
+    The API counts by person, once it knows who it is: a refusal of its own is scanned for safety answers.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.too_many = import_string(settings.THROTTLE_FAILURE_VIEW)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        session = getattr(request, "counted_session", None)
+        if session is not None:
+            request_throttle.count(request_throttle.kind_of(request.method), session)
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Called by Django with the view that it has found."""
+        token = request.headers.get("X-Session-Token") or request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if not token or hasattr(getattr(view, "cls", None), "throttle_classes"):
+            return None
+        session = uuid5(_SESSION, sessions.key_hash(token))
+        request.counted_session = session  # type: ignore[attr-defined]
+        try:
+            request_throttle.check(request_throttle.kind_of(request.method), session)
+        except request_throttle.TooManyRequests as refused:
+            response: HttpResponse = self.too_many(request)
+            response["Retry-After"] = str(refused.retry_after)
+            response["Cache-Control"] = "no-store"
+            return response
+        return None
 
 
 def _declared(request: HttpRequest) -> throttle.Throttle | None:

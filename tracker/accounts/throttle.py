@@ -49,10 +49,11 @@ RATES = {
 # other; a window begins with its first try and is not made longer by those that follow.
 _COUNT = """
 INSERT INTO accounts_throttlecount AS counted (key, count, expires_at)
-SELECT name, 1, statement_timestamp() + make_interval(secs => seconds)
+SELECT name, %s::int, statement_timestamp() + make_interval(secs => seconds)
     FROM unnest(%s::text[], %s::int[]) AS tried (name, seconds) ORDER BY name
 ON CONFLICT (key) DO UPDATE SET
-    count = CASE WHEN counted.expires_at > statement_timestamp() THEN counted.count + 1 ELSE 1 END,
+    count = EXCLUDED.count
+        + CASE WHEN counted.expires_at > statement_timestamp() THEN counted.count ELSE 0 END,
     expires_at = CASE WHEN counted.expires_at > statement_timestamp()
         THEN counted.expires_at ELSE EXCLUDED.expires_at END
 RETURNING key, count, ceil(extract(epoch FROM expires_at - statement_timestamp()))::int
@@ -124,28 +125,28 @@ def hit(kind: str, **who: str) -> None:
     """
     rates = RATES[kind]
     by_key = {
-        _key(kind, scope, value): rates[scope] for scope, value in who.items() if value and scope in rates
+        key(kind, scope, value): rates[scope] for scope, value in who.items() if value and scope in rates
     }
-    counts = count({key: rate.seconds for key, rate in by_key.items()})
-    waits = [seconds for key, (tries, seconds) in counts.items() if tries > by_key[key].limit]
+    counts = count({name: rate.seconds for name, rate in by_key.items()})
+    waits = [seconds for name, (tries, seconds) in counts.items() if tries > by_key[name].limit]
     if waits:
         raise TooManyAttempts(max(1, *waits))
 
 
-def count(windows: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+def count(windows: Mapping[str, int], by: int = 1) -> dict[str, tuple[int, int]]:
     """
-    Count one more under each key, each with its window in seconds, in one atomic statement.
+    Count ``by`` more under each key, each with its window in seconds, in one atomic statement.
 
     Return for each key how many there are in its window, and in how many seconds that ends.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [list(windows), list(windows.values())])
+        cursor.execute(_COUNT, [by, list(windows), list(windows.values())])
         return {key: (tries, seconds) for key, tries, seconds in cursor.fetchall()}
 
 
 def reset(kind: str, **who: str) -> None:
     """Begin again with somebody who got in."""
-    keys = [_key(kind, scope, value) for scope, value in who.items() if value]
+    keys = [key(kind, scope, value) for scope, value in who.items() if value]
     ThrottleCount.objects.filter(pk__in=keys).delete()
 
 
@@ -168,7 +169,8 @@ def client_ip(request: HttpRequest) -> str:
     return str(truncate_ip(str(address)))
 
 
-def _key(kind: str, scope: str, value: str) -> str:
+def key(kind: str, scope: str, value: str) -> str:
+    """Return what somebody is counted under."""
     # The table names nobody: neither a mail address nor a machine's.
     name = encryption.keyed_hash(settings.LOOKUP_KEY, f"{scope}/{value.strip().lower()}".encode())
     return f"{kind}:{scope}:{name.hex()[:32]}"

@@ -43,7 +43,9 @@ def record_response(buffer: EventBuffer, view: APIView, response: Any) -> None:
 def record_refusal(view: APIView, response: Any) -> None:
     """Write that a request was refused; its own transaction is undone, so this is one of its own."""
     principal = getattr(view.request, "_user", None)
-    if response.status_code >= 500:
+    throttled = getattr(view, "too_many_requests", None)
+    # Of a flood the first refusal is written: the audit does not grow with what is thrown away.
+    if response.status_code >= 500 or (throttled is not None and not throttled.is_first):
         return
     detail = {"status": response.status_code}
     if isinstance(principal, Principal):

@@ -98,6 +98,7 @@ _CODE_OF: dict[type[Exception], str] = {
     exceptions.AuthenticationFailed: "not_signed_in",
     exceptions.PermissionDenied: "not_allowed",
     exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.Throttled: "too_many_requests",
     exceptions.NotAcceptable: "not_acceptable",
     exceptions.UnsupportedMediaType: "not_json",
     exceptions.APIException: "bad_request",
@@ -120,6 +121,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     response = _response(problem_body(code))
     if response.status_code == 401:
         response["WWW-Authenticate"] = "SessionToken"
+    if isinstance(exception, exceptions.Throttled):
+        response["Retry-After"] = str(int(getattr(exception, "wait", None) or 1))
     if response.status_code == 405:
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response

@@ -20,6 +20,7 @@ _ANY = {
     "503": "the database is not available; nothing was stored, and `Retry-After` says when to try again",
 }
 _SIGNED_IN = {
+    "429": "too many requests; `Retry-After` says when to send the same again",
     "401": "not signed in",
     "403": "not for this role, or not without a paired device or a new sign-in",
     "404": "nothing here, or nothing here for the caller",

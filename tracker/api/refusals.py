@@ -7,6 +7,7 @@ what cannot be read at all is counted for operations. Every refusal carries the 
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -14,10 +15,10 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from rest_framework.exceptions import APIException
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracker.access.principal import InactiveUser, Principal, load_principal
+from tracker.accounts import request_throttle
 from tracker.alerts import unread_writes
 from tracker.api import guidance
 from tracker.lib import lenient_json, logs
@@ -27,10 +28,11 @@ from tracker.sync import ingest, safety
 log = logs.get(__name__)
 # As sent and as inflated. The web server drains no more either (``lib.wsgi``).
 MOST_BYTES = 16 * 1024 * 1024
+LEAST_BYTES = 128 * 1024
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def scan(view: APIView, response: Response) -> None:
+def scan(view: APIView, response: Any) -> None:
     """
     Raise alerts for the safety answers of a refused write; put crisis text and ``alerted`` into its problem.
 
@@ -64,9 +66,10 @@ def _sender(view: APIView) -> Principal | None:
 def _raise_alerts(request: HttpRequest, sender: Principal, code: str) -> bool:
     at, deadline = timezone.now(), safety.Deadline()
     body, is_whole = _body(request)
-    plain, is_plain = lenient_json.inflate(body, MOST_BYTES)
+    plain, is_plain = lenient_json.inflate(body, _most_plain_bytes(sender))
     documents = lenient_json.decode(plain)
     alerted = ingest.raise_alerts_for_refused(principal=sender, documents=documents, at=at, deadline=deadline)
+    transaction.on_commit(partial(_charge, sender, deadline))
     if alerted:
         transaction.on_commit(wake_delivery)
     is_read = is_whole and is_plain and not deadline.has_passed and _are_read(documents)
@@ -74,6 +77,19 @@ def _raise_alerts(request: HttpRequest, sender: Principal, code: str) -> bool:
         log.warning("refused write could not be read", error=code)
         unread_writes.count(at)
     return alerted
+
+
+def _most_plain_bytes(sender: Principal) -> int:
+    """How much of a refused body is scanned: of whoever keeps processors busy with them, a single record's worth."""
+    try:
+        request_throttle.check(request_throttle.SCAN, sender.user_id)
+    except request_throttle.TooManyRequests:
+        return LEAST_BYTES
+    return MOST_BYTES
+
+
+def _charge(sender: Principal, deadline: safety.Deadline) -> None:
+    request_throttle.count(request_throttle.SCAN, sender.user_id, round(1000 * deadline.seconds_used))
 
 
 def _are_read(documents: Sequence[Any]) -> bool:
@@ -86,7 +102,7 @@ def _body(request: HttpRequest) -> tuple[bytes, bool]:
     stream: Any = request
     if "Transfer-Encoding" in request.headers:
         # Django reads no body that names no length.
-        stream = request.environ["wsgi.input"]
+        stream = request.META["wsgi.input"]
     try:
         body += stream.read(MOST_BYTES + 1 - len(body))
     except (UnreadablePostError, OSError):

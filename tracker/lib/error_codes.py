@@ -173,6 +173,12 @@ REQUEST = (
         "Too many tries. Wait, then try again.",
         "Wait for `Retry-After`, then let the person try again.",
     ),
+    _request(
+        "too_many_requests",
+        429,
+        "Too many requests. Wait, then send the same again.",
+        "Send the same again after `Retry-After`; nothing of it was stored.",
+    ),
     _request("internal_error", 500, "Internal error. Nothing was stored.", _AGAIN),
     _request("service_unavailable", 503, "Service unavailable. Nothing was stored; try again.", _AGAIN),
 )

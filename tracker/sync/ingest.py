@@ -61,20 +61,24 @@ def apply_batch(
     fingerprint = parsing.batch_fingerprint(settings.LOOKUP_KEY, texts) if sent else b""
     parsed = [parsing.parse(item) for item in items]
     findings = _scan(items, parsed, at)
+    stored_bytes = sum(sizes) + (receipts.size(len(items)) if sent else 0)
     with change_counter.reserve(
-        provenance.clinic_id, provenance.patient_id, count=len(items), stored_bytes=sum(sizes)
+        provenance.clinic_id, provenance.patient_id, count=len(items), stored_bytes=stored_bytes
     ) as reserved:
         earlier = receipts.find(provenance.patient_id, sent) if sent else None
         if earlier is not None:
-            reserved.release(stored_bytes=sum(sizes), count=len(items))
+            reserved.release(stored_bytes=stored_bytes, count=len(items))
         else:
             decided = _decide_and_store(provenance, parsed, reserved)
-            reserved.release(stored_bytes=_not_stored(sizes, decided))
+            # What is to be sent again is decided again: a receipt would answer `retry` for ever. And a full account
+            # gets no receipts either, or an endless row of them would have room.
+            keeps_receipt = sent is not None and _has_space(reserved) and not _any_retry(decided)
+            spared = receipts.size(len(items)) if sent and not keeps_receipt else 0
+            reserved.release(stored_bytes=_not_stored(sizes, decided) + spared)
     if earlier is not None:
         return receipts.issue_again(earlier, fingerprint)
     receipt = _receipt(provenance, decided, reserved.last, alerted=any(findings))
-    # What is to be sent again is decided again: a receipt would answer `retry` for ever.
-    if sent is not None and all(decision.result.status != Status.RETRY for decision in decided):
+    if sent is not None and keeps_receipt:
         receipts.save(provenance, sent, fingerprint, receipt)
     _audit(principal, provenance, parsed, receipt)
     alerts.assess(
@@ -124,7 +128,7 @@ def _decide_and_store(
     provenance: records.Provenance, items: Items, reserved: change_counter.Reservation
 ) -> list[Decision]:
     """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
-    key, has_space = settings.LOOKUP_KEY, reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
+    key, has_space = settings.LOOKUP_KEY, _has_space(reserved)
     sent = decisions.sent_records(items, first=reserved.first, key=key)
     current = _load_current(provenance.patient_id, [item.record.id for item in sent])
     decided = decisions.refuse_invalid(items)
@@ -135,6 +139,14 @@ def _decide_and_store(
         current = decisions.after(current, of_round.values())
         decided |= of_round
     return _with_server_copies(provenance.patient_id, items, [decided[n] for n in range(len(items))])
+
+
+def _has_space(reserved: change_counter.Reservation) -> bool:
+    return reserved.stored_bytes <= settings.PATIENT_STORAGE_BYTES
+
+
+def _any_retry(decided: Iterable[Decision]) -> bool:
+    return any(decision.result.status == Status.RETRY for decision in decided)
 
 
 def _load_current(patient_id: UUID, ids: Sequence[UUID]) -> Current:

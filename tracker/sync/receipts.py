@@ -13,6 +13,11 @@ class KeyReusedError(Exception):
     """The batch key was used before, with other records."""
 
 
+def size(records: int) -> int:
+    """Return what the receipt of so many records takes of a patient's storage, in bytes."""
+    return 200 + 80 * records
+
+
 def find(patient_id: UUID, sent: BatchKey) -> SyncBatch | None:
     """Return what this key was used for before. Asked under the patient's lock, so two at once are safe."""
     return SyncBatch.objects.filter(patient_id=patient_id, device_id=sent.device_id, key=sent.key).first()

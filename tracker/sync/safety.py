@@ -49,7 +49,12 @@ class Deadline:
     """How long a deep scan may take, in seconds of a processor: no body can be made to hold up others."""
 
     def __init__(self, seconds: float = MOST_SECONDS) -> None:
-        self._ends_at = time.thread_time() + seconds
+        self._starts_at = time.thread_time()
+        self._ends_at = self._starts_at + seconds
+
+    @property
+    def seconds_used(self) -> float:
+        return time.thread_time() - self._starts_at
 
     @property
     def has_passed(self) -> bool:

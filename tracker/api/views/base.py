@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
-from tracker.accounts import sessions
+from tracker.accounts import request_throttle, sessions
 from tracker.api import auditing, refusals
 from tracker.api.exceptions import parameter_problem
 from tracker.api.permissions import ActionPermission
@@ -62,6 +62,9 @@ class ClinicalAPIView(APIView):
                     transaction.set_rollback(True)
             if not is_committed:
                 auditing.record_refusal(self, response)
+        holder = getattr(request, "token_holder", None)
+        if holder is not None:
+            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id)
         if self.takes_answers and response.status_code >= 400:
             refusals.scan(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")

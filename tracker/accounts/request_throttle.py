@@ -1,0 +1,100 @@
+"""
+Throttle of signed-in use: how many requests one person may make, and how much work refused ones may cause.
+
+Each process counts by itself and asks the shared store (``accounts.throttle``) once for every twentieth of a limit: an
+ordinary request costs no statement, and who is over the limit costs none either. All processes together let through a
+twentieth more each, at most.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from tracker.accounts import throttle
+from tracker.accounts.throttle import Rate
+
+READ, WRITE, SCAN = "read", "write", "scan"
+_STEPS = 20
+# Beyond so many people a process forgets its counts; those of the store stay.
+_MOST_KEPT = 20_000
+
+
+class TooManyRequests(Exception):
+    """
+    The person is over a limit for ``retry_after`` more whole seconds.
+
+    ``is_first`` is true once for each process and window: what is written down of it does not grow with the requests.
+    """
+
+    def __init__(self, retry_after: int, *, is_first: bool) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+        self.is_first = is_first
+
+
+@dataclass(slots=True)
+class _Count:
+    pending: int = 0
+    blocked_until: float = 0.0
+    was_told: bool = False
+
+
+_counts: dict[tuple[str, UUID], _Count] = {}
+_lock = threading.Lock()
+
+
+def rates() -> Mapping[str, Rate]:
+    """Return the limits: requests a minute, and milliseconds of a processor for refused bodies in ten minutes."""
+    return {
+        READ: Rate(settings.READS_PER_MINUTE, 60),
+        WRITE: Rate(settings.WRITES_PER_MINUTE, 60),
+        SCAN: Rate(settings.REFUSED_SCAN_SECONDS * 1000, 600),
+    }
+
+
+def kind_of(method: str | None) -> str:
+    """Return which limit a request with this method is counted under."""
+    return READ if method in ("GET", "HEAD", "OPTIONS") else WRITE
+
+
+def check(kind: str, user_id: UUID) -> None:
+    """
+    Let the person go on, or not; nothing is counted here and nothing asked.
+
+    :raises TooManyRequests: if they are over the limit.
+    """
+    with _lock:
+        count = _counts.get((kind, user_id))
+        seconds = count.blocked_until - time.monotonic() if count else 0
+        if count is None or seconds <= 0:
+            return
+        is_first, count.was_told = not count.was_told, True
+    raise TooManyRequests(max(1, round(seconds)), is_first=is_first)
+
+
+def count(kind: str, user_id: UUID, amount: int = 1) -> None:
+    """
+    Count a request, or ``amount`` of what the limit is in. Called after its transaction, whatever became of that.
+
+    What is over the limit already is not counted: a window ends however many requests are refused in it.
+    """
+    rate = rates()[kind]
+    with _lock:
+        if len(_counts) > _MOST_KEPT:
+            _counts.clear()
+        held = _counts.setdefault((kind, user_id), _Count())
+        if held.blocked_until > time.monotonic():
+            return
+        held.pending += amount
+        if held.pending < max(1, rate.limit // _STEPS):
+            return
+        reported, held.pending = held.pending, 0
+    key = throttle.key(f"request-{kind}", "account", str(user_id))
+    total, seconds = throttle.count({key: rate.seconds}, by=reported)[key]
+    if total >= rate.limit:
+        with _lock:
+            held.blocked_until, held.was_told = time.monotonic() + max(1, seconds), False
