@@ -8,6 +8,6 @@ from tracker.accounts import known_devices, sessions, throttle
 
 @shared_task
 def delete_expired() -> int:
-    """Remove ended sessions, counts of tries, and devices that nobody has used for long. Safe at any time, and twice."""
+    """Remove ended sessions, counts of tries, and devices not used for long. Safe at any time, and twice."""
     ended = sessions.delete_expired(at=timezone.now()) + throttle.delete_expired()
     return ended + known_devices.delete_expired()
