@@ -185,7 +185,8 @@ def accept(request: HttpRequest) -> HttpResponse:
 
     The second factor follows at the next sign-in.
     """
-    has_account = request.user.is_authenticated
+    user: Any = request.user
+    has_account = user.is_authenticated
     form = AcceptForm(request.POST or None, has_account=has_account)
     if request.method == "POST" and form.is_valid():
         asked: dict[str, Any] = form.cleaned_data
@@ -195,7 +196,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         }  # fmt: skip
         try:
             if has_account:
-                invitations.accept_with_account(user_id=request.user.pk, **common)
+                invitations.accept_with_account(user_id=user.pk, **common)
                 logout(request)
             else:
                 invitations.accept(email=asked["email"], password=asked["password"], **common)
