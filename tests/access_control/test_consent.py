@@ -230,7 +230,7 @@ def test_a_patient_sees_all_consents_caregivers_and_break_glass_in_one_request(
     shares(world, PAIN)
     principal = act_as(world.ada)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         found = consent.overview(principal, NOW)
 
     (north,) = found.teams

@@ -99,7 +99,7 @@ def test_those_who_get_in_take_no_place_of_their_address(world, monkeypatch):
     assert [sign_in(who.user) for who in (world.ada, world.bea, world.gus) * 3] == [200] * 9
 
 
-@pytest.mark.parametrize("device", ["", str(uuid.uuid4())])
+@pytest.mark.parametrize("device", ["", "a phone"])
 def test_a_try_costs_as_many_statements_for_an_account_that_is_known_as_for_one_that_is_not(
     world, client, device, django_assert_num_queries
 ):
@@ -114,3 +114,15 @@ def test_a_try_costs_as_many_statements_for_an_account_that_is_known_as_for_one_
         counts.append(len([each for each in queries if "throttle" in each["sql"] or "known" in each["sql"]]))
 
     assert counts[0] == counts[1]
+
+
+def test_invitations_that_are_accepted_take_no_place_of_their_address(world, monkeypatch):
+    rates = throttle.RATES["invitation"] | {"address": throttle.Rate(1, 900)}
+    monkeypatch.setitem(throttle.RATES, "invitation", rates)
+    for n in range(3):
+        given = Phone(world.ada.user).post("me/caregivers", {"name": "X", "categories": ["pain"]}).json()
+        body = {"code": given["code"], "email": f"{n}@example.org", "password": "a long new passphrase"}
+        answer = Client().post(
+            "/api/v1/invitations/accept", json.dumps(body), content_type="application/json"
+        )
+        assert answer.status_code == 201

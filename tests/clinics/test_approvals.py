@@ -1,8 +1,11 @@
 """A second person approves new staff where there is one; the patients of the team and the privacy officers are told."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from tests import authenticator, factories
 from tests.concurrency import run_during
@@ -14,7 +17,7 @@ from tracker.audit.models import AuditEvent
 from tracker.clinics import approvals, invitations
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected
-from tracker.clinics.models import Invitation, Role, StaffMember
+from tracker.clinics.models import DutyPeriod, Invitation, Role, StaffMember
 from tracker.clinics.staff import disable_account
 from tracker.lib import rls
 from tracker.outbox import new_staff
@@ -194,3 +197,32 @@ def test_a_clinic_asks_in_two_hundred_people_within_a_day(world, monkeypatch):
 
     with pytest.raises(invitations.TooManyInvitations):
         invite(world)
+
+
+def test_who_is_on_duty_for_a_team_is_in_the_patients_list_of_who_sees_what(world):
+    now = timezone.now()
+    with as_clinic(world.clinic.pk):
+        DutyPeriod.objects.create(
+            clinic_id=world.clinic.pk, team=world.team, staff_member=world.cleo, starts_at=now - timedelta(hours=1),
+            ends_at=now + timedelta(hours=1),
+        )  # fmt: skip
+
+    people = Phone(world.ada.user).get("me/consents").json()["teams"][0]["people"]
+
+    assert {each["name"] for each in people} == {"Ben", "Dan", "Cleo"}
+
+
+@pytest.mark.parametrize("page", ["/patients/invite/", "/staff/"])
+def test_a_page_says_that_the_clinic_has_invited_too_many(world, monkeypatch, page):
+    monkeypatch.setattr(invitations, "MOST_A_DAY", 0)
+    browser = Client()
+    browser.cookies["sessionid"] = signed_in(world.eve.user)
+    form = {
+        "name": "Fay", "birth_date": "1980-02-29", "time_zone": factories.ZONE, "team": world.team.pk,
+        "role": "CLINICIAN",
+    }  # fmt: skip
+
+    answer = browser.post(page, form)
+
+    assert answer.status_code == 422
+    assert b"as many people as it may within a day" in answer.content

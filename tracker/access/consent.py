@@ -13,7 +13,7 @@ from tracker.access.principal import Principal
 from tracker.accounts import reauthentication
 from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import CareTeam, Patient, TeamMembership
+from tracker.clinics.models import CareTeam, DutyPeriod, Patient, TeamMembership
 
 MOST_CHANGES = 200
 
@@ -138,7 +138,7 @@ class ConsentOverview:
 
 def overview(principal: Principal, at: datetime) -> ConsentOverview:
     """
-    Return all of it for the patient who asks, in eight statements.
+    Return all of it for the patient who asks, in nine statements.
 
     :raises NotFoundOrHidden: for anybody but a patient.
     """
@@ -164,10 +164,13 @@ def _teams(patient_id: UUID, at: datetime) -> list[TeamConsent]:
     own = Patient.objects.values_list("care_team_id", flat=True).get(pk=patient_id)
     rows = CareTeam.objects.filter(pk__in={own, *held}).order_by("name", "id")
     people: dict[UUID, list[tuple[str, str]]] = {}
-    members = TeamMembership.objects.active(at).filter(team__in=rows).select_related("staff_member")
-    for member in members.order_by("staff_member__name", "id"):
-        staff = member.staff_member
-        people.setdefault(member.team_id, []).append((staff.name, staff.get_role_display()))
+    # Who is on duty for a team sees what its members see.
+    for model in (TeamMembership, DutyPeriod):
+        active: Any = model.objects.active(at).filter(team__in=rows).select_related("staff_member")
+        for each in active.order_by("staff_member__name", "id"):
+            person = (each.staff_member.name, each.staff_member.get_role_display())
+            if person not in people.setdefault(each.team_id, []):
+                people[each.team_id].append(person)
     shown = [
         TeamConsent(row.pk, row.name, row.pk == own, people.get(row.pk, []), held.get(row.pk, frozenset()))
         for row in rows

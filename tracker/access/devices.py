@@ -88,7 +88,7 @@ def is_new(patient_id: UUID, device_id: UUID | None, at: datetime) -> bool:
     That is for ``IS_NEW`` after the phone was paired; the first phone, and the only one left, is never new.
     """
     active = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
-    own = active.filter(id=device_id).first()
+    own = active.filter(id=device_id).first() if device_id else None
     if own is None:
         return active.exists()
     return own.paired_at > at - IS_NEW and active.filter(paired_at__lt=own.paired_at).exists()
@@ -191,6 +191,8 @@ def _waits(principal: Principal, device: Device, at: datetime) -> bool:
     """Whether a new phone, or a sign-in on none, asks to retire an older one."""
     if device.id == principal.device_id or not is_new(device.patient_id, principal.device_id, at):
         return False
+    if principal.device_id is None:
+        return True
     asking = Device.objects.filter(patient_id=device.patient_id, id=principal.device_id).first()
     return asking is None or device.paired_at <= asking.paired_at
 

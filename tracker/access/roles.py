@@ -39,7 +39,7 @@ def roles_of(user_id: UUID, at: datetime) -> list[OwnRole]:
         patients = Patient.objects.filter(user_id=user_id, sign_in_disabled_at__isnull=True)
         staff = StaffMember.objects.filter(user_id=user_id, left_at__isnull=True)
         caregivers = Caregiver.objects.active(at).filter(user_id=user_id).order_by("starts_at", "id")
-        rows = [(row, PATIENT) for row in patients]
+        rows: list[tuple[Patient | StaffMember | Caregiver, str]] = [(row, PATIENT) for row in patients]
         rows += [(row, row.role) for row in staff]
         rows += [(row, CAREGIVER) for row in caregivers]
         clinics = dict(

@@ -152,7 +152,7 @@ def reset(kind: str, **who: str) -> None:
 
 def give_back(kind: str, **who: str) -> None:
     """Take back one try of ``kind``: whoever got in takes no place of those who share the address."""
-    keys = [_key(kind, scope, value) for scope, value in who.items() if value]
+    keys = [key(kind, scope, value) for scope, value in who.items() if value]
     ThrottleCount.objects.filter(pk__in=keys, count__gt=0).update(count=F("count") - 1)
 
 

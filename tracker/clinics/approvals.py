@@ -42,7 +42,7 @@ def waiting_for(by: Actor) -> list[Waiting]:
     """Return what ``by`` may approve or refuse, oldest first."""
     with rls.as_clinic(by.clinic_id):
         rows = list(_for(by).select_related("used_by", "care_team").order_by("used_at", "id"))
-        inviters = {row.invited_by_id for row in rows}
+        inviters = [row.invited_by_id for row in rows if row.invited_by_id]
         names = dict(StaffMember.objects.filter(user_id__in=inviters).values_list("user_id", "name"))
         return [_waiting(row, names) for row in rows]
 
@@ -54,8 +54,8 @@ def begin_where_nobody_could_approve(invitation: Invitation, at: datetime) -> St
     An operator's invitation founds a clinic, so nobody is asked. Must be inside the context of a job of the clinic.
     """
     staff = StaffMember.objects.at_work().filter(clinic_id=invitation.clinic_id, role__in=APPROVERS)
-    others = staff.exclude(user_id__in=(invitation.invited_by_id, invitation.used_by_id))
-    if invitation.invited_by_id is not None and others.exists():
+    people = [each for each in (invitation.invited_by_id, invitation.used_by_id) if each]
+    if invitation.invited_by_id is not None and staff.exclude(user_id__in=people).exists():
         return None
     return _begin(invitation, None, at)
 
@@ -107,6 +107,7 @@ def _lock(by: Actor, invitation_id: UUID) -> Invitation:
 
 
 def _begin(invitation: Invitation, by: Actor | None, at: datetime) -> StaffMember:
+    assert invitation.used_by_id
     Invitation.objects.filter(pk=invitation.pk).update(
         approved_at=at, approved_by_id=by.user_id if by else None
     )

@@ -29,7 +29,13 @@ from django.views.generic import RedirectView, TemplateView
 from tracker.access import devices
 from tracker.access.policy import public
 from tracker.accounts import second_factor
-from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
+from tracker.accounts.decorators import (
+    View,
+    keep_last_factor,
+    refuse_malformed_passkey,
+    refuse_unreadable_factor,
+    require_second_factor,
+)
 from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
 from tracker.clinics.invitations import tried_code
 from tracker.dashboard import staff
@@ -67,6 +73,17 @@ def guarded(view: View) -> View:
     return never_cache(login_required(require_second_factor(_is_factor_due, _ask_for_factor)(view)))
 
 
+def _say_last_factor(request: HttpRequest) -> HttpResponse:
+    messages.error(request, "This is your only second factor. Add another one first.")
+    return HttpResponseRedirect(reverse("mfa_index"))
+
+
+def _say_unreadable(request: HttpRequest) -> HttpResponse:
+    return render(request, "mfa/unreadable.html", status=403)
+
+
+keeps_last = keep_last_factor(_say_last_factor)
+decrypted = refuse_unreadable_factor(_say_unreadable)
 steady = refuse_malformed_passkey(_ask_for_passkey)
 
 
@@ -143,8 +160,7 @@ class RemovePasskey(webauthn.RemoveWebAuthnView):  # type: ignore[misc]
 
     def form_valid(self, form: Any) -> HttpResponse:
         if not get_adapter().can_delete_authenticator(self.get_object()):
-            messages.error(self.request, "This is your only second factor. Add another one first.")
-            return HttpResponseRedirect(reverse("mfa_index"))
+            return _say_last_factor(self.request)
         answer: HttpResponse = super().form_valid(form)
         return answer
 
@@ -196,11 +212,15 @@ urlpatterns = [
     path("invitation/", staff.accept, name="accept_invitation"),
     path("second-factor/", choose_factor, name="second_factor"),
     path("2fa/", guarded(mfa.index), name="mfa_index"),
-    path("2fa/authenticate/", steady(mfa.authenticate), name="mfa_authenticate"),
-    path("2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("2fa/authenticate/", decrypted(steady(mfa.authenticate)), name="mfa_authenticate"),
+    path("2fa/reauthenticate/", decrypted(mfa.reauthenticate), name="mfa_reauthenticate"),
     path("2fa/totp/activate/", guarded(_on_trusted_device(ActivateTOTP.as_view())), name="mfa_activate_totp"),
-    path("2fa/totp/deactivate/", guarded(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("2fa/recovery-codes/", guarded(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("2fa/totp/deactivate/", guarded(keeps_last(totp.deactivate_totp)), name="mfa_deactivate_totp"),
+    path(
+        "2fa/recovery-codes/",
+        guarded(decrypted(recovery.view_recovery_codes)),
+        name="mfa_view_recovery_codes",
+    ),
     path(
         "2fa/recovery-codes/generate/",
         guarded(recovery.generate_recovery_codes),
@@ -218,7 +238,11 @@ urlpatterns = [
         steady(webauthn.reauthenticate_webauthn),
         name="mfa_reauthenticate_webauthn",
     ),
-    path("2fa/passkeys/<int:pk>/remove/", guarded(RemovePasskey.as_view()), name="mfa_remove_webauthn"),
+    path(
+        "2fa/passkeys/<int:pk>/remove/",
+        guarded(keeps_last(RemovePasskey.as_view())),
+        name="mfa_remove_webauthn",
+    ),
     *(
         path(f"off/{name}/", _off, name=name)
         for name in (

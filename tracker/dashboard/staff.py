@@ -17,6 +17,7 @@ from tracker.access import roles
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
 from tracker.accounts.adapter import public_url
+from tracker.accounts import throttle
 from tracker.alerts import actions as alerts
 from tracker.clinics import invitations
 from tracker.clinics.approvals import AlreadyStaff, waiting_for
@@ -29,6 +30,8 @@ from tracker.lib import days, rls
 from tracker.outbox import new_staff
 from tracker.outbox.new_staff import approve_and_notify
 
+TOO_MANY = "The clinic has invited as many people as it may within a day. Try again tomorrow."
+
 
 @require_http_methods(["GET", "POST"])
 @clinical_page(Action.INVITE_PATIENT)
@@ -40,16 +43,20 @@ def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> 
     given = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
-        _, code = invitations.enrol(
-            principal=principal,
-            name=asked["name"],
-            birth_date=asked["birth_date"],
-            time_zone=asked["time_zone"],
-            team_id=asked["team"],
-            at=at,
-        )
-        given = {"name": asked["name"], "code": code}
-        form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=today)
+        try:
+            _, code = invitations.enrol(
+                principal=principal,
+                name=asked["name"],
+                birth_date=asked["birth_date"],
+                time_zone=asked["time_zone"],
+                team_id=asked["team"],
+                at=at,
+            )
+        except invitations.TooManyInvitations:
+            form.add_error(None, TOO_MANY)
+        else:
+            given = {"name": asked["name"], "code": code}
+            form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=today)
     return _patients(request, principal, at, form, given)
 
 
@@ -57,7 +64,11 @@ def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> 
 @clinical_page(Action.INVITE_PATIENT)
 def invite_again(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
     """Invite a patient without an account again: a new code; the former one ends."""
-    code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
+    try:
+        code = invitations.reinvite(principal=principal, patient_id=patient_id, at=at)
+    except invitations.TooManyInvitations:
+        messages.error(request, TOO_MANY)
+        return redirect("dashboard:invite_patient")
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     form = EnrolForm(
         teams=teams, time_zone=principal.time_zone, today=days.local_day(at, principal.time_zone)
@@ -89,18 +100,22 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
     given = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
-        with rls.as_clinic(principal.clinic_id):
-            code = invitations.invite_staff(
-                clinic_id=principal.clinic_id,
-                name=asked["name"],
-                role=asked["role"],
-                team_id=asked["team"],
-                at=at,
-                by=principal,
-            )
-        link = public_url(reverse("accept_invitation"))
-        given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
-        form = StaffForm(teams=teams)
+        try:
+            with rls.as_clinic(principal.clinic_id):
+                code = invitations.invite_staff(
+                    clinic_id=principal.clinic_id,
+                    name=asked["name"],
+                    role=asked["role"],
+                    team_id=asked["team"],
+                    at=at,
+                    by=principal,
+                )
+        except invitations.TooManyInvitations:
+            form.add_error(None, TOO_MANY)
+        else:
+            link = public_url(reverse("accept_invitation"))
+            given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
+            form = StaffForm(teams=teams)
     colleagues = (
         StaffMember.objects.filter(clinic_id=principal.clinic_id)
         .select_related("user")
@@ -172,7 +187,8 @@ def accept(request: HttpRequest) -> HttpResponse:
 
     The second factor follows at the next sign-in.
     """
-    has_account = request.user.is_authenticated
+    user: Any = request.user
+    has_account = user.is_authenticated
     form = AcceptForm(request.POST or None, has_account=has_account)
     if request.method == "POST" and form.is_valid():
         asked: dict[str, Any] = form.cleaned_data
@@ -182,10 +198,11 @@ def accept(request: HttpRequest) -> HttpResponse:
         }  # fmt: skip
         try:
             if has_account:
-                invitations.accept_with_account(user_id=request.user.pk, **common)
+                invitations.accept_with_account(user_id=user.pk, **common)
                 logout(request)
             else:
                 invitations.accept(email=asked["email"], password=asked["password"], **common)
+            throttle.give_back("invitation", address=throttle.client_ip(request))
         except invitations.InvitationRejected:
             form.add_error(
                 None, "This does not fit an open invitation. Ask your administrator for another code."

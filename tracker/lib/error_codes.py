@@ -68,6 +68,12 @@ REQUEST = (
         "Ask for the second factor, then repeat the request.",
     ),
     _request(
+        "second_factor_unreadable",
+        403,
+        "The second factor cannot be read. Ask those who invited you to reset it.",
+        "Show the sentence; another factor, such as a passkey, still works.",
+    ),
+    _request(
         "reauthentication_required",
         403,
         "Re-authentication required.",
@@ -133,6 +139,12 @@ REQUEST = (
         409,
         "There is a newer consent text: read it first.",
         "Read the consents again, show the new text, then ask again.",
+    ),
+    _request(
+        "last_second_factor",
+        409,
+        "This is the only second factor. Add another one first.",
+        "Show the sentence.",
     ),
     _request(
         "too_many_invitations",

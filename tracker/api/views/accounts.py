@@ -15,7 +15,13 @@ from django.utils import timezone
 
 from tracker.access import devices
 from tracker.accounts import second_factor, sessions
-from tracker.accounts.decorators import View, refuse_malformed_passkey, require_second_factor
+from tracker.accounts.decorators import (
+    View,
+    keep_last_factor,
+    refuse_malformed_passkey,
+    refuse_unreadable_factor,
+    require_second_factor,
+)
 from tracker.accounts.models import User
 from tracker.accounts.throttle import Throttle, json_field, pending_user, session_user
 from tracker.api import device_binding
@@ -35,7 +41,7 @@ KEPT = frozenset(
 GUARDED = frozenset({"change_password", "manage_totp", "manage_recovery_codes", "manage_webauthn"})
 # Not for a patient's token that belongs to no phone yet: it pairs, or signs out.
 OF_PAIRED_PHONE = GUARDED | {"authenticators"}
-ADDS_FACTOR = frozenset({"manage_totp", "manage_webauthn"})
+FACTORS = frozenset({"manage_totp", "manage_webauthn"})
 PASSKEYS = frozenset(
     {"manage_webauthn", "authenticate_webauthn", "reauthenticate_webauthn", "login_webauthn"}
 )
@@ -86,6 +92,8 @@ def _is_second_factor_due(request: HttpRequest) -> bool:
 _guarded = require_second_factor(
     _is_second_factor_due, lambda request: problem_response("second_factor_required")
 )
+_keeps_last = keep_last_factor(lambda request: problem_response("last_second_factor"))
+_decrypted = refuse_unreadable_factor(lambda request: problem_response("second_factor_unreadable"))
 _readable = refuse_malformed_passkey(lambda request: problem_response("bad_passkey"))
 
 
@@ -127,13 +135,13 @@ def _kept(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
         elif each.name in KEPT:
             if each.name in PASSKEYS:
                 each.callback = _readable(each.callback)
-            if each.name in ADDS_FACTOR:
-                each.callback = _on_trusted_device(each.callback)
+            if each.name in FACTORS:
+                each.callback = _keeps_last(_on_trusted_device(each.callback))
             if each.name in GUARDED:
                 each.callback = _guarded(each.callback)
             if each.name in OF_PAIRED_PHONE:
                 each.callback = _on_paired_phone(each.callback)
-            checked: Any = _checked(each.callback)
+            checked: Any = _checked(_decrypted(each.callback))
             if each.name in THROTTLES:
                 checked.throttle = THROTTLES[each.name]
             checked.public = PUBLIC

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracker.access import anonymous_events, caregivers
+from tracker.accounts import throttle
 from tracker.accounts.throttle import Throttle
 from tracker.api.authentication import signed_in_account
 from tracker.api.exceptions import APIProblem, field_problem
@@ -118,4 +119,6 @@ class AcceptInvitation(APIView):
                 result=Result.REFUSED,
             )
             raise APIProblem("invitation_refused") from None
+        # Whoever comes in takes no place of those who share the address.
+        throttle.give_back("invitation", address=throttle.client_ip(request._request))
         return Response(status=201)
