@@ -1,5 +1,6 @@
 """One person may be a patient, staff and a caregiver: one account, separate roles, one of them at a time."""
 
+import uuid
 from datetime import date
 
 import pytest
@@ -67,7 +68,7 @@ def act_as_role(user: User, role_id):
     return load_principal(user.pk, NOW, role_id)
 
 
-def patients_seen() -> set:
+def patients_seen() -> set[uuid.UUID]:
     return set(Patient.objects.values_list("pk", flat=True))
 
 

@@ -20,7 +20,7 @@ from tests.servers import wait_until
 from tracker.access import devices, patient_sign_in
 from tracker.access.models import Device
 from tracker.access.principal import with_session
-from tracker.accounts import sessions
+from tracker.accounts import second_factor, sessions
 from tracker.accounts.models import AccountKind, Session, User
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
@@ -185,7 +185,7 @@ def test_a_security_notice_names_nothing_and_says_where_a_new_password_is_chosen
     (letter,) = [each for each in mail.outbox if each.to == [world.ada.user.email]]
     assert "choose a new password" in letter.body
     for secret in (world.ada.name, world.clinic.name, str(phone.device)):
-        assert secret not in letter.body + letter.subject
+        assert secret not in f"{letter.subject} {letter.body}"
 
 
 def test_the_care_team_closes_a_sign_in_and_every_session_and_phone_ends(world, phone, thief):
@@ -247,7 +247,7 @@ def test_a_recovery_removes_a_patients_second_factor_and_not_that_of_somebody_wh
         patient_sign_in.disable(principal=ben, patient_id=world.ada.pk, at=factories.MONDAY)
         patient_sign_in.recover(principal=ben, patient_id=world.ada.pk, at=factories.MONDAY)
 
-    assert bool(devices.second_factor.count(world.ada.user)) is (kind == AccountKind.STAFF)
+    assert bool(second_factor.count(world.ada.user)) is (kind == AccountKind.STAFF)
 
 
 def test_only_the_patients_team_closes_a_sign_in(world):

@@ -1,6 +1,7 @@
 """A second person approves new staff where there is one; the patients of the team and the privacy officers are told."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -45,7 +46,7 @@ def officer(world: factories.World) -> StaffMember:
     return factories.staff(world.clinic, "olga", Role.PRIVACY_OFFICER)
 
 
-def messages_of(world: factories.World, words: str) -> set:
+def messages_of(world: factories.World, words: str) -> set[Any]:
     with as_clinic(world.clinic.pk):
         return set(Message.objects.filter(words=words).values_list("recipient_id", flat=True))
 

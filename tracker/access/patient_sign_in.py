@@ -70,8 +70,8 @@ def _lock(principal: Principal, patient_id: UUID, purpose: str, at: datetime) ->
     patient = chart.open_chart(
         principal, patient_id, purpose=f"sign-in/{purpose}", at=at, action=Action.DISABLE_PATIENT_ACCOUNT
     )
-    user = User.objects.select_for_update(no_key=True).filter(pk=patient.user_id).first()
-    if user is None:
+    if patient.user_id is None:
         raise NotFoundOrHidden
+    user = User.objects.select_for_update(no_key=True).get(pk=patient.user_id)
     patient_lock.lock(principal.clinic_id, patient_id)
     return user

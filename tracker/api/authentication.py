@@ -81,7 +81,8 @@ def signed_in_account(request: Any, at: datetime) -> UUID:
     :raises ReauthenticationRequired: if the sign-in is older than five minutes.
     """
     session = sessions.load_token(request.headers.get("X-Session-Token", "")[:_LONGEST], at)
-    user = User.objects.filter(pk=session.user_id, is_active=True).first() if session else None
+    user_id = session.user_id if session else None
+    user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
     if session is None or user is None or device_binding.check(request._request) is not None:
         raise NotAuthenticated
     if not constant_time_compare(session.password_mark, user.get_session_auth_hash()):

@@ -104,9 +104,8 @@ def _on_trusted_device(view: View) -> View:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         at = timezone.now()
         session = sessions.load_token(request.headers.get("X-Session-Token", ""), at)
-        user = (
-            User.objects.filter(pk=session.user_id).first() if session and request.method == "POST" else None
-        )
+        user_id = session.user_id if session and request.method == "POST" else None
+        user = User.objects.filter(pk=user_id).first() if user_id else None
         if session and user and not devices.may_add_second_factor(user, session.device_id, at):
             return problem_response("use_older_device")
         return view(request, *args, **kwargs)
