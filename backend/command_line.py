@@ -1,8 +1,8 @@
 """Django's command line: which commands run as the owner of the tables, and database errors in one sentence."""
 
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import psycopg
 from django.conf import settings
@@ -54,9 +54,7 @@ def execute(arguments: Sequence[str]) -> None:
     if as_owner:
         _refuse_two_databases()
     try:
-        if not (as_owner or getattr(command, "is_service", False)):
-            _allow_long_statements()
-        with connected_as_owner() if as_owner else nullcontext():
+        with _connected(command, as_owner=as_owner):
             if checks_keys(name, command, arguments):
                 check = startup.check_service if getattr(command, "is_service", False) else startup.check
                 check()
@@ -71,11 +69,22 @@ def execute(arguments: Sequence[str]) -> None:
         sys.exit(1)
 
 
-def _allow_long_statements() -> None:
+def _connected(command: BaseCommand, *, as_owner: bool) -> AbstractContextManager[None]:
+    if as_owner:
+        return connected_as_owner()
+    return nullcontext() if getattr(command, "is_service", False) else _without_statement_timeout()
+
+
+@contextmanager
+def _without_statement_timeout() -> Iterator[None]:
     """Let a command that somebody waits for last as long as it must; ``access.database_roles`` limits the services."""
     options = connection.settings_dict["OPTIONS"]
-    unlimited = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
-    options["options"] = f"{options.get('options', '')} {unlimited}".strip()
+    before = options.get("options", "")
+    options["options"] = f"{before} -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+    try:
+        yield
+    finally:
+        options["options"] = before
 
 
 def _refuse_two_databases() -> None:

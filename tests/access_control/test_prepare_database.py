@@ -108,6 +108,26 @@ def test_both_roles_and_the_database_are_made_with_no_right_too_many(names):
     assert administer(f"SELECT has_database_privilege('public', '{names.database}', 'CONNECT')") == [(False,)]
 
 
+def timeouts(url: str) -> set[str]:
+    """The timeouts that a session begins with."""
+    with psycopg.connect(url) as session:
+        return {
+            session.execute(f"SHOW {name}").fetchone()[0]  # type: ignore[index]
+            for name in database_roles.TIMEOUTS
+        }
+
+
+def test_the_products_role_has_timeouts_in_its_own_database_and_nobody_else_has_them(names):
+    names.make()
+
+    for _ in range(2):
+        database_roles.set_timeouts(address(names.app_url))
+
+    assert timeouts(names.app_url) == set(database_roles.TIMEOUTS.values()) == {"3s", "30s"}
+    assert timeouts(names.owner_url) == {"0"}
+    assert timeouts(url_of(names.app, f"a-{names.suffix}", "postgres")) == {"0"}
+
+
 def test_a_new_owner_creates_databases_only_where_that_is_asked_for(names):
     names.make(creates=True)
 
@@ -301,6 +321,7 @@ def test_prepare_database_is_one_command_for_two_at_once_and_for_a_second_time(n
     for out, _ in said:
         assert [line for line in out.splitlines() if not line.startswith("Waiting")] == STEPS
     assert (again[0], again[1].splitlines()) == (0, STEPS[1:]), again
+    assert timeouts(names.app_url) == {"3s", "30s"}
     with psycopg.connect(names.app_url) as app:
         assert app.execute("SELECT count(*) > 0 FROM instruments_version").fetchone() == (True,)
         assert app.execute(

@@ -161,6 +161,25 @@ def test_the_watch_outlives_a_database_that_is_away(connect_to, capsys, caplog):
     assert "keys are checked later" in caplog.text
 
 
+@pytest.mark.parametrize(("name", "limit"), [("rederive", "0"), ("watch", "30s")])
+def test_a_statement_of_a_command_that_somebody_waits_for_has_no_timeout(
+    migrated_database, capsys, monkeypatch, name, limit
+):
+    database_roles.set_timeouts(env.database("DATABASE_URL") | {"NAME": migrated_database})
+    seen: list[str] = []
+
+    def look(self: object, *args: object, **options: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            seen.append(cursor.fetchone()[0])
+
+    monkeypatch.setattr(type(load_command_class(get_commands()[name], name)), "handle", look)
+
+    manage(capsys, name, *OURS[name][0])
+
+    assert seen == [limit]
+
+
 # Those that only read, or that wait.
 _READERS = {"audit", "keys", "rederive", "rescore", "safety_status", "watch"}
 # Nothing is left to do on a database that stands as it must.
