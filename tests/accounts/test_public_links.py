@@ -7,6 +7,7 @@ import pytest
 from tests import factories
 from tests.phone import token_of
 from tests.servers import wait_until
+from tracker.clinics.models import Role
 
 OURS, FORGED = "https://diary.example.org", "testserver.example.net"
 
@@ -40,7 +41,7 @@ def test_a_reset_mail_of_a_request_with_a_forged_host_leads_to_the_public_url(wo
 
 def test_an_invitation_link_on_a_page_leads_to_the_public_url(world, forged, settings):
     forged.cookies[settings.SESSION_COOKIE_NAME] = token_of(
-        factories.staff(world.clinic, "Eve", factories.Role.ADMINISTRATOR).user
+        factories.staff(world.clinic, "Eve", Role.ADMINISTRATOR).user
     )
 
     page = forged.post(

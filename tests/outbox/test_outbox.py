@@ -73,7 +73,7 @@ def test_messages_are_claimed_by_turns_so_that_many_of_one_subject_delay_no_othe
         enqueue(world, subject="alert/flood", key=f"flood/{number}")
     enqueue(world, subject="alert/other", key="other", due_at=timezone.now())
 
-    claimed = actions._claim(world.clinic.pk, timezone.now() + MINUTE)
+    claimed = actions._claim(world.clinic.pk, [INBOX], timezone.now() + MINUTE)
 
     assert [message.subject for message in claimed] == ["alert/flood", "alert/other", *["alert/flood"] * 2]
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from tracker.access import roles
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
-from tracker.accounts.adapter import public_url
 from tracker.accounts import throttle
+from tracker.accounts.adapter import public_url
 from tracker.alerts import actions as alerts
 from tracker.clinics import invitations
 from tracker.clinics.approvals import AlreadyStaff, waiting_for
