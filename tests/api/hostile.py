@@ -41,7 +41,7 @@ def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any
         "consents": {
             "text_version": 1, "base_version": 1, "teams": [{"team": str(world.team.pk), "categories": ["pain"]}],
         },
-        "caregivers": {"name": "Hal", "email": "hal@example.org", "categories": ["pain"]},
+        "caregivers": {"name": "Hal", "categories": ["pain"]},
         "accept-invitation": {
             "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": factories.PASSWORD,
         },

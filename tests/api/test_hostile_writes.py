@@ -34,7 +34,9 @@ BODIES = {
 # Takes neither a body nor an id: there is nothing to spoil.
 BARE = ("break-glass", "DELETE")
 # Without a body: what is malformed is only that there is no such thing.
-NO_BODY = {"session", "device", "caregiver", "message-read", "acknowledge-alert", "check_in"}
+NO_BODY = {
+    "session", "device", "caregiver", "message-read", "acknowledge-alert", "check_in", "role", "sign-in",
+}  # fmt: skip
 
 
 def writes() -> list[tuple[Any, str]]:

@@ -27,6 +27,7 @@ SHARED = {
     "access_consenttext": "the words in which consent is asked, the same for all",
     "accounts_user": "who can sign in, asked before anybody is known; names stand behind row-level security",
     "accounts_throttlecount": "sign-in: keyed hashes of who tried, counted before anybody is known",
+    "accounts_knowndevice": "sign-in: keyed hashes of account and device, asked before anybody is known",
     "keys_keyfingerprint": "keyed hashes of the keys in the settings: no person; asked when a process starts",
     "keys_masterkey": "names of master keys: no person, no health data; the keys stand elsewhere",
     "instruments_instrument": "the catalogue, the same for all",

@@ -6,7 +6,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from tracker.access import chart
+from tracker.access import policy
 from tracker.access.models import Device
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
@@ -29,7 +29,7 @@ def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
 
     :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or has no account.
     """
-    user = _lock(principal, patient_id, "disable", at)
+    user = _lock(principal, patient_id)
     user.set_unusable_password()
     user.save(update_fields=["password"])
     sessions.delete_all(user.pk)
@@ -50,7 +50,7 @@ def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
 
     :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or the sign-in is not closed.
     """
-    user = _lock(principal, patient_id, "recover", at)
+    user = _lock(principal, patient_id)
     with rls.as_clinic(principal.clinic_id):
         closed = Patient.objects.filter(pk=patient_id, sign_in_disabled_at__isnull=False)
         if not closed.update(sign_in_disabled_at=None):
@@ -65,13 +65,18 @@ def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
     return user.pk
 
 
-def _lock(principal: Principal, patient_id: UUID, purpose: str, at: datetime) -> User:
-    """Lock the account and then the patient, as everywhere, and return the account."""
-    patient = chart.open_chart(
-        principal, patient_id, purpose=f"sign-in/{purpose}", at=at, action=Action.DISABLE_PATIENT_ACCOUNT
-    )
-    if patient.user_id is None:
+def _lock(principal: Principal, patient_id: UUID) -> User:
+    """
+    Lock the account and then the patient, as everywhere, and return the account.
+
+    No chart is opened, nothing of the record is read: what is done leaves the one event of the request.
+    """
+    relation = principal.relation_to(patient_id)
+    if relation is None or not policy.may(principal.role, relation, Action.DISABLE_PATIENT_ACCOUNT):
         raise NotFoundOrHidden
-    user = User.objects.select_for_update(no_key=True).get(pk=patient.user_id)
+    user_id = Patient.objects.values_list("user_id", flat=True).get(pk=patient_id)
+    if user_id is None:
+        raise NotFoundOrHidden
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     patient_lock.lock(principal.clinic_id, patient_id)
     return user
