@@ -6,11 +6,24 @@ may not know, leave other people's records as they were, and never tell somebody
 resource from one that does not exist.
 """
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from tests.access import id_injection, row_snapshot
 from tests.access.checks import Checker
 from tests.access.requests import asks, few, routes, routes_without_row, rows_without_route
+from tracker.alerts import safety_status
+from tracker.alerts.models import Heartbeat
+
+
+@pytest.fixture(autouse=True)
+def at_work(db):
+    """Worker and watch are at work for as long as it takes: ``/health/safety`` answers 200."""
+    for name in (safety_status.WORKER, safety_status.WATCH):
+        safety_status.record_heartbeat(name)
+    Heartbeat.objects.update(at=Now() + timedelta(hours=1))
 
 
 def test_every_route_has_a_row_and_every_row_a_route():

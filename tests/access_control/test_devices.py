@@ -30,7 +30,6 @@ ROUTES = (
         "devices",
         "instruments",
         "instruments/phq-9/1999",
-        "measures",
         "records",
         "summaries",
     ),
