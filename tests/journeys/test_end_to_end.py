@@ -80,8 +80,8 @@ def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
 
     assert stored[0]["status"] == "stored"
     with as_clinic(live.world.clinic.pk):
-        sent = Message.objects.filter(words="alert", sent_at__isnull=False)
-        sent = sent.values_list("recipient_id", "channel")
+        alerts = Message.objects.filter(words="alert", sent_at__isnull=False)
+        sent = alerts.values_list("recipient_id", "channel")
         team = {live.world.ben.user_id, live.world.dan.user_id}
         assert set(sent) == {(person, channel) for person in team for channel in TEXTS["alert"].channels}
 
