@@ -3,6 +3,7 @@
 import zlib
 from typing import Any, TypeVar
 
+from django.http import HttpRequest
 from pydantic import ValidationError
 from rest_framework.parsers import BaseParser
 
@@ -31,6 +32,12 @@ def gunzip(body: bytes, encoding: str, most: int) -> bytes:
     return plain
 
 
+def is_json_in_utf8(request: HttpRequest) -> bool:
+    """Whether a request says that its body is JSON, in UTF-8 or in no encoding that it names (RFC 8259)."""
+    charset = (request.content_params or {}).get("charset", "utf-8").strip('" ').lower()
+    return request.content_type == "application/json" and charset in ("utf-8", "utf8")
+
+
 class StrictJSONParser(BaseParser):
     """
     Reads a JSON body that is no larger than the view allows, gzipped or not.
@@ -47,6 +54,8 @@ class StrictJSONParser(BaseParser):
         body = stream.read(most + 1)
         # For the safety scan of a request that is refused (``refusals``).
         request._request.sent_bytes = body
+        if not is_json_in_utf8(request._request):
+            raise APIProblem("not_json")
         if len(body) <= most:
             body = gunzip(body, request.headers.get("Content-Encoding", "").strip().lower(), most)
         if len(body) > most:

@@ -177,7 +177,7 @@ REQUEST = (
         "Show `server`; to insist, send it with the ETag of `server`.",
     ),
     _request("too_large", 413, "The body is too large.", "Send fewer records at a time."),
-    _request("not_json", 415, "Send application/json."),
+    _request("not_json", 415, "Send application/json in UTF-8."),
     _request("unknown_encoding", 415, "Send the body as it is, or with Content-Encoding: gzip."),
     _request(
         "too_many_tries",

@@ -26,6 +26,7 @@ from tracker.accounts.models import User
 from tracker.accounts.throttle import Throttle, json_field, pending_user, session_user
 from tracker.api import device_binding
 from tracker.api.exceptions import problem_response
+from tracker.api.parsers import is_json_in_utf8
 from tracker.lib import strict_json
 
 # Left out: signing up, changing the address, phone numbers, codes by mail, access tokens.
@@ -71,6 +72,8 @@ def _checked(view: View) -> View:
         refused = device_binding.check(request)
         if refused is not None:
             return refused
+        if request.method != "GET" and request.body and not is_json_in_utf8(request):
+            return problem_response("not_json")
         try:
             if request.method != "GET":
                 strict_json.decode_object(request.body)
