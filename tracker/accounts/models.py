@@ -10,6 +10,7 @@ from django.db import models
 
 from tracker.accounts.fields import EncryptedEmailField
 from tracker.lib.constraints import one_of, sql_check
+from tracker.lib.table_rights import TableRights
 
 
 class AccountKind(models.TextChoices):
@@ -41,6 +42,7 @@ class User(AbstractBaseUser):
     ``kind`` is set where the account is made, and stays: it says how somebody signs in, never what they may see.
     """
 
+    db_rights = TableRights(fixed=("id",))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = EncryptedEmailField(max_length=254, unique=True)
     kind = models.CharField(max_length=9, choices=AccountKind.choices)
@@ -69,6 +71,7 @@ class ThrottleCount(models.Model):
     row-level security: it is written before anybody is known.
     """
 
+    db_rights = TableRights(delete="a count whose window has ended")
     key = models.CharField(primary_key=True, max_length=160)
     count = models.IntegerField()
     expires_at = models.DateTimeField(db_index=True)
@@ -97,6 +100,7 @@ class Session(AbstractBaseSession):
     never beyond the end that the kind of session has.
     """
 
+    db_rights = TableRights(delete="a session that has ended")
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
     device_id = models.UUIDField(null=True)

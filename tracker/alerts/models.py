@@ -10,6 +10,7 @@ from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import team_only
 from tracker.lib.constraints import all_or_none, one_of
+from tracker.lib.table_rights import TableRights
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -33,7 +34,6 @@ class Heartbeat(models.Model):
     The watch, which goes through every clinic, notes since when the oldest unsent message is due.
     """
 
-    db_rights = "never_removed"
     name = models.CharField(primary_key=True, max_length=8)
     at = models.DateTimeField()
     oldest_due_at = models.DateTimeField(null=True)
@@ -50,6 +50,7 @@ class Alert(PatientOwned):
     ``raised_at`` the server's: timers run from the latter, so an old or future phone clock delays nothing.
     """
 
+    db_rights = TableRights(fixed=("rule",))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rule = models.CharField(max_length=64)
     rule_version = models.SmallIntegerField(default=1)
