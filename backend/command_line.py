@@ -56,7 +56,8 @@ def execute(arguments: Sequence[str]) -> None:
     try:
         with _connected(command, as_owner=as_owner):
             if checks_keys(name, command, arguments):
-                check = startup.check_service if getattr(command, "is_service", False) else startup.check
+                is_watch = getattr(command, "is_service", False)
+                check = startup.check_signing_service if is_watch else startup.check
                 check()
             ManagementUtility([*arguments]).execute()
     except (DatabaseError, InterfaceError, psycopg.Error) as problem:

@@ -63,6 +63,11 @@ def key(name: str) -> bytes:
     return _key(name, text(name))
 
 
+def optional_key(name: str) -> bytes | None:
+    """Return a key that only some processes are given; None if it is not set."""
+    return key(name) if text(name, "") else None
+
+
 def keys(name: str) -> list[bytes]:
     """Return comma-separated 32-byte keys in base64; none, if it is not set."""
     return [_key(name, part) for part in names(name, "")]

@@ -24,7 +24,8 @@ if MASTER_KEYS_OLD.get(MASTER_KEY_ID, MASTER_KEY) != MASTER_KEY:
 LOOKUP_KEY = env.key("LOOKUP_KEY")
 
 # The audit. Anchors leave the database: a folder on this machine, to be shipped to another one.
-ANCHOR_KEY = env.key("ANCHOR_KEY")
+# Only those who sign have the key: worker, watch and `manage.py audit`.
+ANCHOR_KEY = env.optional_key("ANCHOR_KEY")
 ANCHOR_KEYS_OLD = env.keys("ANCHOR_KEYS_OLD")
 AUDIT_ANCHORS = env.text("AUDIT_ANCHORS", str(BASE_DIR / "var" / "anchors"))
 

@@ -14,6 +14,7 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from backend import env
+from tracker.audit import anchoring
 from tracker.keys import fingerprints
 from tracker.lib import database_errors, logs
 
@@ -39,6 +40,15 @@ def check_service() -> None:
         connection.close_pool()  # type: ignore[attr-defined]
 
 
+def check_signing_service() -> None:
+    """Check before worker or watch begins: they sign the audit's anchors too."""
+    try:
+        anchoring.signing_key()
+    except anchoring.NoAnchorKey as problem:
+        raise env.BadEnvironment(str(problem)) from None
+    check_service()
+
+
 def check() -> None:
     """
     Check before a command begins.
@@ -55,7 +65,7 @@ def check() -> None:
 
 @worker_init.connect
 def _check_worker(**_: Any) -> None:
-    check_service()
+    check_signing_service()
 
 
 def check_at_connection(connection: Any, **_: Any) -> None:

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launcher import servers
@@ -90,18 +90,25 @@ def run_step(data: DataDir, environment: Mapping[str, str], *command: str) -> No
         raise UserError(f"{step.rstrip(' .')}: that failed ({reason}); the whole story is in {path}.")
 
 
+def _without(names: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without these settings; ``NAME_FILE`` names a file that holds the same secret."""
+    return {name: text for name, text in environment.items() if name.removesuffix("_FILE") not in names}
+
+
 def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[Service]:
     """Return the product's processes; the last fills the demo clinic."""
     celery = [str(PYTHON), "-m", "celery", "-A", "backend"]
     worker = "worker --pool prefork --concurrency 2 --loglevel INFO --without-gossip"
     beat = ["--schedule", str(data.run / "beat"), "--pidfile=", "--loglevel", "INFO"]
     demo = ["demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
-    env = {name: text for name, text in {**os.environ, **environment}.items() if name not in OWNERS_ADDRESSES}
+    # Only worker and watch sign the audit's anchors: with the worker or its broker dead, watch alone does.
+    signer = _without(OWNERS_ADDRESSES, {**os.environ, **environment})
+    env = _without(("ANCHOR_KEY",), signer)
     return [
         Service("web", [str(PYTHON), "-m", "backend.serve", "--port", str(port)], {"env": env}),
-        Service("worker", [*celery, *worker.split()], {"env": env}),
+        Service("worker", [*celery, *worker.split()], {"env": signer}),
         Service("beat", [*celery, "beat", *beat], {"env": env}),
-        Service("watch", [*MANAGE, "watch"], {"env": env}),
+        Service("watch", [*MANAGE, "watch"], {"env": signer}),
         # It may be killed, and goes on where it stopped.
         Service("demo", [*MANAGE, *demo], {"env": env}, once=True),
     ]

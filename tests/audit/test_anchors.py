@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.conf import settings
 
 from tests import factories
 from tests.audit.conftest import leave_trace, report
@@ -111,7 +110,7 @@ def test_a_chain_that_the_anchors_leave_out_is_a_problem_though_others_are_ancho
     leave_trace(audited.world.clinic.pk)
     late = factories.MONDAY + timedelta(hours=1)
     told = [one for one in anchoring.chain_heads(None, late) if one.clinic != str(audited.world.clinic.pk)]
-    anchors.append(anchoring.folder(), told, settings.ANCHOR_KEY, late)
+    anchors.append(anchoring.folder(), told, anchoring.signing_key(), late)
 
     (found,) = report(audited, late).problems
     assert found.clinic_id == str(audited.world.clinic.pk)

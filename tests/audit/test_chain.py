@@ -70,8 +70,8 @@ def as_owner(live, sql: str) -> None:
 
 
 FORGERIES = [
-    ("UPDATE audit_chainhead SET hash = decode(repeat('11', 32), 'hex')", "event_linked_once"),
-    ("UPDATE audit_chainhead SET seq = 0", "event_linked_once"),
+    ("UPDATE audit_chainhead SET hash = decode(repeat('11', 32), 'hex')", "permission denied"),
+    ("UPDATE audit_chainhead SET seq = 0", "permission denied"),
     ("UPDATE audit_chainhead SET event_id = 0", "moves on to an event of its clinic"),
     ("DELETE FROM audit_chainhead", "permission denied"),
     ("TRUNCATE audit_chainhead", "permission denied"),
@@ -81,6 +81,7 @@ FORGERIES = [
     ("INSERT INTO audit_chainlink SELECT clinic_id, seq + 1, event_id + 1000, hash FROM audit_chainhead",
      "made by its head"),
     ("INSERT INTO audit_chainlink SELECT clinic_id, seq, event_id, hash FROM audit_chainhead", "duplicate key"),
+    ("INSERT INTO audit_auditevent (id, clinic_id) SELECT 1, clinic_id FROM audit_chainhead", "permission denied"),
     ("UPDATE audit_auditevent SET actor = 'x'", "permission denied"),
     ("DELETE FROM audit_auditevent", "permission denied"),
     ("TRUNCATE audit_auditevent", "permission denied"),

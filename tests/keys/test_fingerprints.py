@@ -93,6 +93,35 @@ def test_another_anchor_key_is_refused_until_the_former_one_is_named(registered,
     fingerprints.check(at=AT)
 
 
+def test_a_process_that_signs_no_anchor_registers_and_needs_no_anchor_key(world, settings):
+    settings.ANCHOR_KEY = None
+
+    fingerprints.check(at=AT)
+
+    assert {name.partition("/")[0] for name in names()} == {"master", "lookup"}
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        ("-m", "celery", "-A", "backend", "worker", "--pool", "solo"),
+        ("manage.py", "watch"),
+        ("manage.py", "audit", "anchor"),
+        ("manage.py", "audit", "verify"),
+    ],
+    ids=("worker", "watch", "anchor", "verify"),
+)
+def test_a_process_that_signs_or_verifies_anchors_does_not_start_without_the_anchor_key(live, process):
+    said = subprocess.run(
+        [sys.executable, *process], cwd=servers.ROOT, env=os.environ | live.environment | {"ANCHOR_KEY": ""},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert said.returncode != 0
+    assert "ANCHOR_KEY is not set" in said.stderr + said.stdout
+    assert "Traceback" not in said.stderr + said.stdout
+
+
 def test_a_database_without_fingerprints_believes_no_key_that_does_not_open_what_is_there(world, settings):
     settings.MASTER_KEY = OTHER
 

@@ -194,7 +194,7 @@ def test_encrypted_text_is_only_ever_reencrypted(world, written):
             "UPDATE records_journaltext SET entry_id = patient_id",
             "DELETE FROM records_journaltext",
         ):
-            with pytest.raises(DatabaseError, match="never changes"), transaction.atomic():
+            with pytest.raises(DatabaseError, match=r"never changes|permission denied"), transaction.atomic():
                 connection.cursor().execute(change)
 
 

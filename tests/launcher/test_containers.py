@@ -68,13 +68,25 @@ def test_only_the_web_server_is_published_and_only_on_loopback():
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
-def test_only_migrate_holds_the_addresses_of_owner_and_administrator():
-    def holders(secret: str) -> set[str]:
-        return {name for name, service in SERVICES.items() if secret in service["secrets"]}
+def holders(secret: str) -> set[str]:
+    return {name for name, service in SERVICES.items() if secret in service["secrets"]}
 
+
+def test_only_migrate_holds_the_addresses_of_owner_and_administrator():
     assert holders("database_owner_url") == holders("database_admin_url") == {"migrate"}
     assert holders("postgres_password") == {"postgres"}
     assert SERVICES["migrate"]["restart"] == "no"
+
+
+def test_only_the_containers_that_sign_anchors_hold_the_anchor_key():
+    assert holders("anchor_key") == {"worker", "watch"}
+
+
+def test_a_container_holds_the_secrets_that_its_settings_name_and_no_other():
+    for name, service in SERVICES.items():
+        if service["image"].startswith("interlude"):
+            named = {path for path in service["environment"].values() if path.startswith("/run/secrets/")}
+            assert named == {f"/run/secrets/{secret}" for secret in service["secrets"]}, name
 
 
 def test_every_secret_comes_from_a_file_that_git_and_the_image_leave_out():

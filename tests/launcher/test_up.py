@@ -96,11 +96,23 @@ def test_the_product_runs_as_a_role_that_owns_nothing(running_clone: Clone):
     assert settings == ("on", "on", "on", "127.0.0.1")
 
 
+PRODUCT = {"web", "worker", "beat", "watch"}
+
+
+def knowing(clone: Clone, words: str) -> set[str]:
+    """Return the product's processes in whose environment ``words`` stand."""
+    pids = clone.pids()
+    return {name for name in PRODUCT if words in Path(f"/proc/{pids[name]}/environ").read_text()}
+
+
 def test_the_products_processes_do_not_know_the_owners_password(running_clone: Clone):
-    for name in ("web", "worker", "beat", "watch"):
-        words = Path(f"/proc/{running_clone.pids()[name]}/environ").read_text()
-        assert "DATABASE_URL=" in words
-        assert "interlude_owner" not in words
+    assert knowing(running_clone, "DATABASE_URL=") == PRODUCT
+    assert knowing(running_clone, "interlude_owner") == set()
+
+
+def test_only_the_processes_that_sign_anchors_know_the_anchor_key(running_clone: Clone):
+    assert knowing(running_clone, running_clone.environment()["ANCHOR_KEY"]) == {"worker", "watch"}
+    assert knowing(running_clone, "ANCHOR_KEY=") == {"worker", "watch"}
 
 
 def test_what_is_private_is_readable_by_its_owner_only(running_clone: Clone):

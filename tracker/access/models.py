@@ -18,6 +18,7 @@ from tracker.keys.models import EncryptedText
 from tracker.lib import rls
 from tracker.lib.constraints import one_of, ordered, within
 from tracker.lib.table_constraints import RowLevelSecurity, Trigger
+from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
 
 MAX_DURATION = timedelta(minutes=60)
 _OWN = f"{rls.IN_CLINIC} AND {IS_OWN}"
@@ -26,7 +27,7 @@ _OWN = f"{rls.IN_CLINIC} AND {IS_OWN}"
 class ConsentText(models.Model):
     """A published version of the words in which consent is asked. A trigger refuses to change or remove it."""
 
-    db_rights = "read_only"
+    db_rights = READ_ONLY
     version = models.PositiveIntegerField(primary_key=True)
     content = models.JSONField()
     published_at = models.DateTimeField()
@@ -41,7 +42,7 @@ class ConsentText(models.Model):
 class ConsentChange(PatientOwned):
     """One category given to a team, or withdrawn from it. Append-only; a trigger brings it into ``Consent``."""
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(CareTeam, models.PROTECT, related_name="+")
     category = models.CharField(max_length=12)
@@ -176,6 +177,7 @@ class BreakGlassAccess(PatientOwned):
     It ends by itself at ``ends_at``, within 60 minutes.
     """
 
+    db_rights = TableRights(fixed=("staff_member", "user", "begun_at"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
     user = models.ForeignKey(User, models.PROTECT, related_name="+")

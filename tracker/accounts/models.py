@@ -10,6 +10,7 @@ from django.db import models
 
 from tracker.accounts.fields import EncryptedEmailField
 from tracker.lib.constraints import one_of, sql_check
+from tracker.lib.table_rights import TableRights
 
 
 class AccountKind(models.TextChoices):
@@ -42,6 +43,7 @@ class User(AbstractBaseUser):
     it becomes another when a patient accepts a role that needs a second factor, and never becomes less.
     """
 
+    db_rights = TableRights(fixed=("id",))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = EncryptedEmailField(max_length=254, unique=True)
     kind = models.CharField(max_length=9, choices=AccountKind.choices)
@@ -70,6 +72,7 @@ class ThrottleCount(models.Model):
     row-level security: it is written before anybody is known.
     """
 
+    db_rights = TableRights(delete="a count whose window has ended")
     key = models.CharField(primary_key=True, max_length=160)
     count = models.IntegerField()
     expires_at = models.DateTimeField(db_index=True)
@@ -85,6 +88,7 @@ class KnownDevice(models.Model):
     No row-level security: it is read before anybody is known.
     """
 
+    db_rights = TableRights(delete="a device that nobody has used for long")
     key = models.CharField(max_length=64, primary_key=True)
     expires_at = models.DateTimeField(db_index=True)
 
@@ -112,6 +116,7 @@ class Session(AbstractBaseSession):
     never beyond the end that the kind of session has.
     """
 
+    db_rights = TableRights(delete="a session that has ended")
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
     device_id = models.UUIDField(null=True)

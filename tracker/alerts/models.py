@@ -11,6 +11,7 @@ from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import team_only
 from tracker.lib.constraints import all_or_none, one_of
 from tracker.lib.table_constraints import CompositeForeignKey
+from tracker.lib.table_rights import TableRights
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -36,7 +37,6 @@ class Heartbeat(models.Model):
     The watch, which goes through every clinic, notes since when the oldest unsent message is due.
     """
 
-    db_rights = "never_removed"
     name = models.CharField(primary_key=True, max_length=8)
     at = models.DateTimeField()
     oldest_due_at = models.DateTimeField(null=True)
@@ -48,7 +48,6 @@ class Heartbeat(models.Model):
 class UnreadWrites(models.Model):
     """How many refused requests of patients could not be read within an hour (``alerts.unread_writes``)."""
 
-    db_rights = "never_removed"
     starts_at = models.DateTimeField(primary_key=True)
     count = models.IntegerField()
 
@@ -67,6 +66,7 @@ class Alert(PatientOwned):
     it as ``leader``, and pages, messages and escalation deal with the leader alone (decision 0009).
     """
 
+    db_rights = TableRights(fixed=("rule",))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     rule = models.CharField(max_length=64)
     rule_version = models.SmallIntegerField(default=1)

@@ -18,9 +18,26 @@ EVERY = timedelta(minutes=1)
 OVERLAP = timedelta(minutes=10)
 
 
+class NoAnchorKey(Exception):
+    """This process was not given the key that anchors are signed with; the text is one sentence for the operator."""
+
+
 def folder() -> Path:
     """Return where the anchors stand."""
     return Path(settings.AUDIT_ANCHORS)
+
+
+def signing_key() -> bytes:
+    """
+    Return the 32-byte secret key of the anchors.
+
+    :raises NoAnchorKey: if this process has none.
+    """
+    if settings.ANCHOR_KEY is None:
+        raise NoAnchorKey(
+            "ANCHOR_KEY is not set: worker, watch and `manage.py audit` sign or verify the audit's anchors with it."
+        )
+    return bytes(settings.ANCHOR_KEY)
 
 
 def anchor_due(*, at: datetime) -> int:
@@ -36,12 +53,12 @@ def anchor_due(*, at: datetime) -> int:
         if last is not None and -OVERLAP <= at - last < EVERY:
             return 0
         since = min(last, at) - OVERLAP if last else None
-        return anchors.append_locked(folder(), chain_heads(since, at), settings.ANCHOR_KEY, at)
+        return anchors.append_locked(folder(), chain_heads(since, at), signing_key(), at)
 
 
 def anchor_all(*, at: datetime) -> int:
     """Write an anchor for every chain, now."""
-    return anchors.append(folder(), chain_heads(None, at), settings.ANCHOR_KEY, at)
+    return anchors.append(folder(), chain_heads(None, at), signing_key(), at)
 
 
 def chain_heads(since: datetime | None, at: datetime) -> list[Anchor]:

@@ -11,6 +11,7 @@ from tracker.audit.append_only import append_only, never_removed
 from tracker.lib import rls
 from tracker.lib.constraints import one_of
 from tracker.lib.table_constraints import RowLevelSecurity, Trigger
+from tracker.lib.table_rights import APPEND_ONLY, TableRights
 
 # What belongs to no clinic, such as a sign-in that failed, stands in a chain of its own.
 SYSTEM = UUID(int=0)
@@ -31,7 +32,7 @@ class AuditEvent(models.Model):
     showed; ``patient`` is the one that a page or a record is about. ``detail`` holds ids and counts.
     """
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     clinic_id = models.UUIDField()
@@ -86,7 +87,7 @@ class ChainLink(models.Model):
     The trigger ``audit_extend`` writes it at the end of the event's own transaction; nobody else can.
     """
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     pk = models.CompositePrimaryKey("clinic_id", "seq")
     clinic_id = models.UUIDField()
     seq = models.BigIntegerField()
@@ -105,7 +106,7 @@ class ChainLink(models.Model):
 class ChainHead(models.Model):
     """The end of a clinic's chain. Its lock, taken as the transaction ends, puts the clinic's events in line."""
 
-    db_rights = "never_removed"
+    db_rights = TableRights(fixed=("seq", "hash", "moved_at"))
     clinic_id = models.UUIDField(primary_key=True)
     seq = models.BigIntegerField()
     event_id = models.BigIntegerField(null=True)

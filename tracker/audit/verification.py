@@ -104,8 +104,14 @@ def _read_anchors() -> AnchorIndex:
 
 
 def public_keys() -> list[bytes]:
-    """Return the keys that an anchor may be signed with: today's, and those of before."""
-    return [anchors.public_key(settings.ANCHOR_KEY), *settings.ANCHOR_KEYS_OLD]
+    """
+    Return the keys that an anchor may be signed with: today's, and those of before.
+
+    Never those in the database, whose owner could put one there.
+
+    :raises NoAnchorKey: if this process has no anchor key.
+    """
+    return [anchors.public_key(anchoring.signing_key()), *settings.ANCHOR_KEYS_OLD]
 
 
 def _verify_one(clinic_id: UUID, anchored: AnchorIndex, at: datetime) -> tuple[int, Problem | None]:

@@ -12,6 +12,7 @@ from tracker.clinics.rls import PATIENTS, TEAMS, patient_of_clinic, same_clinic
 from tracker.lib import rls
 from tracker.lib.constraints import all_or_none, one_of, ordered, within
 from tracker.lib.table_constraints import CompositeForeignKey, RowLevelSecurity, Trigger
+from tracker.lib.table_rights import TableRights
 
 # So many wrong dates of birth, and the invitation is dead: a date is soon guessed.
 MAX_ATTEMPTS = 5
@@ -43,6 +44,7 @@ class Role(models.TextChoices):
 class Clinic(models.Model):
     """A clinic: the tenant. It holds no health data and has no row-level security; all of its rows have."""
 
+    db_rights = TableRights(fixed=("id",))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, help_text="IANA name")
@@ -110,6 +112,7 @@ class StaffMemberQuerySet(models.QuerySet["StaffMember"]):
 class StaffMember(ClinicOwned):
     """Somebody who works at a clinic, or did."""
 
+    db_rights = TableRights(fixed=("user", "role"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
@@ -151,6 +154,7 @@ class DatedQuerySet(models.QuerySet[Any]):
 class TeamMembership(ClinicOwned):
     """Who was on which team, from when to when (half-open)."""
 
+    db_rights = TableRights(fixed=("team", "staff_member", "starts_at"))
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(CareTeam, models.PROTECT, related_name="memberships")
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="memberships")
@@ -176,6 +180,7 @@ class TeamMembership(ClinicOwned):
 class DutyPeriod(ClinicOwned):
     """Who is on duty for alerts, from when to when (half-open): for one team, or for the whole clinic."""
 
+    db_rights = TableRights(delete="a period that has not begun", fixed=("team", "staff_member", "starts_at"))
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(CareTeam, models.PROTECT, null=True, related_name="+")
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
@@ -286,6 +291,7 @@ class Invitation(ClinicOwned):
     role begins at ``approved_at``; ``approved_by`` is empty where there was no second person to ask.
     """
 
+    db_rights = TableRights(fixed=("code", "invited_by", "patient", "role", "name", "care_team", "made_at"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     code = models.BinaryField(max_length=32)
     invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

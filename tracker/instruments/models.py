@@ -10,6 +10,7 @@ from tracker.audit.append_only import append_only
 from tracker.lib import rls
 from tracker.lib.constraints import one_of, sql_check
 from tracker.lib.table_constraints import Trigger
+from tracker.lib.table_rights import READ_ONLY, TableRights
 
 
 class LicenseStatus(models.TextChoices):
@@ -26,7 +27,7 @@ class LicenseStatus(models.TextChoices):
 class Instrument(models.Model):
     """A questionnaire, whatever its version."""
 
-    db_rights = "read_only"
+    db_rights = READ_ONLY
     code = models.CharField(primary_key=True, max_length=64)
 
     def __str__(self) -> str:
@@ -58,7 +59,7 @@ class Version(models.Model):
     ``content`` is the catalogue file; without ``wording_ships`` it holds no item's text (a constraint).
     """
 
-    db_rights = "read_only"
+    db_rights = READ_ONLY
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=64)
     scoring_version = models.CharField(max_length=16)
@@ -97,6 +98,7 @@ class Permission(models.Model):
     ``granted_by`` and ``granted_on`` name who gave the permission and when.
     """
 
+    db_rights = TableRights(delete="a licence that has ended")
     clinic_id = models.UUIDField()
     version = models.ForeignKey(Version, models.PROTECT, related_name="+")
     wording = models.JSONField()
@@ -132,6 +134,7 @@ class Offer(models.Model):
     take a permission away while its offer stands.
     """
 
+    db_rights = TableRights(delete="a questionnaire that is offered no more")
     clinic_id = models.UUIDField()
     version = models.ForeignKey(Version, models.PROTECT, related_name="+")
     offered_by = models.CharField(max_length=80)

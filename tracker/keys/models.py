@@ -10,6 +10,7 @@ from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import related_to_patient
 from tracker.lib import encryption
 from tracker.lib.table_constraints import CompositeForeignKey
+from tracker.lib.table_rights import APPEND_ONLY, TableRights
 
 
 class MasterKey(models.Model):
@@ -19,6 +20,7 @@ class MasterKey(models.Model):
     Every data key refers to an open one, so that the database itself refuses to close a key in use.
     """
 
+    db_rights = TableRights(fixed=("id",))
     id = models.CharField(primary_key=True, max_length=32)
     is_open = models.BooleanField(default=True)
 
@@ -37,7 +39,7 @@ class KeyFingerprint(models.Model):
     that another key under a known name is refused at the start, and not found by a patient whose journal does not open.
     """
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     name = models.CharField(primary_key=True, max_length=48)
     fingerprint = models.BinaryField(max_length=32)
     first_seen_at = models.DateTimeField()
@@ -54,6 +56,9 @@ class DataKey(PatientOwned):
     made, ``master_key_id`` the one that wraps it now.
     """
 
+    db_rights = TableRights(
+        delete="a key that was replaced and encrypts nothing any more", fixed=("made_under", "made_at")
+    )
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     master_key_id = models.CharField(max_length=32)
     master_is_open = models.BooleanField(default=True)

@@ -11,6 +11,7 @@ from tracker.accounts.models import User
 from tracker.clinics.models import ClinicOwned
 from tracker.lib import rls
 from tracker.lib.table_constraints import RowLevelSecurity
+from tracker.lib.table_rights import TableRights
 from tracker.outbox.channels import INBOX
 from tracker.outbox.message_texts import TEXTS, MessageText
 
@@ -50,6 +51,7 @@ class Message(ClinicOwned):
     ``check_in/<id>``; it is shown only after sign-in. No health value is ever kept here.
     """
 
+    db_rights = TableRights(fixed=("recipient", "channel", "words", "subject", "key"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recipient = models.ForeignKey(User, models.PROTECT, related_name="+")
     channel = models.CharField(max_length=8)

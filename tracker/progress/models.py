@@ -7,6 +7,7 @@ from django.db import models
 from tracker.access.rls import by_every_category
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import patient_only
+from tracker.lib.table_rights import TableRights
 
 
 class SummaryState(PatientOwned):
@@ -28,6 +29,7 @@ class Summary(PatientOwned):
     ``figures`` is canonical JSON: same inputs, same bytes. ``digest`` is its SHA-256, in hexadecimal.
     """
 
+    db_rights = TableRights(delete="a week whose entries were all moved or removed")
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     week_start = models.DateField(help_text="the Monday it starts on")
     figures = models.TextField()

@@ -11,6 +11,7 @@ from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of, within
+from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
 from tracker.records.kinds import KINDS
 from tracker.records.patient_record import PatientRecord
 
@@ -54,7 +55,7 @@ class Epoch(models.Model):
     to it.
     """
 
-    db_rights = "read_only"
+    db_rights = READ_ONLY
     number = models.AutoField(primary_key=True)
     began_at = models.DateTimeField()
     why = models.CharField(max_length=200)
@@ -66,7 +67,7 @@ class Epoch(models.Model):
 class FormerVersion(PatientOwned):
     """What a record was before it was amended or removed. A trigger writes it; nothing changes it."""
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=32)
     category = models.CharField(max_length=12)
@@ -96,6 +97,7 @@ class Observation(PatientOwned):
     invents numbers.
     """
 
+    db_rights = TableRights(delete="derived: made anew with its record")
     pk = models.CompositePrimaryKey("patient_id", "source_id", "measure")
     source_id = models.UUIDField()
     source_kind = models.CharField(max_length=32)
@@ -133,6 +135,7 @@ class MeasureState(PatientOwned):
     counts those days. A page that finds ``last_on`` long ago says so, and does not pass it off as now.
     """
 
+    db_rights = TableRights(delete="derived: made anew with its observations")
     pk = models.CompositePrimaryKey("patient_id", "measure")
     measure = models.CharField(max_length=80)
     category = models.CharField(max_length=12)
@@ -172,6 +175,7 @@ class TreatmentSession(PatientOwned):
     The dose is kept as entered, in mg. Nothing derives one route's dose from another's.
     """
 
+    db_rights = APPEND_ONLY
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     starts_at = models.DateTimeField()
     time_zone = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""The function that sets the row-security context, and those that triggers of this app's tables call."""
+"""The function that sets the row-security context, and those that triggers call."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -8,18 +8,31 @@ from django.db import migrations
 SQL = Path(__file__).parents[1] / "sql"
 SET_CONTEXT = (SQL / "set_context.sql").read_text(encoding="utf-8")
 APPLY_CONSENT_CHANGE = (SQL / "apply_consent_change.sql").read_text(encoding="utf-8")
+RECORD_CREDENTIAL_CHANGE = (SQL / "record_credential_change.sql").read_text(encoding="utf-8")
 SET_CONTEXT_UNDO = """
 DROP FUNCTION access_set_context(uuid, timestamptz, uuid);
 """
 APPLY_CONSENT_CHANGE_UNDO = """
 DROP FUNCTION access_apply_consent_change();
 """
+RECORD_CREDENTIAL_CHANGE_UNDO = """
+DROP TRIGGER user_records_credential_change ON accounts_user;
+DROP TRIGGER authenticator_records_credential_change ON mfa_authenticator;
+DROP FUNCTION access_record_credential_change();
+"""
 
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: ClassVar[list[tuple[str, str]]] = [("audit", "0001_functions"), ("keys", "0001_functions")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [
+        ("accounts", "0001_initial"),
+        ("audit", "0001_functions"),
+        ("keys", "0001_functions"),
+        ("mfa", "0003_authenticator_type_uniq"),
+    ]
     operations: ClassVar = [
         migrations.RunSQL(SET_CONTEXT, SET_CONTEXT_UNDO),
         migrations.RunSQL(APPLY_CONSENT_CHANGE, APPLY_CONSENT_CHANGE_UNDO),
+        # On tables of lower apps, which know no audit.
+        migrations.RunSQL(RECORD_CREDENTIAL_CHANGE, RECORD_CREDENTIAL_CHANGE_UNDO),
     ]

@@ -22,6 +22,7 @@ from tracker.lib.constraints import one_of, within
 from tracker.lib.strict_model import code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.lib.table_constraints import Trigger
+from tracker.lib.table_rights import APPEND_ONLY
 from tracker.records.kinds.base import Kind, Payload, Scale0To10
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -87,7 +88,7 @@ class AccessRevocation(PatientOwned):
     Who could read the page may read this: their copy has to go.
     """
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sequence = models.BigIntegerField()

@@ -15,6 +15,7 @@ from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import code_or_null, within
 from tracker.lib.formatting import joined, label
 from tracker.lib.strict_model import code_from
+from tracker.lib.table_rights import APPEND_ONLY
 from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -54,7 +55,7 @@ class MergedEdit(PatientOwned):
     values that another edit of the same field had and that this one replaced: the copy that its author is shown.
     """
 
-    db_rights = "append_only"
+    db_rights = APPEND_ONLY
     id = models.BigAutoField(primary_key=True)
     record_id = models.UUIDField()
     sent_revision = models.PositiveIntegerField()

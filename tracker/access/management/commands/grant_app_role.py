@@ -6,13 +6,19 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
+from django.db.models import Model
 from psycopg import sql
 
-# What the application's role may not do, by ``db_rights`` of the table's model.
-WITHOUT = {
-    "append_only": "UPDATE, DELETE, TRUNCATE",
-    "never_removed": "DELETE, TRUNCATE",
-    "read_only": "INSERT, UPDATE, DELETE, TRUNCATE",
+from tracker.lib import table_rights
+from tracker.lib.table_rights import DEFAULT, READ_ONLY, TableRights
+
+# Tables of other packages; those of ours say in their model what may be done with them.
+OTHERS = {
+    "auth_group": READ_ONLY,
+    "auth_group_permissions": READ_ONLY,
+    "auth_permission": READ_ONLY,
+    "django_content_type": READ_ONLY,
+    "mfa_authenticator": TableRights(delete="a second factor that its owner or an administrator removes"),
 }
 
 
@@ -34,19 +40,26 @@ class Command(BaseCommand):
             refuse_who_owns_nothing(cursor)
             name = sql.Identifier(role).as_string(connection.connection)
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
-            cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}")
-            cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
-            for table, rights in narrowed_tables().items():
-                cursor.execute(f"REVOKE {WITHOUT[rights]} ON {table} FROM {name}")
-        self.stdout.write(f"{role} may read and write the tables, and owns none of them.")
+            # Also what a former version gave. A table that nothing declares gets nothing.
+            for kind in ("TABLES", "SEQUENCES"):
+                cursor.execute(f"REVOKE ALL ON ALL {kind} IN SCHEMA public FROM {name}")
+            for table, granted in rights_by_table().items():
+                cursor.execute(f"GRANT {', '.join(granted)} ON {table} TO {name}")
+        self.stdout.write(f"{role} has the rights that the models declare, and owns no table.")
 
 
-def narrowed_tables() -> dict[str, str]:
-    """Return the tables whose model declares ``db_rights``, with what it declares."""
-    declared = {model._meta.db_table: getattr(model, "db_rights", "") for model in apps.get_models()}
-    return {table: rights for table, rights in declared.items() if rights} | {
-        "django_migrations": "read_only"
+def rights_by_table() -> dict[str, list[str]]:
+    """Return what is granted on each table, as SQL (``table_rights.granted``)."""
+    models = apps.get_models(include_auto_created=True)
+    return {model._meta.db_table: table_rights.granted(model, declared_rights(model)) for model in models} | {
+        "django_migrations": ["SELECT"]
     }
+
+
+def declared_rights(model: type[Model]) -> TableRights:
+    """Return what a model declares as ``db_rights``, or what is said here of another package's."""
+    rights: TableRights = getattr(model, "db_rights", OTHERS.get(model._meta.db_table, DEFAULT))
+    return rights
 
 
 def refuse_who_owns_nothing(cursor: Any) -> None:

@@ -18,11 +18,14 @@ class Command(BaseCommand):
         parser.add_argument("--clinic", type=UUID, help="verify: this clinic's chain, and the system's")
 
     def handle(self, *args: Any, what: str, clinic: UUID | None, **options: Any) -> None:
-        if what == "anchor":
-            count = anchoring.anchor_all(at=timezone.now())
-            self.stdout.write(f"{count} anchors written to {anchoring.folder()}")
-        else:
-            self.verify(clinic)
+        try:
+            self.verify(clinic) if what == "verify" else self.anchor()
+        except anchoring.NoAnchorKey as problem:
+            raise CommandError(str(problem)) from None
+
+    def anchor(self) -> None:
+        count = anchoring.anchor_all(at=timezone.now())
+        self.stdout.write(f"{count} anchors written to {anchoring.folder()}")
 
     def verify(self, clinic: UUID | None) -> None:
         clinics = [clinic] if clinic else list(Clinic.objects.values_list("pk", flat=True))
