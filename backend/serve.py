@@ -7,6 +7,7 @@ Plain HTTP/1.1: TLS is the work of the proxy in front.
 import argparse
 import resource
 import socket
+import subprocess
 import sys
 
 from granian import Granian
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     options = parser.parse_args()
     refuse_used_port(options.host, options.port)
+    # granian starts a worker again that ended, for ever: one that cannot start (a wrong key) is found before.
+    if subprocess.run([sys.executable, "-c", "import backend.asgi"]).returncode:
+        sys.exit(1)
     # Worker processes inherit it; the usual soft limit of 1,024 files is fewer than the connections.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 4 * CONNECTIONS if most == resource.RLIM_INFINITY else min(4 * CONNECTIONS, most)

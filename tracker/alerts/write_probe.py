@@ -35,8 +35,8 @@ def _insert_nothing() -> str:
     """
     One statement that inserts no row into every table of ours that takes any.
 
-    It waits for the locks that a write waits for. ``LOCK TABLE`` asks for rights on whole tables, and the product's role
-    has them on columns (``lib.table_rights``).
+    It waits for the locks that a write waits for. ``LOCK TABLE`` asks for rights on whole tables, and the product's
+    role has them on columns (``lib.table_rights``).
     """
     quote = connection.ops.quote_name
     inserts = []
