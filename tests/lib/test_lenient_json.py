@@ -77,7 +77,7 @@ def test_lenient_json_raises_at_nothing_and_ends():
             )
         decode(bytes(body))
         inflate(bytes(body), 1000)
-    for text in (
+    for sent in (
         b"[" * 30_000,
         b'"' * 30_000,
         b'{"a":' * 30_000,
@@ -85,7 +85,7 @@ def test_lenient_json_raises_at_nothing_and_ends():
         b"\\" * 30_000,
         b"\xff" * 999,
     ):
-        decode(text)
+        decode(sent)
 
 
 def test_lenient_json_says_where_it_stopped():

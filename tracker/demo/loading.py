@@ -100,7 +100,12 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
         with transaction.atomic():
             at = simulate.sent_at(who, enrolled_on, week)
-            ingest.apply_batch(principal=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at)
+            receipt = ingest.apply_batch(
+                principal=_enter(who.email, at), sent=_sent(who, week), items=batch, at=at
+            )
+        # Taken before the next one comes, or that one would join it.
+        if receipt.alerted:
+            _take_old_alerts(who, now)
     _take_old_alerts(who, now)
     _plan_check_in(who, now)
     return True
