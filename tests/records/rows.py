@@ -151,8 +151,10 @@ def of_check_in(world: factories.World) -> Values:
 
 def of_alert(world: factories.World) -> Values:
     return owned(world) | {
-        "rule": "phq9_item9", "level": "URGENT", "source_kind": "response", "source_id": uuid.uuid4(),
-        "answered_at": factories.MONDAY, "answered_on": date(2026, 3, 2), "raised_at": factories.MONDAY,
+        "id": uuid.uuid4(), "rule": uuid.uuid4().hex, "level": "URGENT", "source_kind": "response",
+        "source_id": uuid.uuid4(), "answered_at": factories.MONDAY, "answered_on": date(2026, 3, 2),
+        "raised_at": factories.MONDAY, "newest_answered_at": factories.MONDAY, "newest_raised_at": factories.MONDAY,
+        "notified_at": factories.MONDAY,
     }  # fmt: skip
 
 
@@ -184,6 +186,8 @@ def of_consent_change(world: factories.World) -> Values:
 def of_caregiver(world: factories.World) -> Values:
     return owned(world) | {
         "user_id": factories.user("caregiver").pk, "name": "New", "categories": ["PAIN"], "starts_at": factories.MONDAY,
+        "code": uuid.uuid4().bytes * 2, "invited_at": factories.MONDAY,
+        "accept_by": factories.MONDAY + timedelta(days=14),
     }  # fmt: skip
 
 

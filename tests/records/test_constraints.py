@@ -49,6 +49,9 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 KINDS = tuple(kind.model for kind in kinds.KINDS.values())
 # Their own tests see their constraints refuse: one is written by its owner alone, the other by the chain alone.
 ELSEWHERE = {"instruments", "audit"}
+SOMEBODY, INVITER, APPROVER = (uuid.UUID(int=number) for number in range(1, 4))
+TAKEN = {"used_at": factories.MONDAY, "used_by_id": SOMEBODY, "invited_by_id": INVITER}
+APPROVED = TAKEN | {"approved_at": factories.MONDAY, "approved_by_id": APPROVER}
 
 
 ENVELOPE = {
@@ -89,6 +92,21 @@ CHECKS: dict[str, Case] = (
             ),
         ),
         "invitation_used_at_and_by": Case(Invitation, ({},), ({"used_at": factories.MONDAY},)),
+        "invitation_is_taken_by_somebody_else": Case(
+            Invitation,
+            (TAKEN, TAKEN | {"invited_by_id": None}),
+            (TAKEN | {"invited_by_id": TAKEN["used_by_id"]},),
+        ),
+        "invitation_is_approved_by_somebody_else": Case(
+            Invitation,
+            (APPROVED, APPROVED | {"approved_by_id": None}),
+            (
+                APPROVED | {"approved_by_id": APPROVED["used_by_id"]},
+                APPROVED | {"approved_by_id": APPROVED["invited_by_id"]},
+                APPROVED | {"approved_at": None},
+                APPROVED | {"used_at": None, "used_by_id": None},
+            ),
+        ),
         "invitation_failed_attempts_0_to_5": scale(Invitation, "failed_attempts", 0, 5),
         "invitation_made_before_it_expires": Case(
             Invitation,
@@ -108,6 +126,12 @@ CHECKS: dict[str, Case] = (
             ({"ends_at": factories.MONDAY},),
             ({"ends_at": factories.MONDAY - timedelta(microseconds=1)},),
         ),
+        "caregiver_is_invited_before_the_code_ends": Case(
+            Caregiver,
+            ({"accept_by": factories.MONDAY},),
+            ({"accept_by": factories.MONDAY - timedelta(microseconds=1)},),
+        ),
+        "caregiver_failed_attempts_0_to_5": scale(Caregiver, "failed_attempts", 0, 5),
         "caregiver_starts_before_the_end": Case(
             Caregiver,
             ({"ends_at": factories.MONDAY}, {"ends_at": None}),
@@ -201,6 +225,14 @@ CHECKS: dict[str, Case] = (
         "alert_acknowledged_at_and_by": Case(
             Alert, ({"acknowledged_at": None},), ({"acknowledged_at": factories.MONDAY},)
         ),
+        "alert_that_joined_has_another_leader": Case(
+            Alert,
+            ({"leader_id": None},),
+            ({"leader_id": SOMEBODY, "place": 1}, {"id": SOMEBODY, "leader_id": SOMEBODY, "place": 2}),
+        ),
+        "alert_counts_from_one": Case(
+            Alert, ({"place": 1, "answer_count": 1},), ({"place": 0}, {"answer_count": 0})
+        ),
         "alert_level_is_known": codes(Alert, "level", ("EMERGENCY", "URGENT", "HIGH", "REVIEW")),
         "message_channel_is_a_code": Case(
             Message, ({"channel": "SMS"},), ({"channel": "e-mail"}, {"channel": "X1"})
@@ -220,9 +252,11 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "membership_once_at_a_time": (TeamMembership, ("team_id", "staff_member_id")),
     "patient_of_clinic": (Patient, ("clinic_id", "id")),
     "staff_of_clinic": (StaffMember, ("clinic_id", "id")),
+    "staff_works_at_one_clinic_at_a_time": (StaffMember, ("user_id",)),
     "team_of_clinic": (CareTeam, ("clinic_id", "id")),
     "break_glass_of_clinic": (BreakGlassAccess, ("clinic_id", "id")),
     "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
+    "caregiver_code_is_given_once": (Caregiver, ("code",)),
     "invitation_code_is_given_once": (Invitation, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
     "data_key_of_clinic": (DataKey, ("clinic_id", "patient_id", "id")),
@@ -233,6 +267,8 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "summary_once_per_week": (Summary, ("patient_id", "week_start")),
     "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
     "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
+    "alert_one_open_per_patient_and_rule": (Alert, ("patient_id", "rule")),
+    "alert_of_one_patient": (Alert, ("clinic_id", "patient_id", "id")),
     "message_once_per_key": (Message, ("clinic_id", "key")),
 }  # fmt: skip
 
@@ -284,7 +320,7 @@ def test_what_must_stand_once_is_refused_the_second_time(inside, name):
     write(model, first)
     second = valid(model, inside) | {field: first[field] for field in fields}
 
-    if name.endswith(("_of_clinic", "_open_or_closed")):
+    if name.endswith(("_of_clinic", "_of_one_patient", "_open_or_closed")):
         # The key of the table says it first; this one is there to be pointed at together with the rest.
         assert refused_by(model, second) in {name, f"{model._meta.db_table}_pkey"}
     else:
