@@ -25,6 +25,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPResponse
 from typing import Any
 
 Json = dict[str, Any]
@@ -485,6 +486,11 @@ def _rebased(wanted: Json, sent: Json, held: Json) -> Json:
     }
 
 
+def _headers(reply: HTTPResponse | urllib.error.HTTPError) -> dict[str, str]:
+    """Return the headers by names as the documents write them; servers write ``retry-after`` too."""
+    return {name.title(): text for name, text in reply.headers.items()}
+
+
 def over_http(url: str, *, timeout_s: float = 60) -> Send:
     """Return the way to a server at ``url``. Nothing of the environment (proxies) is trusted."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -495,11 +501,11 @@ def over_http(url: str, *, timeout_s: float = 60) -> Send:
         request.add_header("Content-Type", "application/json")
         try:
             with opener.open(request, timeout=timeout_s) as reply:
-                return Answer(reply.status, dict(reply.headers), json.loads(reply.read() or b"null"))
+                return Answer(reply.status, _headers(reply), json.loads(reply.read() or b"null"))
         except urllib.error.HTTPError as reply:
             text = reply.read()
             plain = "json" in reply.headers.get("Content-Type", "")
-            return Answer(reply.code, dict(reply.headers), json.loads(text) if plain and text else {})
+            return Answer(reply.code, _headers(reply), json.loads(text) if plain and text else {})
         except (OSError, ValueError) as problem:
             raise LineLostError from problem
 

@@ -47,9 +47,12 @@ def audit_refused(live: Any, statement: str, undo: str) -> Iterator[None]:
 
 
 @contextmanager
-def locked_tables(live: Any) -> Iterator[None]:
-    """Hold a lock on every table, behind which nobody reads or writes."""
-    tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+def locked_tables(live: Any, like: str = "%") -> Iterator[None]:
+    """Hold a lock on every table, or those whose names are ``like`` it, behind which nobody reads or writes."""
+    tables = (
+        "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables"
+        f" WHERE schemaname = 'public' AND tablename LIKE '{like}'"
+    )
     with psycopg.connect(live.environment["DATABASE_OWNER_URL"]) as holder:
         holder.execute(
             f"DO $$ BEGIN EXECUTE 'LOCK TABLE ' || ({tables}) || ' IN ACCESS EXCLUSIVE MODE'; END $$"

@@ -81,11 +81,11 @@ def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subproces
     url = f"http://127.0.0.1:{port}"
     environment = {"PUBLIC_URL": url} | dict(environment)
     with running(*command, environment=environment) as process:
-        wait_until(lambda: _answers(url), what="the web server's answer")
+        wait_until(lambda: answers(url), what="the web server's answer")
         yield url, process
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         return httpx.get(f"{url}/health/live", trust_env=False, timeout=5).status_code == 200
     except httpx.TransportError:

@@ -62,6 +62,8 @@ def hanging_server(byte_every_s: float = 0) -> Iterator[HangingServer]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = HangingServer(listening, byte_every_s)
         yield server
+        # Wakes the thread that accepts, which would keep the port.
+        listening.shutdown(socket.SHUT_RDWR)
         for connection in server.accepted:
             connection.close()
 

@@ -5,13 +5,15 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone
+from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone, over_http
 from tests import factories, owner
 from tests.phone import Phone as Signed
 
@@ -43,6 +45,32 @@ def phone_of(user: Any, seed: int = factories.SEED, **more: Any) -> tuple[Phone,
         line, ledger, clock=lambda: factories.MONDAY, pause=lambda _: None, rng=random.Random(seed), **more
     )
     return phone, line
+
+
+class _ComeAgain(BaseHTTPRequestHandler):
+    """Names of headers in lower case, as the product's web server writes them."""
+
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.send_header("retry-after", "7")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_phone_on_a_real_line_waits_as_long_as_retry_after_says():
+    with ThreadingHTTPServer(("127.0.0.1", 0), _ComeAgain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        pauses: list[float] = []
+        url = f"http://127.0.0.1:{server.server_port}"
+        phone = Phone(over_http(url), Ledger(), pause=pauses.append, attempts=3)
+        with pytest.raises(LineLostError):
+            phone.pull()
+        server.shutdown()
+
+    assert pauses == [7, 7, 7]
 
 
 @pytest.fixture
