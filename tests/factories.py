@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import models, transaction
 
 from tracker.access import caregivers, consent
 from tracker.access.models import Caregiver
@@ -19,6 +19,7 @@ from tracker.access.principal import load_principal, with_session
 from tracker.accounts.models import AccountKind, User
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
 from tracker.lib import rls
+from tracker.records.models import Observation
 
 # In the environment too: the processes of one run have one seed.
 SEED = int(os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(10**6))))
@@ -151,6 +152,15 @@ def world(shares: Collection[Category] = EVERYTHING) -> World:
         finn=staff(there, "finn", on=theirs),
         gus=patient(there, "gus", theirs, shares=shares),
     )
+
+
+def rename_measure(observations: models.QuerySet[Observation], measure: str) -> int:
+    """Put observations under another measure, which is a part of their key; return how many."""
+    rows = list(observations)
+    observations.delete()
+    for row in rows:
+        row.measure = measure
+    return len(Observation.objects.bulk_create(rows))
 
 
 def record(kind: str, data: dict[str, Any] | None, **more: Any) -> dict[str, Any]:

@@ -227,7 +227,8 @@ def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(
     phone.push(on(2))
     Phone(world.bea.user).push(on(2))
     with as_clinic(world.clinic.pk):
-        Observation.objects.filter(patient=world.bea).update(measure="of-an-instrument-that-was-removed")
+        removed = Observation.objects.filter(patient=world.bea)
+        factories.rename_measure(removed, "of-an-instrument-that-was-removed")
 
     assert refresh() == 1
 

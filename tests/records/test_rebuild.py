@@ -46,7 +46,7 @@ def test_rederiving_everything_finds_no_difference(kept):
     [
         lambda: Observation.objects.filter(measure="pain.intensity").update(value=1.5),
         lambda: Observation.objects.filter(measure="daily.mood").delete(),
-        lambda: Observation.objects.filter(measure="sleep.hours").update(measure="sleep.quality2"),
+        lambda: factories.rename_measure(Observation.objects.filter(measure="sleep.hours"), "sleep.quality2"),
         lambda: MeasureState.objects.filter(measure="pain.intensity").update(last=1),
         lambda: MeasureState.objects.filter(measure="phq-9").delete(),
     ],
