@@ -6,6 +6,7 @@ import pytest
 
 from tests import factories
 from tests.phone import Phone
+from tests.rls_context import as_clinic
 from tracker.alerts.models import Alert
 
 REFUSED = [
@@ -32,7 +33,7 @@ def test_a_push_of_another_media_type_or_charset_is_refused_and_its_safety_answe
 
     assert (answer.status_code, answer.json()["code"]) == (415, "not_json")
     assert answer.json()["alerted"]
-    with factories.rls.as_clinic(world.clinic.pk):
+    with as_clinic(world.clinic.pk):
         assert Alert.objects.filter(patient=world.ada.pk).count() == 1
 
 
