@@ -20,6 +20,8 @@ from tests.launcher.test_storm import Patient, Witness
 
 POSITIVE = [0] * 8 + [2]
 KILL_EVERY_S, LOCK_EVERY_S, LOCK_S = 20, 60, 10
+# What pushes write; then what notices, the watch and health need.
+LOCKED = ("records\\_%", "alerts\\_%", "outbox\\_%")
 # The worker's first kill: nobody starts it again before its next turn, so that health must turn red, and green again.
 LEFT_DEAD = 1
 SLOW_SENDERS = 200
@@ -31,17 +33,17 @@ class Service:
     def __init__(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], url: str) -> None:
         self.name, self.command, self.environment, self.url = name, command, environment, url
         self.killed_at, self.up_since = time.monotonic(), float("inf")
-        self.longest_s, self.kills = 0.0, 0
+        self.downs: list[tuple[float, float]] = []
 
     def start(self, stack: ExitStack) -> None:
         self.process = stack.enter_context(servers.running(*self.command, environment=self.environment))
         if self.url:
             servers.wait_until(lambda: servers.answers(self.url), what=f"the {self.name}'s return")
         self.up_since = time.monotonic()
+        self.downs.append((self.killed_at, self.up_since))
 
     def kill(self) -> None:
         self.killed_at, self.up_since = time.monotonic(), float("inf")
-        self.kills += 1
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
@@ -51,6 +53,9 @@ class Service:
 
     def was_up_since(self, instant: float) -> bool:
         return self.up_since <= instant
+
+    def was_up_between(self, begins_at: float, ends_at: float) -> bool:
+        return all(up < begins_at or ends_at < down for down, up in self.downs)
 
 
 def services(live: Any, url: str, mail_port: int, folder: Path) -> list[Service]:
@@ -88,25 +93,41 @@ def kill_in_turn(services: list[Service], stack: ExitStack, over: threading.Even
             service.kill()
         if turn != LEFT_DEAD:
             service.start(stack)
-            service.longest_s = max(service.longest_s, service.up_since - service.killed_at)
         turn += 1
     for service in services:
         if service.is_down:
             service.start(stack)
 
 
-def lock_every_minute(live: Any, over: threading.Event) -> int:
-    """Lock all tables of records for ten seconds of each minute; return how often."""
-    count, pause = 0, LOCK_EVERY_S / 2
-    while not over.wait(pause):
+class TableLocks:
+    """Locks tables for ten seconds of each minute; ``count`` says how often."""
+
+    def __init__(self, live: Any) -> None:
+        self.live = live
+        self.count, self.ended_at, self.is_held = 0, 0.0, False
+
+    def run(self, over: threading.Event) -> None:
+        pause = LOCK_EVERY_S / 2
+        while not over.wait(pause):
+            pause = LOCK_EVERY_S - LOCK_S
+            try:
+                self.hold(LOCKED[self.count % len(LOCKED)], over)
+            # Somebody of the product holds one of them and waits for another.
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+                pause = 0.5
+
+    def hold(self, like: str, over: threading.Event) -> None:
+        # Who waits for a table waits behind the lock before it is given, too.
+        self.is_held = True
         try:
-            with owner.locked_tables(live, like="records_%"):
+            with owner.locked_tables(self.live, like):
+                self.count += 1
                 over.wait(LOCK_S)
-            count, pause = count + 1, LOCK_EVERY_S - LOCK_S
-        # Somebody of the product holds one of them and waits for another.
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
-            pause = 0.5
-    return count
+        finally:
+            self.ended_at, self.is_held = time.monotonic(), False
+
+    def was_held_since(self, instant: float) -> bool:
+        return self.is_held or self.ended_at >= instant
 
 
 def send_slowly(url: str, over: threading.Event) -> int:
@@ -150,17 +171,22 @@ class StormWitness(Witness):
         super().__init__(url)
         self.wrong: list[str] = []
         self.sent_at: dict[str, datetime] = {}
+        self.lost: list[tuple[float, float]] = []
         self.refused = 0
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """How many versions were acknowledged, and how many requests were not answered and refused for a while."""
-        return len(self.acknowledged), self.lost_answers, self.refused
 
     def __call__(self, method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
         for record in (body or {}).get("records", ()):
             self.sent_at.setdefault(record["id"], datetime.now(UTC))
-        answer = super().__call__(method, path, body, headers)
+        began = time.monotonic()
+        try:
+            answer = super().__call__(method, path, body, headers)
+        except LineLostError:
+            self.lost.append((began, time.monotonic()))
+            raise
+        for record in (body or {}).get("records", ()):
+            # Which, not what: all that a flood says would fill the memory.
+            if (version := (record["id"], record["revision"])) in self.acknowledged:
+                self.acknowledged[version] = {}
         if answer.status >= 400:
             self.refused += 1
             if answer.status not in (429, 503) or "Retry-After" not in answer.headers:
@@ -189,7 +215,7 @@ class StormPatient(Patient):
 def flood(witness: StormWitness, token: Json, over: threading.Event) -> None:
     """Push batches of a hundred positive answers, one after another, and never wait as one is told to."""
     headers = {"X-Session-Token": token["token"], "X-Device": token["device"]}
-    while not over.wait(0.1):
+    while not over.wait(0.25):
         answers = [factories.phq9(POSITIVE) for _ in range(100)]
         with suppress(LineLostError):
             witness("POST", "/api/v1/sync/push", factories.batch(*answers, device=token["device"]), headers)
