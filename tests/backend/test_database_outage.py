@@ -65,6 +65,26 @@ def test_no_request_gets_a_pooled_connection_that_broke_however_many_there_are(l
         assert [client.get("/api/v1/me").status_code for _ in range(3)] == [200, 200, 200]
 
 
+def test_sessions_that_began_read_only_do_not_outlive_a_read_only_database(live):
+    name = sql.Identifier(str(connection.settings_dict["NAME"]))
+    with web(live) as client:
+        databases.administer(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only TO on").format(name)
+        )
+        try:
+            end_connections()
+            with ThreadPoolExecutor(16) as threads:
+                answers = {answer.status_code for answer in threads.map(client.get, ["/api/v1/me"] * 32)}
+            assert answers == {503}
+        finally:
+            databases.administer(
+                sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name)
+            )
+
+        servers.wait_until(lambda: client.get("/api/v1/me").status_code == 200, seconds=10)
+        assert [client.get("/api/v1/me").status_code for _ in range(10)] == [200] * 10
+
+
 @pytest.mark.full
 def test_after_an_outage_of_the_database_the_pool_connects_within_seconds(live):
     with web(live) as client:

@@ -29,7 +29,13 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
     except OSError:
         start_response("408 Request Timeout", [])
         return [b""]
-    start_response("200 OK", [("X-Length", environ.get("CONTENT_LENGTH", "none"))])
+    start_response(
+        "200 OK",
+        [
+            ("X-Length", environ.get("CONTENT_LENGTH", "none")),
+            ("X-Cut", str(environ.get(asgi.BODY_CUT, False))),
+        ],
+    )
     return [body, b"!"]
 
 
@@ -124,15 +130,64 @@ def test_a_body_beyond_the_largest_is_dropped_and_its_announced_length_stays_vis
     status, headers, body = ask(asgi.WSGIInThreads(echo, threads=1), b"abc", b"def")
 
     assert (status, headers[b"x-length"], body) == (200, b"6", b"abcd!")
+    assert headers[b"x-cut"] == b"True"
 
 
-def test_bodies_beyond_the_memory_of_the_process_are_told_to_come_back(monkeypatch):
+def test_a_body_beyond_the_memory_of_the_process_is_told_to_come_back(monkeypatch):
     monkeypatch.setattr(asgi, "MAX_BUFFERED_BYTES", 5)
     application = asgi.WSGIInThreads(echo, threads=1)
 
     assert ask(application, b"abc", b"def")[0] == 503
     # What was given up is given back.
     assert [ask(application, b"abc", b"de")[0] for _ in range(3)] == [200, 200, 200]
+
+
+def test_large_bodies_that_fill_the_memory_give_way_to_a_small_one(monkeypatch):
+    monkeypatch.setattr(asgi, "MAX_BUFFERED_BYTES", 100)
+    monkeypatch.setattr(asgi, "START_SECONDS", 1)
+    application = asgi.WSGIInThreads(echo, threads=1)
+    answers: dict[str, int] = {}
+
+    async def one(name: str, *pieces: bytes, last: bool) -> None:
+        waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+        waiting[-1]["more_body"] = not last
+
+        async def receive() -> dict[str, Any]:
+            if not waiting:
+                await asyncio.sleep(3600)
+            return waiting.pop(0)
+
+        async def send(message: dict[str, Any]) -> None:
+            if "status" in message:
+                answers[name] = message["status"]
+
+        await application(scope(), receive, send)
+
+    async def all_of_them() -> None:
+        large = [asyncio.create_task(one(f"large {n}", b"x" * 49, last=False)) for n in range(2)]
+        await asyncio.sleep(0.05)
+        for number in range(3):
+            await one(f"small {number}", b"y" * 40, last=True)
+        await asyncio.gather(*large)
+
+    asyncio.run(all_of_them())
+
+    assert [answers[f"small {number}"] for number in range(3)] == [200, 200, 200]
+    assert sorted(answers[f"large {number}"] for number in range(2)) == [408, 408]
+
+
+def test_the_part_of_a_body_that_came_is_kept_for_the_safety_scan(monkeypatch):
+    monkeypatch.setattr(asgi, "START_SECONDS", 0.05)
+    seen: list[Any] = []
+
+    def look(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.append((environ[asgi.BODY_CUT], environ["wsgi.input"].received))
+        start_response("200 OK", [])
+        return [b""]
+
+    ask(asgi.WSGIInThreads(look, threads=1), b"ab", b"cd", last=False)
+
+    assert seen == [(True, b"abcd")]
 
 
 def test_a_request_that_waited_too_long_for_a_thread_is_told_to_come_back(monkeypatch):

@@ -3,7 +3,7 @@
 import zlib
 from typing import Any, TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from pydantic import ValidationError
 from rest_framework.parsers import BaseParser
 
@@ -51,7 +51,12 @@ class StrictJSONParser(BaseParser):
         view = (parser_context or {}).get("view")
         most: int = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
         request = (parser_context or {})["request"]
-        body = stream.read(most + 1)
+        try:
+            body = stream.read(most + 1)
+        except UnreadablePostError as problem:
+            # The part that came is scanned.
+            request._request.sent_bytes = getattr(request._request.META["wsgi.input"], "received", b"")
+            raise APIProblem("incomplete_body") from problem
         # For the safety scan of a request that is refused (``refusals``).
         request._request.sent_bytes = body
         if not is_json_in_utf8(request._request):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 Scope = dict[str, Any]
@@ -33,17 +34,32 @@ QUEUE_SECONDS = 20
 OVERLOADED = "tracker.overloaded"
 
 
+# In the environ of a request of whose body a part is missing: dropped beyond MAX_KEPT_BYTES, or not come in time.
+BODY_CUT = "tracker.body_cut"
+
+
 class IncompleteBody(OSError):
     """The body did not come whole in time. Django makes an UnreadablePostError of it where a view asks for the body."""
 
 
 class _UnreadBody:
-    """The ``wsgi.input`` of a request whose body did not come."""
+    """The ``wsgi.input`` of a request whose body did not come whole; ``received`` is the part that came."""
+
+    def __init__(self, received: bytes) -> None:
+        self.received = received
 
     def read(self, size: int = -1) -> NoReturn:
         raise IncompleteBody("the body did not come in time")
 
     readline = read
+
+
+@dataclass(eq=False, slots=True)
+class _Body:
+    """What was kept of one body, while it comes."""
+
+    kept: bytearray = field(default_factory=bytearray)
+    is_evicted: bool = False
 
 
 class WSGIInThreads:
@@ -58,10 +74,11 @@ class WSGIInThreads:
         self.application, self.reads_body = application, reads_body
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._buffered_bytes = 0
+        self._incoming: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived_at, environ = time.monotonic(), build_environ(scope)
-        body = bytearray()
+        body = _Body()
         try:
             if self.reads_body and _has_body(environ):
                 await self._read(receive, body, environ)
@@ -72,16 +89,17 @@ class WSGIInThreads:
         except _BrokenBody:
             status, headers, answer = 400, [], b""
         finally:
-            self._buffered_bytes -= len(body)
+            self._buffered_bytes -= len(body.kept)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _read(self, receive: Receive, body: bytearray, environ: dict[str, Any]) -> None:
+    async def _read(self, receive: Receive, body: _Body, environ: dict[str, Any]) -> None:
         """Read into ``body``; say in ``environ`` how that ended."""
         loop = asyncio.get_running_loop()
         started_at, received, more = loop.time(), 0, True
+        self._incoming.add(body)
         try:
-            while more and received < MAX_BODY_BYTES:
+            while more and received < MAX_BODY_BYTES and not body.is_evicted:
                 seconds = min(START_SECONDS + received / MIN_BYTES_PER_SECOND, BODY_SECONDS)
                 async with asyncio.timeout_at(started_at + seconds):
                     message = await receive()
@@ -89,18 +107,38 @@ class WSGIInThreads:
                     raise _BrokenBody
                 piece, more = message.get("body", b""), message.get("more_body", False)
                 received += len(piece)
-                kept = piece[: MAX_KEPT_BYTES - len(body)]
-                if self._buffered_bytes + len(kept) > MAX_BUFFERED_BYTES:
-                    environ[OVERLOADED] = True
-                    return
-                self._buffered_bytes += len(kept)
-                body += kept
+                self._keep(body, piece)
         except TimeoutError:
-            environ["wsgi.input"] = _UnreadBody()
+            environ["wsgi.input"] = _UnreadBody(bytes(body.kept))
+            environ[BODY_CUT] = True
             return
-        environ["wsgi.input"] = io.BytesIO(body)
+        finally:
+            self._incoming.discard(body)
+        if body.is_evicted:
+            environ[OVERLOADED] = True
+        if received > len(body.kept):
+            environ[BODY_CUT] = True
+        environ["wsgi.input"] = io.BytesIO(body.kept)
         # Also of a body in pieces, whose sender did not know its length.
         environ["CONTENT_LENGTH"] = str(received)
+
+    def _keep(self, body: _Body, piece: bytes) -> None:
+        """
+        Keep a piece. Where the memory of this process is full, the largest body that is still coming gives its up.
+
+        So somebody who fills it with large bodies is in nobody's way: what a phone sends is small.
+        """
+        kept = piece[: MAX_KEPT_BYTES - len(body.kept)]
+        while self._buffered_bytes + len(kept) > MAX_BUFFERED_BYTES and not body.is_evicted:
+            largest = max(self._incoming, key=lambda each: len(each.kept))
+            # Nothing that is still coming holds any of it: it is full of bodies that wait for their answers.
+            largest = largest if largest.kept else body
+            self._buffered_bytes -= len(largest.kept)
+            largest.kept.clear()
+            largest.is_evicted = True
+        if not body.is_evicted:
+            self._buffered_bytes += len(kept)
+            body.kept += kept
 
     def _respond(
         self, environ: dict[str, Any], start_before: float
