@@ -82,7 +82,7 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A phone that is new, or was signed in anew, within the last day sets up no second factor; the first does.",
+        "A patient's phone sets up a second factor a day after its sign-in; the only one, first signed in, at once.",
         "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(
