@@ -215,6 +215,32 @@ def test_signing_in_again_on_a_phone_ends_its_former_sign_in(world):
     assert again.push(factories.pain(4)).status_code == 200
 
 
+def test_a_phone_whose_sign_in_has_ended_pairs_again_and_sends_at_once(world):
+    unsent = factories.pain(4)
+    former, other = Phone(world.ada.user), Phone(world.ada.user)
+    Session.objects.filter(device_id=former.device).update(expire_date=timezone.now())
+    assert former.push(unsent).status_code == 401
+
+    again = Phone(world.ada.user, paired=False)
+    assert paired(again, former.device).status_code == 200
+    again.headers["X-Device"] = str(former.device)
+    again.device = former.device
+
+    assert again.push(unsent).json()["results"][0]["status"] == "stored"
+    assert other.get("me").status_code == 200
+
+
+def test_a_phone_that_lost_its_token_pairs_under_a_new_id_and_sends_at_once(world):
+    former, _ = Phone(world.ada.user), Phone(world.ada.user)
+
+    again = Phone(world.ada.user, paired=False)
+    assert code(paired(again, former.device)) == (409, "device_in_use")
+    assert paired(again, again.device).status_code == 201
+    again.headers["X-Device"] = str(again.device)
+
+    assert again.push(factories.pain(4)).json()["results"][0]["status"] == "stored"
+
+
 def test_retiring_a_device_revokes_its_session_and_no_other(world):
     kept, lost = Phone(world.ada.user), Phone(world.ada.user)
 

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -33,12 +33,18 @@ A_DAY = timedelta(hours=24)
 NEW_PASSWORD = "another long passphrase"
 
 
+def date_back(world: factories.World, phone: Phone, age: timedelta) -> None:
+    """Make the phone's pairing, and its sign-in, as old as this."""
+    at = timezone.now() - age
+    with as_clinic(world.clinic.pk):
+        Device.objects.filter(id=phone.device).update(paired_at=at, bound_at=at)
+
+
 @pytest.fixture
 def phone(world: factories.World) -> Phone:
     """Ada's phone of a year."""
     phone = Phone(world.ada.user)
-    with as_clinic(world.clinic.pk):
-        Device.objects.update(paired_at=timezone.now() - timedelta(days=365))
+    date_back(world, phone, timedelta(days=365))
     return phone
 
 
@@ -54,9 +60,11 @@ def account(phone: Phone, method: str, route: str, body=None):
     )
 
 
-def notices(world: factories.World, words: str) -> set[str]:
+def notices(world: factories.World, words: str, *, since: datetime | None = None) -> set[str]:
     with as_clinic(world.clinic.pk):
         own = Message.objects.filter(recipient=world.ada.user, words=words)
+        if since:
+            own = own.filter(due_at__gt=since)
         return set(own.values_list("channel", flat=True))
 
 
@@ -115,8 +123,7 @@ def test_a_sign_in_on_no_phone_retires_none(world, phone):
 
 
 def test_a_phone_of_a_day_retires_an_older_one_at_once(world, phone, thief):
-    with as_clinic(world.clinic.pk):
-        Device.objects.filter(id=thief.device).update(paired_at=timezone.now() - A_DAY)
+    date_back(world, thief, A_DAY)
 
     assert thief.call("DELETE", f"devices/{phone.device}").status_code == 204
     assert phone.get("me").status_code == 401
@@ -133,6 +140,69 @@ def test_a_retirement_that_is_cancelled_at_the_moment_it_is_due_does_not_happen(
 
     assert run_during(keep, lambda: devices.retire_due(at=timezone.now() + A_DAY)) == 0
     assert phone.get("me").status_code == 200
+
+
+def sign_in_under(world: factories.World, device: uuid.UUID):
+    """A further sign-in with the password that names a phone that is known; and the answer to its pairing."""
+    again = Phone(world.ada.user, paired=False)
+    again.headers["X-Device"], again.device = str(device), device
+    return again, again.post("devices", {"id": str(device)})
+
+
+def test_a_stolen_password_takes_no_phone_over_that_is_signed_in_beside_another(world, phone, thief):
+    taker, answer = sign_in_under(world, phone.device)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "device_in_use")
+    assert taker.get("me").json()["code"] == "device_not_paired"
+    assert phone.get("me").status_code == 200
+
+
+@pytest.mark.parametrize("ended", ["the phone's sign-in", "the other phone's sign-in"])
+def test_a_sign_in_that_takes_an_old_phone_over_is_new_for_a_day_and_told(world, phone, thief, ended):
+    """Whoever has the password can end the sign-ins that are in the way: the phone's age is not theirs."""
+    other = Phone(world.ada.user)
+    date_back(world, other, timedelta(days=100))
+    for each in (thief, other) if ended == "the other phone's sign-in" else (phone,):
+        sessions.delete(each.token)
+    before = timezone.now()
+
+    taker, answer = sign_in_under(world, phone.device)
+
+    assert answer.status_code == 200
+    assert notices(world, "device-paired", since=before) == BOTH
+    refused = account(taker, "POST", "account/authenticators/totp", {"code": "123456"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "use_older_device")
+    assert taker.call("DELETE", f"devices/{other.device}").status_code == 202
+    date_back(world, taker, A_DAY)
+    assert account(taker, "POST", "account/authenticators/totp", {"code": "123456"}).status_code != 403
+    assert taker.call("DELETE", f"devices/{other.device}").status_code == 204
+
+
+def test_a_sign_in_that_takes_the_only_phone_over_sets_up_no_second_factor_for_a_day(world, phone, thief):
+    """The thief's own phone is gone again, so none is older than the one that was taken over."""
+    assert thief.call("DELETE", f"devices/{thief.device}").status_code == 204
+    taker, answer = sign_in_under(world, phone.device)
+
+    assert answer.status_code == 200
+    refused = account(taker, "POST", "account/authenticators/totp", {"code": "123456"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "use_older_device")
+
+
+def test_an_older_phone_that_signs_in_again_does_not_make_the_new_phone_older(world, phone, thief):
+    sessions.delete(phone.token)
+    _, answer = sign_in_under(world, phone.device)
+    assert answer.status_code == 200
+
+    assert thief.call("DELETE", f"devices/{phone.device}").status_code == 202
+    assert account(thief, "POST", "account/authenticators/totp", {"code": "123456"}).status_code == 403
+
+
+def test_the_label_that_a_phone_gives_itself_makes_it_no_newer_and_is_not_told(world, phone, thief):
+    before = timezone.now()
+    assert phone.post("devices", {"id": str(phone.device), "label": "renamed"}).status_code == 200
+
+    assert notices(world, "device-paired", since=before) == set()
+    assert phone.call("DELETE", f"devices/{thief.device}").status_code == 204
 
 
 @pytest.mark.parametrize("route", ["account/authenticators/totp", "account/authenticators/webauthn"])

@@ -1,8 +1,9 @@
 """
 A patient's phones: paired once, bound to the session that pairs, retired one by one.
 
-A stolen password pairs a phone as well as the right one does. So a phone is *new* for a day: until then it retires an
-older one only a day later, which the older one hears of and can cancel, and it sets up no second factor.
+A stolen password pairs a phone as well as the right one does, under an id that is known too. So a phone is *new* for a
+day after each sign-in that is bound to it: until then it retires an older one only a day later, which the older one
+hears of and can cancel, and it sets up no second factor.
 """
 
 from datetime import datetime, timedelta
@@ -29,6 +30,10 @@ class DeviceRetired(Exception):
     """The device was retired: it comes back only under a new id."""
 
 
+class DeviceInUse(Exception):
+    """Another sign-in lives on the device, and one on another phone."""
+
+
 class DeviceMismatch(Exception):
     """The session is bound to another device already."""
 
@@ -39,9 +44,11 @@ def pair(
     """
     Bind the principal's session to their device; return the device and whether it is new. Again: it changes the label.
 
-    An earlier session on the same device ends: a device belongs to its latest sign-in. Must be inside the transaction
-    that ``load_principal`` was called in.
+    An earlier session on the same device ends: a device belongs to its latest sign-in. The device is new again
+    (``is_new``), since its id alone does not show that it is the same phone. Must be inside the transaction that
+    ``load_principal`` was called in.
 
+    :raises DeviceInUse: if another session lives on the device, and one on another phone.
     :raises DeviceMismatch: if the session is bound to another device.
     :raises DeviceRetired: if the device was retired.
     :raises reauthentication.ReauthenticationRequired: if this is not the patient's first device and the sign-in is
@@ -60,13 +67,14 @@ def pair(
             "patient_id": principal.own_patient_id,
             "clinic_id": principal.clinic_id,
             "paired_at": at,
+            "bound_at": at,
         },
     )
     if device.retired_at is not None:
         raise DeviceRetired
     _set_label(principal, device_id, label, at)
     if principal.device_id is None:
-        _bind(principal, session_key, device_id)
+        _bind(principal, session_key, device, at)
     principal.audit("device.pair", f"device/{device_id}", patient_id=principal.own_patient_id, at=at)
     return device, new
 
@@ -85,13 +93,14 @@ def is_new(patient_id: UUID, device_id: UUID | None, at: datetime) -> bool:
     """
     Return whether a sign-in on this device (None: on no phone) is to be doubted, since an older phone is there.
 
-    That is for ``IS_NEW`` after the phone was paired; the first phone, and the only one left, is never new.
+    That is for ``IS_NEW`` after the session was bound to the phone. The older phone may be the same one, whose id a
+    further sign-in has taken; the only phone, in its first sign-in, is never new.
     """
     active = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
     own = active.filter(id=device_id).first() if device_id else None
     if own is None:
         return active.exists()
-    return own.paired_at > at - IS_NEW and active.filter(paired_at__lt=own.paired_at).exists()
+    return own.bound_at > at - IS_NEW and active.filter(paired_at__lt=own.bound_at).exists()
 
 
 def may_add_second_factor(user: User, device_id: UUID | None, at: datetime) -> bool:
@@ -194,7 +203,7 @@ def _waits(principal: Principal, device: Device, at: datetime) -> bool:
     if principal.device_id is None:
         return True
     asking = Device.objects.filter(patient_id=device.patient_id, id=principal.device_id).first()
-    return asking is None or device.paired_at <= asking.paired_at
+    return asking is None or device.paired_at <= asking.bound_at
 
 
 def _retire(device: Device, user_id: UUID | None, at: datetime) -> None:
@@ -223,10 +232,15 @@ def _set_label(principal: Principal, device_id: UUID, label: str, at: datetime) 
     )  # fmt: skip
 
 
-def _bind(principal: Principal, session_key: str, device_id: UUID) -> None:
+def _bind(principal: Principal, session_key: str, device: Device, at: datetime) -> None:
     """Bind the session, once: of two pairings at once the second finds it bound."""
     key = sessions.key_hash(session_key)
     mine = Session.objects.of(principal.user_id)
-    if not mine.filter(pk=key, device_id__isnull=True).update(device_id=device_id):
+    alive = set(mine.alive(at).filter(device_id__isnull=False).values_list("device_id", flat=True))
+    # Whoever has no phone but this one, and lost its token, is not sent away.
+    if device.id in alive and len(alive) > 1:
+        raise DeviceInUse
+    if not mine.filter(pk=key, device_id__isnull=True).update(device_id=device.id):
         raise DeviceMismatch
-    mine.filter(device_id=device_id).exclude(pk=key).delete()
+    mine.filter(device_id=device.id).exclude(pk=key).delete()
+    _update(device, bound_at=at)

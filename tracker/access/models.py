@@ -236,6 +236,7 @@ class Device(PatientOwned):
     pk = models.CompositePrimaryKey("patient_id", "id")
     id = models.UUIDField()
     paired_at = models.DateTimeField()
+    bound_at = models.DateTimeField(help_text="when the latest sign-in was bound to it")
     retired_at = models.DateTimeField(null=True)
     retires_at = models.DateTimeField(null=True, help_text="when it is retired unless it says no before")
 

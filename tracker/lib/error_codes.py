@@ -82,8 +82,8 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A second factor is set up on a phone that was paired a day ago or earlier, while there is one.",
-        "Ask the person to use the older phone, or to remove it first.",
+        "A patient's phone sets up a second factor a day after its sign-in; the only one, first signed in, at once.",
+        "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(
         "device_not_paired",
@@ -120,6 +120,12 @@ REQUEST = (
         "device_retired",
         409,
         "The device was retired: pair it under a new id.",
+        "Make a new device id, then pair.",
+    ),
+    _request(
+        "device_in_use",
+        409,
+        "Another sign-in lives on the device, and one on another phone: end it, or pair under a new id.",
         "Make a new device id, then pair.",
     ),
     _request(

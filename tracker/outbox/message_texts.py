@@ -53,7 +53,7 @@ TEXTS = {
         inbox="Somebody new works at the clinic. Please look into it in the access log.",
         channels=(INBOX, EMAIL),
     ),
-    "device-paired": _security("A new phone was added to your account."),
+    "device-paired": _security("A phone was added to your account, or signed in anew."),
     "device-retired": _security("A phone was removed from your account."),
     "device-retires": _security(
         "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "

@@ -260,6 +260,7 @@ class Migration(migrations.Migration):
                 ),
                 ("id", models.UUIDField()),
                 ("paired_at", models.DateTimeField()),
+                ("bound_at", models.DateTimeField(help_text="when the latest sign-in was bound to it")),
                 ("retired_at", models.DateTimeField(null=True)),
                 (
                     "retires_at",

@@ -61,7 +61,9 @@ class Devices(ClinicalAPIView):
     My phones; and pair this one: the session that pairs is bound to it, once and for good.
 
     From then on every call sends ``X-Device`` with the id of the phone. Pairing a further phone needs a sign-in of
-    the last five minutes. Pairing the same phone again changes nothing but the label.
+    the last five minutes, and so does signing in anew on a phone, which ends its former sign-in: 409 `device_in_use`
+    while that lives and another phone is signed in too. Either way the phone is new for a day. Pairing again in the
+    same session changes nothing but the label.
     """
 
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
@@ -78,7 +80,11 @@ class Devices(ClinicalAPIView):
     @extend_schema(
         operation_id="devices_pair",
         request=DeviceIn,
-        responses={200: DeviceOut, 201: DeviceOut, **problems("device_retired", "already_paired")},
+        responses={
+            200: DeviceOut,
+            201: DeviceOut,
+            **problems("device_retired", "device_in_use", "already_paired"),
+        },
     )
     def post(self, request: Request) -> Response:
         body = validate(DeviceIn, request.data)
@@ -93,11 +99,14 @@ class Devices(ClinicalAPIView):
             )
         except devices.DeviceRetired:
             raise APIProblem("device_retired") from None
+        except devices.DeviceInUse:
+            raise APIProblem("device_in_use") from None
         except devices.DeviceMismatch:
             raise APIProblem("already_paired") from None
         email = User.objects.values_list("email", flat=True).get(pk=principal.user_id)
         known_devices.remember([email, str(principal.user_id)], str(body.id))
-        if new:
+        if principal.device_id is None:
+            # An id that is known proves nothing: a sign-in that takes a phone over is told as a new phone is.
             _notify(principal, "device-paired", at)
         return Response(_device_out(device, body.label, body.id), 201 if new else 200)
 
@@ -106,8 +115,8 @@ class OneDevice(ClinicalAPIView):
     """
     Retire a phone: its sign-in ends with it.
 
-    A phone that was paired within the last day retires an older one a day later: 202, and ``retires_at`` of that phone
-    says when. The older one can keep itself until then (PUT).
+    A phone that was paired, or signed in anew, within the last day retires an older one a day later: 202, and
+    ``retires_at`` of that phone says when. The older one can keep itself until then (PUT).
     """
 
     actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
