@@ -95,10 +95,10 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     Write an alert for each finding that is new, and messages; return whether there was any finding.
 
     An answer joins the open alert of its rule, if there is one: people are told anew if it is graver, if it is the
-    first current one, or 10 minutes after they were told last. Another version of an answer that alerted before is raised
-    again, also when it was acknowledged; the same version again is a replay and adds nothing. Runs in the transaction
-    of the answer and under the patient's lock: if the alert cannot be written, the answer is not stored. The number of
-    statements does not grow with the number of findings.
+    first current one, or 10 minutes after they were told last. Another version of an answer that alerted before is
+    raised again, also when it was acknowledged; the same version again is a replay and adds nothing. Runs in the
+    transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is not stored.
+    The number of statements does not grow with the number of findings.
     """
     worst, versions = _worst_by_answer(findings)
     if not worst:
