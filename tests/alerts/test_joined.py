@@ -1,6 +1,7 @@
 """One open alert per patient and rule: further answers join it, each with a row of its own."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -130,6 +131,81 @@ def test_an_alert_that_cannot_be_stored_takes_no_more_rows_than_its_bound(world,
     with as_clinic(world.clinic.pk):
         held = list(Alert.objects.order_by("place").values_list("source_id", flat=True))
     assert held == [*sources[:4], sources[-1]]
+
+
+LONG_AGO = RAISED - timedelta(days=20)
+
+
+def leader_of(world: factories.World) -> Alert:
+    with as_clinic(world.clinic.pk):
+        return Alert.objects.open().get()
+
+
+def test_a_current_answer_that_joins_a_historical_alert_makes_it_current_and_is_told_at_once(world):
+    raised(world, answered_at=LONG_AGO)
+    raised(world, at=RAISED + MINUTE)
+
+    leader = leader_of(world)
+    assert messages(world) == 2
+    assert not leader.is_historical
+    assert (leader.newest_answered_at, leader.newest_raised_at) == (RAISED + MINUTE, RAISED + MINUTE)
+
+
+def test_a_historical_answer_that_joins_a_current_alert_does_not_stand_for_it(world):
+    raised(world)
+    raised(world, at=RAISED + MINUTE, answered_at=LONG_AGO)
+
+    leader = leader_of(world)
+    assert (leader.is_historical, leader.answer_count, messages(world)) == (False, 2, 1)
+    assert (leader.newest_answered_at, leader.newest_raised_at) == (RAISED, RAISED)
+
+
+def test_a_historical_answer_that_joins_a_historical_alert_is_its_newest(world):
+    raised(world, answered_at=LONG_AGO)
+    raised(world, at=RAISED + MINUTE, answered_at=LONG_AGO + MINUTE)
+
+    leader = leader_of(world)
+    assert (leader.is_historical, messages(world)) == (True, 1)
+    assert (leader.newest_answered_at, leader.newest_raised_at) == (LONG_AGO + MINUTE, RAISED + MINUTE)
+
+
+def test_a_current_version_of_a_historical_answer_makes_its_alert_current_and_is_told_at_once(world):
+    source = uuid.uuid4()
+    raised(world, source_id=source, answered_at=LONG_AGO)
+    raised(world, source_id=source, at=RAISED + MINUTE, version="2")
+
+    leader = leader_of(world)
+    assert (leader.is_historical, leader.answer_count, messages(world)) == (False, 1, 2)
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_is_left_after_an_acknowledgement_is_historical_if_all_its_answers_are(world, is_late):
+    """The newest answer that was current may be among those that were acknowledged."""
+    alert = raised(world)
+    raised(world, at=RAISED + MINUTE, answered_at=LONG_AGO)
+    if not is_late:
+        raised(world, at=RAISED + 2 * MINUTE)
+        raised(world, at=RAISED + 3 * MINUTE, answered_at=LONG_AGO)
+
+    with as_user(world.ben, RAISED + 6 * MINUTE) as principal:
+        actions.acknowledge(alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=1)
+
+    left = leader_of(world)
+    assert left.is_historical is is_late
+    assert left.newest_answered_at == (LONG_AGO if is_late else RAISED + 2 * MINUTE)
+
+
+def test_an_answer_that_is_raised_again_escalates_from_its_new_receipt(world):
+    source = uuid.uuid4()
+    first = raised(world, source_id=source)
+    assert escalate(30) == 1
+    acknowledge(world.ben, first.pk, RAISED + 31 * MINUTE)
+    second = raised(world, at=RAISED + 90 * MINUTE)
+    raised(world, source_id=source, at=RAISED + 91 * MINUTE, version="2")
+    with as_user(world.ben, RAISED + 92 * MINUTE) as principal:
+        actions.acknowledge(alert_id=second.pk, principal=principal, at=RAISED + 92 * MINUTE, answers=1)
+
+    assert [escalate(minute) for minute in (91 + 14, 91 + 15, 91 + 30)] == [0, 1, 1]
 
 
 def test_the_database_refuses_a_second_open_alert_of_a_patient_and_rule(world):

@@ -1,7 +1,7 @@
 """The list of open alerts is read page by page, and acknowledging covers what was shown."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +15,10 @@ from tracker.alerts.escalation import Finding
 AT = factories.MONDAY
 
 
-def raise_alert(world: factories.World, rule: str, minute: int = 0) -> None:
+def raise_alert(world: factories.World, rule: str, minute: int = 0, days_before: int = 0) -> None:
     at = AT + timedelta(minutes=minute)
-    finding = Finding(rule, "URGENT", "response", uuid.uuid4(), at, at.date())
+    answered_at = at - timedelta(days=days_before)
+    finding = Finding(rule, "URGENT", "response", uuid.uuid4(), answered_at, answered_at.date())
     with as_clinic(world.clinic.pk):
         actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
 
@@ -65,3 +66,16 @@ def test_acknowledging_an_alert_leaves_open_what_came_since_it_was_shown(world, 
     assert second["open_since"] is None
     (left,) = ben.get("alerts").json()["alerts"]
     assert (left["id"], left["answers"]) == (first["open_since"], 1)
+
+
+def test_an_alert_that_a_current_answer_has_joined_is_listed_with_the_times_of_that_answer(world, ben):
+    raise_alert(world, "phq9_item9", days_before=20)
+    raise_alert(world, "phq9_item9", minute=1)
+
+    (alert,) = ben.get("alerts").json()["alerts"]
+
+    newest = (AT + timedelta(minutes=1)).isoformat()
+    assert (alert["historical"], alert["answers"]) == (False, 2)
+    times = [datetime.fromisoformat(alert[name]) for name in ("newest_answered_at", "newest_raised_at")]
+    assert [at.isoformat() for at in times] == [newest] * 2
+    assert datetime.fromisoformat(alert["answered_at"]) == AT - timedelta(days=20)

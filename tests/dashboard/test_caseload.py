@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -311,9 +311,9 @@ def test_no_message_of_the_page_names_the_patient(world, ben, send):
     assert "PHQ" not in cookies
 
 
-def raise_alert(world: factories.World, rule: str) -> None:
+def raise_alert(world: factories.World, rule: str, answered_at: datetime = factories.MONDAY) -> None:
     at = factories.MONDAY
-    finding = Finding(rule, "HIGH", "response", uuid.uuid4(), at, at.date())
+    finding = Finding(rule, "HIGH", "response", uuid.uuid4(), answered_at, answered_at.date())
     with as_clinic(world.clinic.pk):
         alerts.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
 
@@ -342,3 +342,20 @@ def test_acknowledging_tells_of_answers_that_came_since_the_page_was_shown(world
 
     assert "2 answers came in since the page was shown, and stay open as an alert." in text(answer)
     assert "1 open alert" in text(answer)
+
+
+def test_an_alert_that_a_current_answer_has_joined_is_headed_by_it_and_stands_among_the_current_ones(
+    world, ben
+):
+    long_ago = factories.MONDAY - timedelta(days=20)
+    raise_alert(world, "joined", answered_at=long_ago)
+    raise_alert(world, "current")
+    raise_alert(world, "old", answered_at=long_ago)
+    raise_alert(world, "joined", answered_at=factories.MONDAY - timedelta(minutes=2))
+
+    page = text(ben.get("/"))
+
+    assert max(page.index("Ada joined"), page.index("Ada current")) < page.index("Ada old")
+    assert page.count("Answered 20 days ago") == 1
+    assert page.count("more than 7 days later") == 1
+    assert "2 answers , the first reached us Mon 2 Mar 2026" in page

@@ -1,11 +1,15 @@
 """An answer about self-harm is seen even where the record that held it could not be stored."""
 
+from typing import Any
+
 import pytest
 
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
+from tracker.alerts import actions
 from tracker.alerts.models import Alert
+from tracker.audit.models import AuditEvent
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -274,3 +278,90 @@ def test_the_safety_scan_alerts_in_an_amendment_of_a_version_that_is_too_old(wor
     assert "guidance" in stale.json()
     assert "guidance" in other.json()
     assert alerts(world) == [("phq9_item9", False)]
+
+
+def acknowledge_all(world: factories.World) -> None:
+    with as_clinic(world.clinic.pk):
+        Alert.objects.update(acknowledged_at=factories.MONDAY, acknowledged_by=world.ben.user)
+
+
+def is_open(world: factories.World) -> bool:
+    """Whether the one alert that there is waits for somebody."""
+    with as_clinic(world.clinic.pk):
+        return Alert.objects.get().acknowledged_at is None
+
+
+def daily(answer: bool, **more: Any) -> dict[str, Any]:
+    return factories.record("daily", {"mood": 5, "self_harm_thoughts": answer}, **more)
+
+
+@pytest.mark.parametrize("between", ["no", "removed", "nothing"])
+def test_a_yes_in_another_revision_after_the_acknowledgement_is_raised_again(world, phone, between):
+    first = daily(True)
+    versions = [first]
+    if between == "no":
+        versions.append(daily(False, id=first["id"], revision=2))
+    if between == "removed":
+        versions.append({k: v for k, v in first.items() if k != "data"} | {"revision": 2, "removed": True})
+    again = daily(True, id=first["id"], revision=len(versions) + 1)
+    phone.push(first)
+    acknowledge_all(world)
+    phone.push(*versions[1:])
+    assert not is_open(world)
+
+    answer = phone.push(again).json()
+
+    assert (answer["results"][0]["status"], "guidance" in answer) == ("stored", True)
+    assert is_open(world)
+    with as_clinic(world.clinic.pk):
+        assert Message.objects.filter(key__contains="/2/0/").count() == 2 * len(TEXTS["alert"].channels)
+        (event,) = AuditEvent.objects.filter(action="alert.reopen")
+        assert event.detail["ids"] == [str(Alert.objects.get().pk)]
+
+
+@pytest.mark.parametrize("status", ["rejected", "conflict", "refused"])
+def test_other_content_with_a_yes_under_the_id_after_the_acknowledgement_is_raised_again(
+    world, phone, status
+):
+    """Whatever becomes of it: nobody has seen it. The same content again, of whichever version, adds nothing."""
+    bad = {"time_zone": "Mars/Olympus"} if status == "rejected" else {}
+    more = {"cursor": "nonsense"} if status == "refused" else {}
+    first = daily(True, **bad)
+    other = first | {"data": first["data"] | {"mood": 4}}
+    phone.push(first)
+    acknowledge_all(world)
+
+    phone.post("sync/push", phone.batch(other) | more)
+    assert is_open(world)
+
+    acknowledge_all(world)
+    for replayed in (first, other):
+        assert "guidance" in phone.post("sync/push", phone.batch(replayed) | more).json()
+    assert not is_open(world)
+
+
+def test_each_version_of_a_batch_that_is_sent_again_after_the_acknowledgement_adds_nothing(world, phone):
+    first = daily(True)
+    versions = [first, daily(False, id=first["id"], revision=2), daily(True, id=first["id"], revision=3)]
+    phone.push(*versions)
+    acknowledge_all(world)
+
+    for version in versions:
+        phone.push(version)
+
+    assert not is_open(world)
+
+
+def test_an_alert_knows_a_bounded_number_of_versions_of_its_answer(world, phone, monkeypatch):
+    """An older one that is sent again is raised again: better twice than not at all."""
+    monkeypatch.setattr(actions, "MOST_VERSIONS", 3)
+    first = daily(True, time_zone="Mars/Olympus")
+    versions = [first | {"revision": number} for number in range(1, 6)]
+    for version in versions:
+        phone.push(version)
+    acknowledge_all(world)
+
+    phone.push(*versions[2:])
+    assert not is_open(world)
+    phone.push(versions[0])
+    assert is_open(world)

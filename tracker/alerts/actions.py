@@ -1,6 +1,7 @@
 """Raising alerts with their messages, acknowledging them, and asking again when nobody has."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -25,6 +26,8 @@ __all__ = ["AlreadyAcknowledgedError", "Finding", "acknowledge", "assess", "esca
 
 # So many answers that could not be stored may join one alert with a row each; the last row stands for those beyond.
 MOST_UNSTORED = 1_000
+# So many versions of an answer an alert knows again; an older one that is sent again is raised again.
+MOST_VERSIONS = 100
 
 
 class _New(NamedTuple):
@@ -44,6 +47,7 @@ class _New(NamedTuple):
     newest_answered_at: datetime
     newest_raised_at: datetime
     notified_at: datetime
+    versions: str
     answer_stored: bool
     is_historical: bool
     answered_at: datetime
@@ -66,6 +70,7 @@ class _NextVersion(NamedTuple):
     newest_answered_at: datetime
     newest_raised_at: datetime
     notified_at: datetime
+    versions: str
     answer_stored: bool
     is_historical: bool
     answered_at: datetime
@@ -89,23 +94,32 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     """
     Write an alert for each finding that is new, and messages; return whether there was any finding.
 
-    An answer joins the open alert of its rule, if there is one: people are told anew if it is graver, or 10 minutes
-    after they were told last. An answer that alerted before and has become worse is raised again, also when it was
-    acknowledged. Runs in the transaction of the answer and under the patient's lock: if the alert cannot be written,
-    the answer is not stored. The number of statements does not grow with the number of findings.
+    An answer joins the open alert of its rule, if there is one: people are told anew if it is graver, if it is the
+    first current one, or 10 minutes after they were told last. Another version of an answer that alerted before is
+    raised again, also when it was acknowledged; the same version again is a replay and adds nothing. Runs in the
+    transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is not stored.
+    The number of statements does not grow with the number of findings.
     """
-    worst = _worst_by_answer(findings)
+    worst, versions = _worst_by_answer(findings)
     if not worst:
         return False
     known = _known(patient_id, worst)
     assessment = _Assessment(known, at)
-    for (rule, source_id), found in worst.items():
-        alert = assessment.by_answer.get((rule, source_id))
+    for answer, found in worst.items():
+        alert = assessment.by_answer.get(answer)
         if alert is None:
-            assessment.add(_of(clinic_id, patient_id, found, at))
-        elif _merge_finding(alert, found):
-            assessment.raise_again(alert)
+            alert = _of(clinic_id, patient_id, found, at)
+            assessment.add(alert, found)
+            _remember(alert, versions[answer])
+        elif _merge_finding(alert, found) | _remember(alert, versions[answer]):
+            assessment.raise_again(alert, found)
     _save(assessment, known)
+    if assessment.reopened:
+        # Who had acknowledged them stands in the audit, and nowhere else from now on.
+        audit.record_event(
+            actor="system", action="alert.reopen", subject="alerts", clinic_id=clinic_id, patient_id=patient_id,
+            ids=assessment.reopened, at=at,
+        )  # fmt: skip
     if assessment.told:
         _notify(list(assessment.told.values()), responders.alert_responders(patient_id, at), at=at)
     return True
@@ -133,29 +147,38 @@ class _Assessment:
         self.open = {alert.rule: alert for alert in known if _is_open(alert) and alert.leader_id is None}
         self.new: list[Alert] = []
         self.told: dict[UUID, Alert] = {}
+        self.reopened: list[UUID] = []
 
-    def add(self, alert: Alert) -> None:
+    def add(self, alert: Alert, found: Finding) -> None:
         """Let a new answer lead an alert of its own, or join the open one."""
-        self._place(alert)
+        self._place(alert, found)
         self.new.append(alert)
 
-    def raise_again(self, alert: Alert) -> None:
-        """An answer has become worse: an open alert holds it still, one that was acknowledged does not."""
+    def raise_again(self, alert: Alert, found: Finding) -> None:
+        """An answer has another version: an open alert holds it still, one that was acknowledged does not."""
+        is_late = escalation.is_historical(found, self.at)
+        if not (_is_open(alert) and is_late) or alert.is_historical:
+            alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
         if _is_open(alert):
-            self._take_in(self.open[alert.rule], alert)
+            self._take_in(self.open[alert.rule], found)
+            alert.is_historical = alert.is_historical and is_late
         else:
             alert.acknowledged_at = alert.acknowledged_by = None
             alert.raise_count += 1
-            self._place(alert)
+            # It is as one that has just come in: its steps begin anew.
+            alert.level, alert.is_historical = found.level, is_late
+            alert.raised_at, alert.escalation_step = self.at, 0
+            self.reopened.append(alert.pk)
+            self._place(alert, found)
 
-    def _place(self, alert: Alert) -> None:
+    def _place(self, alert: Alert, found: Finding) -> None:
         leader = self.open.get(alert.rule)
         if leader is None:
             self._lead(alert)
         else:
             leader.answer_count += 1
             alert.leader_id, alert.place = leader.pk, leader.answer_count
-            self._take_in(leader, alert)
+            self._take_in(leader, found)
 
     def _lead(self, alert: Alert) -> None:
         alert.leader_id, alert.place, alert.answer_count, alert.escalation_step = None, 1, 1, 0
@@ -163,12 +186,17 @@ class _Assessment:
         alert.raised_at = alert.notified_at = self.at
         self.open[alert.rule] = self.told[alert.pk] = alert
 
-    def _take_in(self, leader: Alert, answer: Alert) -> None:
-        leader.newest_answered_at, leader.newest_raised_at = answer.answered_at, self.at
-        is_graver = escalation.is_graver(answer.level, leader.level)
+    def _take_in(self, leader: Alert, found: Finding) -> None:
+        is_late = escalation.is_historical(found, self.at)
+        is_first_current = leader.is_historical and not is_late
+        if leader.is_historical or not is_late:
+            # An answer of long ago does not stand for those of now.
+            leader.newest_answered_at, leader.newest_raised_at = found.answered_at, self.at
+            leader.is_historical = is_late
+        is_graver = escalation.is_graver(found.level, leader.level)
         if is_graver:
-            leader.level = answer.level
-        if is_graver or self.at - leader.notified_at >= escalation.TOLD_EVERY:
+            leader.level = found.level
+        if is_graver or is_first_current or self.at - leader.notified_at >= escalation.TOLD_EVERY:
             leader.notified_at, leader.raise_count = self.at, leader.raise_count + 1
             self.told[leader.pk] = leader
 
@@ -203,12 +231,23 @@ def _columns(alert: Alert, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in names}
 
 
-def _worst_by_answer(findings: Sequence[Finding]) -> dict[tuple[str, UUID], Finding]:
-    """One finding per rule and answer, the worst; what could be stored goes before what could not."""
-    worst: dict[tuple[str, UUID], Finding] = {}
+_Answer = tuple[str, UUID]
+
+
+def _worst_by_answer(
+    findings: Sequence[Finding],
+) -> tuple[dict[_Answer, Finding], Mapping[_Answer, Sequence[str]]]:
+    """
+    One finding per rule and answer, the worst, and the versions of all of them.
+
+    What could be stored goes before what could not.
+    """
+    worst: dict[_Answer, Finding] = {}
+    versions: dict[_Answer, list[str]] = defaultdict(list)
     for found in sorted(findings, key=lambda found: (found.value or 0, found.stored)):
         worst[found.rule, found.source_id] = found
-    return worst
+        versions[found.rule, found.source_id].append(found.version)
+    return worst, versions
 
 
 def _of(clinic_id: UUID, patient_id: UUID, found: Finding, at: datetime) -> Alert:
@@ -241,8 +280,15 @@ def _merge_finding(alert: Alert, found: Finding) -> bool:
         alert.answer_stored, alert.source_kind = True, found.source_kind
     if worse:
         alert.rule_version, alert.value = found.rule_version, found.value
-        alert.answered_at, alert.answered_on = found.answered_at, found.answered_on
     return worse
+
+
+def _remember(alert: Alert, versions: Iterable[str]) -> bool:
+    """Note the versions of an answer in its alert; return whether it did not know one of them."""
+    known = alert.versions.split()
+    news = [version for version in dict.fromkeys(versions) if version and version not in known]
+    alert.versions = " ".join([*known, *news][-MOST_VERSIONS:])
+    return bool(news)
 
 
 def _notify(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, step: int = 0) -> None:
@@ -318,13 +364,16 @@ def _acknowledge_shown(alert: Alert, answers: int, principal: Principal, at: dat
         return None
     moved = left.place - 1
     rest = Alert.objects.filter(leader=alert, acknowledged_at=None)
+    # The newest, but none of long ago where there is one of now.
+    newest = rest.order_by("is_historical", "-place")[0]
     Alert.objects.filter(pk=left.pk).update(
         leader=None,
         place=1,
         raise_count=left.raise_count + 1,
         answer_count=alert.answer_count - moved,
-        newest_answered_at=alert.newest_answered_at,
-        newest_raised_at=alert.newest_raised_at,
+        is_historical=newest.is_historical,
+        newest_answered_at=newest.answered_at,
+        newest_raised_at=newest.raised_at,
         notified_at=at,
     )
     rest.update(leader=left, place=F("place") - moved)

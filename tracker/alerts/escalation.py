@@ -32,6 +32,8 @@ class Finding:
     value: float | None = None
     stored: bool = True
     rule_version: int = 1
+    # What tells one content of the answer's record from another; the same for an exact replay.
+    version: str = ""
 
 
 def is_historical(finding: Finding, received_at: datetime) -> bool:

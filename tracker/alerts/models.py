@@ -63,7 +63,8 @@ class Alert(PatientOwned):
     ``raised_at`` the server's: timers run from the latter, so an old or future phone clock delays nothing.
 
     Every answer has a row. While an alert of the patient and the rule is open, further answers join it: their rows name
-    it as ``leader``, and pages, messages and escalation deal with the leader alone (decision 0009).
+    it as ``leader``, and pages, messages and escalation deal with the leader alone (decision 0009). A further version
+    of an answer has the answer's row: one that was acknowledged is opened again, and the audit keeps who had taken it.
     """
 
     db_rights = TableRights(fixed=("rule",))
@@ -80,14 +81,19 @@ class Alert(PatientOwned):
     )
     place = models.IntegerField(default=1, help_text="1 is the leader, then the answers that have joined it")
     answer_count = models.IntegerField(default=1, help_text="of a leader: its answers, its own among them")
-    newest_answered_at = models.DateTimeField(help_text="of a leader: of its newest answer, by the patient")
-    newest_raised_at = models.DateTimeField(help_text="of a leader: when its newest answer arrived")
+    newest_answered_at = models.DateTimeField(
+        help_text="of a leader: of its newest answer, a current one if any is"
+    )
+    newest_raised_at = models.DateTimeField(help_text="of a leader: when that answer arrived")
     notified_at = models.DateTimeField(help_text="of a leader: when it was last told anew")
+    versions = models.TextField(
+        default="", help_text="fingerprints of the answer's versions that have alerted, the newest last"
+    )
     answer_stored = models.BooleanField(
         default=True, help_text="false: the record could not be stored as sent"
     )
     is_historical = models.BooleanField(
-        default=False, help_text="the answer was older than 7 days on arrival"
+        default=False, help_text="older than 7 days on arrival; of a leader: as all its answers were"
     )
     answered_at = models.DateTimeField()
     answered_on = models.DateField(help_text="the patient's local day of the answer, where they were then")

@@ -16,12 +16,14 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
+from django.conf import settings
+
 from tracker.alerts import rules
 from tracker.alerts.escalation import Finding
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
-from tracker.lib import days, lenient_json
+from tracker.lib import days, encryption, lenient_json
 from tracker.lib.strict_model import as_instant
 
 MOST_SECONDS = 10.0
@@ -109,6 +111,7 @@ def _findings(item: Any, envelope: Any, received_at: datetime) -> Iterator[Findi
     if not worst:
         return
     source_id, (answered_at, answered_on) = _source_of(envelope), _answered(envelope, received_at)
+    version = _version(item, envelope)
     for rule, value in worst.values():
         yield Finding(
             rule=rule.id,
@@ -120,6 +123,7 @@ def _findings(item: Any, envelope: Any, received_at: datetime) -> Iterator[Findi
             answered_on=answered_on,
             value=None if value is True else float(value),
             stored=False,
+            version=version,
         )
 
 
@@ -236,6 +240,15 @@ def _bare(name: str) -> str:
 def _source_of(item: Mapping[str, Any]) -> uuid.UUID:
     """The item's id; where it has none, one made from its content, so that it alerts once."""
     return _id_of(item) or uuid.uuid5(_ID_NAMESPACE, _canonical(item))
+
+
+def _version(item: Mapping[str, Any], envelope: Mapping[str, Any]) -> str:
+    """What tells whether the same answer comes again exactly as it was sent, its revision and times among it."""
+    content = _canonical(item)
+    if envelope is not item:
+        around = {name: part for name, part in envelope.items() if not isinstance(part, list | dict)}
+        content += _canonical(around)
+    return encryption.keyed_hash(settings.LOOKUP_KEY, content.encode())[:8].hex()
 
 
 def _id_of(item: Any) -> uuid.UUID | None:

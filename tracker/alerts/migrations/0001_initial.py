@@ -77,13 +77,22 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "newest_answered_at",
-                    models.DateTimeField(help_text="of a leader: of its newest answer, by the patient"),
+                    models.DateTimeField(
+                        help_text="of a leader: of its newest answer, a current one if any is"
+                    ),
                 ),
                 (
                     "newest_raised_at",
-                    models.DateTimeField(help_text="of a leader: when its newest answer arrived"),
+                    models.DateTimeField(help_text="of a leader: when that answer arrived"),
                 ),
                 ("notified_at", models.DateTimeField(help_text="of a leader: when it was last told anew")),
+                (
+                    "versions",
+                    models.TextField(
+                        default="",
+                        help_text="fingerprints of the answer's versions that have alerted, the newest last",
+                    ),
+                ),
                 (
                     "answer_stored",
                     models.BooleanField(
@@ -93,7 +102,8 @@ class Migration(migrations.Migration):
                 (
                     "is_historical",
                     models.BooleanField(
-                        default=False, help_text="the answer was older than 7 days on arrival"
+                        default=False,
+                        help_text="older than 7 days on arrival; of a leader: as all its answers were",
                     ),
                 ),
                 ("answered_at", models.DateTimeField()),

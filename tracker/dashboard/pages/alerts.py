@@ -24,7 +24,11 @@ _LEVEL_ORDER = [level.value for level in Level]
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """One alert as it stands on a page, with both times where they differ."""
+    """
+    One alert as it stands on a page: by its newest answer, with both times where they differ.
+
+    ``first`` is when the first of its answers arrived.
+    """
 
     id: UUID
     level: str
@@ -39,8 +43,8 @@ class OpenAlert:
     arrived_at: datetime
     times_differ: bool
     answers: int
-    newest: str
-    newest_at: datetime
+    first: str
+    first_at: datetime
     is_historical: bool
     answer_stored: bool
     may_open: bool
@@ -88,8 +92,9 @@ def alert_box(
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
     rows = alerts.values(
-        "id", "rule", "level", "answer_stored", "is_historical", "answered_at", "raised_at", "patient_id",
-        "answer_count", "newest_raised_at",
+        "id", "rule", "level", "answer_stored", "is_historical", "raised_at", "newest_answered_at",
+        "newest_raised_at", "patient_id",
+        "answer_count",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
     in_order = sorted(rows, key=lambda row: (_LEVEL_ORDER.index(row["level"]), row["is_historical"]))
@@ -106,7 +111,7 @@ def alert_box(
 
 
 def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAlert:
-    answered_at, raised_at = row["answered_at"], row["raised_at"]
+    answered_at, arrived_at = row["newest_answered_at"], row["newest_raised_at"]
     return OpenAlert(
         id=row["id"],
         level=row["level"],
@@ -117,12 +122,12 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         age=formatting.age(at - answered_at),
         answered=formatting.moment(days.local(answered_at, row["time_zone"])),
         answered_at=answered_at,
-        arrived=formatting.moment(days.local(raised_at, principal.time_zone)),
-        arrived_at=raised_at,
-        times_differ=abs(raised_at - answered_at) > SAME_TIME,
+        arrived=formatting.moment(days.local(arrived_at, principal.time_zone)),
+        arrived_at=arrived_at,
+        times_differ=abs(arrived_at - answered_at) > SAME_TIME,
         answers=row["answer_count"],
-        newest=formatting.moment(days.local(row["newest_raised_at"], principal.time_zone)),
-        newest_at=row["newest_raised_at"],
+        first=formatting.moment(days.local(row["raised_at"], principal.time_zone)),
+        first_at=row["raised_at"],
         is_historical=row["is_historical"],
         answer_stored=row["answer_stored"],
         may_break_glass=policy.role_may(principal.role, Action.BREAK_GLASS),
