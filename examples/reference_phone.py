@@ -518,6 +518,9 @@ def sign_in(phone: Phone, email: str, password: str, label: str = "reference pho
 
     :raises RefusedError: if the server does not know them.
     """
+    if phone.ledger.recall("token"):
+        # A former sign-in that lives would hold the phone's id (409 `device_in_use`).
+        phone._until_answered("DELETE", "/_allauth/app/v1/auth/session", None, may_be_refused=True)
     phone.ledger.keep("token", "")
     answer = phone._until_answered(
         "POST", "/_allauth/app/v1/auth/login", {"email": email, "password": password}, may_be_refused=True

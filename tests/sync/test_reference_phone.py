@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone, over_http
+from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone, over_http, sign_in
 from tests import factories, owner
 from tests.phone import Phone as Signed
 
@@ -81,6 +82,24 @@ def ada(world: factories.World):
 @pytest.fixture
 def tablet(world: factories.World):
     return phone_of(world.ada.user)
+
+
+def test_a_phone_signs_in_again_under_its_id_while_another_phone_is_signed_in(world):
+    Signed(world.ada.user)
+
+    def send(method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
+        text = "" if body is None else json.dumps(body)
+        answer = Client().generic(method, path, text, "application/json", headers=dict(headers))
+        return Answer(answer.status_code, answer.headers, json.loads(answer.content or b"null"))
+
+    phone = Phone(send, Ledger(), clock=lambda: factories.MONDAY, attempts=1)
+    sign_in(phone, world.ada.user.email, factories.PASSWORD)
+    phone.add("pain", {"intensity": 6})
+
+    sign_in(phone, world.ada.user.email, factories.PASSWORD)
+    phone.sync()
+
+    assert phone.unsent() == 0
 
 
 def test_an_entry_written_without_a_line_arrives_when_there_is_one(ada):
