@@ -351,9 +351,8 @@ def test_a_refused_body_that_is_sent_twice_at_once_raises_one_alert(live):
     def refuse() -> bool:
         with transaction.atomic():
             principal = act_as(world.ada)
-            return ingest.raise_alerts_for_refused(
-                principal=principal, documents=[answer], at=RAISED, deadline=safety.Deadline()
-            )
+            findings = tuple(safety.scan_deep(answer, RAISED, safety.Deadline()))
+            return ingest.raise_alerts_for_refused(principal=principal, findings=findings, at=RAISED)
 
     assert [run_during(refuse, refuse)] == [True]
     with as_clinic(world.clinic.pk):

@@ -3,14 +3,19 @@
 import gzip
 import json
 import random
+import tracemalloc
 
 import pytest
 
 from tests import factories
 from tracker.lib import lenient_json
-from tracker.lib.lenient_json import RepeatedKey, decode, inflate
+from tracker.lib.lenient_json import RepeatedKey, inflate
 
 POSITIVE = factories.phq9([0] * 8 + [2])
+
+
+def decode(body, *limit):
+    return lenient_json.decode(lenient_json.text_of(body), *limit)
 
 
 def objects(value):
@@ -91,6 +96,28 @@ def test_lenient_json_raises_at_nothing_and_ends():
 def test_lenient_json_says_where_it_stopped():
     assert lenient_json.REST in decode(b"[1] " * 200_000 + b"x")
     assert lenient_json.REST not in decode(b"[1] " * 1_000 + b"x")
+
+
+@pytest.mark.parametrize("piece", [b"{},", b"[", b"[[],", b'{"a":', b"1,"])
+def test_lenient_json_makes_few_objects_of_a_large_body(piece):
+    """Five million empty objects fit into 16 KB of gzip, and took 670 MB."""
+    body = b"[" + piece * 1_000_000
+    tracemalloc.start()
+    try:
+        values = decode(body)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert values[-1] is lenient_json.REST
+    assert most < 100_000_000
+
+
+def test_lenient_json_ends_when_it_is_over():
+    body = b'[{"a": x},' * 10_000
+
+    assert decode(body, lambda: True) == [lenient_json.REST]
+    assert inflate(gzip.compress(body), len(body), lambda: True) == (b"", False)
 
 
 def test_inflate_makes_no_more_than_it_may():

@@ -1,19 +1,26 @@
 """A refused request hides no positive safety answer: what can be made out of its bytes alerts."""
 
 import gzip
+import io
 import json
+import time
 import uuid
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
+from tracker.accounts import request_throttle
 from tracker.alerts.models import Alert, UnreadWrites
+from tracker.api import refusals
 from tracker.api.parsers import MAX_BATCH_BYTES, MAX_BODY_BYTES
+from tracker.sync import safety
 
 POSITIVE = factories.phq9([0] * 8 + [2])
 ITEM_9 = [("phq9_item9", False)]
@@ -275,6 +282,124 @@ def test_a_refusal_that_was_read_and_holds_no_positive_answer_tells_operations_n
     assert (answer.status_code, answer.json()["alerted"]) == (400, False)
     assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     assert (alerts(world), UnreadWrites.objects.count()) == ([], 0)
+
+
+class Stalled:
+    """A body that does not come."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise OSError("the body did not come in time")
+
+    readline = read
+
+
+@pytest.mark.parametrize("how", ["cut by the server", "shorter than its length", "stalled"])
+def test_a_body_that_did_not_come_whole_tells_operations(world, phone, how):
+    body = batch(phone, POSITIVE)[:-1]
+    environs: dict[str, Callable[[], dict[str, Any]]] = {
+        "cut by the server": lambda: {"tracker.body_cut": True},
+        "shorter than its length": lambda: {"CONTENT_LENGTH": "7000000", "wsgi.input": io.BytesIO(body)},
+        "stalled": lambda: {"wsgi.input": Stalled()},
+    }
+    for path in ("sync/push", "records"):
+        answer = Client(raise_request_exception=False).generic(
+            "POST", f"/api/v1/{path}", body, "application/json", headers=phone.headers, **environs[how]()
+        )
+
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+        assert answer.json()["alerted"] is (how != "stalled")
+    assert UnreadWrites.objects.get().count == 2
+
+
+# As gzip it is 46 KB, and each object is scored.
+COSTLY = b'{"answers":{"9":0,"x":1},"instrument":"phq9"},'
+
+
+def test_a_scan_ends_in_time_and_what_it_found_alerts(world, phone, monkeypatch):
+    monkeypatch.setattr(safety, "MOST_SECONDS", 0.5)
+    body = gzip.compress(b"[" + json.dumps(POSITIVE).encode() + b"," + COSTLY * 100_000)
+    began = time.thread_time()
+
+    answer = send(phone, body, **{"Content-Encoding": "gzip"})
+
+    assert (answer.status_code, answer.json()["alerted"]) == (400, True)
+    assert alerts(world) == ITEM_9
+    assert UnreadWrites.objects.get().count == 1
+    assert time.thread_time() - began < 5
+
+
+def test_scans_are_charged_before_they_run_and_settled_afterwards(world, phone, monkeypatch):
+    counted: list[tuple[str, int]] = []
+    at_scan: list[int] = []
+
+    def scan(*_: Any) -> list[Any]:
+        at_scan.append(sum(by for kind, by in counted if kind == request_throttle.SCAN))
+        return []
+
+    monkeypatch.setattr(request_throttle, "count", lambda kind, user, by=1: counted.append((kind, by)))
+    monkeypatch.setattr(safety, "scan_deep", scan)
+    send(phone, batch(phone, POSITIVE), content_type="text/plain")
+
+    (reserved,) = at_scan
+    assert 0 <= sum(by for kind, by in counted if kind == request_throttle.SCAN) < reserved
+
+
+def test_a_scan_that_fails_is_charged_all_the_same(world, phone, monkeypatch):
+    counted = []
+    monkeypatch.setattr(request_throttle, "count", lambda kind, user, by=1: counted.append((kind, by)))
+    monkeypatch.setattr(safety, "scan_deep", lambda *_: 1 / 0)
+
+    assert send(phone, batch(phone, POSITIVE) + b"x").status_code == 500
+    assert len([kind for kind, _ in counted if kind == "scan"]) == 2
+
+
+def test_a_large_body_waits_a_second_for_a_scan_and_has_its_first_part_read(world, phone, monkeypatch):
+    monkeypatch.setattr(refusals, "_WAIT_SECONDS", 0.01)
+    pad = {"pad": "x" * refusals.LEAST_BYTES}
+    near, far = batch(phone, POSITIVE, pad) + b"x", batch(phone, pad, POSITIVE) + b"x"
+
+    with refusals._scans.one_of(world.ada.user.pk) as is_free:
+        alerted = [send(phone, body).json()["alerted"] for body in (far, near, batch(phone, POSITIVE) + b"x")]
+
+    assert is_free
+    assert alerted == [False, True, True]
+    assert UnreadWrites.objects.get().count == 2
+    assert send(phone, far).json()["alerted"] is True
+
+
+def test_two_scans_run_at_once_and_one_of_each_patient(monkeypatch):
+    monkeypatch.setattr(refusals, "_WAIT_SECONDS", 0.01)
+    scans, (ada, eve, ivy) = refusals._Scans(), (uuid.uuid4() for _ in range(3))
+
+    with (
+        scans.one_of(ada) as first,
+        scans.one_of(ada) as again,
+        scans.one_of(eve) as second,
+        scans.one_of(ivy) as third,
+    ):
+        assert (first, again, second, third) == (True, False, True, False)
+    with scans.one_of(ivy) as third:
+        assert third
+
+
+def test_no_transaction_is_open_while_a_body_is_scanned(live, monkeypatch):
+    phone, open_ones = Phone(live.world.ada.user), []
+
+    def scan(*_: Any) -> list[Any]:
+        open_ones.append(connection.in_atomic_block)
+        return []
+
+    monkeypatch.setattr(safety, "scan_deep", scan)
+    send(phone, batch(phone, POSITIVE), content_type="text/plain")
+
+    assert open_ones == [False]
+
+
+@pytest.mark.parametrize("text", ['"\\u0061nswers"', '"An_Swers"', '"\u0061n\u017fwers"', "Answers"])
+def test_a_body_in_which_a_safety_question_may_be_answered_is_decoded(text):
+    assert safety.may_be_answered("{" + text + ': {"/44260-8": 3}}')
+    assert not safety.may_be_answered('{"kind": "pain", "data": {"intensity": 3}}')
 
 
 def test_a_refusal_of_nobody_known_carries_a_crisis_text_and_raises_no_alert(world, phone):

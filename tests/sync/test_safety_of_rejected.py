@@ -209,7 +209,7 @@ def test_the_safety_scan_alerts_at_the_end_of_a_batch_of_too_many_records(world,
 
 def test_a_safety_scan_of_a_very_long_batch_raises_one_alert_for_each_rule_beyond_the_limit(world, phone):
     """However long a body is, its alerts are not: no team is flooded, and no answer is lost to its size."""
-    many = [{"data": {"self_harm_thoughts": True}, "n": n} for n in range(70_000)]
+    many = [{"data": {"self_harm_thoughts": True}, "n": n} for n in range(10_000)]
 
     answer = phone.push(*many, factories.phq9(POSITIVE))
 
@@ -228,6 +228,17 @@ def test_a_safety_scan_of_a_very_long_batch_raises_one_alert_for_each_rule_beyon
         {"data": {"ITEMS": {"Suicidal_Thoughts": 2}}},
         {"kind": "response", "data": {"instrument": "PHQ9", "version": "x", "answers": {"9": 2}}},
         {"kind": "response", "data": {"Instrument": "phq 9", "Answers": {"/44260-8": 1}}},
+        {"kind": "response", "data": {"answers": {"/44260-8": 3}}},
+        {"kind": "response", "data": {"answers": {"44260_8": 3}}},
+        {"kind": "response", "data": {"instrument": "depression", "answers": {"/44260-8": 3}}},
+        {"kind": "response", "data": {"instrument": "gad-7", "answers": {"/44260-8": 3}}},
+        {"answers": {"scl15": 4}},
+        {"answers": {"/44260-8": "often"}},
+        {"kind": "daily", "data": {"selfHarmThoughts": True}},
+        {"kind": "daily", "data": {"self-harm-thoughts": True}},
+        {"kind": "daily", "data": {"SELF HARM THOUGHTS": "yes"}},
+        {"kind": "side_effects", "data": {"items": {"suicidalThoughts": 1}}},
+        {"kind": "side_effects", "data": {"items": {"suicidal-thoughts": 1}}},
     ],
 )
 def test_a_safety_scan_finds_a_positive_answer_under_other_spellings(world, phone, item):
@@ -235,6 +246,14 @@ def test_a_safety_scan_finds_a_positive_answer_under_other_spellings(world, phon
 
     assert "guidance" in answer.json()
     assert len(alerts(world)) == 1
+
+
+@pytest.mark.parametrize(
+    "answers", [{"/44260-8": 0}, {"9": 3}, {"q1": 3}, {}, {"scl15": 1}, {"/44260-8": None}]
+)
+def test_a_safety_scan_finds_nothing_in_other_answers_to_an_unnamed_instrument(world, phone, answers):
+    assert "guidance" not in phone.push({"kind": "response", "data": {"answers": answers}}).json()
+    assert alerts(world) == []
 
 
 def test_a_positive_answer_that_is_sent_again_shows_the_crisis_text_again(world, phone):

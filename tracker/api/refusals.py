@@ -1,14 +1,16 @@
 """
 Refused writes of a patient: no refusal hides a positive safety answer, whatever it was refused for.
 
-The bytes that were sent are read once more, leniently. What can be made out raises alerts, in a transaction of its own;
-what cannot be read at all is counted for operations. Every refusal carries the crisis text.
+The bytes that were sent are read once more, leniently and outside of any transaction. What can be made out raises
+alerts, in a transaction of its own; what cannot be read is counted for operations. Each refusal has the crisis text.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -20,15 +22,20 @@ from rest_framework.views import APIView
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import request_throttle
 from tracker.alerts import unread_writes
+from tracker.alerts.escalation import Finding
 from tracker.api import guidance
 from tracker.lib import lenient_json, logs
 from tracker.outbox.tasks import wake_delivery
 from tracker.sync import ingest, safety
 
 log = logs.get(__name__)
-# As sent and as inflated. The web server drains no more either (``lib.wsgi``).
-MOST_BYTES = 16 * 1024 * 1024
+# As sent and as inflated. The web server keeps no more either (``lib.asgi``).
+MOST_BYTES = 6 * 1024 * 1024
+# Of who has no scan of a whole body, or waits for one in vain: a single record's worth.
 LEAST_BYTES = 128 * 1024
+_LEAST_SECONDS = 0.25
+_MOST_SCANS = 2
+_WAIT_SECONDS = 1.0
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -43,13 +50,28 @@ def scan(view: APIView, response: Any) -> None:
     if response.status_code >= 500:
         response.data |= {"guidance": guidance.ANYWHERE}
         return
-    with suppress(InactiveUser), transaction.atomic():
-        sender = _sender(view)
+    with suppress(InactiveUser):
+        with transaction.atomic():
+            sender = _sender(view)
         if sender is None:
             response.data |= {"guidance": guidance.ANYWHERE, "alerted": False}
         elif sender.is_patient:
-            alerted = _raise_alerts(view.request._request, sender, response.data["code"])
-            response.data |= {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
+            _answer(view.request._request, sender, response.data)
+
+
+def _answer(request: HttpRequest, sender: Principal, problem: dict[str, Any]) -> None:
+    at = timezone.now()
+    # No transaction is open meanwhile: one that idled so long would be broken off, and its alerts with it.
+    findings, is_read = _scan(request, sender, at)
+    if not is_read:
+        log.warning("refused write could not be read", error=problem["code"])
+        unread_writes.count(at)
+    with transaction.atomic():
+        sender = load_principal(sender.user_id, at)
+        alerted = ingest.raise_alerts_for_refused(principal=sender, findings=findings, at=at)
+        if alerted:
+            transaction.on_commit(wake_delivery)
+        problem |= {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
 
 
 def _sender(view: APIView) -> Principal | None:
@@ -63,37 +85,83 @@ def _sender(view: APIView) -> Principal | None:
     return load_principal(holder.user_id, timezone.now()) if holder else None
 
 
-def _raise_alerts(request: HttpRequest, sender: Principal, code: str) -> bool:
-    at, deadline = timezone.now(), safety.Deadline()
+class _Scans:
+    """The scans of large bodies that this process makes at once: few, and one of each patient."""
+
+    def __init__(self) -> None:
+        self._senders: set[UUID] = set()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one_of(self, sender_id: UUID) -> Iterator[bool]:
+        """Whether there was a place within a second."""
+        with self._changed:
+            is_free = self._changed.wait_for(
+                lambda: sender_id not in self._senders and len(self._senders) < _MOST_SCANS, _WAIT_SECONDS
+            )
+            if is_free:
+                self._senders.add(sender_id)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                with self._changed:
+                    self._senders.discard(sender_id)
+                    self._changed.notify_all()
+
+
+_scans = _Scans()
+
+
+def _scan(request: HttpRequest, sender: Principal, at: datetime) -> tuple[list[Finding], bool]:
+    """What is found in the body, and whether it was read whole. Its cost is charged before, and settled after."""
     body, is_whole = _body(request)
-    plain, is_plain = lenient_json.inflate(body, _most_plain_bytes(sender))
-    documents = lenient_json.decode(plain)
-    alerted = ingest.raise_alerts_for_refused(principal=sender, documents=documents, at=at, deadline=deadline)
-    transaction.on_commit(partial(_charge, sender, deadline))
-    if alerted:
-        transaction.on_commit(wake_delivery)
-    is_read = is_whole and is_plain and not deadline.has_passed and _are_read(documents)
-    if body and not is_read:
-        log.warning("refused write could not be read", error=code)
-        unread_writes.count(at)
-    return alerted
+    short = safety.Deadline(_LEAST_SECONDS)
+    small, is_small = lenient_json.inflate(body, LEAST_BYTES, short.is_half_over)
+    if is_small or len(small) < LEAST_BYTES or _is_over_limit(sender):
+        return _charged(sender, small, is_whole and is_small, at, short)
+    with _scans.one_of(sender.user_id) as is_free:
+        # Another scan of the same sender's may have used up the limit meanwhile.
+        if not is_free or _is_over_limit(sender):
+            return _charged(sender, small, False, at, safety.Deadline(_LEAST_SECONDS))
+        deadline = safety.Deadline()
+        plain, is_plain = lenient_json.inflate(body, MOST_BYTES, deadline.is_half_over)
+        return _charged(sender, plain, is_whole and is_plain, at, deadline)
 
 
-def _most_plain_bytes(sender: Principal) -> int:
-    """How much of a refused body is scanned: of whoever keeps processors busy with them, a single record's worth."""
+def _charged(
+    sender: Principal, plain: bytes, is_whole: bool, at: datetime, deadline: safety.Deadline
+) -> tuple[list[Finding], bool]:
+    reserved = min(
+        round(1000 * deadline.seconds), request_throttle.rates()[request_throttle.SCAN].limit // 20
+    )
+    request_throttle.count(request_throttle.SCAN, sender.user_id, reserved)
+    try:
+        findings, is_read = _findings(plain, at, deadline)
+    finally:
+        used = round(1000 * deadline.seconds_used)
+        request_throttle.count(request_throttle.SCAN, sender.user_id, used - reserved)
+    return findings, is_whole and is_read
+
+
+def _findings(plain: bytes, at: datetime, deadline: safety.Deadline) -> tuple[list[Finding], bool]:
+    text = lenient_json.text_of(plain)
+    if not safety.may_be_answered(text):
+        return [], ("{" in text or "[" in text) and "\ufffd" not in text
+    documents = lenient_json.decode(text, deadline.is_half_over)
+    deadline.left_rest |= lenient_json.REST in documents
+    findings = [finding for document in documents for finding in safety.scan_deep(document, at, deadline)]
+    is_readable = any(isinstance(one, list | dict) for one in documents)
+    return findings, is_readable and not (deadline.left_rest or deadline.has_passed)
+
+
+def _is_over_limit(sender: Principal) -> bool:
+    """Whether whoever sent it keeps processors busy with refused bodies."""
     try:
         request_throttle.check(request_throttle.SCAN, sender.user_id)
     except request_throttle.TooManyRequests:
-        return LEAST_BYTES
-    return MOST_BYTES
-
-
-def _charge(sender: Principal, deadline: safety.Deadline) -> None:
-    request_throttle.count(request_throttle.SCAN, sender.user_id, round(1000 * deadline.seconds_used))
-
-
-def _are_read(documents: Sequence[Any]) -> bool:
-    return lenient_json.REST not in documents and any(isinstance(one, list | dict) for one in documents)
+        return True
+    return False
 
 
 def _body(request: HttpRequest) -> tuple[bytes, bool]:
@@ -107,4 +175,13 @@ def _body(request: HttpRequest) -> tuple[bytes, bool]:
         body += stream.read(MOST_BYTES + 1 - len(body))
     except (UnreadablePostError, OSError):
         return body, False
-    return body[:MOST_BYTES], len(body) <= MOST_BYTES
+    # Said by the web server, which keeps no more than this either; and by the length, where it is named.
+    is_cut = request.META.get("tracker.body_cut", False) or len(body) < _length(request)
+    return body[:MOST_BYTES], len(body) <= MOST_BYTES and not is_cut
+
+
+def _length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

@@ -7,13 +7,17 @@ Nothing that it returns is ever stored. It reads in one pass and without recursi
 import json
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _PIECE = 1024
 _LONGEST_NUMBER = 400
+# What is made of a text takes 50 MB at most; a batch as phones send it is a tenth of this.
 _MOST_TOKENS = 500_000
+_MOST_CONTAINERS = 150_000
+_TOKENS_BETWEEN_LOOKS = 1_000
 # A quote ends a text only where JSON could go on behind it: one that is missing or not escaped costs one text, not the
 # rest of the body. Possessive, so that nothing is read twice.
 _TOKENS = re.compile(
@@ -21,6 +25,7 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 REST = object()
+IsOver = Callable[[], bool]
 _CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
 
 
@@ -34,9 +39,13 @@ class RepeatedKey(str):
         return self is other
 
 
-def inflate(body: bytes, most: int) -> tuple[bytes, bool]:
+def _never() -> bool:
+    return False
+
+
+def inflate(body: bytes, most: int, is_over: IsOver = _never) -> tuple[bytes, bool]:
     """
-    Return up to ``most`` plain bytes of ``body``, and whether these are all of them.
+    Return up to ``most`` plain bytes of ``body``, and whether these are all of them. It ends when ``is_over``.
 
     Whether it is compressed (gzip, zlib) is told by its first bytes. Members one after another are joined, what stands
     behind them is left out, a broken one is read up to the break.
@@ -44,7 +53,7 @@ def inflate(body: bytes, most: int) -> tuple[bytes, bool]:
     if not body.startswith(_COMPRESSED):
         return body[:most], len(body) <= most
     pieces, place, inflater = [], 0, _inflater()
-    while place < len(body) and most > 0:
+    while place < len(body) and most > 0 and not is_over():
         piece = body[place : place + _PIECE]
         try:
             pieces.append(inflater.decompress(piece, most))
@@ -63,17 +72,28 @@ def _inflater() -> Any:
     return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
 
 
-def decode(body: bytes) -> list[Any]:
-    """Return the values that ``body`` holds: one if it is JSON but for details, else whatever can be made out."""
-    return decode_text(body.decode(json.detect_encoding(body), "replace"))
+def text_of(body: bytes) -> str:
+    """Return ``body`` as text; ``U+FFFD`` stands for what is none."""
+    return body.decode(json.detect_encoding(body), "replace")
 
 
-def decode_text(text: str) -> list[Any]:
-    """Return the values that ``text`` holds. Of a key that is repeated each value is kept (``RepeatedKey``)."""
-    try:
-        return [_DECODER.decode(text)]
-    except (ValueError, RecursionError):
-        return _tokens(text)
+def decode(text: str, is_over: IsOver = _never) -> list[Any]:
+    """
+    Return the values that ``text`` holds: one if it is JSON but for details, else whatever can be made out.
+
+    Of a key that is repeated each value is kept (``RepeatedKey``). ``REST``, the last value, stands for what was not
+    read: beyond half a million tokens or 150,000 lists and objects, or when it ``is_over``.
+    """
+    if _is_small(text):
+        with suppress(ValueError, RecursionError):
+            return [_DECODER.decode(text)]
+    return _tokens(text, is_over)
+
+
+def _is_small(text: str) -> bool:
+    """Whether the decoder that cannot be stopped may read it."""
+    containers, marks = text.count("{") + text.count("["), text.count(",") + text.count(":")
+    return containers <= _MOST_CONTAINERS and containers + marks <= _MOST_TOKENS
 
 
 def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,6 +113,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, strict
 class _Container:
     """A list or an object that is being read."""
 
+    __slots__ = ("key", "value")
+
     def __init__(self, value: Any) -> None:
         self.value = value
         self.key: str | None = None
@@ -108,16 +130,16 @@ class _Container:
             self.key = None
 
 
-def _tokens(text: str) -> list[Any]:
-    """
-    Read token by token: what is not closed ends with the text, what closes nothing is left out.
-
-    ``REST``, the last value, stands for what comes after half a million tokens.
-    """
-    whole = _Container([])
+def _tokens(text: str, is_over: IsOver) -> list[Any]:
+    """Read token by token: what is not closed ends with the text, what closes nothing is left out."""
+    whole, containers = _Container([]), 0
     open_containers = [whole]
     for count, token in enumerate(_TOKENS.finditer(text)):
-        if count == _MOST_TOKENS:
+        if (
+            count == _MOST_TOKENS
+            or containers == _MOST_CONTAINERS
+            or (count % _TOKENS_BETWEEN_LOOKS == 0 and is_over())
+        ):
             whole.value.append(REST)
             break
         mark, innermost = token["mark"], open_containers[-1]
@@ -127,6 +149,7 @@ def _tokens(text: str) -> list[Any]:
             opened = _Container({} if mark == "{" else [])
             innermost.add(opened.value)
             open_containers.append(opened)
+            containers += 1
         elif mark is None:
             innermost.add(_scalar(token))
         elif len(open_containers) > 1:

@@ -97,21 +97,20 @@ def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[alert
         tuple(safety.scan_deep(item, at, deadline)) if isinstance(one, InvalidItem) else safety.scan(item, at)
         for item, one in zip(items, parsed, strict=True)
     ]
-    if deadline.has_passed:
+    if deadline.has_passed or deadline.left_rest:
         unread_writes.count(at)
     return findings
 
 
 def raise_alerts_for_refused(
-    *, principal: Principal, documents: Iterable[Any], at: datetime, deadline: safety.Deadline
+    *, principal: Principal, findings: Sequence[alerts.Finding], at: datetime
 ) -> bool:
     """
     Raise alerts for the safety answers in a request that is refused as a whole; return whether there were any.
 
-    ``documents`` are what can be made out of its body, of any form. Beyond ``MAX_RECORDS`` findings the worst answer
-    to each rule alerts: however long a body is, its alerts are not.
+    ``findings`` are what was found in its body. Beyond ``MAX_RECORDS`` of them the worst answer to each rule alerts:
+    however long a body is, its alerts are not.
     """
-    findings = [finding for document in documents for finding in safety.scan_deep(document, at, deadline)]
     if not findings:
         return False
     # The same body sent twice at once: the second finds the alerts of the first.
@@ -119,7 +118,7 @@ def raise_alerts_for_refused(
     return alerts.assess(
         clinic_id=principal.clinic_id,
         patient_id=principal.own_patient_id,
-        findings=findings[:MAX_RECORDS] + safety.worst_by_rule(findings[MAX_RECORDS:]),
+        findings=[*findings[:MAX_RECORDS], *safety.worst_by_rule(findings[MAX_RECORDS:])],
         at=at,
     )
 

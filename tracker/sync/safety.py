@@ -25,8 +25,11 @@ from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
 from tracker.lib import days, encryption, lenient_json
 from tracker.lib.strict_model import as_instant
+from tracker.records.kinds import KINDS
 
-MOST_SECONDS = 10.0
+MOST_SECONDS = 2.0
+# By the clock, where others keep the processor: a transaction that idles for longer is broken off.
+_MOST_CLOCK_SECONDS = 10.0
 NOT_STORED = "unstored"
 _ID_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:unreadable")
 # The parts of a record that ``_worst_by_rule`` looks into.
@@ -44,15 +47,22 @@ def scan(item: Any, received_at: datetime) -> tuple[Finding, ...]:
 
     ``stored_as`` names the record of one that is.
     """
-    return tuple(_findings(item, item, received_at)) if isinstance(item, dict) else ()
+    return tuple(_findings(item, item, received_at, Deadline())) if isinstance(item, dict) else ()
 
 
 class Deadline:
-    """How long a deep scan may take, in seconds of a processor: no body can be made to hold up others."""
+    """
+    How long decoder and deep scan may take, in seconds of a processor: no body can be made to hold up others.
 
-    def __init__(self, seconds: float = MOST_SECONDS) -> None:
+    ``left_rest``: something was left out though there was time, since it was too much to be held in memory.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds = MOST_SECONDS if seconds is None else seconds
         self._starts_at = time.thread_time()
         self._ends_at = self._starts_at + seconds
+        self._ends_by_clock_at = time.monotonic() + _MOST_CLOCK_SECONDS
+        self.left_rest = False
 
     @property
     def seconds_used(self) -> float:
@@ -60,7 +70,14 @@ class Deadline:
 
     @property
     def has_passed(self) -> bool:
-        return time.thread_time() > self._ends_at
+        return self.is_over()
+
+    def is_over(self) -> bool:
+        return time.thread_time() > self._ends_at or time.monotonic() > self._ends_by_clock_at
+
+    def is_half_over(self) -> bool:
+        """When a decoder ends, so that there is time to scan what it made."""
+        return 2 * self.seconds_used > self.seconds or self.is_over()
 
 
 def scan_deep(document: Any, received_at: datetime, deadline: Deadline) -> Iterator[Finding]:
@@ -76,15 +93,48 @@ def scan_deep(document: Any, received_at: datetime, deadline: Deadline) -> Itera
         parts: Iterable[Any] = ()
         if isinstance(value, dict):
             around = value if _id_of(value) or around is None else around
-            findings = list(_findings(value, around if _id_of(around) else value, received_at))
+            findings = []
+            if not _known_names().isdisjoint(map(_folded, value)):
+                findings = list(_findings(value, around if _id_of(around) else value, received_at, deadline))
             yield from findings
             # What a record was found by is not found again in the record.
             parts = [part for name, part in value.items() if not (findings and _folded(name) in _READ)]
         elif isinstance(value, list):
             parts = value
         elif isinstance(value, str) and texts < _MOST_TEXTS:
-            parts, texts = lenient_json.decode_text(value), texts + 1
+            if not may_be_answered(value):
+                continue
+            parts, texts = lenient_json.decode(value, deadline.is_over), texts + 1
+            deadline.left_rest |= lenient_json.REST in parts
         waiting += [(part, around, texts) for part in reversed(list(parts)) if _may_hold_answers(part)]
+
+
+def may_be_answered(text: str) -> bool:
+    """Whether a safety question may be answered in ``text``: cheap, and never a wrong no."""
+    # What is written as an escape cannot be told.
+    if "\\u" in text:
+        return True
+    text = text.casefold()
+    for left_out in _LEFT_OUT:
+        text = text.replace(left_out, "")
+    return any(name in text for name in _known_names() - {"data"})
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    """The names, folded, under one of which an answer must stand."""
+    return frozenset({"data", "answers", "items"} | _names_of_kinds().keys())
+
+
+@cache
+def _names_of_kinds() -> Mapping[str, str]:
+    """The fields that the rules of the kinds look at (and those beside them), by their folded names."""
+    return {
+        _folded(name): name
+        for kind in KINDS.values()
+        if kind.alert_rules
+        for name in kind.payload.model_fields
+    }
 
 
 def _may_hold_answers(part: Any) -> bool:
@@ -106,8 +156,8 @@ def stored_as(finding: Finding, kind: str) -> Finding:
     return replace(finding, source_kind=kind, stored=True)
 
 
-def _findings(item: Any, envelope: Any, received_at: datetime) -> Iterator[Finding]:
-    worst = _worst_by_rule(item)
+def _findings(item: Any, envelope: Any, received_at: datetime, deadline: Deadline) -> Iterator[Finding]:
+    worst = _worst_by_rule(item, deadline)
     if not worst:
         return
     source_id, (answered_at, answered_on) = _source_of(envelope), _answered(envelope, received_at)
@@ -127,26 +177,30 @@ def _findings(item: Any, envelope: Any, received_at: datetime) -> Iterator[Findi
         )
 
 
-def _worst_by_rule(item: Mapping[str, Any]) -> dict[str, tuple[AlertRule, float | bool]]:
+def _worst_by_rule(item: Mapping[str, Any], deadline: Deadline) -> dict[str, tuple[AlertRule, float | bool]]:
     worst: dict[str, tuple[AlertRule, float | bool]] = {}
     # Also where the answers stand beside the envelope's fields instead of in ``data``.
     parts = [item]
     for data in (value for name, value in item.items() if _folded(name) == "data"):
         parts += data if isinstance(data, list) else [data]
     for part in parts:
-        for rule, value in _met(part) if isinstance(part, dict) else ():
+        for rule, value in _met(part, deadline) if isinstance(part, dict) else ():
             if rule.id not in worst or value > worst[rule.id][1]:
                 worst[rule.id] = (rule, value)
     return worst
 
 
-def _met(data: Mapping[str, Any]) -> _Met:
+def _met(data: Mapping[str, Any], deadline: Deadline) -> _Met:
     yield from _met_by_kinds(data)
     for reading in _readings(data):
+        if deadline.has_passed:
+            return
         yield from _met_by_kinds(reading)
-        form = _form(reading)
+        form, answers = _form(reading), reading.get("answers")
         if form is not None:
-            yield from _met_by_answers(form, reading.get("answers"))
+            yield from _met_by_answers(form, answers)
+        for other in _forms_of_safety_items(answers, form):
+            yield from _met_by_answers(other, answers)
         # Whatever kind is named: of checklists alone the answers are called items.
         for checklist in rules.checklists():
             yield from _met_by_answers(checklist, reading.get("items"))
@@ -165,6 +219,7 @@ def _readings(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     count: dict[str, int] = {}
     for name, value in data.items():
         folded = _folded(name)
+        folded = _names_of_kinds().get(folded, folded)
         place = count.get(folded, 0)
         count[folded] = place + 1
         if place == len(readings):
@@ -175,7 +230,10 @@ def _readings(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
-    if not form.safety:
+    # Of answers to nothing that is asked there is nothing to score.
+    if not form.safety or (
+        isinstance(answers, dict) and _names(form).keys().isdisjoint(map(_folded, answers))
+    ):
         return
     for spelling in _spellings(form, answers) if isinstance(answers, dict) else [answers]:
         yield from alert_rules.met(form, spelling)
@@ -205,12 +263,46 @@ def _short(value: Any) -> str:
 @cache
 def _names(form: InstrumentDefinition) -> Mapping[str, str]:
     """Every name that an item can be answered by, to its link id."""
-    numbers = {str(item.n).casefold(): item.link_id for item in form.items if item.n is not None}
-    bare = {item.link_id.lstrip("/").casefold(): item.link_id for item in form.items}
-    return numbers | bare | {item.link_id.casefold(): item.link_id for item in form.items}
+    numbers = {_folded(str(item.n)): item.link_id for item in form.items if item.n is not None}
+    return numbers | _names_by_link_id(form)
+
+
+def _names_by_link_id(form: InstrumentDefinition) -> dict[str, str]:
+    bare = {_folded(item.link_id.lstrip("/")): item.link_id for item in form.items}
+    return bare | {_folded(item.link_id): item.link_id for item in form.items}
+
+
+def _forms_of_safety_items(answers: Any, form: InstrumentDefinition | None) -> list[InstrumentDefinition]:
+    """The instruments whose safety questions are answered, though none or another (``form``) is named."""
+    if not isinstance(answers, dict):
+        return []
+    own = _names(form).keys() if form else frozenset()
+    names = {folded for name in answers if (folded := _folded(name)) in _safety_items(catalogue.all())} - own
+    codes = {code for name in names for code in _safety_items(catalogue.all())[name]}
+    return [catalogue.latest(code) for code in sorted(codes)]
+
+
+@lru_cache(maxsize=1)
+def _safety_items(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, set[str]]:
+    """Each safety item by its link id, folded, to the codes of the instruments that ask it. Numbers tell nothing."""
+    codes: dict[str, set[str]] = {}
+    for form in forms:
+        asked = {rule.when.item for rule in form.safety} | {
+            item.link_id for item in form.items if item.safety
+        }
+        for name, link_id in _names_by_link_id(form).items() if form.safety else ():
+            if link_id in asked:
+                codes.setdefault(name, set()).add(form.code)
+    return codes
+
+
+_LEFT_OUT = ("_", "-", " ", "\t", "\r", "\n")
 
 
 def _folded(text: str) -> str:
+    """A name without case, spaces, ``_`` and ``-``: of ``self_harm_thoughts`` and ``selfHarmThoughts`` the same."""
+    for left_out in _LEFT_OUT:
+        text = text.replace(left_out, "")
     return text.strip().casefold()
 
 
