@@ -210,6 +210,14 @@ def test_days_still_to_come_and_days_before_the_record_are_not_missed():
     assert week(facts(logged=[1, 4]), 0, day(4))["logged"]["days_expected"] == 4
 
 
+@pytest.mark.parametrize("today", [day(-8), day(0), day(4), day(7), day(365)])
+def test_a_record_without_an_entry_has_weekly_figures_in_which_no_day_was_missed(today):
+    figures = week(facts(), 0, today)
+
+    assert (figures["logged"]["days_expected"], figures["logged"]["days_missed"]) == (0, [])
+    assert figures["measures"] == []
+
+
 def test_a_week_has_ended_on_its_monday_after_and_not_on_its_sunday():
     assert week(facts(logged=[0]), 0, day(6))["week"]["ended"] is False
     assert week(facts(logged=[0]), 0, day(7))["week"]["ended"] is True

@@ -123,8 +123,8 @@ def _rounded(value: Any) -> Any:
 
 
 def _logged(facts: Facts, first: date, last: date, today: date) -> dict[str, Any]:
-    # Nothing was expected before the record began, and today is not over.
-    begun = max(first, min(facts.entries))
+    # Nothing was expected before the record began, or while it has no entry, and today is not over.
+    begun = max(first, min(facts.entries, default=today))
     expected = [on for on in days.date_range(begun, last) if on != today or on in facts.entries]
     missed = [on for on in expected if on not in facts.entries]
     kinds: dict[str, int] = {}
