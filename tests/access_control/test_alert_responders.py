@@ -14,6 +14,7 @@ from tracker.access.policy import Category, Relation
 from tracker.access.principal import load_principal
 from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert
+from tracker.alerts.notification import notify_responders_again
 from tracker.clinics.models import Clinic, DutyPeriod, Patient, StaffMember
 from tracker.outbox.models import Message
 from tracker.records.kinds.questionnaire import Response
@@ -138,8 +139,8 @@ def test_whoever_answers_next_is_told_when_a_colleague_is_switched_off(world):
         assert not Message.objects.filter(recipient=world.cleo.user).exists()
         type(world.ben.user).objects.filter(pk=world.ben.user_id).update(is_active=False)
 
-    alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
-    alerts.notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
+    notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
+    notify_responders_again(clinic_id=world.clinic.pk, at=timezone.now())
 
     with as_clinic(world.clinic.pk):
         assert Message.objects.filter(recipient=world.cleo.user).count() == 2

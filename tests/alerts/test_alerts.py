@@ -13,7 +13,7 @@ from tests.concurrency import run_concurrently, run_during
 from tests.phone import Phone
 from tests.rls_context import act_as, as_clinic, as_user
 from tracker.accounts.models import User
-from tracker.alerts import actions
+from tracker.alerts import acknowledgement, actions
 from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
@@ -51,7 +51,7 @@ def escalate(minutes: float) -> int:
 
 def acknowledge(who: StaffMember, alert_id: uuid.UUID, at: datetime = RAISED + MINUTE) -> None:
     with as_user(who, at) as principal:
-        actions.acknowledge(alert_id=alert_id, principal=principal, at=at)
+        acknowledgement.acknowledge(alert_id=alert_id, principal=principal, at=at)
 
 
 def told(world: factories.World, alert: Alert, step: int) -> set[uuid.UUID]:
@@ -207,7 +207,7 @@ def test_the_second_clinician_to_acknowledge_learns_who_was_first_and_when(world
     alert = raised(world)
     acknowledge(world.ben, alert.pk)
 
-    with pytest.raises(actions.AlreadyAcknowledgedError) as caught:
+    with pytest.raises(acknowledgement.AlreadyAcknowledgedError) as caught:
         acknowledge(world.dan, alert.pk, RAISED + 2 * MINUTE)
 
     assert (caught.value.by_name, caught.value.at) == (world.ben.name, RAISED + MINUTE)
@@ -289,7 +289,7 @@ def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_learns_the_name(l
 
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, str)]
         (loser,) = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-        assert isinstance(loser, actions.AlreadyAcknowledgedError)
+        assert isinstance(loser, acknowledgement.AlreadyAcknowledgedError)
         assert loser.by_name == winner
 
 

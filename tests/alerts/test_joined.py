@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from tests import factories
 from tests.alerts.test_alerts import MINUTE, RAISED, acknowledge, escalate, raised, team
 from tests.rls_context import as_clinic, as_user
-from tracker.alerts import actions
+from tracker.alerts import acknowledgement, actions
 from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.outbox.message_texts import TEXTS
@@ -106,7 +106,9 @@ def test_acknowledging_covers_the_answers_that_were_shown_and_no_others(world):
         raised(world, at=RAISED + minute * MINUTE)
 
     with as_user(world.ben, RAISED + 6 * MINUTE) as principal:
-        later = actions.acknowledge(alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=4)
+        later = acknowledgement.acknowledge(
+            alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=4
+        )
 
     assert later is not None
     assert open_alerts(world) == [(later.pk, 2)]
@@ -188,7 +190,7 @@ def test_what_is_left_after_an_acknowledgement_is_historical_if_all_its_answers_
         raised(world, at=RAISED + 3 * MINUTE, answered_at=LONG_AGO)
 
     with as_user(world.ben, RAISED + 6 * MINUTE) as principal:
-        actions.acknowledge(alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=1)
+        acknowledgement.acknowledge(alert_id=alert.pk, principal=principal, at=RAISED + 6 * MINUTE, answers=1)
 
     left = leader_of(world)
     assert left.is_historical is is_late
@@ -203,7 +205,9 @@ def test_an_answer_that_is_raised_again_escalates_from_its_new_receipt(world):
     second = raised(world, at=RAISED + 90 * MINUTE)
     raised(world, source_id=source, at=RAISED + 91 * MINUTE, version="2")
     with as_user(world.ben, RAISED + 92 * MINUTE) as principal:
-        actions.acknowledge(alert_id=second.pk, principal=principal, at=RAISED + 92 * MINUTE, answers=1)
+        acknowledgement.acknowledge(
+            alert_id=second.pk, principal=principal, at=RAISED + 92 * MINUTE, answers=1
+        )
 
     assert [escalate(minute) for minute in (91 + 14, 91 + 15, 91 + 30)] == [0, 1, 1]
 

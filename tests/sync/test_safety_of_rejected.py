@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
-from tracker.alerts import actions
+from tracker.alerts import assessment
 from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
 from tracker.outbox.message_texts import TEXTS
@@ -373,7 +373,7 @@ def test_each_version_of_a_batch_that_is_sent_again_after_the_acknowledgement_ad
 
 def test_an_alert_knows_a_bounded_number_of_versions_of_its_answer(world, phone, monkeypatch):
     """An older one that is sent again is raised again: better twice than not at all."""
-    monkeypatch.setattr(actions, "MOST_VERSIONS", 3)
+    monkeypatch.setattr(assessment, "MOST_VERSIONS", 3)
     first = daily(True, time_zone="Mars/Olympus")
     versions = [first | {"revision": number} for number in range(1, 6)]
     for version in versions:

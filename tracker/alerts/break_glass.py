@@ -6,6 +6,8 @@ from uuid import UUID
 from tracker.access import break_glass
 from tracker.access.models import BreakGlassAccess
 from tracker.access.principal import Principal
+from tracker.alerts.models import Alert
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, Role, StaffMember
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
@@ -35,3 +37,15 @@ def _notify(made: BreakGlassAccess, people: list[UUID], words: str, at: datetime
     outbox.enqueue(
         clinic_id=made.clinic_id, recipients=people, words=words, subject=str(made), key=str(made), due_at=at
     )
+
+
+def patient_of(*, alert_id: UUID, principal: Principal) -> UUID:
+    """
+    Return whom an alert is about.
+
+    :raises NotFoundOrHidden: if there is no such alert for this principal.
+    """
+    alert = Alert.objects.filter(pk=alert_id, patient_id__in=principal.patients).first()
+    if alert is None:
+        raise NotFoundOrHidden
+    return alert.patient_id

@@ -15,7 +15,7 @@ _STEPS = (timedelta(minutes=15), timedelta(minutes=30), timedelta(minutes=60))
 _AFTERWARDS = timedelta(minutes=60)
 TEAM_STEPS = 2
 # Answers that join an open alert are told together, a patient's at most so often (docs/alerts.md).
-TOLD_EVERY = timedelta(minutes=10)
+NOTIFY_AGAIN_AFTER = timedelta(minutes=10)
 _GRAVEST_FIRST = ("EMERGENCY", "URGENT", "HIGH", "REVIEW")
 
 

@@ -12,8 +12,7 @@ from tracker.access import break_glass
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
 from tracker.accounts.throttle import Throttle, session_user
-from tracker.alerts import actions as alerts
-from tracker.alerts.break_glass import start_and_notify
+from tracker.alerts.break_glass import patient_of, start_and_notify
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
@@ -28,7 +27,7 @@ def open_record(request: HttpRequest, principal: Principal, at: datetime) -> Htt
     form = EmergencyForm(request.POST or None)
     asked = request.GET.get("alert")
     if asked is not None:
-        form.about(alerts.patient_of(alert_id=_uuid(asked), principal=principal))
+        form.about(patient_of(alert_id=_uuid(asked), principal=principal))
     if request.method == "POST" and form.is_valid() and _open(principal, form, at):
         return redirect("dashboard:patient", form.patient_id)
     status = 422 if request.method == "POST" else 200

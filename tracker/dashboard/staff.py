@@ -18,7 +18,7 @@ from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
 from tracker.accounts import throttle
 from tracker.accounts.adapter import public_url
-from tracker.alerts import actions as alerts
+from tracker.alerts.notification import notify_responders_again
 from tracker.clinics import invitations
 from tracker.clinics.approvals import AlreadyStaff, waiting_for
 from tracker.clinics.approvals import refuse as refuse_new_staff
@@ -131,7 +131,7 @@ def switch_off(request: HttpRequest, principal: Principal, at: datetime, member_
     """Switch off a colleague's account, at once."""
     try:
         roles.end_work(by=principal, member_id=member_id, at=at)
-        alerts.notify_responders_again(clinic_id=principal.clinic_id, at=at)
+        notify_responders_again(clinic_id=principal.clinic_id, at=at)
     except LastFallbackContact:
         messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
     else:

@@ -13,7 +13,7 @@ from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category, Relation
 from tracker.access.principal import Principal
-from tracker.alerts import actions as alerts
+from tracker.alerts import acknowledgement
 from tracker.clinics.models import Patient, Role
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
@@ -71,13 +71,13 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
 def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
     """Take an alert on; whoever comes second is told who was first."""
     try:
-        later = alerts.acknowledge(
+        later = acknowledgement.acknowledge(
             alert_id=alert_id,
             principal=principal,
             at=at,
             answers=page_number(request.POST.get("answers", "")),
         )
-    except alerts.AlreadyAcknowledgedError as first:
+    except acknowledgement.AlreadyAcknowledgedError as first:
         when = formatting.moment(days.local(first.at, principal.time_zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
     else:

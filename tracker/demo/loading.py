@@ -17,7 +17,7 @@ from django.db import transaction
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal, load_principal
 from tracker.accounts.models import User
-from tracker.alerts import actions as alerts
+from tracker.alerts import acknowledgement
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Patient
 from tracker.demo import diary, people, simulate
@@ -143,7 +143,9 @@ def _take_old_alerts(who: simulate.Simulated, now: datetime) -> None:
     for alert in Alert.objects.open().filter(
         patient_id=_patient_id(who, principal), raised_at__lt=now - STILL_OPEN
     ):
-        alerts.acknowledge(alert_id=alert.pk, principal=principal, at=alert.raised_at + timedelta(minutes=9))
+        acknowledgement.acknowledge(
+            alert_id=alert.pk, principal=principal, at=alert.raised_at + timedelta(minutes=9)
+        )
 
 
 @transaction.atomic
@@ -165,4 +167,4 @@ def take_old_alerts_of_diary(now: datetime) -> None:
         principal = _enter("ben@demo.interlude.invalid", now)
         old = Alert.objects.open().filter(patient__user__email=people.DIARY_EMAIL, is_historical=True)
         for alert in old:
-            alerts.acknowledge(alert_id=alert.pk, principal=principal, at=now)
+            acknowledgement.acknowledge(alert_id=alert.pk, principal=principal, at=now)

@@ -6,7 +6,7 @@ where a reason says so. Row-level security decides by a context, which whoever c
 set; these rights hold against them too.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import AutoField, Field, Model
 
@@ -35,13 +35,20 @@ def granted(model: type[Model], rights: TableRights) -> list[str]:
     fields = [field for field in model._meta.local_concrete_fields if field.column]
     # A number that the database gives is never the caller's choice: an audit event's, say.
     inserted = [field for field in fields if not isinstance(field, AutoField)]
-    fixed = _fixed(model, rights)
-    updated = [field for field in fields if field.column not in fixed]
+    changing = updated(model, rights)
     return [
         "SELECT",
         *([f"INSERT ({_columns(inserted)})"] if rights.insert else []),
-        *([f"UPDATE ({_columns(updated)})"] if rights.update and updated else []),
+        *([f"UPDATE ({_columns(changing)})"] if rights.update and changing else []),
         *(["DELETE"] if rights.delete else []),
+    ]
+
+
+def updated(model: type[Model], rights: TableRights) -> "list[Field[Any, Any]]":
+    """Return the fields that may change after a row was inserted."""
+    fixed = _fixed(model, rights)
+    return [
+        field for field in model._meta.local_concrete_fields if field.column and field.column not in fixed
     ]
 
 
@@ -54,5 +61,5 @@ def _fixed(model: type[Model], rights: TableRights) -> set[str]:
     return {columns[name] for name in names}
 
 
-def _columns(fields: "list[Field[object, object]]") -> str:
+def _columns(fields: "list[Field[Any, Any]]") -> str:
     return ", ".join(f'"{field.column}"' for field in fields)

@@ -21,6 +21,7 @@ from django.db import DataError, IntegrityError
 from tracker.access.principal import Principal
 from tracker.alerts import actions as alerts
 from tracker.alerts import unread_writes
+from tracker.alerts.escalation import Finding
 from tracker.audit import actions as audit
 from tracker.lib import bulk, logs
 from tracker.records import change_counter, plans, queries
@@ -90,7 +91,7 @@ def apply_batch(
     return receipt
 
 
-def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[alerts.Finding, ...]]:
+def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[Finding, ...]]:
     """The findings of each item; of one that cannot be read as a record, whatever can be made out of it."""
     deadline = safety.Deadline()
     findings = [
@@ -102,9 +103,7 @@ def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[alert
     return findings
 
 
-def raise_alerts_for_refused(
-    *, principal: Principal, findings: Sequence[alerts.Finding], at: datetime
-) -> bool:
+def raise_alerts_for_refused(*, principal: Principal, findings: Sequence[Finding], at: datetime) -> bool:
     """
     Raise alerts for the safety answers in a request that is refused as a whole; return whether there were any.
 
@@ -249,8 +248,8 @@ def _stored_rows(
 
 
 def _after_decisions(
-    findings: Sequence[tuple[alerts.Finding, ...]], items: Items, decided: Sequence[Decision]
-) -> list[alerts.Finding]:
+    findings: Sequence[tuple[Finding, ...]], items: Items, decided: Sequence[Decision]
+) -> list[Finding]:
     """The findings of a batch; those of an item that is held now name its record."""
     return [
         safety.stored_as(finding, item.kind)

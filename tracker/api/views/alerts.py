@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.alerts import actions, rules
+from tracker.alerts import acknowledgement, rules
 from tracker.alerts.models import Alert, Level
 from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
@@ -151,8 +151,8 @@ class Acknowledge(ClinicalAPIView):
     def post(self, request: Request, alert_id: UUID) -> Response:
         query, later = parse_query(request, AcknowledgeQuery), None
         # The reply names who was first, to the first as to the second.
-        with suppress(actions.AlreadyAcknowledgedError):
-            later = actions.acknowledge(
+        with suppress(acknowledgement.AlreadyAcknowledgedError):
+            later = acknowledgement.acknowledge(
                 alert_id=alert_id, principal=principal_of(request), at=timezone.now(), answers=query.answers
             )
         row = Alert.objects.get(pk=alert_id)
