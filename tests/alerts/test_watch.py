@@ -30,7 +30,7 @@ def test_the_heartbeat_of_a_running_watch_is_well_and_that_of_a_killed_one_is_no
         process.wait(10)
 
     monkeypatch.setattr(heartbeat, "OLDEST_S", 0.1)
-    time.sleep(0.1)
+    servers.wait_until(lambda: heartbeat.problem(path), what="an old heartbeat")
     with pytest.raises(CommandError, match="ended its last round"):
         check(path)
 

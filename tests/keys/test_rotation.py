@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from typing import Any
 
@@ -283,7 +282,8 @@ def rotate_under_fire(live, settings, rows: int, kills: int) -> None:
         kill_after_a_step(live, here)
     done = start_rotation(live)
     said = done.communicate(timeout=240)[0].decode()
-    time.sleep(0.3)
+    rotated = len(sent)
+    wait_until(lambda: len(sent) > rotated or not writer.is_alive(), what="a text after the rotation")
     stop.set()
     writer.join()
 

@@ -276,8 +276,9 @@ def test_a_database_lock_is_dropped_only_where_its_pid_is_no_living_database(
 ):
     named = Path(shutil.copy("/bin/sleep", tmp_path / program))
     process = subprocess.Popen([str(named), "60"])
-    while Path(f"/proc/{process.pid}/comm").read_text().strip() != program:
-        time.sleep(0.01)  # for a moment after its birth it still bears our name
+    # For a moment after its birth it still bears our name.
+    comm = Path(f"/proc/{process.pid}/comm")
+    wait_until(lambda: comm.read_text().strip() == program, what="its own name")
     if is_dead:
         process.kill()  # and not waited for
         wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, what="its death")

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -292,7 +291,6 @@ def test_ctrl_c_while_another_is_at_work_ends_quietly(clone: Clone):
         waiting = clone.start("up", "--detach", "--no-demo")
         assert waiting.stderr
         assert "Another ./dev is at work" in waiting.stderr.readline()
-        time.sleep(0.2)
         waiting.send_signal(signal.SIGINT)
         _, words = waiting.communicate(timeout=20)
 

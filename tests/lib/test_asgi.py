@@ -147,6 +147,7 @@ def test_large_bodies_that_fill_the_memory_give_way_to_a_small_one(monkeypatch):
     monkeypatch.setattr(asgi, "START_SECONDS", 1)
     application = asgi.WSGIInThreads(echo, threads=1)
     answers: dict[str, int] = {}
+    senders_that_stopped = asyncio.Semaphore(0)
 
     async def one(name: str, *pieces: bytes, last: bool) -> None:
         waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
@@ -154,6 +155,7 @@ def test_large_bodies_that_fill_the_memory_give_way_to_a_small_one(monkeypatch):
 
         async def receive() -> dict[str, Any]:
             if not waiting:
+                senders_that_stopped.release()
                 await asyncio.sleep(3600)
             return waiting.pop(0)
 
@@ -165,7 +167,8 @@ def test_large_bodies_that_fill_the_memory_give_way_to_a_small_one(monkeypatch):
 
     async def all_of_them() -> None:
         large = [asyncio.create_task(one(f"large {n}", b"x" * 49, last=False)) for n in range(2)]
-        await asyncio.sleep(0.05)
+        for _ in large:
+            await senders_that_stopped.acquire()
         for number in range(3):
             await one(f"small {number}", b"y" * 40, last=True)
         await asyncio.gather(*large)

@@ -286,6 +286,7 @@ def _send_in_time(channel: Channel, address: str, message: Message) -> None:
     def send() -> None:
         try:
             channel.send(address, message)
+        # Raised again in the thread that waits, which knows what is to become of it.
         except Exception as problem:
             problems.append(problem)
 
