@@ -215,13 +215,19 @@ def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world,
     assert line.signed.get(f"records/{record_id}").json()["revision"] == 1
 
 
-def test_a_record_that_the_server_cannot_read_keeps_the_phones_copy_and_is_mended_by_sending_it_again(live):
+def two_phones_and_an_unreadable_entry(live: Any) -> tuple[Phone, Phone, str]:
+    """A phone with a journal entry that the server can no longer decrypt, and a tablet that never had a copy."""
     phone, _ = phone_of(live.world.ada.user)
     tablet, _ = phone_of(live.world.ada.user)
     page = phone.add("journal", {"text": "a long night"})
     phone.sync()
     owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
     tablet.sync()
+    return phone, tablet, page
+
+
+def test_a_record_that_the_server_cannot_read_keeps_the_phones_copy_and_is_mended_by_sending_it_again(live):
+    phone, tablet, page = two_phones_and_an_unreadable_entry(live)
     phone.ledger.keep("cursor", "")
 
     phone.sync()
@@ -239,12 +245,7 @@ def test_a_record_that_the_server_cannot_read_keeps_the_phones_copy_and_is_mende
 
 
 def test_after_a_restore_a_record_that_was_unreadable_is_not_removed_by_a_phone_without_a_copy(live):
-    phone, _ = phone_of(live.world.ada.user)
-    tablet, _ = phone_of(live.world.ada.user)
-    page = phone.add("journal", {"text": "a long night"})
-    phone.sync()
-    owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
-    tablet.sync()
+    _, tablet, page = two_phones_and_an_unreadable_entry(live)
     owner.flip_a_byte(live, "records_journaltext", "entry_id = %s", page)
     command = (sys.executable, "manage.py", "new_epoch", "--why", "restored the text")
     subprocess.run(command, check=True, env=os.environ | live.environment, capture_output=True)
