@@ -1,5 +1,6 @@
 """What a team does with a patient beside reading: treatment sessions, discharge and readmission."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -51,46 +52,55 @@ def _record(form: TreatmentSessionForm, principal: Principal, patient: Patient, 
     return not form.errors
 
 
-@require_POST
-@clinical_page(Action.DISCHARGE_PATIENT)
-def discharge(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
-    """Discharge a patient from care; the page stays open to the team."""
-    clinics.discharge(by=principal, patient=_open(principal, patient_id, "discharge", at), at=at)
-    messages.success(
-        request, "Discharged: off the caseload, and no more reminders. Alerts are raised as before."
-    )
-    return redirect("dashboard:patient", patient_id)
+def _patient_change(
+    action: Action, change: Callable[..., object], sentence: str
+) -> Callable[..., HttpResponse]:
+    """Return the view of a button on a patient's page, which makes the change and says so there."""
+
+    @require_POST
+    @clinical_page(action)
+    def view(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
+        change(principal=principal, patient_id=patient_id, at=at)
+        messages.success(request, sentence)
+        return redirect("dashboard:patient", patient_id)
+
+    return view
 
 
-@require_POST
-@clinical_page(Action.DISCHARGE_PATIENT)
-def readmit(request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID) -> HttpResponse:
-    """Take a discharged patient back into care."""
-    clinics.readmit(by=principal, patient=_open(principal, patient_id, "readmit", at), at=at)
-    messages.success(request, "Back in care, and on the caseload.")
-    return redirect("dashboard:patient", patient_id)
+def _with_chart(change: Callable[..., object], purpose: str) -> Callable[..., None]:
+    """Return ``change``, which wants a patient, as one that opens the chart for it."""
+
+    def change_patient(*, principal: Principal, patient_id: UUID, at: datetime) -> None:
+        patient = open_chart(
+            principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=Action.DISCHARGE_PATIENT
+        )
+        change(by=principal, patient=patient, at=at)
+
+    return change_patient
 
 
-@require_POST
-@clinical_page(Action.DISABLE_PATIENT_ACCOUNT)
-def disable_sign_in(
-    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
-) -> HttpResponse:
-    """Close a patient's sign-in that was stolen or lost, at once."""
-    patient_sign_in.disable_and_notify(principal=principal, patient_id=patient_id, at=at)
-    messages.success(request, "The sign-in is closed: every phone is signed out. The record stays as it is.")
-    return redirect("dashboard:patient", patient_id)
-
-
-@require_POST
-@clinical_page(Action.DISABLE_PATIENT_ACCOUNT)
-def recover_sign_in(
-    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
-) -> HttpResponse:
-    """Open a patient's sign-in again."""
-    patient_sign_in.recover_and_notify(principal=principal, patient_id=patient_id, at=at)
-    messages.success(request, "Open again. The patient's address was told where to choose a new password.")
-    return redirect("dashboard:patient", patient_id)
+# The page of a discharged patient stays open to the team.
+discharge = _patient_change(
+    Action.DISCHARGE_PATIENT,
+    _with_chart(clinics.discharge, "discharge"),
+    "Discharged: off the caseload, and no more reminders. Alerts are raised as before.",
+)
+readmit = _patient_change(
+    Action.DISCHARGE_PATIENT,
+    _with_chart(clinics.readmit, "readmit"),
+    "Back in care, and on the caseload.",
+)
+# A sign-in that was stolen or lost is closed at once.
+disable_sign_in = _patient_change(
+    Action.DISABLE_PATIENT_ACCOUNT,
+    patient_sign_in.disable_and_notify,
+    "The sign-in is closed: every phone is signed out. The record stays as it is.",
+)
+recover_sign_in = _patient_change(
+    Action.DISABLE_PATIENT_ACCOUNT,
+    patient_sign_in.recover_and_notify,
+    "Open again. The patient's address was told where to choose a new password.",
+)
 
 
 @require_GET
@@ -101,9 +111,3 @@ def discharged(request: HttpRequest, principal: Principal, at: datetime) -> Http
     values = rows.order_by("-discharged_on", "name", "id").values_list("pk", "name", "discharged_on")
     patients = [{"id": pk, "name": name, "on": formatting.day(on)} for pk, name, on in values if on]
     return render(request, "dashboard/discharged.html", {"principal": principal, "patients": patients})
-
-
-def _open(principal: Principal, patient_id: UUID, purpose: str, at: datetime) -> Patient:
-    return open_chart(
-        principal, patient_id, purpose=f"dashboard/{purpose}", at=at, action=Action.DISCHARGE_PATIENT
-    )

@@ -1,6 +1,8 @@
 """Pages of invitations of patients and staff, and of disabling a staff account."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +30,6 @@ from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
 from tracker.lib import days, rls
 from tracker.outbox import new_staff
-from tracker.outbox.new_staff import approve_and_notify
 
 TOO_MANY = "The clinic has invited as many people as it may within a day. Try again tomorrow."
 
@@ -125,29 +126,6 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
     return render(request, "dashboard/staff.html", shown, status=422 if form.errors else 200)
 
 
-@require_POST
-@clinical_page(Action.MANAGE_STAFF)
-def switch_off(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
-    """Switch off a colleague's account, at once."""
-    try:
-        roles.end_work(by=principal, member_id=member_id, at=at)
-        notify_responders_again(clinic_id=principal.clinic_id, at=at)
-    except LastFallbackContact:
-        messages.error(request, "This is the clinic's fallback contact for alerts. Name another one first.")
-    else:
-        messages.success(request, "The account is switched off, and every sign-in of it has ended.")
-    return redirect("dashboard:staff")
-
-
-@require_POST
-@clinical_page(Action.MANAGE_STAFF)
-def forget_factor(request: HttpRequest, principal: Principal, at: datetime, member_id: UUID) -> HttpResponse:
-    """Let a colleague who has lost the second factor set up another at the next sign-in."""
-    reset_second_factor(by=principal, member_id=member_id, at=at)
-    messages.success(request, "The second factor is forgotten; the next sign-in asks for a new one.")
-    return redirect("dashboard:staff")
-
-
 @require_GET
 @clinical_page(Action.APPROVE_STAFF)
 def approvals(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
@@ -156,26 +134,63 @@ def approvals(request: HttpRequest, principal: Principal, at: datetime) -> HttpR
     return render(request, "dashboard/approvals.html", shown)
 
 
-@require_POST
-@clinical_page(Action.APPROVE_STAFF)
-def approve(request: HttpRequest, principal: Principal, at: datetime, invitation_id: UUID) -> HttpResponse:
-    """Agree that somebody begins to work at the clinic."""
-    try:
-        approve_and_notify(by=principal, invitation_id=invitation_id, at=at)
-    except AlreadyStaff:
-        messages.error(request, "This account works at a clinic already.")
-    else:
-        messages.success(request, "Approved. The work begins now, and the patients of the team are told.")
-    return redirect("dashboard:approvals")
+def _staff_change(
+    action: Action,
+    change: Callable[..., object],
+    sentence: str,
+    *,
+    page: str,
+    refusals: Mapping[type[Exception], str] = MappingProxyType({}),
+) -> Callable[..., HttpResponse]:
+    """Return the view of a button on ``page``, which makes the change and says there that it did, or why it did not."""
+
+    @require_POST
+    @clinical_page(action)
+    def view(request: HttpRequest, principal: Principal, at: datetime, **named: UUID) -> HttpResponse:
+        try:
+            change(by=principal, at=at, **named)
+        except tuple(refusals) as problem:
+            messages.error(request, refusals[type(problem)])
+        else:
+            messages.success(request, sentence)
+        return redirect(page)
+
+    return view
 
 
-@require_POST
-@clinical_page(Action.APPROVE_STAFF)
-def refuse(request: HttpRequest, principal: Principal, at: datetime, invitation_id: UUID) -> HttpResponse:
-    """Refuse somebody who has accepted an invitation."""
-    refuse_new_staff(by=principal, invitation_id=invitation_id, at=at)
-    messages.success(request, "Refused. The account opens nothing here.")
-    return redirect("dashboard:approvals")
+def _end_work(*, by: Principal, member_id: UUID, at: datetime) -> None:
+    roles.end_work(by=by, member_id=member_id, at=at)
+    notify_responders_again(clinic_id=by.clinic_id, at=at)
+
+
+switch_off = _staff_change(
+    Action.MANAGE_STAFF,
+    _end_work,
+    "The account is switched off, and every sign-in of it has ended.",
+    page="dashboard:staff",
+    refusals={
+        LastFallbackContact: "This is the clinic's fallback contact for alerts. Name another one first."
+    },
+)
+forget_factor = _staff_change(
+    Action.MANAGE_STAFF,
+    reset_second_factor,
+    "The second factor is forgotten; the next sign-in asks for a new one.",
+    page="dashboard:staff",
+)
+approve = _staff_change(
+    Action.APPROVE_STAFF,
+    new_staff.approve_and_notify,
+    "Approved. The work begins now, and the patients of the team are told.",
+    page="dashboard:approvals",
+    refusals={AlreadyStaff: "This account works at a clinic already."},
+)
+refuse = _staff_change(
+    Action.APPROVE_STAFF,
+    refuse_new_staff,
+    "Refused. The account opens nothing here.",
+    page="dashboard:approvals",
+)
 
 
 @public("a member of staff who has no account yet: the code decides")
