@@ -20,6 +20,7 @@ from tracker.accounts import request_throttle
 from tracker.alerts.models import Alert, UnreadWrites
 from tracker.api import refusals
 from tracker.api.parsers import MAX_BATCH_BYTES, MAX_BODY_BYTES
+from tracker.lib import asgi
 from tracker.sync import safety
 
 POSITIVE = factories.phq9([0] * 8 + [2])
@@ -297,7 +298,7 @@ class Stalled:
 def test_a_body_that_did_not_come_whole_tells_operations(world, phone, how):
     body = batch(phone, POSITIVE)[:-1]
     environs: dict[str, Callable[[], dict[str, Any]]] = {
-        "cut by the server": lambda: {"tracker.body_cut": True},
+        "cut by the server": lambda: {asgi.BODY_CUT: True},
         "shorter than its length": lambda: {"CONTENT_LENGTH": "7000000", "wsgi.input": io.BytesIO(body)},
         "stalled": lambda: {"wsgi.input": Stalled()},
     }
