@@ -15,12 +15,9 @@ from django.utils import timezone
 
 from tracker.access import anonymous_events
 from tracker.access.principal import InactiveUser, load_principal
-from tracker.accounts import sessions
+from tracker.accounts import routes, sessions
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
-
-_SIGN_IN = ("/accounts/", "/_allauth/")
-_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class SignInAuditMiddleware:
@@ -34,7 +31,7 @@ class SignInAuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(_SIGN_IN):
+        if not request.path.startswith(routes.SIGN_IN):
             return self._elsewhere(request)
         with audit.naming_refusals(), transaction.atomic():
             session = sessions.of_request(request)
@@ -45,7 +42,7 @@ class SignInAuditMiddleware:
                 return response
             person = getattr(request, "proved", None) or before
             at = timezone.now()
-            if person is not None or request.method in _UNSAFE:
+            if person is not None or request.method in routes.UNSAFE_METHODS:
                 _record(person, began, _event(person, began, request, response, at))
         return response
 
@@ -99,4 +96,4 @@ def _event(
 def _is_refused(request: HttpRequest, response: HttpResponse) -> bool:
     """A page that shows its form again has refused what was sent; the API says so by its status."""
     shown_again = request.path.startswith("/accounts/") and response.status_code == 200
-    return response.status_code >= 400 or (request.method in _UNSAFE and shown_again)
+    return response.status_code >= 400 or (request.method in routes.UNSAFE_METHODS and shown_again)

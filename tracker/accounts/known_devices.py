@@ -14,18 +14,18 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from tracker.accounts import routes
 from tracker.accounts.models import KnownDevice
 from tracker.lib import encryption
 
 COOKIE, LASTS = "known_device", timedelta(days=90)
 # Of what names a device nothing longer is looked at.
 _LONGEST = 40
-_API = ("/api/", "/_allauth/")
 
 
 def of_request(request: HttpRequest) -> str:
     """Return what a request says that it comes from; empty where it says nothing."""
-    if request.path.startswith(_API):
+    if request.path.startswith(routes.API):
         return request.headers.get("X-Device", "")[:_LONGEST]
     return request.COOKIES.get(COOKIE, "")[:_LONGEST]
 
@@ -48,7 +48,7 @@ def remember(accounts: Iterable[str], device: str) -> None:
 def remember_sign_in(request: HttpRequest, accounts: Iterable[str]) -> None:
     """Note where the request comes from; a browser without a cookie is given one with the answer (``set_cookie``)."""
     device = of_request(request)
-    if not device and not request.path.startswith(_API):
+    if not device and not request.path.startswith(routes.API):
         device = secrets.token_hex(16)
         request.new_known_device = device  # type: ignore[attr-defined]
     if device:

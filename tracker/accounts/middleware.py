@@ -35,7 +35,6 @@ class SignInThrottleMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.too_many = import_string(settings.THROTTLE_FAILURE_VIEW)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         declared = _declared(request)
@@ -50,10 +49,7 @@ class SignInThrottleMiddleware:
         refused: throttle.TooManyAttempts | None = getattr(request, "throttled", None)
         if refused is None:
             return None
-        response: HttpResponse = self.too_many(request)
-        response["Retry-After"] = str(refused.retry_after)
-        response["Cache-Control"] = "no-store"
-        return response
+        return _too_many(request, refused.retry_after)
 
 
 class SessionThrottleMiddleware:
@@ -65,7 +61,6 @@ class SessionThrottleMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.too_many = import_string(settings.THROTTLE_FAILURE_VIEW)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -84,11 +79,15 @@ class SessionThrottleMiddleware:
         try:
             request_throttle.check(request_throttle.kind_of(request.method), session)
         except request_throttle.TooManyRequests as refused:
-            response: HttpResponse = self.too_many(request)
-            response["Retry-After"] = str(refused.retry_after)
-            response["Cache-Control"] = "no-store"
-            return response
+            return _too_many(request, refused.retry_after)
         return None
+
+
+def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
+    response: HttpResponse = import_string(settings.THROTTLE_FAILURE_VIEW)(request)
+    response["Retry-After"] = str(retry_after)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _declared(request: HttpRequest) -> throttle.Throttle | None:

@@ -22,6 +22,7 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from tracker.accounts import routes
 from tracker.accounts.models import Session
 from tracker.lib import app_secrets, encryption
 
@@ -34,8 +35,6 @@ KIND, STARTED_AT, CLIENT, ACTING_AS = "kind", "began", "client", "acting_as"
 STAFF, PATIENT = "staff", "patient"
 # Where allauth keeps a sign-in that is not finished.
 PENDING_LOGIN_KEY = "account_login"
-# Here a request brings its token in a header; everywhere else in a cookie.
-_API = ("/api/", "/_allauth/")
 _METHODS = "account_authentication_methods"
 _PURPOSE = "accounts_session.session_data"
 
@@ -157,7 +156,7 @@ def of_request(request: Any) -> SessionData | None:
 
 
 def _of_request(request: Any) -> SessionData | None:
-    if request.path.startswith(_API):
+    if request.path.startswith(routes.API):
         return load_token(request.headers.get("X-Session-Token", ""), timezone.now())
     found = load_token(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), timezone.now())
     return None if found is None or found.device_id is not None else found

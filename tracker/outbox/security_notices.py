@@ -13,13 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from tracker.access import roles
-from tracker.accounts import second_factor, sessions
+from tracker.accounts import routes, second_factor, sessions
 from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 
-_SIGN_IN = ("/accounts/", "/_allauth/")
-_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FACTORS = frozenset(second_factor.FACTORS)
 
 
@@ -43,7 +41,7 @@ class SecurityNoticeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method not in _UNSAFE or not request.path.startswith(_SIGN_IN):
+        if request.method not in routes.UNSAFE_METHODS or not request.path.startswith(routes.SIGN_IN):
             return self.get_response(request)
         session = sessions.of_request(request)
         user_id = session.user_id if session else None
