@@ -8,7 +8,7 @@ from tests import factories
 from tests.instruments.filled import positive_answers
 from tests.phone import Phone
 from tests.rls_context import as_clinic
-from tracker.alerts import rules
+from tracker.alerts import escalation, models, rules
 from tracker.alerts.models import Alert
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.base import Level
@@ -35,6 +35,10 @@ POSITIVES = declared_positives()
 
 def test_every_declared_alert_rule_has_an_example_here():
     assert set(POSITIVES) == set(rules.declared())
+
+
+def test_levels_of_alerts_are_those_of_the_rules_gravest_first():
+    assert list(escalation.GRAVEST_FIRST) == models.Level.values
 
 
 @pytest.mark.parametrize("rule", sorted(rules.declared()))

@@ -6,7 +6,10 @@ Steps: ``docs/alerts.md``, which names their source. A clinic's policy may raise
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import get_args
 from uuid import UUID
+
+from tracker.instruments.base import Level
 
 # An answer that arrives this late still alerts; it is marked, so that the reader knows.
 HISTORICAL_AFTER = timedelta(days=7)
@@ -16,7 +19,7 @@ _AFTERWARDS = timedelta(minutes=60)
 TEAM_STEPS = 2
 # Answers that join an open alert are told together, a patient's at most so often (docs/alerts.md).
 NOTIFY_AGAIN_AFTER = timedelta(minutes=10)
-_GRAVEST_FIRST = ("EMERGENCY", "URGENT", "HIGH", "REVIEW")
+GRAVEST_FIRST = tuple(level.upper() for level in get_args(Level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,14 @@ def is_historical(finding: Finding, received_at: datetime) -> bool:
     return received_at - finding.answered_at > HISTORICAL_AFTER
 
 
+def gravity(level: str) -> int:
+    """Return the place of a level among all, 0 for the gravest; one that is not known is taken for that."""
+    return GRAVEST_FIRST.index(level) if level in GRAVEST_FIRST else 0
+
+
 def is_graver(level: str, than: str) -> bool:
     """Return whether ``level`` is graver than another."""
-    return _GRAVEST_FIRST.index(level) < _GRAVEST_FIRST.index(than)
+    return gravity(level) < gravity(than)
 
 
 def step_due_at(raised_at: datetime, steps_taken: int) -> datetime:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from tracker.alerts import escalation
 from tracker.dashboard import formatting
 from tracker.instruments.measures import Measure
 from tracker.progress import trends
@@ -16,7 +17,6 @@ from tracker.progress import trends
 LONG_SILENCE_DAYS = 7
 DAILY_CURRENT_DAYS = 7
 DEFAULT_RHYTHM_DAYS = 14
-_LEVELS = ("EMERGENCY", "URGENT", "HIGH", "REVIEW")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,16 @@ class TriageState:
 
     def rank(self) -> tuple[float, ...]:
         """Sort ascending: the lowest needs a clinician first."""
-        fresh = min((_place(level) for level, late in self.alerts if not late), default=len(_LEVELS))
-        late = min((_place(level) for level, late in self.alerts if late), default=len(_LEVELS))
+        none = len(escalation.GRAVEST_FIRST)
+        fresh = min((escalation.gravity(level) for level, late in self.alerts if not late), default=none)
+        late = min((escalation.gravity(level) for level, late in self.alerts if late), default=none)
         # The largest worsening decides; a second one only between equals.
         first, second, *_ = (*sorted((size for _, size in self.worse), reverse=True), 0.0, 0.0)
         return (fresh, late, -first, -second, 0 if self.is_silent else 1, -min(self.silent_days, 60))
 
     def reasons(self) -> list[tuple[str, str]]:
         """Return (kind, text) for each reason to look at this patient."""
-        fresh = sorted({level for level, late in self.alerts if not late}, key=_place)
+        fresh = sorted({level for level, late in self.alerts if not late}, key=escalation.gravity)
         found = [("alert", f"Open alert: {level.lower()}") for level in fresh]
         late = [level for level, late in self.alerts if late]
         if late:
@@ -131,7 +132,3 @@ class TriageState:
             what = "Silent" if self.has_entries else "No entry yet"
             found.append(("silent", f"{what} for {self.silent_days:,} days"))
         return found
-
-
-def _place(level: str) -> int:
-    return _LEVELS.index(level) if level in _LEVELS else 0

@@ -19,6 +19,7 @@ Direction = Literal["higher_worse", "higher_better", "neutral"]
 Family = Literal["pain", "mood", "anxiety", "function", "sleep", "medication", "wellbeing", "safety", "other"]
 # What a patient shares on its own, as far as questionnaires are concerned.
 Category = Literal["pain", "mood", "medication", "treatment"]
+# Of an alert, the gravest first.
 Level = Literal["emergency", "urgent", "high", "review"]
 
 

@@ -11,7 +11,7 @@ from django.db.models import F
 from tracker.access import policy
 from tracker.access.policy import Action, Relation
 from tracker.access.principal import Principal
-from tracker.alerts import rules
+from tracker.alerts import escalation, rules
 from tracker.alerts.models import Alert, Level
 from tracker.dashboard import formatting
 from tracker.lib import days
@@ -19,7 +19,6 @@ from tracker.lib import days
 # A phone's clock within this of ours tells the same time.
 SAME_TIME = timedelta(minutes=10)
 PAGE_SIZE = 50
-_LEVEL_ORDER = [level.value for level in Level]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def alert_box(
         "answer_count",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
-    in_order = sorted(rows, key=lambda row: (_LEVEL_ORDER.index(row["level"]), row["is_historical"]))
+    in_order = sorted(rows, key=lambda row: (escalation.gravity(row["level"]), row["is_historical"]))
     pages = max(1, -(-len(in_order) // PAGE_SIZE))
     number = min(max(1, number), pages)
     shown = in_order[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
