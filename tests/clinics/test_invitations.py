@@ -16,7 +16,7 @@ from tests.rls_context import act_as, as_clinic, as_user
 from tracker.access.principal import load_principal
 from tracker.accounts.models import AccountKind, User
 from tracker.audit.models import AuditEvent
-from tracker.clinics import invitations
+from tracker.clinics import invitation_codes, invitations
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected
 from tracker.clinics.models import Clinic, Invitation, Patient, Role, StaffMember, TeamMembership
@@ -62,8 +62,8 @@ def test_a_patient_comes_in_with_the_code_and_her_date_of_birth(world):
 def test_a_patients_code_has_forty_bits_and_stands_nowhere(world, code):
     plain = code.replace("-", "")
 
-    assert len(invitations.ALPHABET) ** len(plain) == 2**40
-    assert not set("01IO") & set(invitations.ALPHABET)
+    assert len(invitation_codes.ALPHABET) ** len(plain) == 2**40
+    assert not set("01IO") & set(invitation_codes.ALPHABET)
     with as_clinic(world.clinic.pk):
         assert plain not in str(rows("SELECT clinics_invitation::text FROM clinics_invitation"))
         assert plain not in str(rows("SELECT audit_auditevent::text FROM audit_auditevent"))
@@ -235,7 +235,10 @@ def test_without_the_code_nobody_reads_an_invitation(world, code):
     with as_user(world.ben):
         assert Invitation.objects.count() == 1
     with transaction.atomic(), connection.cursor() as cursor:
-        for guess, found in ((invitations.code_hash("2222-2222"), 0), (invitations.code_hash(code), 1)):
+        for guess, found in (
+            (invitation_codes.code_hash("2222-2222"), 0),
+            (invitation_codes.code_hash(code), 1),
+        ):
             cursor.execute("SELECT set_config('app.invitation', %s, true)", [guess.hex()])
             assert Invitation.objects.count() == found
 

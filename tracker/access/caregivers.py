@@ -19,12 +19,12 @@ from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
-from tracker.clinics import active_account, invitations, patient_lock
+from tracker.clinics import active_account, invitation_codes, invitations, patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected, TooManyInvitations
 from tracker.lib import rls
 
-CODE_SIGNS, CODE_LASTS = 16, timedelta(days=7)
+CODE_LENGTH, CODE_LASTS = 16, timedelta(days=7)
 # Of one patient: at a time, and within a day.
 MOST_STANDING, MOST_A_DAY, A_DAY = 10, 10, timedelta(days=1)
 
@@ -50,13 +50,13 @@ def invite(
     standing, lately = own.standing(at).count(), own.filter(invited_at__gt=at - A_DAY).count()
     if standing >= MOST_STANDING or lately >= MOST_A_DAY:
         raise TooManyInvitations
-    code = invitations.new_code(CODE_SIGNS)
+    code = invitation_codes.new_code(CODE_LENGTH)
     made = Caregiver.objects.create(
         clinic_id=principal.clinic_id,
         patient_id=patient_id,
         name=name,
         categories=sorted(categories),
-        code=invitations.code_hash(code),
+        code=invitation_codes.code_hash(code),
         invited_at=at,
         accept_by=at + CODE_LASTS,
         starts_at=at,
@@ -110,17 +110,17 @@ def _accept(
     code: str, at: datetime, account: Callable[[UUID | None], User | None],
     refuse: Callable[[], object] = lambda: None,
 ) -> User | None:  # fmt: skip
-    """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
-    mark = invitations.code_hash(code)
-    with rls.context(invitation=mark.hex()):
-        found = Caregiver.objects.acceptable(at).filter(code=mark).first()
-    if found is None:
+    """Accept an invitation, in the transaction of the caller; None if refused, which commits the count of misses."""
+    hashed = invitation_codes.code_hash(code)
+    with rls.context(invitation=hashed.hex()):
+        candidate = Caregiver.objects.acceptable(at).filter(code=hashed).first()
+    if candidate is None:
         refuse()
         return None
-    patient_lock.lock(found.clinic_id, found.patient_id)
-    with rls.as_patient(found.clinic_id, found.patient_id):
+    patient_lock.lock(candidate.clinic_id, candidate.patient_id)
+    with rls.as_patient(candidate.clinic_id, candidate.patient_id):
         # What was revoked or taken while this request waited for the lock is not to be had.
-        row = Caregiver.objects.acceptable(at).filter(pk=found.pk).select_related("patient").first()
+        row = Caregiver.objects.acceptable(at).filter(pk=candidate.pk).select_related("patient").first()
         if row is None:
             refuse()
             return None

@@ -5,27 +5,24 @@ A patient's code is short, to be read out or typed, and goes with the date of bi
 one, in a link. Wrong, unknown, used and expired codes get the same answer, at the same cost.
 """
 
-import secrets
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
-from tracker.clinics import active_account, approvals, patient_lock
+from tracker.clinics import active_account, approvals, invitation_codes, patient_lock
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Clinic, Invitation, Patient, Role, StaffMember, TeamMembership
-from tracker.lib import days, encryption, rls
+from tracker.lib import days, rls
 
-# No 0 and O, no 1 and I: 32 signs, five bits each.
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+# Characters of a code.
 PATIENTS_CODE, STAFF_CODE = 8, 16
 PATIENT_LASTS, STAFF_LASTS = timedelta(days=14), timedelta(days=7)
 # Of one clinic within a day, so that a stolen sign-in of its staff makes no crowd.
@@ -42,27 +39,6 @@ class TooManyInvitations(Exception):
 
 class InvitationRejected(Exception):
     """The invitation is not taken: wrong, unknown, used or too old, or the address cannot be used. Never which."""
-
-
-def format_code(code: str) -> str:
-    """Return a code in groups of four."""
-    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
-
-
-def new_code(signs: int) -> str:
-    """Return a random code of so many signs, in groups of four."""
-    return format_code("".join(secrets.choice(ALPHABET) for _ in range(signs)))
-
-
-def code_hash(code: str) -> bytes:
-    """Return what stands in the database for a code, however it was typed."""
-    plain = "".join(sign for sign in code.upper() if sign in ALPHABET)
-    return encryption.keyed_hash(settings.LOOKUP_KEY, f"invitation/{plain}".encode())
-
-
-def tried_code(code: object) -> str:
-    """Return as what a code that somebody types is counted by the throttle; nothing where none was typed."""
-    return code_hash(code).hex() if isinstance(code, str) and code else ""
 
 
 def teams_of(principal: Actor, at: datetime) -> list[CareTeam]:
@@ -150,12 +126,14 @@ def invite_staff(
         raise NotFoundOrHidden
     if by is not None:
         _require_active(by)
-    made = _create(clinic_id, STAFF_CODE, STAFF_LASTS, at, by, role=role, name=name, care_team_id=team_id)
+    invitation, code = _create(
+        clinic_id, STAFF_CODE, STAFF_LASTS, at, by, role=role, name=name, care_team_id=team_id
+    )
     if by is not None:
-        by.audit("staff.invite", f"invitation/{made[0]}", at=at)
+        by.audit("staff.invite", str(invitation), at=at)
     else:
-        _audit("operator", "staff.invite", f"invitation/{made[0]}", clinic_id, at)
-    return made[1]
+        _audit("operator", "staff.invite", str(invitation), clinic_id, at)
+    return code
 
 
 def accept(
@@ -171,7 +149,7 @@ def accept(
     """
     with transaction.atomic():
         user = _accept(
-            code_hash(code), for_patient, birth_date, at,
+            code, for_patient, birth_date, at,
             lambda _: new_account(email, password, AccountKind.PATIENT if for_patient else AccountKind.STAFF),
             # Costs what an account would.
             on_begin, refuse=lambda: make_password(password),
@@ -204,7 +182,7 @@ def accept_with_account(
     with transaction.atomic():
         # The account before the patient and the invitation, as everywhere.
         on = active_account.lock(user_id)
-        user = _accept(code_hash(code), for_patient, birth_date, at, existing, on_begin) if on else None
+        user = _accept(code, for_patient, birth_date, at, existing, on_begin) if on else None
     if user is None:
         raise InvitationRejected
 
@@ -232,20 +210,21 @@ def _has_role(user_id: UUID, for_patient: bool) -> bool:
 
 
 def _accept(
-    mark: bytes, for_patient: bool, birth_date: date | None, at: datetime,
+    code: str, for_patient: bool, birth_date: date | None, at: datetime,
     account: Callable[[Invitation], User | None], on_begin: OnBegin, refuse: Callable[[], object] = lambda: None,
 ) -> User | None:  # fmt: skip
-    """The whole of it, in one transaction; None where it is refused, so that a miss is still counted."""
-    with rls.context(invitation=mark.hex()):
-        found = Invitation.objects.open(at).filter(code=mark, patient__isnull=not for_patient).first()
-    if found is None:
+    """Accept an invitation, in the transaction of the caller; None if refused, which commits the count of misses."""
+    hashed = invitation_codes.code_hash(code)
+    with rls.context(invitation=hashed.hex()):
+        candidate = Invitation.objects.open(at).filter(code=hashed, patient__isnull=not for_patient).first()
+    if candidate is None:
         refuse()
         return None
-    with rls.as_clinic(found.clinic_id):
-        if found.patient_id is not None:
-            patient_lock.lock(found.clinic_id, found.patient_id)
+    with rls.as_clinic(candidate.clinic_id):
+        if candidate.patient_id is not None:
+            patient_lock.lock(candidate.clinic_id, candidate.patient_id)
         # The lock lets the second of two at once find it used.
-        invitation = Invitation.objects.select_for_update().open(at).filter(pk=found.pk).first()
+        invitation = Invitation.objects.select_for_update().open(at).filter(pk=candidate.pk).first()
         if invitation is None or not _is_meant(invitation, birth_date):
             refuse()
             return None
@@ -286,28 +265,30 @@ def _use(invitation: Invitation, user: User, at: datetime, on_begin: OnBegin) ->
 
 
 def _create_for_patient(principal: Actor, patient: Patient, at: datetime) -> str:
-    made = _create(principal.clinic_id, PATIENTS_CODE, PATIENT_LASTS, at, principal, patient=patient)
-    principal.audit("patient.invite", f"invitation/{made[0]}", patient_id=patient.pk, at=at)
-    return made[1]
+    invitation, code = _create(
+        principal.clinic_id, PATIENTS_CODE, PATIENT_LASTS, at, principal, patient=patient
+    )
+    principal.audit("patient.invite", str(invitation), patient_id=patient.pk, at=at)
+    return code
 
 
 def _create(
-    clinic_id: UUID, signs: int, lasts: timedelta, at: datetime, by: Actor | None, **whom: Any
-) -> tuple[UUID, str]:
+    clinic_id: UUID, length: int, lasts: timedelta, at: datetime, by: Actor | None, **whom: Any
+) -> tuple[Invitation, str]:
     # Two at once are counted one after the other.
     Clinic.objects.select_for_update(no_key=True).get(pk=clinic_id)
     if Invitation.objects.filter(clinic_id=clinic_id, made_at__gt=at - A_DAY).count() >= MOST_A_DAY:
         raise TooManyInvitations
-    code = new_code(signs)
-    made = Invitation.objects.create(
+    code = invitation_codes.new_code(length)
+    invitation = Invitation.objects.create(
         clinic_id=clinic_id,
-        code=code_hash(code),
+        code=invitation_codes.code_hash(code),
         invited_by_id=by.user_id if by else None,
         made_at=at,
         expires_at=at + lasts,
         **whom,
     )
-    return made.pk, code
+    return invitation, code
 
 
 def _audit(

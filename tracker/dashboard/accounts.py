@@ -37,7 +37,7 @@ from tracker.accounts.decorators import (
     require_second_factor,
 )
 from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
-from tracker.clinics.invitations import tried_code
+from tracker.clinics import invitation_codes
 from tracker.dashboard import staff
 
 PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
@@ -188,7 +188,9 @@ THROTTLES = {
     "account_change_password": Throttle("second-factor", session_user),
     "account_reset_password": Throttle("reset", form_field("email")),
     "account_reset_password_from_key": Throttle("reset", session_user),
-    "accept_invitation": Throttle("invitation", lambda request: tried_code(request.POST.get("code"))),
+    "accept_invitation": Throttle(
+        "invitation", lambda request: invitation_codes.throttle_account(request.POST.get("code"))
+    ),
 }
 urlpatterns = [
     path("login/", account.login, name="account_login"),

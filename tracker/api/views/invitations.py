@@ -22,7 +22,7 @@ from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BODY_BYTES, gunzip, validate
 from tracker.api.schemas import Email
 from tracker.audit.models import Result
-from tracker.clinics import invitations
+from tracker.clinics import invitation_codes, invitations
 from tracker.lib import strict_json
 from tracker.lib.strict_model import Day, StrictModel
 from tracker.lib.strict_text import STORABLE
@@ -49,7 +49,7 @@ def _code_of(request: HttpRequest) -> str:
         body = strict_json.decode_object(gunzip(request.body, encoding, MAX_BODY_BYTES))
     except (strict_json.BadJSON, APIProblem):
         return ""
-    return invitations.tried_code(body.get("code"))
+    return invitation_codes.throttle_account(body.get("code"))
 
 
 def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
