@@ -134,11 +134,11 @@ def test_a_retirement_that_is_cancelled_at_the_moment_it_is_due_does_not_happen(
     phone, thief = Phone(world.ada.user), Phone(world.ada.user)
     assert thief.call("DELETE", f"devices/{phone.device}").status_code == 202
 
-    def keep() -> None:
+    def cancel() -> None:
         principal = with_session(act_as(world.ada), authenticated_at=None, device_id=phone.device)
-        devices.keep(principal=principal, device_id=phone.device, at=timezone.now())
+        devices.cancel_retirement(principal=principal, device_id=phone.device, at=timezone.now())
 
-    assert run_during(keep, lambda: devices.retire_due(at=timezone.now() + A_DAY)) == 0
+    assert run_during(cancel, lambda: devices.retire_due(at=timezone.now() + A_DAY)) == 0
     assert phone.get("me").status_code == 200
 
 

@@ -12,6 +12,8 @@ from tests import authenticator, factories
 from tests.concurrency import run_during
 from tests.phone import Phone, token_of
 from tests.rls_context import act_as, as_clinic, as_user
+from tracker.access import policy
+from tracker.access.policy import Action
 from tracker.access.principal import InactiveUser, load_principal
 from tracker.accounts.models import User
 from tracker.audit.models import AuditEvent
@@ -64,6 +66,10 @@ def is_at_work(user: User) -> bool:
         return False
 
 
+def test_a_second_person_is_looked_for_among_the_roles_that_may_approve_staff():
+    assert {role for role in Role if policy.role_may(role, Action.APPROVE_STAFF)} == set(approvals.APPROVERS)
+
+
 @pytest.mark.parametrize("role", [Role.CLINICIAN, Role.ADMINISTRATOR])
 def test_new_staff_see_nothing_before_a_second_person_has_approved(world, role):
     olga = officer(world)
@@ -109,10 +115,10 @@ def test_nobody_approves_whom_they_have_invited_nor_themselves(world):
     gia = factories.staff(world.other_clinic, "gia", Role.ADMINISTRATOR)
 
     for person in (world.eve, gia):
-        assert approvals.waiting_for(act_as(person)) == []
+        assert approvals.pending_for(act_as(person)) == []
         with pytest.raises(NotFoundOrHidden):
             approvals.approve(by=act_as(person), invitation_id=waiting, at=NOW)
-    assert [each.email for each in approvals.waiting_for(act_as(olga))] == [gil.email]
+    assert [each.email for each in approvals.pending_for(act_as(olga))] == [gil.email]
 
 
 def test_the_database_refuses_an_approval_by_who_invited_or_accepted(world):

@@ -270,7 +270,7 @@ def test_the_phones_sign_in_has_no_other_routes_than_those_listed(client, db):
 def test_an_administrator_invites_a_colleague_who_comes_in_and_sets_up_a_factor(world, clock):
     eve = sign_in(world.eve.user)
     page = eve.post("/staff/", {"name": "Gil", "role": "CLINICIAN", "team": str(world.team.pk)})
-    code = re.search(r'class="given">([A-Z0-9-]{19})<', page.content.decode())
+    code = re.search(r'class="code">([A-Z0-9-]{19})<', page.content.decode())
     assert code
     assert "shown only now" in text(page)
     assert code.group(1) not in text(eve.get("/staff/"))
@@ -301,12 +301,12 @@ def test_the_team_enrols_a_patient_and_gives_her_another_code(world, ben):
         "time_zone": factories.ZONE,
     }
     page = ben.post("/patients/invite/", given)
-    first = re.search(r'class="given">([A-Z0-9-]{9})<', page.content.decode())
+    first = re.search(r'class="code">([A-Z0-9-]{9})<', page.content.decode())
     again = re.search(r"/patients/invite/([0-9a-f-]{36})/", page.content.decode())
     assert first
     assert again
     page = ben.post(f"/patients/invite/{again.group(1)}/")
-    second = re.search(r'class="given">([A-Z0-9-]{9})<', page.content.decode())
+    second = re.search(r'class="code">([A-Z0-9-]{9})<', page.content.decode())
 
     assert second
     assert second.group(1) != first.group(1)

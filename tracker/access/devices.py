@@ -146,7 +146,7 @@ def retire(*, principal: Principal, device_id: UUID, at: datetime) -> datetime:
     return later
 
 
-def keep(*, principal: Principal, device_id: UUID, at: datetime) -> None:
+def cancel_retirement(*, principal: Principal, device_id: UUID, at: datetime) -> None:
     """
     Cancel a retirement that has not happened yet, from the device itself or from one that is not new.
 

@@ -152,9 +152,11 @@ def _write(events: list[dict[str, Any]]) -> None:
 
 def _is_about_an_event(problem: DatabaseError) -> bool:
     """Whether the database was at the audit's tables or functions: the chain is extended as the transaction ends."""
-    told = getattr(problem.__cause__, "diag", None)
-    return told is not None and any(
-        "audit_" in text for text in (told.context, told.table_name, told.message_primary) if text
+    diagnostic = getattr(problem.__cause__, "diag", None)
+    return diagnostic is not None and any(
+        "audit_" in text
+        for text in (diagnostic.context, diagnostic.table_name, diagnostic.message_primary)
+        if text
     )
 
 

@@ -26,7 +26,7 @@ class AlreadyStaff(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingApproval:
     """Somebody who is to work at the clinic, as a second person reads it."""
 
     id: UUID
@@ -38,13 +38,13 @@ class Waiting:
     accepted_at: datetime
 
 
-def waiting_for(by: Actor) -> list[Waiting]:
+def pending_for(by: Actor) -> list[PendingApproval]:
     """Return what ``by`` may approve or refuse, oldest first."""
     with rls.as_clinic(by.clinic_id):
         rows = list(_for(by).select_related("used_by", "care_team").order_by("used_at", "id"))
         inviters = [row.invited_by_id for row in rows if row.invited_by_id]
         names = dict(StaffMember.objects.filter(user_id__in=inviters).values_list("user_id", "name"))
-        return [_waiting(row, names) for row in rows]
+        return [_pending_approval(row, names) for row in rows]
 
 
 def begin_where_nobody_could_approve(invitation: Invitation, at: datetime) -> StaffMember | None:
@@ -128,11 +128,11 @@ def _begin(invitation: Invitation, by: Actor | None, at: datetime) -> StaffMembe
     return member
 
 
-def _waiting(row: Invitation, names: dict[UUID, str]) -> Waiting:
+def _pending_approval(row: Invitation, names: dict[UUID, str]) -> PendingApproval:
     assert row.used_by
     assert row.used_at
     assert row.invited_by_id
-    return Waiting(
+    return PendingApproval(
         id=row.pk,
         name=row.name,
         role=row.get_role_display(),

@@ -35,8 +35,8 @@ def record_session(
     if form.is_valid() and _record(form, principal, patient, at):
         messages.success(request, "Recorded. Baselines count back from the first treatment session.")
         return redirect("dashboard:patient", patient_id)
-    shown = {"principal": principal, "patient": patient, "form": form}
-    return render(request, "dashboard/record_session.html", shown, status=422)
+    context = {"principal": principal, "patient": patient, "form": form}
+    return render(request, "dashboard/record_session.html", context, status=422)
 
 
 def _record(form: TreatmentSessionForm, principal: Principal, patient: Patient, at: datetime) -> bool:

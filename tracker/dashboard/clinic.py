@@ -113,7 +113,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     clinic = Clinic.objects.select_related("fallback_contact").get(pk=principal.clinic_id)
-    shown = {
+    context = {
         "principal": principal,
         "is_active": clinic.activated_at is not None,
         "fallback": fallback,
@@ -121,7 +121,7 @@ def _page(
         "time_zone": principal.time_zone,
         "periods": [_line(row, principal.time_zone, at) for row in _periods(principal.clinic_id, at)],
     }
-    return render(request, "dashboard/on_call.html", shown, status=status)
+    return render(request, "dashboard/on_call.html", context, status=status)
 
 
 def _periods(clinic_id: UUID, at: datetime) -> list[DutyPeriod]:

@@ -22,7 +22,7 @@ from tracker.accounts import throttle
 from tracker.accounts.adapter import public_url
 from tracker.alerts.notification import notify_responders_again
 from tracker.clinics import invitations
-from tracker.clinics.approvals import AlreadyStaff, waiting_for
+from tracker.clinics.approvals import AlreadyStaff, pending_for
 from tracker.clinics.approvals import refuse as refuse_new_staff
 from tracker.clinics.models import StaffMember
 from tracker.clinics.staff import LastFallbackContact, reset_second_factor
@@ -41,7 +41,7 @@ def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> 
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     today = days.local_day(at, principal.time_zone)
     form = EnrolForm(request.POST or None, teams=teams, time_zone=principal.time_zone, today=today)
-    given = None
+    invitation = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         try:
@@ -56,9 +56,9 @@ def invite_patient(request: HttpRequest, principal: Principal, at: datetime) -> 
         except invitations.TooManyInvitations:
             form.add_error(None, TOO_MANY)
         else:
-            given = {"name": asked["name"], "code": code}
+            invitation = {"name": asked["name"], "code": code}
             form = EnrolForm(teams=teams, time_zone=principal.time_zone, today=today)
-    return _patients(request, principal, at, form, given)
+    return _patients(request, principal, at, form, invitation)
 
 
 @require_POST
@@ -81,15 +81,19 @@ def invite_again(request: HttpRequest, principal: Principal, at: datetime, patie
 
 
 def _patients(
-    request: HttpRequest, principal: Principal, at: datetime, form: EnrolForm, given: dict[str, str] | None
+    request: HttpRequest,
+    principal: Principal,
+    at: datetime,
+    form: EnrolForm,
+    invitation: dict[str, str] | None,
 ) -> HttpResponse:
-    shown = {
+    context = {
         "principal": principal,
         "form": form,
-        "given": given,
+        "invitation": invitation,
         "waiting": invitations.pending_patients(principal, at),
     }
-    return render(request, "dashboard/invite_patient.html", shown, status=422 if form.errors else 200)
+    return render(request, "dashboard/invite_patient.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -98,7 +102,7 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
     """Who works at the clinic; ask somebody in."""
     teams = [(team.pk, team.name) for team in invitations.teams_of(principal, at)]
     form = StaffForm(request.POST or None, teams=teams)
-    given = None
+    invitation = None
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         try:
@@ -115,23 +119,23 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
             form.add_error(None, TOO_MANY)
         else:
             link = public_url(reverse("accept_invitation"))
-            given = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
+            invitation = {"name": asked["name"], "code": code, "link": f"{link}#{code}"}
             form = StaffForm(teams=teams)
     colleagues = (
         StaffMember.objects.filter(clinic_id=principal.clinic_id)
         .select_related("user")
         .order_by("name", "id")
     )
-    shown = {"principal": principal, "form": form, "given": given, "colleagues": colleagues}
-    return render(request, "dashboard/staff.html", shown, status=422 if form.errors else 200)
+    context = {"principal": principal, "form": form, "invitation": invitation, "colleagues": colleagues}
+    return render(request, "dashboard/staff.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
 @clinical_page(Action.APPROVE_STAFF)
 def approvals(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Who has accepted an invitation to work here and waits for a second person."""
-    shown = {"principal": principal, "waiting": waiting_for(principal)}
-    return render(request, "dashboard/approvals.html", shown)
+    context = {"principal": principal, "waiting": pending_for(principal)}
+    return render(request, "dashboard/approvals.html", context)
 
 
 def _staff_change(
@@ -227,5 +231,5 @@ def accept(request: HttpRequest) -> HttpResponse:
                 request, "Welcome. If your clinic asks a second person, sign in once they have agreed."
             )
             return redirect("account_login")
-    shown = {"form": form, "has_account": has_account}
-    return render(request, "account/invitation.html", shown, status=422 if form.errors else 200)
+    context = {"form": form, "has_account": has_account}
+    return render(request, "account/invitation.html", context, status=422 if form.errors else 200)

@@ -42,15 +42,15 @@ def home(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespon
             said["late_since"] = late_since(principal, at)
         return render(request, f"dashboard/{kind}_home.html", said)
     _audit_read(principal, "caseload.read", principal.caseload, at)
-    shown = caseload(principal, request.GET.get("order", ""), at, page_number(request.GET.get("alerts", "")))
+    page = caseload(principal, request.GET.get("order", ""), at, page_number(request.GET.get("alerts", "")))
     return render(
         request,
         "dashboard/caseload.html",
         {
             "principal": principal,
-            "page": shown,
+            "page": page,
             "late_since": late_since(principal, at),
-            "rows": render_fragment("caseload_rows", rows=shown.rows, with_team=shown.several_teams),
+            "rows": render_fragment("caseload_rows", rows=page.rows, with_team=page.several_teams),
             "may_break_glass": policy.role_may(principal.role, Action.BREAK_GLASS),
         },
     )
@@ -62,8 +62,8 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
     """The open alerts alone: a caseload that stays open on a screen asks for them again."""
     box = alert_box(principal, at, number=page_number(request.GET.get("alerts", "")))
     _audit_read(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
-    shown = {"alerts": box, "polls": True, "late_since": late_since(principal, at)}
-    return render(request, "dashboard/_alerts.html", shown)
+    context = {"alerts": box, "polls": True, "late_since": late_since(principal, at)}
+    return render(request, "dashboard/_alerts.html", context)
 
 
 @require_POST
@@ -153,7 +153,7 @@ def _patient_page(
     at: datetime,
     status: int = 200,
 ) -> HttpResponse:
-    shown = patient_page(
+    page = patient_page(
         principal,
         patient,
         chosen=request.GET.get("range", DEFAULT_RANGE),
@@ -163,7 +163,7 @@ def _patient_page(
     return render(
         request,
         "dashboard/patient.html",
-        {"principal": principal, "page": shown, "form": form},
+        {"principal": principal, "page": page, "form": form},
         status=status,
     )
 

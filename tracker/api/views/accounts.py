@@ -117,6 +117,8 @@ def _on_trusted_device(view: View) -> View:
 
 
 def _on_paired_phone(view: View) -> View:
+    """Refuse a patient's session that belongs to no phone yet."""
+
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         session = sessions.load_token(request.headers.get("X-Session-Token", ""), timezone.now())

@@ -131,7 +131,7 @@ class OneDevice(ClinicalAPIView):
     @extend_schema(operation_id="devices_keep", request=None, responses={204: None})
     def put(self, request: Request, device_id: UUID) -> Response:
         """Keep a phone that was to be retired."""
-        devices.keep(principal=principal_of(request), device_id=device_id, at=timezone.now())
+        devices.cancel_retirement(principal=principal_of(request), device_id=device_id, at=timezone.now())
         return Response(status=204)
 
 
