@@ -65,14 +65,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[None]:
+def actors_database(template_database: str, django_db_blocker: Any) -> Iterator[str]:
+    """The same with the actors of ``world`` in it; one for each process."""
+    with django_db_blocker.unblock():
+        databases.actors.create(template_database)
+    yield databases.actors.name
+    databases.drop(databases.actors.name)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(template_database: str, actors_database: str, django_db_blocker: Any) -> Iterator[None]:
     """
     Every test runs in its own transaction of one of two databases, as the application's role.
 
     One is empty; in the other the actors of ``world`` are at work, so that no test waits until they are made.
     """
     with django_db_blocker.unblock():
-        databases.shared.create(template_database)
+        databases.shared.create(template_database, actors_database)
     yield
     with django_db_blocker.unblock():
         databases.shared.drop()
@@ -98,7 +107,7 @@ def queue() -> str:
 @pytest.fixture
 def shared_world(db: None) -> factories.World:
     """The actors who are at work before the test begins, in objects of its own."""
-    return databases.shared.world()
+    return databases.actors.world()
 
 
 @pytest.fixture
@@ -119,15 +128,16 @@ class Live:
 
 
 @pytest.fixture
-def actors() -> Callable[[], factories.World]:
-    """Who is at work in a ``live`` database."""
-    return factories.world
+def actors() -> Callable[[], factories.World] | None:
+    """Makes the actors of a ``live`` database, where they are to be others than those of ``world``."""
+    return None
 
 
 @pytest.fixture
 def live(
-    actors: Callable[[], factories.World],
-    fresh_database: Callable[[], dict[str, str]],
+    actors: Callable[[], factories.World] | None,
+    template_database: str,
+    actors_database: str,
     queue: str,
     django_db_blocker: Any,
     tmp_path: Path,
@@ -135,15 +145,15 @@ def live(
     """Transactions really end here, and other processes see what was committed."""
     settings = connections["default"].settings_dict
     before = settings["NAME"]
-    environment = fresh_database()
     mail = tmp_path / "mail"
     mail.mkdir()
-    with django_db_blocker.unblock():
-        name = urlsplit(environment["DATABASE_URL"]).path.lstrip("/")
+    # One actor asks for what many people would.
+    unlimited = {"READS_PER_MINUTE": str(10**9), "WRITES_PER_MINUTE": str(10**9)}
+    template = template_database if actors else actors_database
+    with django_db_blocker.unblock(), databases.temporary(template) as name:
         databases.connect_as(settings["USER"], settings["PASSWORD"], name)
         with transaction.atomic():
-            world = actors()
-        # One actor asks for what many people would.
-        unlimited = {"READS_PER_MINUTE": str(10**9), "WRITES_PER_MINUTE": str(10**9)}
-        yield Live(world, environment | unlimited | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}, mail)
+            world = actors() if actors else databases.actors.world()
+        addresses = databases.addresses(name) | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}
+        yield Live(world, addresses | unlimited, mail)
         databases.connect_as(settings["USER"], settings["PASSWORD"], before)

@@ -102,6 +102,28 @@ def _create_template() -> None:
     )
 
 
+class Actors:
+    """A database that nobody is connected to, with the actors in it, to make others from."""
+
+    def __init__(self) -> None:
+        self.name = f"actors_{secrets.token_hex(4)}"
+        self._world = b""
+
+    def create(self, template: str) -> None:
+        create(self.name, template)
+        settings = connections["default"].settings_dict
+        before = settings["NAME"]
+        connect_as(settings["USER"], settings["PASSWORD"], self.name)
+        with transaction.atomic():
+            self._world = pickle.dumps(factories.world())
+        connect_as(settings["USER"], settings["PASSWORD"], before)
+
+    def world(self) -> factories.World:
+        """Return the actors, in objects of the test's own."""
+        world: factories.World = pickle.loads(self._world)
+        return world
+
+
 class Shared:
     """The two databases that the tests of one process share, each test in a transaction that is rolled back."""
 
@@ -109,27 +131,20 @@ class Shared:
         self._empty = f"test_{secrets.token_hex(4)}"
         self._with_world = f"world_{secrets.token_hex(4)}"
         self._chosen = self._empty
-        self._world = b""
+        self._is_there = False
 
-    def create(self, template: str) -> None:
+    def create(self, template: str, with_world: str) -> None:
         create(self._empty, template)
-        create(self._with_world, template)
-        self._connect(self._with_world)
-        with transaction.atomic():
-            self._world = pickle.dumps(factories.world())
+        create(self._with_world, with_world)
+        self._is_there = True
         self._connect(self._chosen)
 
     def choose(self, *, with_world: bool) -> None:
         """Let Django's connection lead to one of the two."""
         chosen = self._with_world if with_world else self._empty
-        if self._world and chosen != self._chosen:
+        if self._is_there and chosen != self._chosen:
             self._connect(chosen)
         self._chosen = chosen
-
-    def world(self) -> factories.World:
-        """Return the actors, in objects of the test's own."""
-        world: factories.World = pickle.loads(self._world)
-        return world
 
     def drop(self) -> None:
         connections["default"].close()
@@ -141,4 +156,5 @@ class Shared:
         connect_as(settings["USER"], settings["PASSWORD"], name)
 
 
+actors = Actors()
 shared = Shared()

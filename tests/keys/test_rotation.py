@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,8 +66,8 @@ def world(old, db) -> factories.World:
 
 
 @pytest.fixture
-def live(old, live):
-    return live
+def actors(old) -> Callable[[], factories.World]:
+    return factories.world
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def walk(live: Any, runs: int, steps: int) -> None:
 
 
 def test_acknowledged_records_stay_on_a_few_random_walks(live):
-    walk(live, 6, 25)
+    walk(live, 4, 20)
 
     assert rebuild.check().differences == []
 

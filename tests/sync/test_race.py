@@ -27,7 +27,7 @@ from tracker.sync.batch import BatchKey
 from tracker.sync.models import SyncBatch
 
 AT_ONCE = 32
-INTERLEAVINGS = 100
+INTERLEAVINGS = 40
 WRITERS = 3
 
 
@@ -109,7 +109,7 @@ def interleave(
             yield [record["id"] for record in sent], seen
 
 
-def test_a_hundred_interleavings_of_late_commits_hide_nothing_from_a_reader(live):
+def test_interleavings_of_late_commits_hide_nothing_from_a_reader(live):
     for sent, seen in interleave(live, random.Random(factories.SEED), INTERLEAVINGS):
         assert sorted(record["id"] for record in seen) == sorted(sent)
         ids = [record["id"] for record in seen]
