@@ -8,13 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
+from urllib.request import ProxyHandler, build_opener
 
-import httpx
 from celery import Celery
 
 ROOT = Path(__file__).resolve().parents[1]
+_OPENER = build_opener(ProxyHandler({}))
 
 
 def wait_until(true: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
@@ -86,9 +88,11 @@ def web_process(environment: Mapping[str, str]) -> Iterator[tuple[str, subproces
 
 
 def answers(url: str) -> bool:
+    # Asked many times while a server starts: a client of httpx reads all certificates each time.
     try:
-        return httpx.get(f"{url}/health/live", trust_env=False, timeout=5).status_code == 200
-    except httpx.TransportError:
+        with _OPENER.open(f"{url}/health/live", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, HTTPException):
         return False
 
 

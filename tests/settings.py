@@ -26,3 +26,6 @@ from backend.settings import *  # noqa: E402, F403
 # Argon2 as the product uses it takes 0.2 s of a processor for each password. The processes that tests start have
 # the product's own settings.
 PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
+
+# Each test client makes the middleware anew: static files are found when they are asked for, not all read each time.
+WHITENOISE_AUTOREFRESH = True

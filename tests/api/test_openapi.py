@@ -1,10 +1,14 @@
 """The OpenAPI document: kept in git, and true of every role."""
 
+import json
 import re
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
+import yaml
 from django.core.management import call_command
+from drf_spectacular import validation
 
 from tests import factories, openapi
 from tests.phone import Phone
@@ -23,9 +27,19 @@ FILE = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 def test_the_openapi_document_in_git_is_that_of_the_code(tmp_path):
     """If this fails: ``./dev manage spectacular --file docs/openapi.yaml``, and look at the difference."""
     fresh = tmp_path / "openapi.yaml"
-    call_command("spectacular", file=str(fresh), validate=True, fail_on_warn=True)
+    call_command("spectacular", file=str(fresh), fail_on_warn=True)
 
     assert FILE.read_text() == fresh.read_text()
+
+
+def test_the_openapi_document_is_one_of_openapi_3_1():
+    """What ``spectacular --validate`` looks at, in a hundredth of its time."""
+    rules = json.loads((Path(validation.__file__).parent / "openapi_3_1_schema.json").read_text())
+    validator = jsonschema_rs.validator_for(rules)
+    document = yaml.safe_load(FILE.read_text())
+
+    assert [str(error) for error in validator.iter_errors(document)] == []
+    assert list(validator.iter_errors(document | {"paths": {"api": {"get": 1}}}))
 
 
 @pytest.mark.parametrize("role", Role.values)
