@@ -12,6 +12,7 @@ from django.utils import timezone
 from backend.celery import BEAT_SCHEDULE
 from tests import servers
 from tests.outbox.test_outbox import MINUTE, deliver, enqueue
+from tests.rls_context import as_clinic
 from tracker.alerts import safety_status, tasks
 from tracker.alerts.models import Heartbeat
 from tracker.lib import rls
@@ -97,6 +98,8 @@ def test_a_new_installation_has_a_minute_and_is_not_well_for_ever_without_a_work
 def test_the_oldest_message_that_is_due_and_not_sent_is_noted_by_the_watch(world, client):
     now = timezone.now()
     enqueue(world, key="old", due_at=now - 2 * MINUTE)
+    with as_clinic(world.clinic.pk):
+        Message.objects.update(queued_at=now - 2 * MINUTE)
     enqueue(world, key="later", due_at=now + MINUTE)
     rls.reset()
     tasks.record_worker_heartbeat()
@@ -115,7 +118,9 @@ def test_a_message_under_a_lease_counts_and_what_was_sent_or_given_up_does_not(w
     now = timezone.now()
     enqueue(world, key="one", due_at=now - MINUTE, urgent=True)
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
-        Message.objects.update(claimed_until=now + MINUTE, attempts=outbox.MOST_ATTEMPTS)
+        Message.objects.update(
+            queued_at=now - 2 * MINUTE, claimed_until=now + MINUTE, attempts=outbox.MOST_ATTEMPTS
+        )
     assert outbox.oldest_due_at(at=now) == now - MINUTE
 
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
