@@ -15,6 +15,7 @@ from tests.outbox.test_outbox import MINUTE, deliver, enqueue
 from tests.rls_context import as_clinic
 from tracker.alerts import safety_status, tasks
 from tracker.alerts.models import Heartbeat
+from tracker.api.views import health
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
@@ -184,3 +185,26 @@ def test_a_real_beat_and_worker_leave_a_heartbeat_and_a_stopped_worker_is_notice
     monkeypatch.setattr(safety_status, "OLDEST_S", 0.1)
     time.sleep(0.2)
     assert any("the worker has done nothing" in sentence for sentence in safety_status.read().failing)
+
+
+def test_health_that_fails_is_logged_once_for_each_change_and_never_as_an_error(
+    world, client, caplog, monkeypatch
+):
+    monkeypatch.setattr(health, "_statuses", {})
+    rls.reset()
+    for is_well in (False, False, True, True, False):
+        if is_well:
+            tasks.record_worker_heartbeat()
+            safety_status.record_heartbeat(safety_status.WATCH)
+        else:
+            Heartbeat.objects.update(at=timezone.now() - 2 * MINUTE)
+            Heartbeat.objects.get_or_create(name="worker", defaults={"at": timezone.now() - 2 * MINUTE})
+        assert ask(client)[0] == (200 if is_well else 503)
+
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [level for level, text in lines if "health/safety changed" in text] == [
+        "WARNING",
+        "INFO",
+        "WARNING",
+    ]
+    assert [line for line in lines if line[0] == "ERROR"] == []
