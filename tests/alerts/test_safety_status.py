@@ -171,11 +171,12 @@ def test_a_round_of_the_watch_leaves_a_heartbeat(live):
 def test_a_real_beat_and_worker_leave_a_heartbeat_and_a_stopped_worker_is_noticed(
     live, tmp_path, monkeypatch
 ):
-    celery = ("celery", "-A", "backend")
-    worker = servers.running(*celery, "worker", "--pool", "solo", environment=live.environment)
-    beat = servers.running(
-        *celery, "beat", "--schedule", str(tmp_path / "s"), "--pidfile=", environment=live.environment
+    worker = servers.running(
+        "celery", "-A", "backend", "worker", "--pool", "solo", environment=live.environment
     )
+    broker = {"REDIS_URL": live.environment["REDIS_URL"]}
+    schedule = ("--schedule", str(tmp_path / "s"), "--pidfile=")
+    beat = servers.running("celery", "-A", "backend.beat", "beat", *schedule, environment=broker)
 
     with worker, beat:
         servers.wait_until(
