@@ -35,7 +35,8 @@ BEAT_SCHEDULE = (
     ("retire phones whose day has come", "tracker.access.tasks.retire_due_devices", 300.0),
     ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
 )
-app.conf.beat_schedule = {
+# Beat has an app of its own (``backend.beat``), without the product's settings.
+SCHEDULE = {
     what: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for what, task, seconds in BEAT_SCHEDULE
 }

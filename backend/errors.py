@@ -18,7 +18,7 @@ _DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
 
 
 def _for_program(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/health/", "/_allauth/"))
+    return exceptions.is_api(request) or request.path.startswith(("/health/", "/_allauth/"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
+    "tracker.api.refusals.RefusedWriteMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "tracker.outbox.security_notices.SecurityNoticeMiddleware",

@@ -22,8 +22,9 @@ body) or query parameter or header (`parameter`). No value that was sent is ever
 the codes in its receipt, one per record. The codes are the same on every route; `tracker/lib/error_codes.py` is the
 one list of them, and `docs/write_errors.py` writes this page from it.
 
-Whatever the code, 429 and 503 come with `Retry-After`. Every refusal by `/sync/push` or `/records` of what a patient
-sent, and every 503, comes with `guidance` (the crisis text), the refusal with `alerted` too. Where `alerted` is true,
+Whatever the code, 429 and 503 come with `Retry-After`. Every refusal of a write below `/api/`
+comes with `guidance` (the crisis text) and `alerted`, also at a path that does not exist or with another host's name;
+that of a member of staff does not. Every 503 comes with `guidance` too. Where `alerted` is true,
 an answer in what was sent raised an alert although it was refused: show the guidance at once; else have it at hand
 beside the error.
 """

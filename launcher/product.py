@@ -17,6 +17,8 @@ READY_SECONDS = 90
 MANAGE = [str(PYTHON), str(ROOT / "manage.py")]
 # For those who set up a database; the product's own processes never see them.
 OWNERS_ADDRESSES = ("DATABASE_OWNER_URL", "DATABASE_ADMIN_URL")
+# Beat sends names of tasks to the broker (``backend.beat``): it opens no database and decrypts nothing.
+NOT_BEATS = ("SECRET_KEY", "MASTER_KEY", "MASTER_KEYS_OLD", "LOOKUP_KEY", "DATABASE_URL", "SMTP_PASSWORD")
 
 
 def given_servers() -> dict[str, str]:
@@ -97,7 +99,7 @@ def _without(names: Sequence[str], environment: Mapping[str, str]) -> dict[str, 
 
 def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[Service]:
     """Return the product's processes; the last fills the demo clinic."""
-    celery = [str(PYTHON), "-m", "celery", "-A", "backend"]
+    celery = [str(PYTHON), "-m", "celery", "-A"]
     worker = "worker --pool prefork --concurrency 2 --loglevel INFO --without-gossip"
     beat = ["--schedule", str(data.run / "beat"), "--pidfile=", "--loglevel", "INFO"]
     demo = ["demo", "load", "--url", environment["PUBLIC_URL"], "--sign-ins", str(data.sign_ins)]
@@ -106,8 +108,8 @@ def services(data: DataDir, environment: Mapping[str, str], port: int) -> list[S
     env = _without(("ANCHOR_KEY",), signer)
     return [
         Service("web", [str(PYTHON), "-m", "backend.serve", "--port", str(port)], {"env": env}),
-        Service("worker", [*celery, *worker.split()], {"env": signer}),
-        Service("beat", [*celery, "beat", *beat], {"env": env}),
+        Service("worker", [*celery, "backend", *worker.split()], {"env": signer}),
+        Service("beat", [*celery, "backend.beat", "beat", *beat], {"env": _without(NOT_BEATS, env)}),
         Service("watch", [*MANAGE, "watch"], {"env": signer}),
         # It may be killed, and goes on where it stopped.
         Service("demo", [*MANAGE, *demo], {"env": env}, once=True),

@@ -57,6 +57,16 @@ def test_a_second_break_glass_ends_the_first(world):
     assert world.ada.pk not in cleo.patients
 
 
+def test_break_glass_opens_a_patient_who_has_no_account_yet_and_the_privacy_officer_is_told(world):
+    ivo = factories.patient(world.clinic, "ivo", world.team, user=None)
+    pia = factories.staff(world.clinic, "pia", Role.PRIVACY_OFFICER)
+    break_it(world, patient=ivo)
+
+    with as_clinic(world.clinic.pk):
+        told = set(Message.objects.values_list("recipient_id", "words", "patient"))
+    assert told == {(pia.user_id, "break-glass-officer", ivo.pk)}
+
+
 def test_break_glass_opens_what_a_patient_does_not_share_with_the_team(world):
     factories.share(world.ada, world.team, [Category.PAIN], NOW)
     break_it(world, world.ben)

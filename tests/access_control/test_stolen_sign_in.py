@@ -108,6 +108,28 @@ def test_asking_again_does_not_put_a_retirement_off_and_the_older_phone_keeps_it
     assert phone.get("me").status_code == 200
 
 
+def test_ending_another_session_is_told_to_the_inbox_and_to_the_address(world, phone, thief):
+    references = {each["device"]: each["id"] for each in thief.get("me/sessions").json()["sessions"]}
+
+    assert thief.call("DELETE", f"me/sessions/{references[str(phone.device)]}").status_code == 204
+    assert phone.get("me").status_code == 401
+    assert notices(world, "session-ended") == BOTH
+
+
+def test_an_owner_ends_a_thiefs_session_at_once(world, phone, thief):
+    references = {each["device"]: each["id"] for each in phone.get("me/sessions").json()["sessions"]}
+
+    assert phone.call("DELETE", f"me/sessions/{references[str(thief.device)]}").status_code == 204
+    assert thief.get("me").status_code == 401
+
+
+def test_ending_ones_own_session_is_no_news(world, phone):
+    (own,) = phone.get("me/sessions").json()["sessions"]
+
+    assert phone.call("DELETE", f"me/sessions/{own['id']}").status_code == 204
+    assert notices(world, "session-ended") == set()
+
+
 def test_the_older_phone_retires_the_new_one_at_once(world, phone, thief):
     assert phone.call("DELETE", f"devices/{thief.device}").status_code == 204
 

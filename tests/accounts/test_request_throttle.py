@@ -164,3 +164,48 @@ def test_refused_bodies_of_who_keeps_processors_busy_are_scanned_in_part(world, 
 
     assert (near.json()["alerted"], far.json()["alerted"]) == (True, False)
     assert Client().get("/health/safety").json()["unread_writes_last_day"] == 1
+
+
+def is_blocked(user_id: uuid.UUID) -> bool:
+    try:
+        request_throttle.check(request_throttle.READ, user_id)
+    except request_throttle.TooManyRequests:
+        return True
+    return False
+
+
+def test_nobody_frees_themselves_from_a_limit_with_invented_names(db, limits, monkeypatch):
+    monkeypatch.setattr(request_throttle, "_MOST_KEPT", 50)
+    limits.READS_PER_MINUTE = 1000
+    blocked, busy = uuid.uuid4(), uuid.uuid4()
+    request_throttle.count(request_throttle.READ, blocked, 1000)
+    for _ in range(500):
+        request_throttle.count(request_throttle.READ, uuid.uuid4())
+        request_throttle.count(request_throttle.READ, busy)
+
+    assert is_blocked(blocked)
+    # Ten times a twentieth reached the store: who keeps asking is not forgotten either.
+    assert list(ThrottleCount.objects.order_by("count").values_list("count", flat=True)) == [500, 1000]
+    assert len(request_throttle._counts) <= 50
+
+
+def test_a_process_in_which_everybody_is_over_a_limit_keeps_no_more_counts_than_it_may(
+    db, limits, monkeypatch
+):
+    monkeypatch.setattr(request_throttle, "_MOST_KEPT", 5)
+    people = [uuid.uuid4() for _ in range(8)]
+    for one in people:
+        request_throttle.count(request_throttle.READ, one, 20)
+
+    assert len(request_throttle._counts) == 5
+    assert is_blocked(people[-1])
+
+
+def test_pages_of_an_invented_session_free_nobody(world, limits, monkeypatch):
+    monkeypatch.setattr(request_throttle, "_MOST_KEPT", 5)
+    phone = Phone(world.ada.user)
+    statuses = [phone.get("me").status_code for _ in range(21)]
+    for number in range(30):
+        Client().get("/accounts/login/", headers={"X-Session-Token": f"invented{number}"})
+
+    assert (statuses[-1], phone.get("me").status_code) == (429, 429)

@@ -231,3 +231,19 @@ def test_a_sign_in_on_a_read_only_database_is_answered_503_with_retry_after(worl
     transaction.set_rollback(True)  # what failed in it can only be undone
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("2001:db8:1:2::7", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_the_throttle_counts_an_ipv6_address_by_its_network_and_an_ipv4_address_whole(
+    rf, address, counted_as
+):
+    assert throttle.client_ip(rf.get("/", REMOTE_ADDR=address)) == counted_as

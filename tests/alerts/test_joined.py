@@ -44,6 +44,17 @@ def test_further_answers_join_the_open_alert_and_keep_a_row_each(world):
         assert (leader.raised_at, leader.newest_raised_at) == (RAISED, RAISED + 5 * MINUTE)
 
 
+def test_another_version_of_an_answer_does_not_make_the_number_of_answers_grow(world):
+    first = raised(world, value=1.0)
+    raised(world, source_id=first.source_id, value=3.0, at=RAISED + MINUTE)
+    assert open_alerts(world) == [(first.pk, 1)]
+
+    other = uuid.uuid4()
+    for value in (1.0, 2.0):
+        raised(world, source_id=other, value=value, at=RAISED + value * MINUTE)
+    assert open_alerts(world) == [(first.pk, 2)]
+
+
 def test_an_answer_that_joins_is_told_anew_after_ten_minutes(world):
     raised(world)
     told = []

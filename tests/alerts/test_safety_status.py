@@ -11,8 +11,10 @@ from django.utils import timezone
 from backend.celery import BEAT_SCHEDULE
 from tests import servers
 from tests.outbox.test_outbox import MINUTE, deliver, enqueue
+from tests.rls_context import as_clinic
 from tracker.alerts import safety_status, tasks
 from tracker.alerts.models import Heartbeat
+from tracker.api.views import health
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
@@ -96,6 +98,8 @@ def test_a_new_installation_has_a_minute_and_is_not_well_for_ever_without_a_work
 def test_the_oldest_message_that_is_due_and_not_sent_is_noted_by_the_watch(world, client):
     now = timezone.now()
     enqueue(world, key="old", due_at=now - 2 * MINUTE)
+    with as_clinic(world.clinic.pk):
+        Message.objects.update(queued_at=now - 2 * MINUTE)
     enqueue(world, key="later", due_at=now + MINUTE)
     rls.reset()
     tasks.record_worker_heartbeat()
@@ -114,7 +118,9 @@ def test_a_message_under_a_lease_counts_and_what_was_sent_or_given_up_does_not(w
     now = timezone.now()
     enqueue(world, key="one", due_at=now - MINUTE, urgent=True)
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
-        Message.objects.update(claimed_until=now + MINUTE, attempts=outbox.MOST_ATTEMPTS)
+        Message.objects.update(
+            queued_at=now - 2 * MINUTE, claimed_until=now + MINUTE, attempts=outbox.MOST_ATTEMPTS
+        )
     assert outbox.oldest_due_at(at=now) == now - MINUTE
 
     with transaction.atomic(), rls.as_clinic(world.clinic.pk):
@@ -164,11 +170,12 @@ def test_a_round_of_the_watch_leaves_a_heartbeat(live):
 def test_a_real_beat_and_worker_leave_a_heartbeat_and_a_stopped_worker_is_noticed(
     live, tmp_path, monkeypatch
 ):
-    celery = ("celery", "-A", "backend")
-    worker = servers.running(*celery, "worker", "--pool", "solo", environment=live.environment)
-    beat = servers.running(
-        *celery, "beat", "--schedule", str(tmp_path / "s"), "--pidfile=", environment=live.environment
+    worker = servers.running(
+        "celery", "-A", "backend", "worker", "--pool", "solo", environment=live.environment
     )
+    broker = {"REDIS_URL": live.environment["REDIS_URL"]}
+    schedule = ("--schedule", str(tmp_path / "s"), "--pidfile=")
+    beat = servers.running("celery", "-A", "backend.beat", "beat", *schedule, environment=broker)
 
     with worker, beat:
         servers.wait_until(
@@ -180,3 +187,26 @@ def test_a_real_beat_and_worker_leave_a_heartbeat_and_a_stopped_worker_is_notice
         lambda: any("the worker has done nothing" in sentence for sentence in safety_status.read().failing),
         what="an old heartbeat",
     )
+
+
+def test_health_that_fails_is_logged_once_for_each_change_and_never_as_an_error(
+    world, client, caplog, monkeypatch
+):
+    monkeypatch.setattr(health, "_statuses", {})
+    rls.reset()
+    for is_well in (False, False, True, True, False):
+        if is_well:
+            tasks.record_worker_heartbeat()
+            safety_status.record_heartbeat(safety_status.WATCH)
+        else:
+            Heartbeat.objects.update(at=timezone.now() - 2 * MINUTE)
+            Heartbeat.objects.get_or_create(name="worker", defaults={"at": timezone.now() - 2 * MINUTE})
+        assert ask(client)[0] == (200 if is_well else 503)
+
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [level for level, text in lines if "health/safety changed" in text] == [
+        "WARNING",
+        "INFO",
+        "WARNING",
+    ]
+    assert [line for line in lines if line[0] == "ERROR"] == []

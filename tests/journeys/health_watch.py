@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import OperationalError, connection
 from django.db.models import Min
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from examples.reference_phone import Answer, LineLostError, over_http
@@ -57,7 +58,9 @@ class HealthWatch:
         """For how long the oldest message has been due and is not sent, as the database knows it."""
         at = timezone.now()
         with as_clinic(self.live.world.clinic.pk):
-            oldest = Message.objects.unsent(at).aggregate(oldest=Min("due_at"))["oldest"]
+            oldest = Message.objects.unsent(at).aggregate(oldest=Min(Greatest("due_at", "queued_at")))[
+                "oldest"
+            ]
         return (at - oldest).total_seconds() if oldest else 0.0
 
     def compare(self, answer: Answer, began: float) -> None:

@@ -60,12 +60,12 @@ class Service:
 
 def services(live: Any, url: str, mail_port: int, folder: Path) -> list[Service]:
     """Return the product's processes as the launcher starts them, with its rate limits, in the order of their kills."""
-    celery = ("celery", "-A", "backend")
+    celery = ("celery", "-A")
     commands = {
         "web": ("backend.serve", "--port", url.rpartition(":")[2]),
-        "worker": (*celery, "worker", "--concurrency", "2", "--without-gossip"),
+        "worker": (*celery, "backend", "worker", "--concurrency", "2", "--without-gossip"),
         "watch": ("manage.py", "watch"),
-        "beat": (*celery, "beat", "--schedule", str(folder / "beat"), "--pidfile="),
+        "beat": (*celery, "backend.beat", "beat", "--schedule", str(folder / "beat"), "--pidfile="),
     }
     environment = {name: text for name, text in live.environment.items() if not name.endswith("_PER_MINUTE")}
     environment |= {

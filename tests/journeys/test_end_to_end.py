@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from backend.celery import app
 from tests import factories, servers
 from tests.http_phone import Phone
 from tests.rls_context import as_clinic
@@ -38,12 +37,6 @@ def pain_of_days(n: int) -> list[dict[str, Any]]:
     return [
         factories.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)
     ]
-
-
-def test_the_timetable_names_tasks_that_exist():
-    app.loader.import_default_modules()
-
-    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
 def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(live):

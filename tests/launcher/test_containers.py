@@ -149,7 +149,19 @@ def start(settings: dict[str, str], show: str) -> "subprocess.CompletedProcess[s
 SHOW = "d = s.DATABASES['default']; print(d['USER'], d['HOST'], d['NAME'], s.DEBUG, s.MAIL_BY, bool(s.DATABASE_OWNER))"
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "watch", "migrate"])
+def test_beat_starts_with_the_brokers_address_alone(secrets_folder: Path):
+    settings = product_settings("beat", secrets_folder)
+
+    asked = start(settings, "import backend.beat as b; print(b.app.conf.broker_url)")
+
+    assert set(settings) == {"REDIS_URL_FILE"}
+    assert SERVICES["beat"]["secrets"] == ["redis_url"]
+    assert asked.stdout.startswith("redis://"), asked.stderr
+    # What all the others need, it has no part of.
+    assert start(settings, "s.SECRET_KEY").stderr.startswith("Interlude cannot start: SECRET_KEY is not set")
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "watch", "migrate"])
 def test_the_product_starts_with_the_settings_and_secrets_of_its_containers(name: str, secrets_folder: Path):
     mail = {"SMTP_HOST": "mail.example.org", "MAIL_FROM": "interlude@example.org"}
 

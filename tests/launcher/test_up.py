@@ -106,8 +106,14 @@ def knowing(clone: Clone, words: str) -> set[str]:
 
 
 def test_the_products_processes_do_not_know_the_owners_password(running_clone: Clone):
-    assert knowing(running_clone, "DATABASE_URL=") == PRODUCT
+    assert knowing(running_clone, "DATABASE_URL=") == PRODUCT - {"beat"}
     assert knowing(running_clone, "interlude_owner") == set()
+
+
+def test_beat_knows_the_broker_and_no_key(running_clone: Clone):
+    assert knowing(running_clone, "REDIS_URL=") == PRODUCT
+    for name in ("SECRET_KEY", "MASTER_KEY", "LOOKUP_KEY"):
+        assert knowing(running_clone, running_clone.environment()[name]) == PRODUCT - {"beat"}
 
 
 def test_only_the_processes_that_sign_anchors_know_the_anchor_key(running_clone: Clone):

@@ -78,6 +78,28 @@ def test_messages_are_claimed_by_turns_so_that_many_of_one_subject_delay_no_othe
     assert [message.subject for message in claimed] == ["alert/flood", "alert/other", *["alert/flood"] * 2]
 
 
+def test_messages_are_claimed_by_turns_of_patients_whatever_their_subjects(world, monkeypatch):
+    monkeypatch.setattr(actions, "AT_ONCE", 3)
+    for number in range(20):
+        enqueue(world, subject=f"alert/{number}", key=f"flood/{number}", patient_id=world.ada.pk, urgent=True)
+    enqueue(world, subject="alert/other", key="other", patient_id=world.bea.pk, urgent=True,
+            due_at=timezone.now())  # fmt: skip
+
+    claimed = actions._claim(world.clinic.pk, [INBOX], timezone.now() + MINUTE)
+
+    assert [message.patient for message in claimed] == [world.ada.pk, world.bea.pk, world.ada.pk]
+
+
+def test_a_message_counts_as_waiting_from_when_it_was_written_not_from_long_before(world):
+    began = timezone.now()
+    enqueue(world, due_at=began - timedelta(days=120))
+
+    oldest = actions.oldest_due_at(at=timezone.now() + MINUTE)
+
+    assert oldest
+    assert abs(oldest - began) < MINUTE
+
+
 @pytest.mark.parametrize("how", ["withdrawn", "switched off"])
 def test_a_message_that_ends_while_others_of_its_claim_are_delivered_is_not_sent(world, monkeypatch, how):
     enqueue(world, world.ben, key="first", subject="alert/1", due_at=timezone.now() - 2 * MINUTE)

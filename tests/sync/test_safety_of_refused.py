@@ -418,3 +418,71 @@ def test_a_member_of_staff_who_sends_an_answer_raises_no_alert(world):
 
     assert answer.status_code == 403
     assert alerts(world) == []
+
+
+NEAR_MISSES = {
+    "a slash behind it": "/api/v1/sync/push/",
+    "another version": "/api/v2/sync/push",
+    "a slash behind the records": "/api/v1/records/",
+    "two slashes": "/api/v1//sync/push",
+    "two slashes before it": "//api/v1/sync/push",
+    "capitals": "/API/v1/sync/push",
+    "a record that is no id": "/api/v1/records/one",
+    "the route for pulling": "/api/v1/sync/pull",
+    "a route of something else": "/api/v1/devices",
+    "a route that only shows": "/api/v1/docs",
+    "nothing": "/api/",
+}
+
+
+@pytest.mark.parametrize("how", NEAR_MISSES)
+def test_a_wrong_path_hides_no_positive_answer(world, phone, how):
+    for method in ("POST", "PUT", "PATCH"):
+        answer = Client(raise_request_exception=False).generic(
+            method, "/", batch(phone, POSITIVE), "application/json", headers=phone.headers,
+            PATH_INFO=NEAR_MISSES[how],
+        )  # fmt: skip
+
+        assert (400 <= answer.status_code < 500, answer["Content-Type"]) == (True, "application/problem+json")
+        assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+        assert answer.json()["alerted"] is True
+        assert int(answer["Content-Length"]) == len(answer.content)
+    assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize("path", ["sync/push", "records", "sync/push/"])
+def test_a_wrong_host_hides_no_positive_answer(world, phone, path):
+    answer = send(phone, batch(phone, POSITIVE), path, Host="clinic.example")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+
+
+def test_a_wrong_path_or_host_of_nobody_known_carries_a_crisis_text(world, phone):
+    phone.headers = {}
+    for path, host in (("sync/push/", "testserver"), ("sync/push", "clinic.example")):
+        answer = send(phone, batch(phone, POSITIVE), path, Host=host)
+
+        assert answer.status_code in {400, 404}
+        assert "emergency number" in answer.json()["guidance"]["crisis_text"]
+        assert answer.json()["alerted"] is False
+    assert (alerts(world), UnreadWrites.objects.count()) == ([], 0)
+
+
+def test_requests_to_a_wrong_path_count_against_the_limit_of_who_sends_them(world, phone, monkeypatch):
+    counted = []
+    monkeypatch.setattr(request_throttle, "count", lambda kind, user, by=1: counted.append((kind, user)))
+    send(phone, batch(phone, POSITIVE), "sync/push/")
+    send(phone, b"[]", "sync/push")
+
+    assert [one for one in counted if one[0] == request_throttle.WRITE] == 2 * [
+        (request_throttle.WRITE, world.ada.user.pk)
+    ]
+
+
+def test_a_refusal_without_a_body_tells_operations_nothing(world, phone):
+    answer = send(phone, b"", f"me/sessions/{uuid.uuid4()}", "DELETE")
+
+    assert (answer.status_code, answer.json()["alerted"]) == (404, False)
+    assert UnreadWrites.objects.count() == 0

@@ -19,7 +19,8 @@ from tracker.accounts.throttle import Rate
 
 READ, WRITE, SCAN = "read", "write", "scan"
 _STEPS = 20
-# Beyond so many people a process forgets its counts; those of the store stay.
+# Of so many people a process keeps counts. Then it forgets a tenth, who were counted last longest ago and are not over
+# a limit: nobody frees themselves with invented names. What the store has of them stays.
 _MOST_KEPT = 20_000
 
 
@@ -84,9 +85,10 @@ def count(kind: str, user_id: UUID, amount: int = 1) -> None:
     """
     rate = rates()[kind]
     with _lock:
-        if len(_counts) > _MOST_KEPT:
-            _counts.clear()
-        held = _counts.setdefault((kind, user_id), _Count())
+        held = _counts.pop((kind, user_id), None) or _Count()
+        if len(_counts) >= _MOST_KEPT:
+            _forget_oldest()
+        _counts[kind, user_id] = held
         if held.blocked_until > time.monotonic():
             return
         held.pending += amount
@@ -98,3 +100,12 @@ def count(kind: str, user_id: UUID, amount: int = 1) -> None:
     if total >= rate.limit:
         with _lock:
             held.blocked_until, held.was_told = time.monotonic() + max(1, seconds), False
+
+
+def _forget_oldest() -> None:
+    """Make room. Whose block has not ended goes last, the soonest to end first: only where nobody else is left."""
+    now = time.monotonic()
+    # In the order of the last count of each: sorting keeps it among those who are not blocked.
+    order = sorted(_counts, key=lambda key: max(0.0, _counts[key].blocked_until - now))
+    for key in order[: max(1, _MOST_KEPT // 10)]:
+        del _counts[key]

@@ -204,6 +204,11 @@ def client_of(session: Session) -> str:
     return str(_opened(session.session_data, session.pk).get(CLIENT, ""))
 
 
+def is_reference_of(key: str, reference: UUID) -> bool:
+    """Return whether ``reference`` is what the session of ``key`` is called in lists."""
+    return bool(Session.objects.filter(pk=key_hash(key), reference=reference).exists())
+
+
 def revoke(user_id: UUID, reference: UUID) -> bool:
     """End one session of somebody; return whether there was one."""
     return bool(Session.objects.of(user_id).filter(reference=reference).delete()[0])

@@ -7,7 +7,7 @@ that is signed in is never counted, so no lock-out stops its uploads.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address
 
 from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import truncate_ip
@@ -165,8 +165,9 @@ def delete_expired() -> int:
 
 def client_ip(request: HttpRequest) -> str:
     """Return where a request comes from; of an IPv6 address the part that is one household's."""
-    address: Any = get_adapter().get_client_ip(request)
-    return str(truncate_ip(str(address)))
+    address = ip_address(str(get_adapter().get_client_ip(request)))
+    # A server that listens on IPv6 writes IPv4 addresses so, and the first half of all of them is the same.
+    return str(truncate_ip(str(getattr(address, "ipv4_mapped", None) or address)))
 
 
 def key(kind: str, scope: str, value: str) -> str:

@@ -80,7 +80,9 @@ class Alert(PatientOwned):
         "self", models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
     place = models.IntegerField(default=1, help_text="1 is the leader, then the answers that have joined it")
-    answer_count = models.IntegerField(default=1, help_text="of a leader: its answers, its own among them")
+    answer_count = models.IntegerField(
+        default=1, help_text="of a leader: its answers, its own among them, versions not counted"
+    )
     newest_answered_at = models.DateTimeField(
         help_text="of a leader: of its newest answer, a current one if any is"
     )

@@ -11,13 +11,14 @@ from tracker.outbox import actions as outbox
 
 
 def notify(alerts: Sequence[Alert], recipients: Sequence[UUID], *, at: datetime, step: int = 0) -> None:
-    """Ask ``recipients`` to look at ``alerts``, which are of one clinic."""
+    """Ask ``recipients`` to look at ``alerts``, which are of one patient."""
     outbox.enqueue_many(
         clinic_id=alerts[0].clinic_id,
         recipients=recipients,
         words="alert",
         keys={f"alert/{alert.pk}": f"alert/{alert.pk}/{alert.raise_count}/{step}" for alert in alerts},
         due_at=at,
+        patient_id=alerts[0].patient_id,
         urgent=True,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -75,6 +75,11 @@ def problem_body(code: str, errors: Errors = (), more: Mapping[str, Any] = {}) -
     if errors:
         problem["errors"] = list(errors)
     return problem | dict(more)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Return whether a path is meant for the API; an app that writes it a little wrong gets a problem, and no page."""
+    return request.path.lstrip("/").lower().startswith("api/")
 
 
 def problem_response(code: str) -> HttpResponse:

@@ -6,24 +6,29 @@ alerts, in a transaction of its own; what cannot be read is counted for operatio
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from rest_framework.exceptions import APIException
-from rest_framework.views import APIView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import request_throttle
 from tracker.alerts import unread_writes
 from tracker.alerts.escalation import Finding
 from tracker.api import guidance
+from tracker.api.authentication import SessionToken
+from tracker.api.exceptions import is_api
+from tracker.api.renderers import JSONRenderer
 from tracker.lib import lenient_json, logs
 from tracker.outbox.tasks import wake_delivery
 from tracker.sync import ingest, safety
@@ -39,49 +44,69 @@ _WAIT_SECONDS = 1.0
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def scan(view: APIView, response: Any) -> None:
+class RefusedWriteMiddleware:
     """
-    Raise alerts for the safety answers of a refused write; put crisis text and ``alerted`` into its problem.
+    Middleware: a write below ``/api/`` that is refused, by a view or before one was found, is scanned.
 
-    :raises DatabaseError: if the alert cannot be written: then the refusal must not be told.
+    So a wrong path or host hides no more than a wrong field. The problem gets the crisis text and ``alerted``. Where an
+    alert cannot be written, the database's error is answered instead: the refusal must not be told.
     """
-    if view.request.method not in _WRITES:
-        return
-    if response.status_code >= 500:
-        response.data |= {"guidance": guidance.ANYWHERE}
-        return
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or request.method not in _WRITES or not is_api(request):
+            return response
+        # Of a view that answers with a page, too, which makes none of an error.
+        problem = response.data if isinstance(response, Response) else orjson.loads(response.content)
+        if response.status_code >= 500:
+            problem = {"guidance": guidance.ANYWHERE} | problem
+        else:
+            problem |= _scan_refused(request, problem["code"])
+        response.content = JSONRenderer().render(problem)
+        response["Content-Length"] = str(len(response.content))
+        return response
+
+
+def _scan_refused(request: HttpRequest, code: str) -> dict[str, Any]:
+    """Raise alerts for the safety answers of a refused write; return what its problem says of them."""
     with suppress(InactiveUser):
         with transaction.atomic():
-            sender = _sender(view)
+            sender = _sender(request)
         if sender is None:
-            response.data |= {"guidance": guidance.ANYWHERE, "alerted": False}
-        elif sender.is_patient:
-            _answer(view.request._request, sender, response.data)
+            return {"guidance": guidance.ANYWHERE, "alerted": False}
+        if sender.is_patient:
+            return _alert(request, sender, code)
+    return {}
 
 
-def _answer(request: HttpRequest, sender: Principal, problem: dict[str, Any]) -> None:
+def _alert(request: HttpRequest, sender: Principal, code: str) -> dict[str, Any]:
     at = timezone.now()
     # No transaction is open meanwhile: one that idled so long would be broken off, and its alerts with it.
     findings, is_read = _scan(request, sender, at)
     if not is_read:
-        log.warning("refused write could not be read", error=problem["code"])
+        log.warning("refused write could not be read", error=code)
         unread_writes.count(at)
     with transaction.atomic():
         sender = load_principal(sender.user_id, at)
         alerted = ingest.raise_alerts_for_refused(principal=sender, findings=findings, at=at)
         if alerted:
             transaction.on_commit(wake_delivery)
-        problem |= {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
+        return {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
 
 
-def _sender(view: APIView) -> Principal | None:
+def _sender(request: HttpRequest) -> Principal | None:
     """Whose token came with the request, though it may have been refused; None if nobody's did."""
-    request = view.request._request
     if not hasattr(request, "token_holder"):
         # Refused before anybody asked who it is.
         with suppress(APIException):
-            _ = view.request.user
-    holder: Principal | None = getattr(request, "token_holder", None)
+            SessionToken().authenticate(Request(request))
+        holder: Principal | None = getattr(request, "token_holder", None)
+        if holder:
+            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id)
+    holder = getattr(request, "token_holder", None)
     return load_principal(holder.user_id, timezone.now()) if holder else None
 
 
@@ -147,7 +172,7 @@ def _charged(
 def _findings(plain: bytes, at: datetime, deadline: safety.Deadline) -> tuple[list[Finding], bool]:
     text = lenient_json.text_of(plain)
     if not safety.may_be_answered(text):
-        return [], ("{" in text or "[" in text) and "\ufffd" not in text
+        return [], not text or (("{" in text or "[" in text) and "\ufffd" not in text)
     documents = lenient_json.decode(text, deadline.is_half_over)
     deadline.left_rest |= lenient_json.REST in documents
     findings = [finding for document in documents for finding in safety.scan_deep(document, at, deadline)]

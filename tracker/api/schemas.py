@@ -66,8 +66,8 @@ class Problem(BaseModel):
     RFC 9457, with a stable ``code`` (``docs/errors.md``) and the fields that could not be taken.
 
     ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` comes with every
-    refusal of a patient's write, and with every 503, there in words that hold everywhere: the clinic's own text is
-    better. ``alerted`` says whether an answer in what was refused raised an alert.
+    refusal of a write, but for those of staff, and with every 503, there in words that hold everywhere: the clinic's
+    own text is better. ``alerted`` says whether an answer in what was refused raised an alert.
     """
 
     type: str

@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from tracker.access import sessions as access_sessions
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.lib import days
+from tracker.outbox import own_sessions as outbox_sessions
 
 
 @require_GET
@@ -39,6 +39,8 @@ def own_sessions(request: HttpRequest, principal: Principal, at: datetime) -> Ht
 @clinical_page(Action.SEE_SELF)
 def end_session(request: HttpRequest, principal: Principal, at: datetime, reference: UUID) -> HttpResponse:
     """End one of the principal's sign-ins."""
-    access_sessions.revoke(principal=principal, reference=reference, at=at)
+    outbox_sessions.end_and_notify(
+        principal=principal, reference=reference, session_key=request.session.session_key or "", at=at
+    )
     messages.success(request, "That sign-in has ended.")
     return redirect("dashboard:sessions")

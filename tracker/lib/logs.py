@@ -93,6 +93,16 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+
+def is_no_unavailable(record: logging.LogRecord) -> bool:
+    """
+    Whether Django's own line of a request stays: not that of a 503, which it calls an error.
+
+    Whoever answers it logs why, and health once for each change: a monitor that asks for hours fills no log.
+    """
+    return getattr(record, "status_code", None) != 503
+
+
 SETTINGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -106,10 +116,17 @@ SETTINGS: dict[str, Any] = {
             "foreign_pre_chain": [*_SHARED, _without_arguments, _only_the_type, _allow],
         }
     },
+    "filters": {
+        "no_unavailable": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": is_no_unavailable,
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "django.request": {"filters": ["no_unavailable"]},
         "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

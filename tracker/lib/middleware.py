@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 
 from tracker.lib import logs
 
@@ -38,9 +39,8 @@ class RequestLogMiddleware:
         finally:
             request_id.reset(token)
         response["X-Request-ID"] = name
-        match = request.resolver_match
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        route = match.route if match else "(none)"
+        route = _route(request)
         if not route.startswith("health"):
             log.info(
                 "request",
@@ -51,3 +51,12 @@ class RequestLogMiddleware:
                 ms=round(1000 * (time.monotonic() - started), 1),
             )
         return response
+
+
+def _route(request: HttpRequest) -> str:
+    """The route of a request; also of one that was answered before its view was looked for, such as by 503."""
+    try:
+        match = request.resolver_match or resolve(request.path_info)
+    except Resolver404:
+        return "(none)"
+    return str(match.route)

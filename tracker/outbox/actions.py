@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import transaction
-from django.db.models import F, Func, IntegerField, Min, UUIDField, Value, Window
-from django.db.models.functions import Least, Now, RowNumber
+from django.db.models import CharField, F, Func, IntegerField, Min, UUIDField, Value, Window
+from django.db.models.functions import Cast, Coalesce, Greatest, Least, Now, RowNumber
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
@@ -40,6 +40,7 @@ class _Row(NamedTuple):
     words: str
     subject: str
     key: str
+    patient: UUID | None
     urgent: bool
     due_at: datetime
     expires_at: datetime | None
@@ -55,6 +56,7 @@ def enqueue(
     key: str,
     due_at: datetime,
     expires_at: datetime | None = None,
+    patient_id: UUID | None = None,
     urgent: bool = False,
 ) -> int:
     """
@@ -63,11 +65,12 @@ def enqueue(
     Return how many are new.
 
     Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
-    ``expires_at`` is dropped; the row stays, unsent.
+    ``expires_at`` is dropped; the row stays, unsent. ``patient_id`` is whom it is about: delivery is fair between
+    patients.
     """
     return enqueue_many(
         clinic_id=clinic_id, recipients=recipients, words=words, keys={subject: key}, due_at=due_at,
-        expires_at=expires_at, urgent=urgent,
+        expires_at=expires_at, patient_id=patient_id, urgent=urgent,
     )  # fmt: skip
 
 
@@ -79,13 +82,14 @@ def enqueue_many(
     keys: Mapping[str, str],
     due_at: datetime,
     expires_at: datetime | None = None,
+    patient_id: UUID | None = None,
     urgent: bool = False,
 ) -> int:
     """Do what ``enqueue`` does for several subjects, each with its own key, in one statement."""
     rows = [
         _Row(
             clinic_id, uuid4(), person, channel, words, subject,
-            f"{key}/{person}/{channel}", urgent, due_at, expires_at,
+            f"{key}/{person}/{channel}", patient_id, urgent, due_at, expires_at,
         )
         for subject, key in keys.items()
         for person in recipients
@@ -142,7 +146,11 @@ def _deliver_by(channels: Collection[str], at: datetime) -> int:
 
 
 def oldest_due_at(*, at: datetime) -> datetime | None:
-    """Return since when the oldest unsent message is due, over all clinics; None if nothing waits."""
+    """
+    Return since when the oldest unsent message could have been sent, over all clinics; None if nothing waits.
+
+    That is since it was due, or since it was written, where that was later: nobody could send it before.
+    """
     oldest = [
         _oldest_due_at(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True))
     ]
@@ -155,7 +163,8 @@ def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
         waiting = Message.objects.unsent(at).filter(clinic_id=clinic_id, recipient__is_active=True)
         # What was given up stays visible as unsent; it would hide what waits from now on.
         waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
-        oldest: datetime | None = waiting.aggregate(oldest=Min("due_at"))["oldest"]
+        since = Min(Greatest("due_at", "queued_at"))
+        oldest: datetime | None = waiting.aggregate(oldest=since)["oldest"]
         return oldest
 
 
@@ -168,8 +177,10 @@ def _claim(clinic_id: UUID, channels: Collection[str], at: datetime) -> list[Mes
             clinic_id=clinic_id, channel__in=channels, recipient__is_active=True
         )
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
-        # One of each subject in turn: many about one patient do not stand before the first about another.
-        turn = Window(RowNumber(), partition_by=["subject", "channel"], order_by=["due_at", "id"])
+        # One about each patient in turn: many about one do not stand before the first about another. What is about
+        # no patient takes turns by its subject.
+        who = Coalesce(Cast("patient", CharField()), "subject")
+        turn = Window(RowNumber(), partition_by=[who, "channel"], order_by=["-urgent", "due_at", "id"])
         first = due.annotate(turn=turn).order_by("-urgent", "turn", "due_at", "id")
         order = list(first.values_list("pk", flat=True)[:CANDIDATES])
         rows = list(

@@ -59,6 +59,7 @@ TEXTS = {
         "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
         "see your phones."
     ),
+    "session-ended": _security("One of your sign-ins was ended from another one."),
     "password-changed": _security("The password of your account was changed."),
     "second-factor-added": _security("A second factor was added to your account."),
     "second-factor-removed": _security("A second factor was removed from your account."),

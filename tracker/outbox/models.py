@@ -48,17 +48,20 @@ class Message(ClinicOwned):
     One thing to say to one person by one channel, at most once per ``key``.
 
     ``words`` names a fixed text (``outbox.message_texts``). ``subject`` points at what it is about, such as
-    ``check_in/<id>``; it is shown only after sign-in. No health value is ever kept here.
+    ``check_in/<id>``; it is shown only after sign-in. No health value is ever kept here. ``queued_at`` is by the
+    database's clock: what is written late is due from then on, and not as long as its ``due_at`` says.
     """
 
-    db_rights = TableRights(fixed=("recipient", "channel", "words", "subject", "key"))
+    db_rights = TableRights(fixed=("recipient", "channel", "words", "subject", "patient", "key"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     recipient = models.ForeignKey(User, models.PROTECT, related_name="+")
     channel = models.CharField(max_length=8)
     words = models.CharField(max_length=40)
     subject = models.CharField(max_length=120)
     key = models.CharField(max_length=160)
+    patient = models.UUIDField(null=True, help_text="whom it is about; delivery takes turns by it")
     urgent = models.BooleanField(default=False)
+    queued_at = models.DateTimeField(db_default=Now(), editable=False)
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, help_text="not sent any more from then on; kept as unsent")
     claimed_until = models.DateTimeField(null=True)

@@ -120,6 +120,7 @@ def _notify(
         key=f"{check_in}/{words}",
         due_at=due_at,
         expires_at=expires_at,
+        patient_id=patient.pk,
     )
 
 

@@ -73,7 +73,10 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "answer_count",
-                    models.IntegerField(default=1, help_text="of a leader: its answers, its own among them"),
+                    models.IntegerField(
+                        default=1,
+                        help_text="of a leader: its answers, its own among them, versions not counted",
+                    ),
                 ),
                 (
                     "newest_answered_at",

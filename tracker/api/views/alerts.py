@@ -29,6 +29,7 @@ _CURSORS = CursorCipher("alerts")
 class AlertOut(BaseModel):
     """
     An alert and how many ``answers`` it holds: its own, and those to the same question that came while it was open.
+    Versions of one answer are one.
 
     ``answered_at`` and ``raised_at`` are the first one's, by the patient and by us; ``newest_answered_at`` and
     ``newest_raised_at`` the newest one's, leaving out those of long ago unless all are (``historical``).

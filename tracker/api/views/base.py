@@ -13,7 +13,7 @@ from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
 from tracker.accounts import request_throttle, sessions
-from tracker.api import auditing, refusals
+from tracker.api import auditing
 from tracker.api.exceptions import parameter_problem
 from tracker.api.permissions import ActionPermission
 from tracker.api.queries import NoParameters, parse_query
@@ -29,14 +29,12 @@ class ClinicalAPIView(APIView):
 
     ``actions`` names the right that each method needs; a view without it does not start. ``queries`` names the model
     of the query parameters of a method; a method without one takes no parameters. A patient needs a paired device,
-    save for ``methods_before_pairing``. What a patient sends to a view that ``takes_answers`` is scanned for
-    safety answers even where it is refused.
+    save for ``methods_before_pairing``.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
     queries: ClassVar[dict[str, type[StrictModel]]] = {}
     methods_before_pairing: ClassVar[frozenset[str]] = frozenset()
-    takes_answers: ClassVar[bool] = False
     permission_classes = [ActionPermission]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -65,8 +63,6 @@ class ClinicalAPIView(APIView):
         holder = getattr(request, "token_holder", None)
         if holder is not None:
             request_throttle.count(request_throttle.kind_of(request.method), holder.user_id)
-        if self.takes_answers and response.status_code >= 400:
-            refusals.scan(self, response)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 

@@ -14,8 +14,22 @@ from django.views.decorators.http import require_safe
 
 from tracker.access.policy import public
 from tracker.alerts import safety_status, unread_writes, write_probe
-from tracker.lib import database_errors
+from tracker.lib import database_errors, logs
 from tracker.lib.short_transaction import short_transaction
+
+log = logs.get(__name__)
+
+
+# What each health route answered last in this process.
+_statuses: dict[str, int] = {}
+
+
+def _log_change(name: str, status: int) -> None:
+    """Log a status that is another than the last one, and nothing of a monitor that asks on and on."""
+    if _statuses.get(name, 200) != status:
+        level = log.info if status == 200 else log.warning
+        level(f"{name} changed", status=status)
+    _statuses[name] = status
 
 
 def _answer(body: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -69,7 +83,9 @@ def ready(request: HttpRequest) -> HttpResponse:
         "database": database,
         "broker": _broker(),
     }
-    return _answer(body, 200 if database == "ready" else 503)
+    status = 200 if database == "ready" else 503
+    _log_change("health/ready", status)
+    return _answer(body, status)
 
 
 @public("says whether alerts and messages go out, and nothing about anybody")
@@ -80,8 +96,10 @@ def safety(request: HttpRequest) -> HttpResponse:
         with short_transaction():
             status, unread = safety_status.read(), unread_writes.last_day(timezone.now())
     except (DatabaseError, InterfaceError):
+        _log_change("health/safety", 503)
         return _answer({"status": "failing", "failing": ["the database does not answer"]}, 503)
     body = asdict(status) | {"mail": settings.MAIL_BY, "unread_writes_last_day": unread}
+    _log_change("health/safety", 503 if status.failing else 200)
     if status.failing:
         return _answer({"status": "failing", "failing": status.failing} | body, 503)
     return _answer({"status": "ok"} | body)

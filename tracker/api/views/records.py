@@ -220,7 +220,6 @@ class Records(ClinicalAPIView):
 
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
     queries = {"GET": RecordsQuery, "POST": NoParameters}
-    takes_answers = True
 
     @extend_schema(operation_id="records_list", responses={200: RecordPage})
     def get(self, request: Request) -> Response:
@@ -262,7 +261,6 @@ class OneRecord(ClinicalAPIView):
         "DELETE": Action.WRITE_RECORDS,
     }
     queries = {"GET": RecordQuery, "PUT": NoParameters, "DELETE": RemovalQuery}
-    takes_answers = True
 
     @extend_schema(operation_id="records_read", responses={200: HeldRecord, 304: None})
     def get(self, request: Request, record_id: UUID) -> Response:

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tracker.access import sessions as access_sessions
 from tracker.access.policy import Action
 from tracker.accounts import sessions
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
+from tracker.outbox import own_sessions
 
 
 class SessionOut(BaseModel):
@@ -62,5 +62,10 @@ class OneSession(ClinicalAPIView):
 
     @extend_schema(operation_id="sessions_end", responses={204: None})
     def delete(self, request: Request, reference: UUID) -> Response:
-        access_sessions.revoke(principal=principal_of(request), reference=reference, at=timezone.now())
+        own_sessions.end_and_notify(
+            principal=principal_of(request),
+            reference=reference,
+            session_key=session_of(request).key,
+            at=timezone.now(),
+        )
         return Response(status=204)

@@ -111,7 +111,6 @@ class Push(ClinicalAPIView):
     actions = {"POST": Action.WRITE_RECORDS}
     queries = {"POST": NoParameters}
     max_body_bytes = MAX_BATCH_BYTES
-    takes_answers = True
 
     @extend_schema(
         operation_id="sync_push",
