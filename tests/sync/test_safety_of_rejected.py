@@ -1,5 +1,6 @@
 """An answer about self-harm is seen even where the record that held it could not be stored."""
 
+import json
 from typing import Any
 
 import pytest
@@ -175,10 +176,120 @@ def test_the_safety_scan_reads_a_positive_answer_however_it_is_spelt(world, phon
     assert [rule for rule, _ in alerts(world)] == ["phq9_item9"]
 
 
-def test_the_safety_scan_reports_answers_that_are_a_list_as_unreadable(world, phone):
-    phone.push(altered(data={"answers": [{"linkId": "/44260-8", "value": 2}]}))
+def test_the_safety_scan_reports_a_list_of_answers_to_nobody_knows_what_as_unreadable(world, phone):
+    phone.push(altered(data={"answers": [3, 2]}))
 
     assert alerts(world) == [("unreadable_safety_answer", False)]
+
+
+FHIR_ITEM = {"linkId": "/44260-8", "text": "Better off dead", "answer": [{"valueInteger": "ANSWER"}]}
+CODING = {"system": "http://loinc.org", "code": "44260-8"}
+PHQ9 = {"instrument": "phq-9", "version": "1999", "status": "complete"}
+# How other systems, and phones in haste, may spell the answer ANSWER to a safety question.
+OTHER_FORMS = {
+    "a FHIR questionnaire response as the data": {
+        "data": {"resourceType": "QuestionnaireResponse", "item": [FHIR_ITEM]}
+    },
+    "a FHIR questionnaire response as the record": {
+        "resourceType": "QuestionnaireResponse",
+        "item": [FHIR_ITEM],
+    },
+    "FHIR items beside the instrument": {"data": PHQ9 | {"item": [FHIR_ITEM]}},
+    "a FHIR observation": {
+        "resourceType": "Observation",
+        "code": {"coding": [CODING]},
+        "valueInteger": "ANSWER",
+    },
+    "an item of a group": {"item": [{"linkId": "group", "item": [FHIR_ITEM]}]},
+    "link ids beside the instrument": {"data": PHQ9 | {"/44260-8": "ANSWER"}},
+    "answers called responses": {"data": PHQ9 | {"responses": {"/44260-8": "ANSWER"}}},
+    "answers called answer, by number": {"data": PHQ9 | {"answer": {"9": "ANSWER"}}},
+    "answers in wide letters": {"data": PHQ9 | {"\uff41nswers": {"9": "ANSWER"}}},
+    "answers in a list": {"data": PHQ9 | {"answers": [{"linkId": "/44260-8", "value": "ANSWER"}]}},
+    "answers in pairs": {"data": PHQ9 | {"answers": [["/44260-8", "ANSWER"]]}},
+    "with the code system": {"data": PHQ9 | {"answers": {"http://loinc.org|44260-8": "ANSWER"}}},
+    "with two slashes": {"data": PHQ9 | {"answers": {"//44260-8": "ANSWER"}}},
+    "Q9": {"data": PHQ9 | {"answers": {"Q9": "ANSWER"}}},
+    "PHQ.9": {"data": PHQ9 | {"answers": {"PHQ.9": "ANSWER"}}},
+    "phq9_9": {"data": PHQ9 | {"answers": {"phq9_1": 0, "phq9_9": "ANSWER"}}},
+    "a hyphen that does not break": {"data": PHQ9 | {"answers": {"/44260\u20118": "ANSWER"}}},
+    "a space of no width": {"data": PHQ9 | {"answers": {"/44260-8\u200b": "ANSWER"}}},
+}
+
+
+def spelt(item, answer):
+    return json.loads(json.dumps(item).replace('"ANSWER"', json.dumps(answer)))
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("route", ["push", "single", "refused"])
+def test_the_safety_scan_finds_a_positive_answer_in_the_forms_of_other_systems(world, phone, form, route):
+    item = spelt(factories.record("response", {}) | OTHER_FORMS[form], 2)
+
+    if route == "push":
+        answer = phone.push(factories.pain(3), item)
+    elif route == "single":
+        answer = phone.post("records", item)
+    else:
+        answer = phone.post("sync/push", phone.batch(item) | {"more": 1})
+
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == [("phq9_item9", False)]
+
+
+@pytest.mark.parametrize(
+    "answer", [0, "0", False, "Not at all", "no", None, {"code": "LA6568-5", "display": "x"}], ids=str
+)
+def test_the_safety_scan_raises_no_alert_for_a_plain_no_in_the_forms_of_other_systems(world, phone, answer):
+    sent = [spelt(factories.record("response", {}) | form, answer) for form in OTHER_FORMS.values()]
+
+    receipt = phone.push(*sent, factories.record("daily", {"mood": 99, "self_harm_thoughts": "no"})).json()
+
+    assert {result["status"] for result in receipt["results"]} == {"rejected"}
+    assert alerts(world) == []
+    # Whatever it is that was refused, the crisis text comes with it.
+    assert receipt["guidance"]["crisis_text"] == world.clinic.crisis_text
+
+
+@pytest.mark.parametrize(
+    "answer", [True, "often", "LA6571-9", {"display": "Nearly every day"}, 17, [3]], ids=str
+)
+def test_the_safety_scan_raises_an_alert_for_whatever_is_no_plain_no(world, phone, answer):
+    for form in OTHER_FORMS.values():
+        phone.push(spelt(factories.record("response", {}) | form, answer))
+
+    assert len(alerts(world)) == len(OTHER_FORMS)
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_alert"),
+    [
+        ({"foo": 3}, True),
+        ({"foo": "x", "bar": 0}, True),
+        ({"foo": 0, "bar": None}, False),
+        ({"total": 12}, False),
+        ({}, False),
+    ],
+)
+def test_answers_to_unknown_items_of_a_form_with_a_safety_question_are_unreadable_safety_answers(
+    world, phone, answers, is_alert
+):
+    phone.push(altered(data={"answers": answers}))
+    phone.push(
+        factories.record("response", {"instrument": "gad-7", "version": "2006", "answers": {"foo": 3}})
+    )
+
+    assert alerts(world) == ([("unreadable_safety_answer", False)] if is_alert else [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["self\u2010harm\u2010thoughts", "\uff53elf_harm_thoughts", "self.harm.thoughts", "self/harm/thoughts"],
+)
+def test_the_safety_scan_finds_the_daily_question_under_look_alike_names(world, phone, name):
+    phone.push(factories.record("daily", {"mood": 3, name: True}))
+
+    assert alerts(world) == [("daily_self_harm_thoughts", False)]
 
 
 def test_the_safety_scan_reads_a_positive_answer_in_a_list(world, phone):
@@ -252,7 +363,8 @@ def test_a_safety_scan_finds_a_positive_answer_under_other_spellings(world, phon
     "answers", [{"/44260-8": 0}, {"9": 3}, {"q1": 3}, {}, {"scl15": 1}, {"/44260-8": None}]
 )
 def test_a_safety_scan_finds_nothing_in_other_answers_to_an_unnamed_instrument(world, phone, answers):
-    assert "guidance" not in phone.push({"kind": "response", "data": {"answers": answers}}).json()
+    phone.push({"kind": "response", "data": {"answers": answers}})
+
     assert alerts(world) == []
 
 

@@ -34,6 +34,17 @@ class AlertRule:
 UNREADABLE = "unreadable_safety_answer"
 
 
+# Texts that are a no to any safety question.
+_PLAIN_NO = frozenset({"0", "no", "false", "not at all", "never", "none"})
+
+
+def is_plain_no(answer: Any) -> bool:
+    """Whether an answer to a safety question is a no, though it may be of the wrong type: 0, false, "no"."""
+    if isinstance(answer, str):
+        return answer.strip().casefold() in _PLAIN_NO
+    return isinstance(answer, int | float) and answer == 0
+
+
 def unreadable(evaluate: Callable[[Any], float | bool | None]) -> AlertRule:
     """Return the rule for a safety answer that is there and cannot be read: nobody knows that it is a no."""
     label = "A safety question was answered in a form that cannot be read"

@@ -86,7 +86,7 @@ def scan_deep(document: Any, received_at: datetime, deadline: Deadline) -> Itera
         if isinstance(value, dict):
             around = value if _id_of(value) or around is None else around
             findings = []
-            if not safety_answers.known_names().isdisjoint(map(safety_answers.fold, value)):
+            if safety_answers.may_hold_answers(value):
                 findings = list(_findings(value, around if _id_of(around) else value, received_at, deadline))
             yield from findings
             # What a record was found by is not found again in the record.
@@ -108,8 +108,7 @@ def may_be_answered(text: str) -> bool:
     # What is written as an escape cannot be told.
     if "\\u" in text:
         return True
-    folded = safety_answers.fold(text)
-    return any(name in folded for name in safety_answers.known_names() - {"data"})
+    return safety_answers.tells_of_safety(text)
 
 
 def _may_hold_answers(part: Any) -> bool:

@@ -29,6 +29,7 @@ from tracker.outbox.tasks import wake_delivery
 from tracker.records.kinds import Record
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
+from tracker.sync.merge import Status
 
 
 class PushIn(StrictModel):
@@ -128,8 +129,10 @@ class Push(ClinicalAPIView):
             "results": receipt.results,
             "cursor": cursor,
         }
-        if receipt.alerted:
+        # With every refusal too: what was refused may hold an answer that nobody could make out.
+        if receipt.alerted or any(result["status"] == Status.REJECTED for result in receipt.results):
             body["guidance"] = guidance.of_clinic(principal)
+        if receipt.alerted:
             transaction.on_commit(wake_delivery)
         return Response(body)
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from tracker.access.policy import Category
 from tracker.instruments import catalogue
 from tracker.instruments import measures as instrument_measures
-from tracker.instruments.alert_rules import AlertRule, unreadable
+from tracker.instruments.alert_rules import AlertRule, is_plain_no, unreadable
 from tracker.lib.constraints import at_least_one, within
 from tracker.lib.formatting import joined, number
 from tracker.records.kinds.base import HoursOfDay, Kind, Payload, Scale0To10, present, refuse_empty
@@ -87,7 +87,7 @@ def self_harm_thoughts(data: Mapping[str, Any]) -> bool | None:
 def self_harm_unreadable(data: Mapping[str, Any]) -> bool | None:
     """Evaluate whether the safety question was answered by something that is neither yes nor no."""
     answer = data.get("self_harm_thoughts")
-    return (answer is not True and answer not in (None, False)) or None
+    return (answer is not True and answer is not None and not is_plain_no(answer)) or None
 
 
 def line(data: DailyData) -> str:
