@@ -223,7 +223,9 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     ),
     "GET api/v1/alerts": Row(roles=TREAT),
     # That an answer needs attention is told whatever is shared.
-    "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
+    "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), fixed={"answers": "1"}
+    ),
     "GET api/v1/check-ins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
     # In an emergency nothing is planned.
     "POST api/v1/check-ins": Row(roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=201, body=check_in),

@@ -60,12 +60,28 @@ def test_acknowledging_an_alert_leaves_open_what_came_since_it_was_shown(world, 
     assert shown["answers"] == 3
 
     first = ben.post(f"alerts/{shown['id']}/acknowledge?answers=2").json()
-    second = Phone(world.dan.user).post(f"alerts/{shown['id']}/acknowledge").json()
+    second = Phone(world.dan.user).post(f"alerts/{shown['id']}/acknowledge?answers=2").json()
 
     assert (first["acknowledged_by"], second["acknowledged_by"]) == ("Ben", "Ben")
     assert second["open_since"] is None
     (left,) = ben.get("alerts").json()["alerts"]
     assert (left["id"], left["answers"]) == (first["open_since"], 1)
+
+
+def test_acknowledging_an_alert_needs_the_number_of_answers_that_were_shown_and_takes_it_nowhere_else(
+    world, ben
+):
+    raise_alert(world, "phq9_item9")
+    raise_alert(world, "phq9_item9")
+    (shown,) = ben.get("alerts").json()["alerts"]
+    path = f"alerts/{shown['id']}/acknowledge"
+
+    missing, in_the_body = ben.post(path), ben.post(f"{path}?answers=1", {"answers": 1})
+
+    assert [error["parameter"] for error in missing.json()["errors"]] == ["answers"]
+    assert (in_the_body.status_code, in_the_body.json()["errors"][0]["code"]) == (400, "unknown_field")
+    assert [alert["acknowledged_at"] for alert in ben.get("alerts").json()["alerts"]] == [None]
+    assert ben.post(f"{path}?answers=2", {}).json()["open_since"] is None
 
 
 def test_an_alert_that_a_current_answer_has_joined_is_listed_with_the_times_of_that_answer(world, ben):

@@ -249,6 +249,7 @@ def test_the_safety_scan_raises_no_alert_for_a_plain_no_in_the_forms_of_other_sy
     assert alerts(world) == []
     # Whatever it is that was refused, the crisis text comes with it.
     assert receipt["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert receipt["alerted"] is False
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,11 @@ class AlertsQuery(StrictModel):
 class AcknowledgeQuery(StrictModel):
     """How many of the alert's answers the reader has seen."""
 
-    answers: (
-        Annotated[
-            int, Field(ge=1, description="as shown: what came since stays open; none: all of them"), DIGITS
-        ]
-        | None
-    ) = None
+    answers: Annotated[
+        int,
+        Field(ge=1, description="`answers` of the alert as it was shown: what came since stays open"),
+        DIGITS,
+    ]
 
 
 class Acknowledged(AlertOut):

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from rest_framework.request import Request
+from rest_framework.exceptions import APIException
+from rest_framework.request import Empty, Request
 from rest_framework.views import APIView
 
 from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
-from tracker.accounts import request_throttle, sessions
+from tracker.accounts import request_throttle, routes, sessions
 from tracker.api import auditing
 from tracker.api.exceptions import parameter_problem
+from tracker.api.parsers import validate
 from tracker.api.permissions import ActionPermission
 from tracker.api.queries import NoParameters, parse_query
 from tracker.audit import actions as audit
@@ -49,10 +51,25 @@ class ClinicalAPIView(APIView):
         if method in self.actions and method not in self.queries:
             parse_query(request, NoParameters)
 
+    def _with_body_read(self, response: Any) -> Any:
+        """The answer of a view; a refusal where a body was sent that it does not take, so that nothing is ignored."""
+        request = getattr(self, "request", None)
+        if response.status_code >= 400 or request is None or request._full_data is not Empty:
+            return response
+        if request.method not in routes.UNSAFE_METHODS or not request._request.META.get(
+            "CONTENT_LENGTH", ""
+        ).strip("0"):
+            return response
+        try:
+            validate(NoParameters, request.data)
+        except APIException as refusal:
+            return self.finalize_response(request, self.handle_exception(refusal))
+        return response
+
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with audit.collecting() as buffer:
             with transaction.atomic():
-                response = super().dispatch(request, *args, **kwargs)
+                response = self._with_body_read(super().dispatch(request, *args, **kwargs))
                 is_committed = response.status_code < 400 or getattr(response, "commits", False)
                 if is_committed:
                     auditing.record_response(buffer, self, response)

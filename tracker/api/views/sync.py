@@ -73,6 +73,10 @@ class PushReceipt(BaseModel):
     receipt: UUID
     results: list[PushResult]
     guidance: Guidance | None = None
+    alerted: bool | None = Field(
+        default=None,
+        description="beside guidance: whether an answer raised an alert, or a record was refused and none did",
+    )
     cursor: str
 
 
@@ -131,7 +135,7 @@ class Push(ClinicalAPIView):
         }
         # With every refusal too: what was refused may hold an answer that nobody could make out.
         if receipt.alerted or any(result["status"] == Status.REJECTED for result in receipt.results):
-            body["guidance"] = guidance.of_clinic(principal)
+            body |= {"guidance": guidance.of_clinic(principal), "alerted": receipt.alerted}
         if receipt.alerted:
             transaction.on_commit(wake_delivery)
         return Response(body)
