@@ -191,6 +191,7 @@ def say_it_wrong(
     visitor.call("GET", "/api/v1/me", headers={"X-Session-Token": marker["path"]})
     visitor.call("GET", f"/api/v1/records/{quote(marker['path'])}")
     visitor.call("GET", "/api/v1/me", headers={"X-Request-Id": marker["path"]})
+    visitor.call("GET", "/api/v1/me", headers={"Host": marker["path"]})
 
 
 def drug(marker: dict[str, str]) -> dict[str, Any]:

@@ -77,6 +77,10 @@ def _without_arguments(_: Any, __: str, event: MutableMapping[str, Any]) -> Muta
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
         template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        # Django logs a suspicious request by the text of its exception, which repeats what was sent.
+        problem = record.exc_info[1] if record.exc_info else None
+        if problem is not None and template == str(problem):
+            template = type(problem).__name__
         event["event"] = _PLACES.sub("...", template)
         told = getattr(record, "data", None)
         if isinstance(told, dict):  # Celery's own facts about a task; its arguments and result stay here.
