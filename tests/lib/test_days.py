@@ -52,3 +52,11 @@ def test_a_name_that_is_no_zone_is_refused(name):
 @pytest.mark.parametrize(("day", "monday"), [("2026-03-02", "2026-03-02"), ("2026-03-08", "2026-03-02")])
 def test_a_week_starts_on_monday(day, monday):
     assert days.week_start(date.fromisoformat(day)) == date.fromisoformat(monday)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-W47-5", "2026-W475-", "20261120", "2026-324", "2026-11-31", "2026-11-20\n", "1899-12-31"]
+)
+def test_a_date_that_is_not_written_year_month_day_is_refused(text):
+    with pytest.raises(ValueError, match=r"day"):
+        days.parse_date(text)

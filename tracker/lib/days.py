@@ -6,9 +6,12 @@ A local time that does not exist (clocks go forward) is read with the offset bef
 it disagrees on the repeated hour.
 """
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class UnknownZoneError(ValueError):
@@ -55,8 +58,11 @@ def parse_date(text: str) -> date:
 
     :raises ValueError: if it is anything else.
     """
+    # Python would read week dates and basic dates too (2026-W47-5): what is not documented is refused.
+    if not _DATE.fullmatch(text):
+        raise ValueError("not a day, YYYY-MM-DD")
     day = date.fromisoformat(text)
-    if len(text) != 10 or not date(1900, 1, 1) <= day < date(2200, 1, 1):
+    if not date(1900, 1, 1) <= day < date(2200, 1, 1):
         raise ValueError("not a day from 1900 to 2199")
     return day
 

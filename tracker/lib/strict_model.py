@@ -12,9 +12,15 @@ from pydantic_core import PydanticCustomError
 from tracker.lib import days
 from tracker.lib.strict_text import STORABLE
 
-_RFC3339 = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
-_DAY = re.compile(r"^\d{4}-\d\d-\d\d$", re.ASCII)
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# The patterns stand in the schema too: what fits them and is a day of the calendar is taken.
+_DATE = r"-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+_RFC3339 = rf"^(19[7-9][0-9]|2[01][0-9]{{2}}){_DATE}[Tt ]{_TIME}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+_DAY = rf"^(19|20|21)[0-9]{{2}}{_DATE}$"
+_LOOKS_LIKE_AN_INSTANT = re.compile(
+    r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$", re.ASCII
+)
+_YEARS = range(1970, 2200)
 
 
 class StrictModel(BaseModel):
@@ -27,15 +33,16 @@ def as_instant(value: Any) -> datetime:
     """Read an RFC 3339 instant with an offset; its microseconds are kept, finer digits are cut."""
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not _RFC3339.match(value):
+    if not isinstance(value, str) or not _LOOKS_LIKE_AN_INSTANT.match(value):
         raise PydanticCustomError("not_an_instant", "must be an RFC 3339 instant with an offset")
     try:
-        at = datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError):
+        # Python knows the capital letters only; RFC 3339 takes small ones too.
+        local = datetime.fromisoformat(value.upper())
+    except ValueError:
         raise PydanticCustomError("not_an_instant", "must be an RFC 3339 instant with an offset") from None
-    if not _EARLIEST <= at < _LATEST:
+    if local.year not in _YEARS:
         raise PydanticCustomError("instant_out_of_range", "must be a year from 1970 to 2199")
-    return at
+    return local.astimezone(UTC)
 
 
 def _uuid(value: Any) -> UUID:
@@ -53,10 +60,8 @@ def _day(value: Any) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
-        if isinstance(value, str) and _DAY.match(value):
-            return days.parse_date(value)
-        raise ValueError
-    except ValueError:
+        return days.parse_date(value)
+    except (TypeError, ValueError):
         raise PydanticCustomError("not_a_day", "must be a day such as 1980-12-31") from None
 
 
@@ -75,9 +80,13 @@ def code_from(codes: Sequence[str]) -> Any:
     return Literal[tuple(codes)]
 
 
-Instant = Annotated[datetime, BeforeValidator(as_instant)]
+def _pattern(pattern: str) -> Any:
+    return Field(json_schema_extra={"pattern": pattern})
+
+
+Instant = Annotated[datetime, BeforeValidator(as_instant), _pattern(_RFC3339)]
 Id = Annotated[UUID, BeforeValidator(_uuid)]
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(_day), _pattern(_DAY)]
 TimeZone = Annotated[str, Field(max_length=64), STORABLE, AfterValidator(_time_zone)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]

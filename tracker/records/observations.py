@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from tracker.instruments import catalogue
+from tracker.instruments import answers, catalogue
 from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.lib import bulk, days
 from tracker.records import categories, measure_state
@@ -78,10 +78,12 @@ def _of_single_answers(item: "AcceptedRecord") -> list[Value]:
     if item.result is None or item.result.status == "invalid":
         return []
     form = catalogue.get(data.instrument, data.version)
+    # As they were read for the score: whatever the item was called, and without the noise of binary arithmetic.
+    values = answers.read(form, data.answers).values
     return [
-        Value(asked.measure.code, float(data.answers[asked.link_id]))
+        Value(asked.measure.code, float(values[asked.link_id]))
         for asked in _measured(form)
-        if asked.measure and data.answers.get(asked.link_id) is not None
+        if asked.measure and asked.link_id in values
     ]
 
 

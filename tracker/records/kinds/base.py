@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import JSONObject
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
 
 Scale0To10 = Annotated[int, Field(ge=0, le=10)]
+# In the schema; a validator of the model refuses what is named twice.
+EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
 RECENT_COLUMNS = ("kind", "at", "time_zone", "local_date", "received", "what")
 
@@ -61,25 +63,27 @@ def refuse_empty(data: Payload, what: str = "answer", *, beside: Sequence[str] =
         raise PydanticCustomError("empty", f"must hold at least one {what}")
 
 
-def at_most_decimals(places: int) -> AfterValidator:
-    """A number with at most so many decimals."""
-    limit = {1: "one decimal", 2: "two decimals", 3: "three decimals"}[places]
-
-    def check(value: float) -> float:
-        if round(value, places) != value:
-            raise PydanticCustomError("too_precise", f"must have at most {limit}")
-        return value
-
-    return AfterValidator(check)
+# What the schema says of a number that is kept with so many decimals.
+DECIMALS = {1: "Rounded to one decimal.", 2: "Rounded to two decimals.", 3: "Rounded to three decimals."}
 
 
-def _quarter_hours(value: float) -> float:
-    if (value * 4) % 1:
-        raise PydanticCustomError("too_precise", "must be in steps of a quarter of an hour")
-    return value
+def rounded_to(places: int) -> BeforeValidator:
+    """
+    A number that is kept with so many decimals.
+
+    What is finer is the noise of a conversion (38.39999999999998), and is rounded, before the limits are looked at: a
+    number is never refused for it.
+    """
+
+    def rounded(value: Any) -> Any:
+        # Without the sign of a zero, which is no value of its own.
+        return round(value, places) + 0.0 if type(value) is float else value
+
+    return BeforeValidator(rounded)
 
 
-HoursOfDay = Annotated[float, Field(ge=0, le=24), AfterValidator(_quarter_hours)]
+# Two decimals: the minute can be told.
+HoursOfDay = Annotated[float, Field(ge=0, le=24, description=DECIMALS[2]), rounded_to(2)]
 
 
 def present(prefix: str, data: Any, *names: str) -> Iterator[tuple[str, float]]:
