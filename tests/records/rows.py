@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -145,7 +145,8 @@ def of_summary(world: factories.World) -> Values:
 def of_check_in(world: factories.World) -> Values:
     return owned(world) | {
         "staff_member_id": world.ben.pk, "starts_at": factories.MONDAY + timedelta(days=2), "time_zone": factories.ZONE,
-        "minutes": 20, "planned_at": factories.MONDAY,
+        "minutes": 20, "planned_at": factories.MONDAY, "local_date": date(2026, 3, 4), "local_time": time(9),
+        "zone_rules": "2026a",
     }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -134,7 +133,7 @@ class EnrolForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.today = today
         self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
-        self.fields["time_zone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = [(name, name) for name in sorted(days.names())]  # type: ignore[attr-defined]
         self.fields["time_zone"].initial = time_zone
 
     def clean_birth_date(self) -> date:

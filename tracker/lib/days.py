@@ -3,13 +3,27 @@ Local days and weeks, safe across clock changes: the one resolver of local times
 
 A local time that does not exist (clocks go forward) is read with the offset before the gap, as calendars do (RFC 5545,
 3.3.5); a repeated one (clocks go back) is its first occurrence. Naive instants are refused. PostgreSQL is never asked:
-it disagrees on the repeated hour.
+it disagrees on the repeated hour, and has rules of its own.
+
+The rules of the zones are those of the ``tzdata`` package, never the host's, which may be years old; every zone of the
+product is made here. ``RULES`` is their version.
 """
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+import zoneinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
+
+import tzdata
+
+# Before any zone is made: ``zoneinfo`` would ask the host's files first, and ``PYTHONTZPATH`` before all.
+zoneinfo.reset_tzpath(to=())
+ZoneInfo.clear_cache()
+# Such as 2026f; a later one sorts after it.
+RULES = tzdata.IANA_VERSION
+# Entries of the package that are no zone: what they mean depends on the machine, or is nothing.
+_NO_ZONES = frozenset({"Factory", "localtime", "posixrules", "leapseconds"})
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -19,8 +33,10 @@ class UnknownZoneError(ValueError):
 
 
 @lru_cache(maxsize=1)
-def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
+def names() -> frozenset[str]:
+    """Return the name of every IANA zone."""
+    known = zoneinfo.available_timezones() - _NO_ZONES
+    return frozenset(name for name in known if not name.startswith(("posix/", "right/")))
 
 
 @lru_cache(maxsize=1024)
@@ -30,7 +46,7 @@ def zone(name: str) -> ZoneInfo:
 
     :raises UnknownZoneError: if there is none.
     """
-    if name not in _names():
+    if name not in names():
         raise UnknownZoneError("not an IANA time zone")
     return ZoneInfo(name)
 
@@ -45,6 +61,21 @@ def local(at: datetime, zone_name: str) -> datetime:
 def local_day(at: datetime, zone_name: str) -> date:
     """Return the calendar day on which ``at`` falls in the zone."""
     return local(at, zone_name).date()
+
+
+@lru_cache(maxsize=1024)
+def fixed_offset(minutes: int | None) -> timezone:
+    """Return the offset of so many minutes east of UTC; UTC itself where it is not known."""
+    return UTC if minutes is None else timezone(timedelta(minutes=minutes))
+
+
+def as_lived(at: datetime, zone_name: str, offset_minutes: int | None) -> datetime:
+    """
+    Return ``at`` as clocks showed it where a person was: by the rules of their zone.
+
+    Of a zone that is not known, by the offset that came with the instant; without one in UTC.
+    """
+    return local(at, zone_name) if zone_name in names() else at.astimezone(fixed_offset(offset_minutes))
 
 
 def instant(day: date, local_time: time, zone_name: str) -> datetime:
