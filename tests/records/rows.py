@@ -49,7 +49,8 @@ def record(world: factories.World, **data: Any) -> Values:
     envelope = {
         "id": uuid.uuid4(), "revision": 1, "recorded_at": factories.MONDAY, "time_zone": factories.ZONE,
         "local_date": date(2026, 3, 2), "received_at": factories.MONDAY, "author_id": world.ada.user_id,
-        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "none", "fingerprint": b"x" * 32,
+        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "none",
+        "utc_offset_minutes": 60, "zone_check": "consistent", "fingerprint": b"x" * 32,
     }  # fmt: skip
     return owned(world) | envelope | data
 

@@ -177,7 +177,7 @@ def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
         ("craving_or_wish_to_use_more", "side_effect_craving_or_wish_to_use_more", "REVIEW"),
     ],
 )
-@pytest.mark.parametrize("time_zone", [factories.ZONE, "Mars/Olympus"])
+@pytest.mark.parametrize("time_zone", [factories.ZONE, "localtime"])
 def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(
     world, phone, effect, rule, level, time_zone
 ):

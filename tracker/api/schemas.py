@@ -30,6 +30,10 @@ class HeldRecord(BaseModel):
     """
     A record as the server holds it. A tombstone (``removed``) has no data.
 
+    ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
+    ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
+    offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
+
     Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
     next version repairs it.
     """
@@ -40,6 +44,7 @@ class HeldRecord(BaseModel):
     revision: int
     recorded_at: datetime
     time_zone: str
+    zone_check: Literal["consistent", "offset_differs", "unknown_zone"]
     local_date: date
     received_at: datetime
     entered_late: bool

@@ -63,10 +63,27 @@ def local_day(at: datetime, zone_name: str) -> date:
     return local(at, zone_name).date()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def fixed_offset(minutes: int | None) -> timezone:
-    """Return the offset of so many minutes east of UTC; UTC itself where it is not known."""
-    return UTC if minutes is None else timezone(timedelta(minutes=minutes))
+    """
+    Return the offset of so many minutes east of UTC; ``UTC`` itself where it is not known, as of ``Z``.
+
+    RFC 9557 tells the two apart: ``+00:00`` says that clocks showed that time where a person was, ``Z`` does not.
+    """
+    # With a name of its own, for Python would give its one UTC for no minutes.
+    return UTC if minutes is None else timezone(timedelta(minutes=minutes), f"{minutes:+d} min")
+
+
+def offset_minutes(at: datetime) -> int | None:
+    """Return the offset that an instant came with; None where it is ``UTC`` itself."""
+    offset = None if at.tzinfo is UTC else at.utcoffset()
+    return None if offset is None else offset // timedelta(minutes=1)
+
+
+def rfc3339(at: datetime, minutes: int | None) -> str:
+    """Return an instant with the offset that it came with; with ``Z`` where that is not known."""
+    text = at.astimezone(fixed_offset(minutes)).isoformat()
+    return f"{text.removesuffix('+00:00')}Z" if minutes is None else text
 
 
 def as_lived(at: datetime, zone_name: str, offset_minutes: int | None) -> datetime:

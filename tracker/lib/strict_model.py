@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from tracker.lib import days
@@ -23,14 +23,37 @@ _LOOKS_LIKE_AN_INSTANT = re.compile(
 _YEARS = range(1970, 2200)
 
 
+def _any_case(words: str) -> str:
+    return "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in words)
+
+
+# Not a path, not a file beside the zones, and not a name for whatever a machine is set to.
+_MACHINE = _any_case("localtime|factory|posixrules|leapseconds")
+_ZONE_NAME = (
+    rf"^(?!({_MACHINE})$|(posix|right)/|[./\s]|.*(\.\.|//|\\|/$|\.(tab|zi|list)$))"
+    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+)
+
+
 class StrictModel(BaseModel):
     """Strict and closed. A free text in it is a ``strict_text.Text``."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _minutes(at: datetime) -> int:
+    offset = at.utcoffset()
+    assert offset is not None
+    return offset // timedelta(minutes=1)
+
+
 def as_instant(value: Any) -> datetime:
-    """Read an RFC 3339 instant with an offset; its microseconds are kept, finer digits are cut."""
+    """Read an RFC 3339 instant with an offset, in UTC; its microseconds are kept, finer digits are cut."""
+    return as_sent(value).astimezone(UTC)
+
+
+def as_sent(value: Any) -> datetime:
+    """Read an instant as ``as_instant`` does, and keep its offset (``days.offset_minutes``)."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _LOOKS_LIKE_AN_INSTANT.match(value):
@@ -42,7 +65,9 @@ def as_instant(value: Any) -> datetime:
         raise PydanticCustomError("not_an_instant", "must be an RFC 3339 instant with an offset") from None
     if local.year not in _YEARS:
         raise PydanticCustomError("instant_out_of_range", "must be a year from 1970 to 2199")
-    return local.astimezone(UTC)
+    # RFC 3339, 4.3: -00:00 says no more of the place than Z does.
+    is_known = value[-1] not in "Zz" and not value.endswith("-00:00")
+    return local.astimezone(days.fixed_offset(_minutes(local) if is_known else None))
 
 
 def _uuid(value: Any) -> UUID:
@@ -75,6 +100,12 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _zone_as_sent(value: str) -> str:
+    if not re.fullmatch(_ZONE_NAME, value):
+        raise PydanticCustomError("unknown_time_zone", "must be an IANA time zone, such as Europe/Amsterdam")
+    return value
+
+
 def code_from(codes: Sequence[str]) -> Any:
     """One of ``codes``. The schema names them all."""
     return Literal[tuple(codes)]
@@ -84,9 +115,24 @@ def _pattern(pattern: str) -> Any:
     return Field(json_schema_extra={"pattern": pattern})
 
 
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
 Instant = Annotated[datetime, BeforeValidator(as_instant), _pattern(_RFC3339)]
+# Equal however it was spelt: the offset is kept beside the content.
+InstantAsSent = Annotated[
+    datetime, BeforeValidator(as_sent), PlainSerializer(_utc, return_type=datetime), _pattern(_RFC3339)
+]
 Id = Annotated[UUID, BeforeValidator(_uuid)]
 Day = Annotated[date, BeforeValidator(_day), _pattern(_DAY)]
 TimeZone = Annotated[str, Field(max_length=64), STORABLE, AfterValidator(_time_zone)]
+# What a phone calls its zone. A name that is not known refuses no entry; what is no name of a zone does.
+ZoneAsSent = Annotated[
+    str,
+    Field(min_length=1, max_length=64, json_schema_extra={"pattern": _ZONE_NAME}),
+    STORABLE,
+    AfterValidator(_zone_as_sent),
+]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]

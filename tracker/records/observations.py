@@ -12,8 +12,8 @@ from uuid import UUID
 
 from tracker.instruments import answers, catalogue
 from tracker.instruments.definition import InstrumentDefinition, Item
-from tracker.lib import bulk, days
-from tracker.records import categories, measure_state
+from tracker.lib import bulk
+from tracker.records import categories, clocks, measure_state
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import Observation
@@ -39,6 +39,7 @@ class _Row(NamedTuple):
     category: str
     local_date: date
     at: datetime
+    clock_skew: str
     value: float
     band: str
 
@@ -112,7 +113,7 @@ def _delete_replaced(provenance: "Provenance", replaced: Sequence[UUID]) -> set[
 
 def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
     record = item.record
-    local_date = days.local_day(record.recorded_at, record.time_zone)
+    clock = clocks.read(record, provenance.received_at)
     return [
         _Row(
             clinic_id=provenance.clinic_id,
@@ -121,8 +122,9 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             source_kind=record.kind,
             measure=number.measure,
             category=categories.of_measure(number.measure),
-            local_date=local_date,
-            at=record.recorded_at,
+            local_date=clock.local_date,
+            at=clock.occurred_at,
+            clock_skew=clock.clock_skew,
             value=number.value,
             band=number.band,
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.lib import codes
+from tracker.lib import codes, days
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
@@ -15,8 +15,8 @@ from tracker.records.patient_record import PatientRecord
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
-    "id", "revision", "recorded_at", "time_zone", "local_date", "received_at", "entered_late", "clock_skew",
-    "sequence", "removed_at", "amendment_reason",
+    "id", "revision", "recorded_at", "utc_offset_minutes", "time_zone", "zone_check", "local_date", "received_at",
+    "entered_late", "clock_skew", "sequence", "removed_at", "amendment_reason",
 )  # fmt: skip
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
@@ -80,8 +80,9 @@ def envelope(
         "category": codes.to_wire(kind.category_of(row)),
         "id": row.id,
         "revision": row.revision,
-        "recorded_at": row.recorded_at,
+        "recorded_at": days.rfc3339(row.recorded_at, row.utc_offset_minutes),
         "time_zone": row.time_zone,
+        "zone_check": row.zone_check,
         "local_date": row.local_date,
         "received_at": row.received_at,
         "entered_late": row.entered_late,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from tracker.access.policy import Category
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.measures import Measure
 from tracker.lib import bulk
-from tracker.lib.strict_model import Id, Instant, StrictModel, TimeZone, code_from
+from tracker.lib.strict_model import Id, InstantAsSent, StrictModel, ZoneAsSent, code_from
 from tracker.lib.strict_text import Text
 from tracker.records.patient_record import ENVELOPE, AmendmentReason, PatientRecord
 
@@ -27,7 +27,9 @@ Scale0To10 = Annotated[int, Field(ge=0, le=10)]
 # In the schema; a validator of the model refuses what is named twice.
 EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
-RECENT_COLUMNS = ("kind", "at", "time_zone", "local_date", "received", "what")
+RECENT_COLUMNS = (
+    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "local_date", "received", "what",
+)  # fmt: skip
 
 
 class Payload(StrictModel):
@@ -44,8 +46,8 @@ class Envelope(StrictModel):
     kind: Text
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
-    recorded_at: Instant
-    time_zone: TimeZone
+    recorded_at: InstantAsSent
+    time_zone: ZoneAsSent
     removed: bool = False
     amendment_reason: code_from(AmendmentReason.values) | None = None  # type: ignore[valid-type]
     data: Any = None
@@ -151,6 +153,8 @@ class Kind:
     )
     # Stand-ins for what stands beside, where numbers alone are derived again.
     placeholders: Mapping[str, Any] = field(default_factory=dict)
+    # The instant that an entry is about, where its data name one: a night belongs to the day of getting up.
+    occurred_at: Callable[[Any], datetime | None] = lambda data: None
     # What ``line`` reads: columns (all, unless named), and expressions over the row.
     line_columns: tuple[str, ...] = ()
     line_expressions: Callable[[], Mapping[str, Any]] = dict

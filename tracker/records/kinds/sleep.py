@@ -127,6 +127,7 @@ KIND = Kind(
         _measure("efficiency", "Sleep efficiency", "%", 100, "higher_better", 0.1),
     ),
     observations=observations,
+    occurred_at=lambda data: data.up_at,
     example={
         "bed_at": "2026-03-01T22:30:00Z",
         "up_at": "2026-03-02T06:30:00Z",
