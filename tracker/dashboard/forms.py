@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
+from tracker.accounts import passwords
 from tracker.clinics.models import Role
 from tracker.lib import days
 from tracker.records.models import Route
@@ -173,7 +174,7 @@ class AcceptForm(forms.Form):
     def clean_password(self) -> str:
         """Refuse one that is too short or too common."""
         password: str = self.cleaned_data["password"]
-        validate_password(password)
+        validate_password(passwords.normal_form(password))
         return password
 
 
