@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
@@ -39,7 +40,7 @@ DIFFERENT = [
 ]
 
 
-def post(path: str, body: dict[str, str], token: str = "") -> tuple[int, dict]:
+def post(path: str, body: dict[str, str], token: str = "") -> tuple[int, dict[str, Any]]:
     headers = {"X-Session-Token": token} if token else {}
     answer = Client().post(f"/_allauth/app/v1{path}", json.dumps(body), "application/json", headers=headers)
     return answer.status_code, answer.json()

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from tests import factories
@@ -114,8 +115,7 @@ def test_a_former_version_and_a_tombstone_keep_the_offset(phone):
 
 
 def test_a_safety_answer_of_an_unknown_zone_alerts_on_the_day_of_its_offset(world, phone):
-    answers: list[int | None] = [0] * 8 + [2]
-    phone.push(factories.phq9(answers, recorded_at="2026-11-20T00:30:00+07:00", time_zone="Asia/Hanoi"))
+    phone.push(factories.phq9([0] * 8 + [2], recorded_at="2026-11-20T00:30:00+07:00", time_zone="Asia/Hanoi"))
 
     with as_clinic(world.clinic.pk):
         assert Alert.objects.get(rule="phq9_item9").answered_on == date(2026, 11, 20)
@@ -135,11 +135,9 @@ def test_the_last_value_is_that_of_the_newest_instant_wherever_somebody_flies(wo
 
 
 def test_the_newest_questionnaire_of_a_summary_is_that_of_the_newest_instant(world, phone):
-    low: list[int | None] = [0] * 9
-    high: list[int | None] = [1] * 8 + [0]
     phone.push(
-        factories.phq9(low, recorded_at="2026-11-20T08:00:00+09:00", time_zone="Asia/Tokyo"),
-        factories.phq9(high, recorded_at="2026-11-19T19:30:00-05:00", time_zone="America/New_York"),
+        factories.phq9([0] * 9, recorded_at="2026-11-20T08:00:00+09:00", time_zone="Asia/Tokyo"),
+        factories.phq9([1] * 8 + [0], recorded_at="2026-11-19T19:30:00-05:00", time_zone="America/New_York"),
     )
     progress.refresh_stale(at=timezone.now())
 
@@ -246,3 +244,25 @@ def test_a_night_that_is_still_to_come_counts_in_no_number(phone):
 
     assert record["clock_skew"] == "ahead"
     assert current(phone, "sleep.hours")["current"] is None
+
+
+def test_an_amendment_that_keeps_the_instant_of_a_wrong_clock_does_not_set_it_right(world, phone):
+    ahead = factories.pain(9, recorded_at=(timezone.now() + 2 * HOUR).isoformat())
+    phone.push(ahead)
+    with time_machine.travel(timezone.now() + 3 * HOUR):
+        later = Phone(world.ada.user)
+        later.push(ahead | {"revision": 2, "data": {"intensity": 8}})
+        assert later.get(f"records/{ahead['id']}").json()["clock_skew"] == "ahead"
+        later.push(
+            ahead | {"revision": 3, "data": {"intensity": 7}},
+            ahead | {"revision": 4, "data": {"intensity": 6}},
+        )
+        assert later.get(f"records/{ahead['id']}").json()["clock_skew"] == "ahead"
+        assert current(later, "pain.intensity")["current"] is None
+        assert rebuild.check().differences == []
+
+        true = {"recorded_at": (timezone.now() - HOUR).isoformat()}
+        later.push(ahead | {"revision": 5, "data": {"intensity": 5}} | true)
+
+        assert later.get(f"records/{ahead['id']}").json()["clock_skew"] == "none"
+        assert current(later, "pain.intensity")["current"]["last"] == 5

@@ -68,8 +68,10 @@ class User(AbstractBaseUser):
         """Hash the normal form of a password; None makes one that nothing matches."""
         super().set_password(None if raw_password is None else passwords.normal_form(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Return whether it is the password, in any spelling that has the same normal form."""
+        if raw_password is None:
+            return False
         # No short cut where the hash is of the text as typed: to hash it anew would end every session.
         return any(super(User, self).check_password(form) for form in passwords.forms(raw_password))
 

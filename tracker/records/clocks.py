@@ -44,18 +44,23 @@ class Clock(NamedTuple):
     entered_late: bool
 
 
-def read(record: Record, received_at: datetime) -> Clock:
-    """Return what the clock of a record that was received at ``received_at`` says."""
+def read(record: Record, received_at: datetime, *, keeps_ahead: bool = False) -> Clock:
+    """
+    Return what the clock of a record that was received at ``received_at`` says.
+
+    ``keeps_ahead``: its instant is that of a former version whose clock was ahead, and no more to be believed since.
+    """
     recorded_at, zone_name = record.recorded_at, record.time_zone
     offset = days.offset_minutes(recorded_at)
     occurred_at = occurrence(record)
+    skew = clock_skew(recorded_at, max(recorded_at, occurred_at), received_at)
     local_date = days.as_lived(occurred_at, zone_name, offset).date()
     return Clock(
         occurred_at=occurred_at,
         local_date=local_date,
         utc_offset_minutes=offset,
         zone_check=zone_check(recorded_at, zone_name),
-        clock_skew=clock_skew(recorded_at, max(recorded_at, occurred_at), received_at),
+        clock_skew=ClockSkew.AHEAD.value if keeps_ahead else skew,
         entered_late=days.as_lived(received_at, zone_name, offset).date() > local_date,
     )
 

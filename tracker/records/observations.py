@@ -113,7 +113,7 @@ def _delete_replaced(provenance: "Provenance", replaced: Sequence[UUID]) -> set[
 
 def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
     record = item.record
-    clock = clocks.read(record, provenance.received_at)
+    clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return [
         _Row(
             clinic_id=provenance.clinic_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,8 @@ _SHOWN = (
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
 _CURRENT_VERSIONS = " UNION ALL ".join(
-    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'}"
+    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'},"
+    f" CASE WHEN clock_skew = 'ahead' THEN recorded_at END"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
@@ -29,12 +31,17 @@ _CURRENT_VERSIONS = " UNION ALL ".join(
 
 @dataclass(frozen=True, slots=True)
 class CurrentVersion:
-    """Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response."""
+    """
+    Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response.
+
+    ``ahead_at`` is its instant, if that came of a clock that was ahead.
+    """
 
     kind: str
     revision: int
     fingerprint: bytes
     status: str | None
+    ahead_at: datetime | None
 
 
 def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, CurrentVersion]:
@@ -43,8 +50,8 @@ def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Curren
         cursor.execute(_CURRENT_VERSIONS, [patient_id, list(ids)] * len(KINDS))
         rows = cursor.fetchall()
     return {
-        record_id: CurrentVersion(kind, revision, bytes(key), status)
-        for kind, record_id, revision, key, status in rows
+        record_id: CurrentVersion(kind, revision, bytes(key), status, ahead_at)
+        for kind, record_id, revision, key, status, ahead_at in rows
     }
 
 

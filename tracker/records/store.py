@@ -32,7 +32,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRecord:
-    """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
+    """
+    A record that is to be stored, with its number in the patient's changes and its score if it has one.
+
+    ``keeps_ahead``: it keeps an instant that came of a clock which was ahead.
+    """
 
     record: Record
     sequence: int
@@ -40,6 +44,7 @@ class AcceptedRecord:
     result: scoring.Result | None
     replaces: bool
     amends: bool = False
+    keeps_ahead: bool = False
 
     @property
     def status(self) -> Status:
@@ -118,7 +123,7 @@ def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
     columns = kind.to_row(record.data)
     if kind.scored and item.result is not None:
         columns["status"] = item.status.value
-    clock = clocks.read(record, provenance.received_at)
+    clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return kind.row_type(
         clinic_id=provenance.clinic_id,
         patient_id=provenance.patient_id,
