@@ -42,8 +42,9 @@ BUDGET_SINGLE, BUDGET_BATCH = 1.0, 0.25
 _CONTEXT = "SELECT set_config('app.clinic', %s, true), set_config('app.pain', %s, true)"
 _ENTRY = """
 INSERT INTO records_painentry (clinic_id, patient_id, id, revision, recorded_at, time_zone, local_date, received_at,
-    author_id, sequence, entered_late, clock_skew, fingerprint, intensity)
-SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.sequence, false, 'none', '\\x00', row.intensity
+    author_id, sequence, entered_late, clock_skew, zone_check, fingerprint, intensity)
+SELECT %s, %s, row.id, 1, row.at, 'UTC', row.at::date, now(), %s, row.sequence, false, 'none', 'consistent', '\\x00',
+    row.intensity
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::smallint[]) AS row (id, at, sequence, intensity)
 ON CONFLICT (patient_id, id) DO NOTHING
 """

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPResponse
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 MOST_RECORDS = 500
@@ -215,7 +216,7 @@ class Phone:
         record_id = str(more.pop("id", uuid.uuid4()))
         wanted = {
             "kind": kind,
-            "recorded_at": self.clock().isoformat(),
+            "recorded_at": self.clock().astimezone(ZoneInfo(self.time_zone)).isoformat(),
             "time_zone": self.time_zone,
             "data": data,
         } | more

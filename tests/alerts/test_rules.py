@@ -72,7 +72,7 @@ def stored(phone: Phone, item: Item) -> Any:
 
 
 def rejected(phone: Phone, item: Item) -> Any:
-    return phone.push(item | {"time_zone": "Mars/Olympus"})
+    return phone.push(item | {"time_zone": "localtime"})
 
 
 def in_conflict(phone: Phone, item: Item) -> Any:

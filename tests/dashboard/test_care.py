@@ -59,8 +59,9 @@ def test_a_treatment_session_that_is_sent_twice_is_recorded_once(world, ben):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"on": "2026-03-03"}, {"on": "9999-12-31"}, {"on": "0001-01-01"}, {"time": ""}, {"route": "EYE"},
-        {"dose_mg": "-1"}, {"dose_mg": "2000.01"}, {"dose_mg": "NaN"}, {"dose_mg": "1e400"}, {"dose_mg": ""},
+        {"on": "2026-03-03"}, {"on": "02/03/2026"}, {"on": "9999-12-31"}, {"on": "0001-01-01"}, {"time": ""},
+        {"route": "EYE"}, {"dose_mg": "-1"}, {"dose_mg": "2000.01"}, {"dose_mg": "NaN"}, {"dose_mg": "1e400"},
+        {"dose_mg": ""},
     ],
 )  # fmt: skip
 def test_a_treatment_session_with_a_mistake_is_refused_in_a_sentence(world, ben, wrong):

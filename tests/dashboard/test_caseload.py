@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -193,10 +194,21 @@ def test_a_phone_that_lives_in_the_future_hides_no_silence(world, ben, send):
     assert "2150" not in page
 
 
-def test_an_entry_of_tomorrow_is_believed(world, ben, send):
-    send(world.ada, factories.pain(4, recorded_at=(NOW + timedelta(days=1)).isoformat()))
+@pytest.mark.parametrize("ahead", [timedelta(minutes=11), timedelta(days=1)])
+def test_an_entry_of_a_clock_that_is_ahead_is_no_last_entry(world, ben, send, ahead):
+    send(world.ada, factories.pain(4, recorded_at=(NOW + ahead).isoformat()))
 
-    assert "dated 1 day ahead" in text(ben.get("/"))
+    assert "none yet" in text(ben.get("/"))
+
+
+def test_the_last_entry_is_that_of_the_newest_instant(world, ben, send):
+    send(
+        world.ada,
+        factories.pain(4, recorded_at="2026-03-02T01:00:00+09:00", time_zone="Asia/Tokyo"),
+        factories.pain(5, recorded_at="2026-03-01T13:00:00-05:00", time_zone="America/New_York"),
+    )
+
+    assert "1 Mar 2026" in text(ben.get("/"))
 
 
 def test_the_one_who_got_much_worse_stands_above_the_one_who_got_a_little_worse_twice(world, ben, send):

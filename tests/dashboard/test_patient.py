@@ -1,7 +1,7 @@
 """A patient's page: the timeline, the summary, entries, check-ins."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -70,6 +70,8 @@ def test_a_panel_that_is_dropped_is_named_and_never_the_questionnaire(ben, path,
 
 
 def test_the_ranges_are_links_and_the_chosen_one_is_marked(ben, path, world, send):
+    with as_clinic(world.clinic.pk):
+        type(world.ada).objects.filter(pk=world.ada.pk).update(enrolled_on=date(2025, 8, 15))
     send(world.ada, *diary(200))
 
     spans = {key: text(ben.get(path, {"range": key})) for key in ("4w", "3m", "all", "nonsense")}
@@ -325,3 +327,28 @@ def test_the_page_costs_twelve_statements_whatever_the_length_of_the_record(ben,
     summarise(world)
 
     assert few == cost() <= 12
+
+
+def test_an_entry_of_a_wrong_clock_or_of_an_unknown_zone_says_so_and_is_in_no_number(ben, path, world, send):
+    send(
+        world.ada,
+        factories.pain(9, recorded_at=(NOW + timedelta(hours=12)).isoformat()),
+        factories.pain(8, recorded_at="2030-01-01T08:00:00+01:00"),
+        factories.pain(2, recorded_at=NOW.isoformat()),
+        factories.pain(3, recorded_at="2026-03-01T08:00:00+07:00", time_zone="Asia/Hanoi"),
+        factories.pain(4, recorded_at="2026-03-01T07:00:00+05:00"),
+    )
+
+    page = text(ben.get(path, {"range": "all"}))
+
+    numbers, entries = page.split("Recent entries")
+    assert "9 of 10 Mon 2 Mar 2026, 23:00 , phone's clock ahead: in no number" in entries
+    assert "3 of 10 Sun 1 Mar 2026, 08:00 , arrived 33 h later, time zone not known" in entries
+    assert (
+        "4 of 10 Sun 1 Mar 2026, 03:00 , arrived 32 h later, phone's clock differs from its time zone"
+        in entries
+    )
+    assert "2 days with entries, from 2 to 3.5, 2 on 2 Mar 2026" in numbers
+    assert "Last entry 2 Mar 2026" in numbers
+    assert "2029" not in page
+    assert "2030" not in page

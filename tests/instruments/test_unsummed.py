@@ -191,9 +191,10 @@ def test_a_daily_log_is_complete_with_pain_and_mood():
     assert scored("daily-log", {"pain_avg": 3, "sleep_hours": 6.25}).status == "incomplete"
 
 
-@pytest.mark.parametrize(("hours", "status"), [(0, "complete"), (24, "complete"), (7.75, "complete"), (7.8, "invalid"),
+@pytest.mark.parametrize(("hours", "status"), [(0, "complete"), (24, "complete"),
+                                               (7.75, "complete"), (7.33, "complete"), (7.3333, "complete"),
                                                (24.25, "invalid"), (-0.25, "invalid")])  # fmt: skip
-def test_hours_slept_come_in_quarters(hours, status):
+def test_hours_slept_are_rounded_to_two_decimals_and_never_refused_for_them(hours, status):
     assert scored("daily-log", {"pain_avg": 3, "mood": 6, "sleep_hours": hours}).status == status
 
 

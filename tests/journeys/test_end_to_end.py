@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -16,6 +15,7 @@ from tests.http_phone import Phone
 from tests.rls_context import as_clinic
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
+from tracker.lib import days
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 from tracker.progress.models import Summary
@@ -33,7 +33,7 @@ def phone_of_ada(url: str, live) -> Phone:
 
 def pain_of_days(n: int) -> list[dict[str, Any]]:
     """One entry a day for ``n`` days up to yesterday, as lived in Amsterdam."""
-    start = datetime.now(ZoneInfo(factories.ZONE)).replace(hour=11) - timedelta(days=n)
+    start = datetime.now(days.zone(factories.ZONE)).replace(hour=11) - timedelta(days=n)
     return [
         factories.pain(day % 8, recorded_at=(start + timedelta(days=day)).isoformat()) for day in range(n)
     ]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -49,7 +49,8 @@ def record(world: factories.World, **data: Any) -> Values:
     envelope = {
         "id": uuid.uuid4(), "revision": 1, "recorded_at": factories.MONDAY, "time_zone": factories.ZONE,
         "local_date": date(2026, 3, 2), "received_at": factories.MONDAY, "author_id": world.ada.user_id,
-        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "none", "fingerprint": b"x" * 32,
+        "sequence": uuid.uuid4().int % 2**40, "entered_late": False, "clock_skew": "none",
+        "utc_offset_minutes": 60, "zone_check": "consistent", "fingerprint": b"x" * 32,
     }  # fmt: skip
     return owned(world) | envelope | data
 
@@ -145,7 +146,8 @@ def of_summary(world: factories.World) -> Values:
 def of_check_in(world: factories.World) -> Values:
     return owned(world) | {
         "staff_member_id": world.ben.pk, "starts_at": factories.MONDAY + timedelta(days=2), "time_zone": factories.ZONE,
-        "minutes": 20, "planned_at": factories.MONDAY,
+        "minutes": 20, "planned_at": factories.MONDAY, "local_date": date(2026, 3, 4), "local_time": time(9),
+        "zone_rules": "2026a",
     }  # fmt: skip
 
 

@@ -60,6 +60,8 @@ ENVELOPE = {
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
         "clock_skew_is_known": codes(model, "clock_skew", ("none", "ahead", "behind")),
+        "zone_check_is_known": codes(model, "zone_check", ("consistent", "offset_differs", "unknown_zone")),
+        "offset_within_a_day": scale(model, "utc_offset_minutes", -1439, 1439),
         "amendment_reason_is_known": codes(
             model, "amendment_reason", ("typo", "remembered", "wrong_day", "other")
         ),
@@ -154,6 +156,7 @@ CHECKS: dict[str, Case] = (
         "former_version_category_is_known": codes(FormerVersion, "category", tuple(Category)),
         "response_category_is_known": codes(Response, "category", tuple(Category)),
         "score_category_is_known": codes(Score, "category", tuple(Category)),
+        "observation_clock_skew_is_known": codes(Observation, "clock_skew", ("none", "ahead", "behind")),
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
         "measure_state_category_is_known": codes(MeasureState, "category", tuple(Category)),
         "patient_enrols_before_leaving": Case(

@@ -13,6 +13,7 @@ from tracker.access.chart import open_chart
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
+from tracker.lib import days
 from tracker.outbox import actions as outbox
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
@@ -250,3 +251,70 @@ def test_a_check_in_that_is_being_cancelled_is_not_reminded_of(live):
 
     with transaction.atomic():
         assert messages(live.world) == []
+
+
+def planned_by_older_rules(world: factories.World, by: timedelta) -> CheckIn:
+    """A check-in whose instant was ``by`` later by the rules of the year in which it was planned."""
+    check_in = plan(world.ben, world.ada)
+    with as_clinic(world.clinic.pk):
+        CheckIn.objects.filter(pk=check_in.pk).update(starts_at=STARTS + by, zone_rules="2020a")
+    return check_in
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), -timedelta(minutes=30), timedelta(0)])
+def test_a_check_in_stays_at_its_hour_when_the_rules_of_its_zone_change(world, by):
+    check_in = planned_by_older_rules(world, by)
+
+    plan_due(PLANNED)
+
+    with as_clinic(world.clinic.pk):
+        check_in.refresh_from_db()
+        moves = AuditEvent.objects.filter(action="check_in.apply_zone_rules").count()
+    local = days.local(check_in.starts_at, check_in.time_zone)
+    assert (check_in.starts_at, check_in.zone_rules) == (STARTS, days.RULES)
+    assert (local.date(), local.time()) == (check_in.local_date, check_in.local_time)
+    assert moves == (1 if by else 0)
+
+
+def test_the_reminder_follows_a_check_in_whose_zone_has_new_rules(world):
+    planned_by_older_rules(world, timedelta(hours=1))
+
+    assert plan_due(DUE - timedelta(minutes=1)) == 0
+    assert plan_due(DUE) > 0
+    assert plan_due(DUE + timedelta(hours=1)) == 0
+
+
+def test_a_server_with_older_rules_does_not_move_a_check_in_back(world):
+    check_in = planned_by_older_rules(world, timedelta(hours=1))
+    with as_clinic(world.clinic.pk):
+        CheckIn.objects.filter(pk=check_in.pk).update(zone_rules="2999a")
+
+    plan_due(PLANNED)
+
+    with as_clinic(world.clinic.pk):
+        check_in.refresh_from_db()
+    assert (check_in.starts_at, check_in.zone_rules) == (STARTS + timedelta(hours=1), "2999a")
+
+
+def test_a_check_in_of_the_hour_that_comes_twice_stays_at_the_one_that_was_meant(world):
+    second = datetime.fromisoformat("2026-10-25T02:30:00+01:00")
+    check_in = plan(world.ben, world.ada, second)
+    with as_clinic(world.clinic.pk):
+        CheckIn.objects.filter(pk=check_in.pk).update(zone_rules="2020a")
+
+    plan_due(PLANNED)
+
+    with as_clinic(world.clinic.pk):
+        check_in.refresh_from_db()
+    assert (check_in.starts_at, check_in.zone_rules) == (second, days.RULES)
+
+
+def test_a_check_in_does_not_move_onto_another_one(world):
+    check_in = planned_by_older_rules(world, timedelta(hours=1))
+    plan(world.ben, world.ada, STARTS)
+
+    plan_due(PLANNED)
+
+    with as_clinic(world.clinic.pk):
+        check_in.refresh_from_db()
+    assert (check_in.starts_at, check_in.zone_rules) == (STARTS + timedelta(hours=1), "2020a")

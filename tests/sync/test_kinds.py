@@ -102,7 +102,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("practice", {"practice": "other", "minutes": 601}, "/data/minutes", "out_of_range"),
     ("practice", {"minutes": 10}, "/data/practice", "missing_field"),
     ("sleep", {}, "/data", "empty"),
-    ("sleep", {"hours": 6.1}, "/data/hours", "too_precise"),
+    ("sleep", {"hours": 24.01}, "/data/hours", "out_of_range"),
     (
         "sleep",
         {"bed_at": "2026-03-02T07:00:00Z", "up_at": "2026-03-02T06:00:00Z"},
@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("vitals", {"self_measured": True}, "/data", "empty"),
     ("vitals", {"systolic": 120}, "/data", "incomplete_blood_pressure"),
     ("vitals", {"systolic": 80, "diastolic": 90}, "/data", "systolic_not_above_diastolic"),
-    ("vitals", {"temperature_c": 36.85}, "/data/temperature_c", "too_precise"),
+    ("vitals", {"temperature_c": 45.06}, "/data/temperature_c", "out_of_range"),
     ("plan", {"practice": "other", "remind_at": "25:00"}, "/data/remind_at", "not_a_time"),
     ("plan", {"practice": "other", "remind_at": "08:00+01"}, "/data/remind_at", "not_a_time"),
 ]
@@ -177,7 +177,7 @@ def test_more_sleep_than_time_in_bed_gives_no_efficiency(world, phone):
         ("craving_or_wish_to_use_more", "side_effect_craving_or_wish_to_use_more", "REVIEW"),
     ],
 )
-@pytest.mark.parametrize("time_zone", [factories.ZONE, "Mars/Olympus"])
+@pytest.mark.parametrize("time_zone", [factories.ZONE, "localtime"])
 def test_a_red_flag_among_side_effects_alerts_the_team_stored_or_not(
     world, phone, effect, rule, level, time_zone
 ):

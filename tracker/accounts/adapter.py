@@ -11,7 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.accounts import known_devices, reauthentication, second_factor, sessions, throttle
+from tracker.accounts import (
+    addresses,
+    known_devices,
+    passwords,
+    reauthentication,
+    second_factor,
+    sessions,
+    throttle,
+)
 from tracker.accounts.models import AccountKind
 from tracker.lib import logs
 
@@ -60,6 +68,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         except reauthentication.ReauthenticationRequired:
             return True
         return False
+
+    def clean_email(self, email: str) -> str:
+        """Called where a password reset is asked for: an address in any spelling is the same."""
+        return addresses.normal_form(super().clean_email(email))
+
+    def clean_password(self, password: str, user: Any = None) -> str:
+        """Judge what will be hashed: blanks at the ends make no password longer."""
+        super().clean_password(passwords.normal_form(password), user=user)
+        # As it was typed: a form compares it with what was typed again.
+        return password
 
     def set_password(self, user: Any, password: str) -> None:
         """Set it, and end every session made with the old one but that in which it is changed."""

@@ -6,6 +6,7 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import IsNull, Lookup
 
+from tracker.accounts import addresses
 from tracker.lib import app_secrets, encryption, logs
 
 log = logs.get(__name__)
@@ -32,9 +33,10 @@ class UnreadableAddress(str):
 
 class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
     """
-    An e-mail address in lower case, encrypted under the product's key (``app_secrets.encrypt_deterministic``).
+    An e-mail address in its normal form (``addresses``), encrypted under the product's key
+    (``app_secrets.encrypt_deterministic``).
 
-    Only a whole address can be looked for, whatever its case, under each key that is here; there is no search for a
+    Only a whole address can be looked for, however it is spelt, under each key that is here; there is no search for a
     part, and no order.
     """
 
@@ -63,7 +65,7 @@ class EncryptedEmailField(models.EmailField):  # type: ignore[type-arg]
 
 
 def _plain(value: Any) -> bytes:
-    return str(value).strip().lower().encode()
+    return addresses.normal_form(str(value)).encode()
 
 
 class _Is(Lookup):

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tracker.accounts import routes
+from tracker.accounts import addresses, routes
 from tracker.accounts.models import KnownDevice
 from tracker.lib import encryption
 
@@ -71,5 +71,5 @@ def delete_expired() -> int:
 
 
 def _key(account: str, device: str) -> str:
-    plain = f"known-device/{account.strip().lower()}/{device.strip().lower()}"
+    plain = f"known-device/{addresses.normal_form(account)}/{device.strip().lower()}"
     return encryption.keyed_hash(settings.LOOKUP_KEY, plain.encode()).hex()

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 
+from tracker.accounts import addresses, passwords
 from tracker.accounts.fields import EncryptedEmailField
 from tracker.lib.constraints import one_of, sql_check
 from tracker.lib.table_rights import TableRights
@@ -25,13 +26,13 @@ class UserManager(BaseUserManager["User"]):
     """Makes people who sign in with an e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, *, kind: str, **more: Any) -> "User":
-        user = self.model(email=email.strip().lower(), kind=kind, **more)
+        user = self.model(email=addresses.normal_form(email), kind=kind, **more)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").lower())
+        return self.get(email=username or "")
 
 
 class User(AbstractBaseUser):
@@ -62,6 +63,17 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return f"user/{self.pk}"
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Hash the normal form of a password; None makes one that nothing matches."""
+        super().set_password(None if raw_password is None else passwords.normal_form(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Return whether it is the password, in any spelling that has the same normal form."""
+        if raw_password is None:
+            return False
+        # No short cut where the hash is of the text as typed: to hash it anew would end every session.
+        return any(super(User, self).check_password(form) for form in passwords.forms(raw_password))
 
 
 class ThrottleCount(models.Model):

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from tracker.accounts import sessions
+from tracker.accounts import addresses, sessions
 from tracker.accounts.models import ThrottleCount
 from tracker.lib import encryption, strict_json
 
@@ -173,5 +173,5 @@ def client_ip(request: HttpRequest) -> str:
 def key(kind: str, scope: str, value: str) -> str:
     """Return what somebody is counted under."""
     # The table names nobody: neither a mail address nor a machine's.
-    name = encryption.keyed_hash(settings.LOOKUP_KEY, f"{scope}/{value.strip().lower()}".encode())
+    name = encryption.keyed_hash(settings.LOOKUP_KEY, f"{scope}/{addresses.normal_form(value)}".encode())
     return f"{kind}:{scope}:{name.hex()[:32]}"

@@ -4,13 +4,31 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from tracker.api.consent_schemas import Consents
 from tracker.lib.strict_text import STORABLE
 from tracker.records.kinds import Data
 
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^\s@]+@[^\s@]+\.[^\s@]+$"), STORABLE]
+
+def _email(text: str) -> str:
+    """An address that sign-in takes too: by the same rule, without the blanks that keyboards write at its ends."""
+    try:
+        validate_email(text.strip())
+    except ValidationError:
+        raise PydanticCustomError("bad_format", "must be an e-mail address") from None
+    return text.strip()
+
+
+Email = Annotated[
+    str,
+    Field(max_length=254, pattern=r"^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$"),
+    STORABLE,
+    AfterValidator(_email),
+]
 
 
 class FieldProblem(BaseModel):
@@ -30,6 +48,10 @@ class HeldRecord(BaseModel):
     """
     A record as the server holds it. A tombstone (``removed``) has no data.
 
+    ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
+    ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
+    offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
+
     Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
     next version repairs it.
     """
@@ -40,6 +62,7 @@ class HeldRecord(BaseModel):
     revision: int
     recorded_at: datetime
     time_zone: str
+    zone_check: Literal["consistent", "offset_differs", "unknown_zone"]
     local_date: date
     received_at: datetime
     entered_late: bool

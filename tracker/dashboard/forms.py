@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
+from tracker.accounts import passwords
 from tracker.clinics.models import Role
 from tracker.lib import days
 from tracker.records.models import Route
@@ -16,10 +16,17 @@ from tracker.records.models import Route
 FURTHEST = timedelta(days=366)
 
 
+def _day(label: str) -> forms.DateField:
+    """A day, as browsers send it: Django would also guess which of 03/04 is the month."""
+    return forms.DateField(
+        label=label, input_formats=["%Y-%m-%d"], widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
 class CheckInForm(forms.Form):
     """When to speak with a patient: a day and a local time where the patient lives."""
 
-    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    on = _day("Day")
     time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
     minutes = forms.IntegerField(label="Minutes", min_value=5, max_value=240, initial=20)
 
@@ -45,7 +52,7 @@ class CheckInForm(forms.Form):
 class TreatmentSessionForm(forms.Form):
     """A treatment session that has taken place: when where the patient lives, by which route, how much in mg."""
 
-    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    on = _day("Day")
     time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
     route = forms.ChoiceField(label="Route", choices=Route.choices)
     dose_mg = forms.DecimalField(label="Dose in mg", min_value=0, max_value=2000, decimal_places=2)
@@ -78,9 +85,9 @@ class DutyPeriodForm(forms.Form):
 
     member = forms.TypedChoiceField(label="Who", coerce=UUID)
     team = forms.TypedChoiceField(label="For", coerce=UUID, required=False, empty_value=None)
-    starts_on = forms.DateField(label="Starts on", widget=forms.DateInput(attrs={"type": "date"}))
+    starts_on = _day("Starts on")
     starts_time = forms.TimeField(label="Starts at", widget=forms.TimeInput(attrs={"type": "time"}))
-    ends_on = forms.DateField(label="Ends on", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_on = _day("Ends on")
     ends_time = forms.TimeField(label="Ends at", widget=forms.TimeInput(attrs={"type": "time"}))
 
     def __init__(
@@ -116,7 +123,7 @@ class EnrolForm(forms.Form):
     """A patient to be: who, born when, living in which zone, looked after by whom."""
 
     name = forms.CharField(label="Name", max_length=120)
-    birth_date = forms.DateField(label="Date of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    birth_date = _day("Date of birth")
     time_zone = forms.ChoiceField(label="Lives in")
     team = forms.TypedChoiceField(label="Care team", coerce=UUID)
 
@@ -127,7 +134,7 @@ class EnrolForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.today = today
         self.fields["team"].choices = list(teams)  # type: ignore[attr-defined]
-        self.fields["time_zone"].choices = [(name, name) for name in sorted(available_timezones())]  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = [(name, name) for name in sorted(days.names())]  # type: ignore[attr-defined]
         self.fields["time_zone"].initial = time_zone
 
     def clean_birth_date(self) -> date:
@@ -167,7 +174,7 @@ class AcceptForm(forms.Form):
     def clean_password(self) -> str:
         """Refuse one that is too short or too common."""
         password: str = self.cleaned_data["password"]
-        validate_password(password)
+        validate_password(passwords.normal_form(password))
         return password
 
 
@@ -175,7 +182,7 @@ class EmergencyForm(forms.Form):
     """Whose record is to be opened in an emergency, and why."""
 
     name = forms.CharField(label="Name of the patient", max_length=120)
-    birth_date = forms.DateField(label="Day of birth", widget=forms.DateInput(attrs={"type": "date"}))
+    birth_date = _day("Day of birth")
     reason = forms.CharField(
         label="Why it cannot wait",
         min_length=10,

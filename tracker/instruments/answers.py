@@ -11,8 +11,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from tracker.instruments.definition import InstrumentDefinition, Item
+from tracker.lib import strict_json
 
 Answers = Mapping[str, int | float]
+# What is this near to a step of an item came of binary arithmetic.
+_NOISE = 1e-9
+_DECIMAL_PLACES = frozenset({0.1, 0.01, 0.001})
 
 
 class Problem(NamedTuple):
@@ -56,12 +60,26 @@ class _Check:
         """The answer as a number, or why it is none. True is not a number, nor is a text such as "3"."""
         if type(given) is not int and type(given) is not float:
             return self.problem("wrong_type", f"takes a number ({self.takes}), not {_kind(given)}")
-        if type(given) is float:
-            if not math.isfinite(given):
-                return self.problem("out_of_range", f"takes {self.takes}")
-            if given.is_integer():
-                given = int(given)
-        return self._allowed(given)
+        if type(given) is float and not math.isfinite(given):
+            return self.problem("out_of_range", f"takes {self.takes}")
+        return self._allowed(self._without_noise(given))
+
+    def _without_noise(self, number: int | float) -> int | float:
+        """
+        The number on the item's step where it is as good as on it: 2.9999999999999996 is 3.
+
+        Where the step is a decimal place, what is finer than that place is rounded.
+        """
+        if self.offered is None and self.low <= number <= self.high:
+            nearest = self._nearest_step(number)
+            if self.item.step in _DECIMAL_PLACES or abs(number - nearest) <= _NOISE:
+                return nearest
+        return strict_json.by_value(number) if type(number) is float else number
+
+    def _nearest_step(self, number: int | float) -> int | float:
+        """The nearest answer on a step, in decimals: 0.1 three times is 0.3."""
+        nearest = self.low + round((number - self.low) / self.item.step) * self.item.step
+        return strict_json.by_value(round(float(nearest), 6))
 
     def _allowed(self, number: int | float) -> int | float | Problem:
         if self.offered is not None:
@@ -73,7 +91,7 @@ class _Check:
         return number
 
     def is_off_step(self, number: int | float) -> bool:
-        return self.offered is None and (number - self.low) % self.item.step != 0
+        return self.offered is None and number != self._nearest_step(number)
 
 
 _KINDS = {bool: "true or false", str: "text", list: "a list", dict: "an object"}

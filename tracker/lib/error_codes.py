@@ -216,7 +216,6 @@ FIELD = (
     _field("too_long", "The text is too long."),
     _field("too_short", "There is too little of it."),
     _field("too_many", "There are too many of them."),
-    _field("too_precise", "The value has too many decimals, or is between two steps.", APP_IS_WRONG),
     _field("too_weak", "At least 12 characters, and not a common password."),
     _field("duplicate", "It is there twice."),
     _field("empty", "At least one value is required."),

@@ -4,6 +4,8 @@ A JSON decoder for what strangers send.
 Refused, each with a stable code: bad UTF-8, numbers that are not finite (``1e400``, ``NaN``), NUL and lone
 surrogates (unless a schema refuses them by field), duplicate keys, nesting deeper than 32. Python's own decoder
 accepts all of them.
+
+A number is its value, however it is spelt: 3.0 and 3e0 are the integer 3, as in JSON Schema.
 """
 
 import json
@@ -18,6 +20,10 @@ DEEPEST = 32
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _LONGEST_NUMBER = 400
+# No field has more than three decimals: what is this near to an integer came of binary arithmetic (3.0000000000000004).
+_NOISE = 1e-9
+# Above it neighbouring floats are further apart than integers.
+_EXACT = 2**53
 
 
 class BadJSON(ValueError):
@@ -32,11 +38,18 @@ def _refuse_constant(_: str) -> NoReturn:
     raise BadJSON("number_not_finite", "NaN and Infinity are not JSON.")
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> int | float:
     value = float(text)
     if not math.isfinite(value):
         raise BadJSON("number_not_finite", "A number is too large.")
-    return value
+    return by_value(value)
+
+
+def by_value(number: float) -> int | float:
+    """Return the integer that a number is, but for the noise of binary arithmetic; any other number as it is."""
+    if abs(number) < _EXACT and abs(number - round(number)) <= _NOISE:
+        return round(number)
+    return number
 
 
 def _whole(text: str) -> int:

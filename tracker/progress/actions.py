@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -13,10 +13,9 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
 from tracker.progress import trends
 from tracker.progress.models import Summary, SummaryState
-from tracker.records import change_counter, measures
+from tracker.records import change_counter, clocks, measures
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
-from tracker.records.measure_state import PLAUSIBLE_BEFORE_ENROLMENT
 
 log = logs.get(__name__)
 AT_ONCE = 100
@@ -34,8 +33,8 @@ ORDER BY done.through_sequence NULLS FIRST, patient.id
 LIMIT %(at_once)s
 """
 
-# As in ``records.measure_state``: a day after tomorrow, or long before enrolment, is a phone's wrong clock.
-_PLAUSIBLE = "local_date BETWEEN %(earliest)s AND %(latest)s"
+# As in ``records.measure_state``: what was dated ahead of its receipt, or long before enrolment, counts in no number.
+_PLAUSIBLE = "local_date >= %(earliest)s AND clock_skew <> 'ahead'"
 _ENTRIES = """
 SELECT local_date, kind, count(*), sum(entered_late) FROM (
 {parts}
@@ -60,7 +59,7 @@ SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
-       )))[1]
+       )))[1], max(at)
 FROM records_observation WHERE patient_id = %(patient)s AND {_PLAUSIBLE}
 GROUP BY measure, local_date ORDER BY measure, local_date
 """
@@ -150,17 +149,13 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
             return False
         patient = Patient.objects.get(pk=patient_id)
         today = days.local_day(at, patient.time_zone)
-        _write(patient, head, load(patient, today), today, at)
+        _write(patient, head, load(patient), today, at)
     return True
 
 
-def load(patient: Patient, today: date) -> trends.Facts:
+def load(patient: Patient) -> trends.Facts:
     """Read all that a patient's summaries are made of, in five statements."""
-    window = {
-        "patient": patient.pk,
-        "earliest": patient.enrolled_on - PLAUSIBLE_BEFORE_ENROLMENT,
-        "latest": today + timedelta(days=1),
-    }
+    window = {"patient": patient.pk, "earliest": clocks.earliest(patient.enrolled_on)}
     entries: dict[date, dict[str, int]] = defaultdict(dict)
     entered_late: dict[date, int] = defaultdict(int)
     for on, kind, count, tardy in _rows(_ENTRIES_SQL, window):

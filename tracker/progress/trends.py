@@ -8,13 +8,13 @@ missing day, never a zero, and nothing is carried forward. ``docs/summaries.md``
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 
-ALGORITHM = "progress/2"
+ALGORITHM = "progress/3"
 WEEK = timedelta(days=6)
 # A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
 MIN_DAYS_NOW, MIN_DAYS_BASELINE = 4, 5
@@ -31,6 +31,8 @@ class DayValue:
     One measure on one local day: the mean of its ``n`` values, the first and the last of them.
 
     ``before_dosing`` is the last one before the first treatment session began; None if there is none that day.
+    ``last_at`` is the instant of the last one: somebody who flies west has entries of the day before after those of the
+    day.
     """
 
     on: date
@@ -39,6 +41,7 @@ class DayValue:
     first: float
     last: float
     before_dosing: float | None = None
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +221,18 @@ def _daily_now(values: Sequence[DayValue], first: date, last: date) -> dict[str,
     return {"value": _mean(inside), "n": len(inside), "from": inside[0].on, "to": inside[-1].on}
 
 
+def newest(values: Sequence[DayValue]) -> DayValue:
+    """Return the day with the greatest instant; the last one where no instants are known."""
+    return max(values, key=lambda value: (value.last_at is not None, value.last_at or value.on, value.on))
+
+
 def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> dict[str, Any] | None:
     """The last form, if it is not older than one and a half times its cadence."""
     inside = [value for value in values if value.on <= last]
     cadence = measure.cadence_days or USUAL_CADENCE
     if not inside or (last - inside[-1].on).days > 1.5 * cadence:
         return None
-    found = inside[-1]
+    found = newest(inside)
     return {"value": found.last, "n": 1, "from": found.on, "to": found.on}
 
 

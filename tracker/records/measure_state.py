@@ -8,24 +8,26 @@ session, and before the dosing itself; without a session, the first one. Both ar
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from tracker.records import categories, measures
+from tracker.records import categories, clocks, measures
 
-# A phone whose clock is wrong is believed in its entry, but not in what is current: a day after tomorrow, or one
-# long before the patient was enrolled, moves no baseline and is nobody's last value.
-PLAUSIBLE_BEFORE_ENROLMENT = timedelta(days=90)
+# A phone whose clock is known to be wrong is believed in its entry, but in no number: what it dated ahead of its
+# receipt, or long before the patient was enrolled, moves no baseline and is nobody's last value.
+_COUNTED = """o.patient_id = %(patient)s AND o.measure = wanted.measure
+      AND o.clock_skew <> 'ahead' AND o.local_date >= plausible.earliest"""
+# Local days of neighbouring instants lie this far apart at most, however somebody travels.
+_MOST_DAYS_APART = 3
 
 _REFRESH = """
 WITH anchor AS (
     SELECT (array_agg(local_date ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
     FROM records_treatmentsession WHERE patient_id = %(patient)s
 ), plausible AS (
-    SELECT enrolled_on - %(before)s AS earliest, (now() AT TIME ZONE 'UTC')::date + 1 AS latest
+    SELECT enrolled_on - %(before)s AS earliest
     FROM clinics_patient WHERE id = %(patient)s
 )
 INSERT INTO records_measurestate AS stored (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
@@ -39,28 +41,25 @@ FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(c
 CROSS JOIN anchor
 CROSS JOIN plausible
 CROSS JOIN LATERAL (
+    SELECT min(o.local_date) AS first_on, max(o.local_date) AS last_on FROM records_observation o
+    WHERE {counted}
+) AS record
+CROSS JOIN LATERAL (
     SELECT o.value, o.at, o.local_date FROM records_observation o
-    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_date BETWEEN plausible.earliest AND plausible.latest
-    ORDER BY o.local_date DESC, o.at DESC, o.source_id DESC LIMIT 1
+    WHERE {counted} AND o.local_date >= record.last_on - %(apart)s
+    ORDER BY o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
     SELECT avg(day.mean) AS mean, count(*) AS n FROM (
         SELECT {of_day} AS mean FROM records_observation o
-        WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-          AND o.local_date > last.local_date - 7 AND o.local_date <= last.local_date
+        WHERE {counted} AND o.local_date > record.last_on - 7
         GROUP BY o.local_date
     ) AS day
 ) AS week
-CROSS JOIN LATERAL (
-    SELECT min(o.local_date) AS first_on FROM records_observation o
-    WHERE o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.local_date BETWEEN plausible.earliest AND plausible.latest
-) AS record
 LEFT JOIN LATERAL (
     SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_date) AS until FROM (
         SELECT o.local_date, {of_day} AS mean FROM records_observation o
-        WHERE NOT wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
+        WHERE NOT wanted.is_form AND {counted}
           AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
           AND o.local_date < coalesce(anchor.first_session, record.first_on + 14)
         GROUP BY o.local_date
@@ -68,7 +67,7 @@ LEFT JOIN LATERAL (
     HAVING count(*) > 0
     UNION ALL
     (SELECT o.value, 1, o.local_date FROM records_observation o
-     WHERE wanted.is_form AND o.patient_id = %(patient)s AND o.measure = wanted.measure
+     WHERE wanted.is_form AND {counted}
        AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
        AND o.local_date <= coalesce(anchor.first_session, record.first_on)
        AND (anchor.dosed_at IS NULL OR o.at < anchor.dosed_at)
@@ -84,13 +83,14 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
 
 # A day's dose is the sum of its doses; a day's pain is the mean of its entries.
 _REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.is_sum THEN sum(o.value) ELSE avg(o.value) END")
+_REFRESH = _REFRESH.replace("{counted}", _COUNTED)
 
 _DELETE_EMPTY = """
 DELETE FROM records_measurestate c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
     SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
-      AND o.local_date BETWEEN p.enrolled_on - %(before)s AND (now() AT TIME ZONE 'UTC')::date + 1
+      AND o.clock_skew <> 'ahead' AND o.local_date >= p.enrolled_on - %(before)s
 )
 """
 
@@ -108,7 +108,8 @@ def refresh(clinic_id: UUID, patient_id: UUID, touched: Iterable[str], removed: 
     values: dict[str, Any] = {
         "clinic": clinic_id,
         "patient": patient_id,
-        "before": PLAUSIBLE_BEFORE_ENROLMENT.days,
+        "before": clocks.BEFORE_ENROLMENT.days,
+        "apart": _MOST_DAYS_APART,
         "measures": names,
         "forms": [measure.is_questionnaire for measure in of_names],
         "sums": [measure.aggregation == "sum" for measure in of_names],

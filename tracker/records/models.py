@@ -1,6 +1,8 @@
 """Tables beside those of the record kinds: change counter, epoch, history, observations, measure state, sessions."""
 
 import uuid
+from datetime import date
+from typing import Self
 
 from django.db import models
 
@@ -12,8 +14,9 @@ from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of, within
 from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
+from tracker.records import clocks
 from tracker.records.kinds import KINDS
-from tracker.records.patient_record import PatientRecord
+from tracker.records.patient_record import ClockSkew, PatientRecord
 
 __all__ = [
     "ChangeCounter",
@@ -89,14 +92,24 @@ class FormerVersion(PatientOwned):
         return f"former-version/{self.pk}"
 
 
+class ObservationQuerySet(models.QuerySet["Observation"]):
+    """Observations, narrowed in words of the domain."""
+
+    def counted(self, enrolled_on: date) -> Self:
+        """Those of a patient enrolled on that day that count: not those of a clock that is known to be wrong."""
+        return self.filter(local_date__gte=clocks.earliest(enrolled_on)).exclude(clock_skew=ClockSkew.AHEAD)
+
+
 class Observation(PatientOwned):
     """
     One number of one measure (``records.measures`` names unit, range and direction), from one record.
 
     Written in the transaction of its record. Charts, summaries and alert rules read this table; nothing else
-    invents numbers.
+    invents numbers. ``at`` and ``local_date`` are the instant and the day that the record is about; by a clock that is
+    known to be wrong (``clock_skew`` ahead, or long before the enrolment) it is kept, and counts in no number.
     """
 
+    objects = ObservationQuerySet.as_manager()
     db_rights = TableRights(delete="derived: made anew with its record")
     pk = models.CompositePrimaryKey("patient_id", "source_id", "measure")
     source_id = models.UUIDField()
@@ -105,18 +118,20 @@ class Observation(PatientOwned):
     category = models.CharField(max_length=12)
     local_date = models.DateField()
     at = models.DateTimeField()
+    clock_skew = models.CharField(max_length=8, choices=ClockSkew.choices, default=ClockSkew.NONE)
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
 
     class Meta:
         constraints = [
             *by_row_category(),
+            one_of("clock_skew", ClockSkew, name="observation_clock_skew_is_known"),
             one_of("category", Category, name="observation_category_is_known"),
         ]
         indexes = [
             models.Index(
                 fields=["patient", "measure", "local_date", "at"],
-                include=["value"],
+                include=["value", "clock_skew"],
                 name="observation_by_day",
             )
         ]
@@ -131,8 +146,9 @@ class MeasureState(PatientOwned):
     """
     Baseline, last value and last week of one measure: a stored row kept current, so that a list never scans.
 
-    ``week_mean`` is the mean of the daily means in the seven local days that end on ``last_on``; ``week_n``
-    counts those days. A page that finds ``last_on`` long ago says so, and does not pass it off as now.
+    ``last`` is the value of the greatest instant. ``week_mean`` is the mean of the daily means in the seven local days
+    that end on the last day with a value (that of ``last_on``, unless somebody travelled west since); ``week_n`` counts
+    those days. A page that finds ``last_on`` long ago says so, and does not pass it off as now.
     """
 
     db_rights = TableRights(delete="derived: made anew with its observations")

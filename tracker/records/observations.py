@@ -10,10 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from tracker.instruments import catalogue
+from tracker.instruments import answers, catalogue
 from tracker.instruments.definition import InstrumentDefinition, Item
-from tracker.lib import bulk, days
-from tracker.records import categories, measure_state
+from tracker.lib import bulk
+from tracker.records import categories, clocks, measure_state
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import Observation
@@ -39,6 +39,7 @@ class _Row(NamedTuple):
     category: str
     local_date: date
     at: datetime
+    clock_skew: str
     value: float
     band: str
 
@@ -78,10 +79,12 @@ def _of_single_answers(item: "AcceptedRecord") -> list[Value]:
     if item.result is None or item.result.status == "invalid":
         return []
     form = catalogue.get(data.instrument, data.version)
+    # As they were read for the score: whatever the item was called, and without the noise of binary arithmetic.
+    values = answers.read(form, data.answers).values
     return [
-        Value(asked.measure.code, float(data.answers[asked.link_id]))
+        Value(asked.measure.code, float(values[asked.link_id]))
         for asked in _measured(form)
-        if asked.measure and data.answers.get(asked.link_id) is not None
+        if asked.measure and asked.link_id in values
     ]
 
 
@@ -110,7 +113,7 @@ def _delete_replaced(provenance: "Provenance", replaced: Sequence[UUID]) -> set[
 
 def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
     record = item.record
-    local_date = days.local_day(record.recorded_at, record.time_zone)
+    clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return [
         _Row(
             clinic_id=provenance.clinic_id,
@@ -119,8 +122,9 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             source_kind=record.kind,
             measure=number.measure,
             category=categories.of_measure(number.measure),
-            local_date=local_date,
-            at=record.recorded_at,
+            local_date=clock.local_date,
+            at=clock.occurred_at,
+            clock_skew=clock.clock_skew,
             value=number.value,
             band=number.band,
         )

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
-from tracker.lib.constraints import one_of, one_of_or_null
+from tracker.lib.constraints import one_of, one_of_or_null, within
 
 
 class ClockSkew(models.TextChoices):
@@ -14,6 +14,14 @@ class ClockSkew(models.TextChoices):
     NONE = "none", "plausible"
     AHEAD = "ahead", "more than 10 minutes ahead of receipt"
     BEHIND = "behind", "more than 30 days behind receipt"
+
+
+class ZoneCheck(models.TextChoices):
+    """What we make of a record's zone beside the offset of its instant: a record is never refused for it."""
+
+    CONSISTENT = "consistent", "the zone is known, and the offset is its own"
+    OFFSET_DIFFERS = "offset_differs", "the offset is not that of the zone at that instant"
+    UNKNOWN_ZONE = "unknown_zone", "the zone is not known: the day is that of the offset"
 
 
 class AmendmentReason(models.TextChoices):
@@ -33,7 +41,8 @@ class PatientRecord(PatientOwned):
     """
     A record: keyed by patient and by an id made on the phone.
 
-    ``recorded_at`` and ``time_zone`` are the patient's, ``local_date`` the day they give; ``received_at`` is ours.
+    ``recorded_at``, ``utc_offset_minutes`` (NULL: sent as ``Z``) and ``time_zone`` are the patient's, ``local_date``
+    the day that the entry is about by them; ``received_at`` is ours.
     ``sequence`` numbers the patient's changes, given under the lock of ``change_counter``, so it commits in order.
     ``amendment_reason`` says why this revision replaced the one before.
     ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
@@ -44,7 +53,9 @@ class PatientRecord(PatientOwned):
     id = models.UUIDField()
     revision = models.PositiveIntegerField()
     recorded_at = models.DateTimeField()
+    utc_offset_minutes = models.SmallIntegerField(null=True)
     time_zone = models.CharField(max_length=64)
+    zone_check = models.CharField(max_length=16, choices=ZoneCheck.choices, default=ZoneCheck.CONSISTENT)
     local_date = models.DateField()
     received_at = models.DateTimeField()
     device_id = models.UUIDField(null=True)
@@ -61,6 +72,8 @@ class PatientRecord(PatientOwned):
         constraints = [
             models.CheckConstraint(condition=Q(revision__gte=1), name="%(class)s_revision_from_one"),
             one_of("clock_skew", ClockSkew, name="%(class)s_clock_skew_is_known"),
+            one_of("zone_check", ZoneCheck, name="%(class)s_zone_check_is_known"),
+            within("utc_offset_minutes", -1439, 1439, name="%(class)s_offset_within_a_day"),
             one_of_or_null("amendment_reason", AmendmentReason, name="%(class)s_amendment_reason_is_known"),
             models.UniqueConstraint(fields=["patient", "sequence"], name="%(class)s_sequence_once"),
         ]

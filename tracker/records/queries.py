@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from tracker.lib import codes
+from tracker.lib import codes, days
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
@@ -15,13 +16,14 @@ from tracker.records.patient_record import PatientRecord
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
-    "id", "revision", "recorded_at", "time_zone", "local_date", "received_at", "entered_late", "clock_skew",
-    "sequence", "removed_at", "amendment_reason",
+    "id", "revision", "recorded_at", "utc_offset_minutes", "time_zone", "zone_check", "local_date", "received_at",
+    "entered_late", "clock_skew", "sequence", "removed_at", "amendment_reason",
 )  # fmt: skip
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
 _CURRENT_VERSIONS = " UNION ALL ".join(
-    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'}"
+    f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'},"
+    f" CASE WHEN clock_skew = 'ahead' THEN recorded_at END"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
@@ -29,12 +31,17 @@ _CURRENT_VERSIONS = " UNION ALL ".join(
 
 @dataclass(frozen=True, slots=True)
 class CurrentVersion:
-    """Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response."""
+    """
+    Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response.
+
+    ``ahead_at`` is its instant, if that came of a clock that was ahead.
+    """
 
     kind: str
     revision: int
     fingerprint: bytes
     status: str | None
+    ahead_at: datetime | None
 
 
 def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, CurrentVersion]:
@@ -43,8 +50,8 @@ def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Curren
         cursor.execute(_CURRENT_VERSIONS, [patient_id, list(ids)] * len(KINDS))
         rows = cursor.fetchall()
     return {
-        record_id: CurrentVersion(kind, revision, bytes(key), status)
-        for kind, record_id, revision, key, status in rows
+        record_id: CurrentVersion(kind, revision, bytes(key), status, ahead_at)
+        for kind, record_id, revision, key, status, ahead_at in rows
     }
 
 
@@ -80,8 +87,9 @@ def envelope(
         "category": codes.to_wire(kind.category_of(row)),
         "id": row.id,
         "revision": row.revision,
-        "recorded_at": row.recorded_at,
+        "recorded_at": days.rfc3339(row.recorded_at, row.utc_offset_minutes),
         "time_zone": row.time_zone,
+        "zone_check": row.zone_check,
         "local_date": row.local_date,
         "received_at": row.received_at,
         "entered_late": row.entered_late,

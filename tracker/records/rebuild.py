@@ -14,8 +14,8 @@ from django.db import transaction
 
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue
-from tracker.lib import rls
-from tracker.records import categories, change_counter, measure_state, measures, observations, store
+from tracker.lib import days, rls
+from tracker.records import categories, change_counter, clocks, measure_state, measures, observations, store
 from tracker.records.kinds import KINDS, RECORD
 from tracker.records.kinds.base import Kind
 from tracker.records.models import MeasureState, Observation
@@ -56,7 +56,14 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
     before = len(report.differences)
     wanted = dict(_wanted(patient_id, report))
     held = {
-        (row.source_id, row.measure): (row.category, row.local_date, row.at, row.value, row.band)
+        (row.source_id, row.measure): (
+            row.category,
+            row.local_date,
+            row.at,
+            row.clock_skew,
+            row.value,
+            row.band,
+        )
         for row in Observation.objects.filter(patient_id=patient_id)
     }
     report.observations += len(held)
@@ -81,7 +88,8 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
                 continue
             for measure, value, band in observations.derive(item):
                 category = str(categories.of_measure(measure))
-                yield (row.id, measure), (category, row.local_date, row.recorded_at, value, band)
+                at = clocks.occurrence(item.record)
+                yield (row.id, measure), (category, row.local_date, at, row.clock_skew, value, band)
 
 
 def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
@@ -95,7 +103,7 @@ def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
             "kind": kind.name,
             "id": row.id,
             "revision": row.revision,
-            "recorded_at": row.recorded_at,
+            "recorded_at": row.recorded_at.astimezone(days.fixed_offset(row.utc_offset_minutes)),
             "time_zone": row.time_zone,
             "data": {**kind.to_data(row), **kind.placeholders},
         }
@@ -111,9 +119,10 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
         [
             Observation(
                 clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
-                measure=measure, category=category, local_date=local_date, at=at, value=value, band=band,
+                measure=measure, category=category, local_date=local_date, at=at, clock_skew=clock_skew, value=value,
+                band=band,
             )
-            for (source_id, measure), (category, local_date, at, value, band) in wanted.items()
+            for (source_id, measure), (category, local_date, at, clock_skew, value, band) in wanted.items()
         ],
         batch_size=1000,
     )  # fmt: skip

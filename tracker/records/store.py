@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
-from tracker.lib import bulk, days
-from tracker.records import observations
+from tracker.lib import bulk
+from tracker.records import clocks, observations
 from tracker.records.kinds import KINDS, Record, questionnaire
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.questionnaire import FINISHED, Status
-from tracker.records.patient_record import ClockSkew, PatientRecord
+from tracker.records.patient_record import PatientRecord
 
 __all__ = ["FINISHED", "AcceptedRecord", "Provenance", "score", "store", "stored_row"]
 
-AHEAD = timedelta(minutes=10)
-BEHIND = timedelta(days=30)
 _KEY = ("patient_id", "id")
 
 
@@ -34,7 +32,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRecord:
-    """A record that is to be stored, with its number in the patient's changes and its score if it has one."""
+    """
+    A record that is to be stored, with its number in the patient's changes and its score if it has one.
+
+    ``keeps_ahead``: it keeps an instant that came of a clock which was ahead.
+    """
 
     record: Record
     sequence: int
@@ -42,6 +44,7 @@ class AcceptedRecord:
     result: scoring.Result | None
     replaces: bool
     amends: bool = False
+    keeps_ahead: bool = False
 
     @property
     def status(self) -> Status:
@@ -71,15 +74,6 @@ def score(data: Any) -> scoring.Result:
     """
     form = catalogue.get(data.instrument, data.version)
     return scoring.score(form, data.answers, data.reported_total)
-
-
-def clock_skew(recorded_at: datetime, received_at: datetime) -> str:
-    """Return what we think of the phone's clock. A health entry is never refused for it."""
-    if recorded_at > received_at + AHEAD:
-        return ClockSkew.AHEAD.value
-    if recorded_at < received_at - BEHIND:
-        return ClockSkew.BEHIND.value
-    return ClockSkew.NONE.value
 
 
 def store(provenance: Provenance, accepted: Sequence[AcceptedRecord]) -> None:
@@ -129,21 +123,23 @@ def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
     columns = kind.to_row(record.data)
     if kind.scored and item.result is not None:
         columns["status"] = item.status.value
-    local_date = days.local_day(record.recorded_at, record.time_zone)
+    clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return kind.row_type(
         clinic_id=provenance.clinic_id,
         patient_id=provenance.patient_id,
         id=record.id,
         revision=record.revision,
         recorded_at=record.recorded_at,
+        utc_offset_minutes=clock.utc_offset_minutes,
         time_zone=record.time_zone,
-        local_date=local_date,
+        zone_check=clock.zone_check,
+        local_date=clock.local_date,
         received_at=provenance.received_at,
         device_id=provenance.device_id,
         author_id=provenance.author_id,
         sequence=item.sequence,
-        entered_late=days.local_day(provenance.received_at, record.time_zone) > local_date,
-        clock_skew=clock_skew(record.recorded_at, provenance.received_at),
+        entered_late=clock.entered_late,
+        clock_skew=clock.clock_skew,
         amendment_reason=record.amendment_reason,
         fingerprint=item.fingerprint,
         removed_at=None,

@@ -9,12 +9,15 @@ from tracker.access.principal import Principal
 from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, Patient
-from tracker.lib import rls
+from tracker.lib import days, logs, rls
 from tracker.outbox import actions as outbox
 from tracker.reminders import timing
 from tracker.reminders.models import CheckIn
 
+log = logs.get(__name__)
 LOOKAHEAD = timedelta(days=3)
+# No zone's rules move an hour by more.
+_LARGEST_SHIFT = timedelta(days=1)
 ONCE_AT_A_TIME = "check_in_once_at_a_time"
 
 
@@ -38,6 +41,7 @@ def plan_check_in(
     if starts_at <= at:
         raise InThePastError
     assert principal.staff_id is not None
+    wall_clock = days.local(starts_at, patient.time_zone)
     try:
         with transaction.atomic():
             check_in = CheckIn.objects.create(
@@ -46,6 +50,9 @@ def plan_check_in(
                 staff_member_id=principal.staff_id,
                 starts_at=starts_at,
                 time_zone=patient.time_zone,
+                local_date=wall_clock.date(),
+                local_time=wall_clock.time(),
+                zone_rules=days.RULES,
                 minutes=minutes,
                 planned_at=at,
             )
@@ -93,6 +100,7 @@ def plan_reminders(*, at: datetime) -> int:
 def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
     planned = 0
     with rls.as_clinic(clinic_id):
+        _apply_zone_rules(clinic_id, at)
         coming = CheckIn.objects.upcoming(at).filter(
             clinic_id=clinic_id, starts_at__lte=at + LOOKAHEAD, patient__discharged_on__isnull=True
         )
@@ -106,6 +114,44 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
                     check_in, check_in.patient, words="check-in", due_at=due, expires_at=due + timing.LATEST
                 )
     return planned
+
+
+def _apply_zone_rules(clinic_id: UUID, at: datetime) -> None:
+    """
+    Keep the check-ins to come at the hour that they were planned for, where a zone's rules have changed since.
+
+    Only towards later rules: two servers of different age do not undo each other's work.
+    """
+    outdated = CheckIn.objects.upcoming(at - _LARGEST_SHIFT).filter(
+        clinic_id=clinic_id, zone_rules__lt=days.RULES, time_zone__in=days.names()
+    )
+    for check_in in outdated.select_for_update(skip_locked=True):
+        wall_clock = datetime.combine(check_in.local_date, check_in.local_time)
+        # Of an hour that comes twice the one that was meant stays.
+        if days.local(check_in.starts_at, check_in.time_zone).replace(tzinfo=None) == wall_clock:
+            CheckIn.objects.filter(pk=check_in.pk).update(zone_rules=days.RULES)
+        else:
+            _move(check_in, days.instant(check_in.local_date, check_in.local_time, check_in.time_zone), at)
+
+
+def _move(check_in: CheckIn, starts_at: datetime, at: datetime) -> None:
+    """Give the check-in the instant that its wall clock is now; while the patient has another one then, it waits."""
+    try:
+        with transaction.atomic():
+            CheckIn.objects.filter(pk=check_in.pk).update(starts_at=starts_at, zone_rules=days.RULES)
+    except IntegrityError as problem:
+        if ONCE_AT_A_TIME not in str(problem):
+            raise
+        log.warning("check-in not moved: another one is planned then", clinic=str(check_in.clinic_id))
+        return
+    audit.record_event(
+        actor="system",
+        action="check_in.apply_zone_rules",
+        subject=str(check_in),
+        clinic_id=check_in.clinic_id,
+        patient_id=check_in.patient_id,
+        at=at,
+    )
 
 
 def _notify(

@@ -26,13 +26,18 @@ class CheckIn(PatientOwned):
     """
     A telehealth contact that staff planned with a patient.
 
-    ``starts_at`` is an instant; ``time_zone`` is the zone it was planned in, the patient's at that time.
+    It was planned for the wall clock: ``local_date`` and ``local_time`` in ``time_zone``, the patient's zone at that
+    time. ``starts_at`` is the instant that this is by ``zone_rules``, a version of the zones' rules; by a later version
+    it is derived again.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     staff_member = models.ForeignKey(StaffMember, models.PROTECT, related_name="+")
     starts_at = models.DateTimeField()
     time_zone = models.CharField(max_length=64)
+    local_date = models.DateField()
+    local_time = models.TimeField()
+    zone_rules = models.CharField(max_length=16)
     minutes = models.SmallIntegerField(default=20)
     planned_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)

@@ -168,8 +168,10 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
     except _RefusedError as refused:
         return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
     amends = current is not None and current.is_finished
+    # An amendment that keeps the instant of a wrong clock does not set that clock right.
+    keeps_ahead = current is not None and current.ahead_at == sent.record.recorded_at
     accepted = records.AcceptedRecord(
-        sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends
+        sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends, keeps_ahead
     )
     return Decision(sent.result(Status.STORED, code), accepted)
 

@@ -154,7 +154,8 @@ def _load_current(patient_id: UUID, ids: Sequence[UUID]) -> Current:
     former = queries.previous_fingerprints(patient_id, again) if again else {}
     return {
         record_id: CurrentVersion(
-            head.kind, head.revision, head.fingerprint, former.get(record_id, {}), head.status in records.FINISHED
+            head.kind, head.revision, head.fingerprint, former.get(record_id, {}), head.status in records.FINISHED,
+            head.ahead_at,
         )
         for record_id, head in heads.items()
     }  # fmt: skip

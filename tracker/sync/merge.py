@@ -9,6 +9,7 @@ made before the removal was known conflicts with it and never brings the record 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,7 @@ class Status(StrEnum):
 class CurrentVersion:
     """
     What we have under an id. ``former`` maps earlier revisions to their fingerprints; ``is_finished`` says of a
-    questionnaire that it was complete.
+    questionnaire that it was complete. ``ahead_at`` is the instant that a clock which was ahead gave it.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class CurrentVersion:
     fingerprint: bytes
     former: Mapping[int, bytes]
     is_finished: bool = False
+    ahead_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def after(held: CurrentVersion | None, incoming: Incoming, *, is_finished: bool 
     """Return what is held once ``incoming`` has been stored. What was finished once, stays so."""
     former = dict(held.former) | {held.revision: held.fingerprint} if held else {}
     finished = is_finished or (held is not None and held.is_finished)
-    return CurrentVersion(incoming.kind, incoming.revision, incoming.fingerprint, former, finished)
+    ahead_at = held.ahead_at if held else None
+    return CurrentVersion(incoming.kind, incoming.revision, incoming.fingerprint, former, finished, ahead_at)
 
 
 def merge_fields(

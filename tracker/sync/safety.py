@@ -19,7 +19,7 @@ from django.conf import settings
 from tracker.alerts.escalation import Finding
 from tracker.instruments.alert_rules import AlertRule
 from tracker.lib import days, encryption, lenient_json
-from tracker.lib.strict_model import as_instant
+from tracker.lib.strict_model import as_sent
 from tracker.sync import safety_answers
 
 MOST_SECONDS = 2.0
@@ -197,10 +197,9 @@ def _canonical(item: Mapping[str, Any]) -> str:
 def _answered(item: Mapping[str, Any], received_at: datetime) -> tuple[datetime, date]:
     """The phone's instant and local day of the answer; ours, in UTC, where they cannot be read."""
     try:
-        at = as_instant(item["recorded_at"])
+        at = as_sent(item["recorded_at"])
     except (TypeError, KeyError, ValueError):
         at = received_at
-    try:
-        return at, days.local_day(at, item["time_zone"])
-    except (TypeError, KeyError, ValueError):
-        return at, at.astimezone(UTC).date()
+    zone_name = item.get("time_zone")
+    known = zone_name if isinstance(zone_name, str) else ""
+    return at.astimezone(UTC), days.as_lived(at, known, days.offset_minutes(at)).date()

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracker.access import anonymous_events, caregivers
-from tracker.accounts import throttle
+from tracker.accounts import passwords, throttle
 from tracker.accounts.throttle import Throttle
 from tracker.api.authentication import signed_in_account
 from tracker.api.exceptions import APIProblem, field_problem
@@ -59,7 +59,7 @@ def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
     assert body.email
     assert body.password
     try:
-        validate_password(body.password)
+        validate_password(passwords.normal_form(body.password))
     except ValidationError:
         raise field_problem("too_weak", "password") from None
     if body.birth_date is None:

@@ -20,17 +20,26 @@ from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel
-from tracker.records import categories, daily_statistics
+from tracker.records import categories, clocks, daily_statistics
 from tracker.records.models import MeasureState, Observation
 
 _CURSORS = CursorCipher("observations")
 
 
 class ObservationOut(BaseModel):
+    """
+    One number. ``at`` and ``local_date`` are what its record is about: of a night, the getting up.
+
+    ``counted`` is false where the phone's clock is known to be wrong: ``clock_skew`` is ``ahead``, or the day is more
+    than 90 days before the enrolment. Such a number is in no mean, baseline, last value, chart or summary.
+    """
+
     at: datetime
     local_date: date
     value: float
     band: str
+    clock_skew: Literal["none", "ahead", "behind"]
+    counted: bool
     source: UUID
 
 
@@ -121,7 +130,7 @@ class Observations(ClinicalAPIView):
             {
                 "measure": _measure_out(query.measure),
                 "current": _current(patient.pk, code),
-                "observations": [_observation_out(row) for row in page],
+                "observations": [_observation_out(row, patient.enrolled_on) for row in page],
                 "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
             }
         )
@@ -169,13 +178,15 @@ class DailyObservations(ClinicalAPIView):
         first = query.first or last - timedelta(days=27)
         if not timedelta(0) <= last - first <= timedelta(days=365):
             raise parameter_problem("out_of_range", "from")
-        statistics = daily_statistics.of_measure(patient.pk, code, first, last)
+        statistics = daily_statistics.of_measure(patient, code, first, last)
         return Response({"measure": _measure_out(query.measure), "days": statistics})
 
 
-def _observation_out(row: Observation) -> dict[str, Any]:
+def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
     return {
-        "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band, "source": row.source_id,
+        "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
+        "clock_skew": row.clock_skew, "counted": clocks.counts(row.clock_skew, row.local_date, enrolled_on),
+        "source": row.source_id,
     }  # fmt: skip
 
 

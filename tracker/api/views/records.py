@@ -315,7 +315,7 @@ def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
         "kind": record["kind"],
         "id": str(record["id"]),
         "revision": record["revision"] + 1,
-        "recorded_at": record["recorded_at"].isoformat(),
+        "recorded_at": record["recorded_at"],
         "time_zone": record["time_zone"],
         "removed": True,
     }

@@ -7,12 +7,12 @@ kept ready of their measures, and the open alerts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Greatest
+from django.db.models import F, Func, OuterRef, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Concat, Greatest
 
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
@@ -23,7 +23,9 @@ from tracker.dashboard.triage import MeasureReading
 from tracker.lib import days
 from tracker.records import measures
 from tracker.records.kinds import KINDS
+from tracker.records.kinds.base import Kind
 from tracker.records.models import MeasureState
+from tracker.records.patient_record import ClockSkew
 from tracker.reminders.models import CheckIn
 
 ORDERS = {"need": "Who needs me first", "name": "Name", "last": "Last entry", "next": "Next check-in"}
@@ -110,30 +112,38 @@ def _patients(principal: Principal, at: datetime) -> QuerySet[Patient, Any]:
     """
     The principal's patients in care, each with the day of the last entry and the next check-in.
 
-    An entry that a phone with a wrong clock dates later than tomorrow is no last entry: it would hide silence.
+    The last entry is the one of the greatest instant. What a phone's clock dated ahead of its receipt is none: it would
+    hide silence.
     """
-    tomorrow = at.astimezone(UTC).date() + timedelta(days=1)
-    newest = [
-        Subquery(
-            kind.rows(OuterRef("pk"), as_patient=False)
-            .filter(removed_at=None, local_date__lte=tomorrow)
-            .order_by("-local_date")
-            .values("local_date")[:1]
-        )
-        for kind in KINDS.values()
-        if kind.is_entry
-    ]
+    newest = [_newest(kind) for kind in KINDS.values() if kind.is_entry]
     upcoming = CheckIn.objects.upcoming(at).filter(patient=OuterRef("pk")).order_by("starts_at")
     return (
         Patient.objects.filter(pk__in=principal.caseload, discharged_on=None)
         .annotate(
             team=F("care_team__name"),
-            last_on=Greatest(*newest),
+            last=Greatest(*newest),
             next_at=Subquery(upcoming.values("starts_at")[:1]),
             next_zone=Subquery(upcoming.values("time_zone")[:1]),
         )
-        .values("id", "name", "time_zone", "enrolled_on", "team", "last_on", "next_at", "next_zone")
+        .values("id", "name", "time_zone", "enrolled_on", "team", "last", "next_at", "next_zone")
     )
+
+
+def _newest(kind: Kind) -> Subquery:
+    """The newest entry of a kind as ``instant day``: texts in the order of the instants."""
+
+    def believable(patient: OuterRef) -> QuerySet[Any]:
+        rows = kind.rows(patient, as_patient=False)
+        return rows.filter(removed_at=None).exclude(clock_skew=ClockSkew.AHEAD)
+
+    # By the index of days: the greatest instant lies on the last local days, however somebody travels.
+    last_day = believable(OuterRef(OuterRef("pk"))).order_by("-local_date").values("local_date")[:1]
+    of_last_days = believable(OuterRef("pk")).filter(local_date__gte=Subquery(last_day) - timedelta(days=3))
+    instant = Func(
+        F("recorded_at"), Value("YYYYMMDDHH24MISSUS"), function="to_char", output_field=TextField()
+    )
+    stamp = Concat(instant, Value(" "), Cast("local_date", TextField()), output_field=TextField())
+    return Subquery(of_last_days.order_by("-recorded_at").annotate(stamp=stamp).values("stamp")[:1])
 
 
 def _held() -> dict[UUID, dict[str, list[MeasureReading]]]:
@@ -160,7 +170,7 @@ def _row(
     today = days.local_day(at, patient["time_zone"])
     pain = triage.representative(families.get("pain", ()), today, _FIRST["pain"])
     mood = triage.representative(families.get("mood", ()), today, _FIRST["mood"])
-    last_on = patient["last_on"]
+    last_on = date.fromisoformat(patient["last"].split()[1]) if patient["last"] else None
     seen = principal.visible_categories(patient["id"])
     standing = triage.TriageState(
         alerts=alerts,

@@ -104,7 +104,7 @@ def patient_page(
     today = days.local_day(at, patient.time_zone)
     alerts = alerts_page.alert_box(principal, at, patient.pk)
     happened = recent_entries_page.recent_entries(patient.pk, today)
-    tallies, drawn_to = _tallies(patient.pk, RANGES[chosen][1], today)
+    tallies, drawn_to = _tallies(patient, RANGES[chosen][1], today)
     last_on = happened.last_on
     if week is None and last_on and _end(last_on, today) != today:
         # The weeks after the end of a record hold nothing; its last one does.
@@ -167,15 +167,15 @@ def _may(principal: Principal, patient_id: UUID, action: Action, category: Categ
 
 
 def _tallies(
-    patient_id: UUID, range_days: int | None, today: date
+    patient: Patient, range_days: int | None, today: date
 ) -> tuple[list[timeline_panels.Tally], date | None]:
     """Return what each measure came to on each day of the range, and the last day of the whole record."""
-    kept = list(MeasureState.objects.filter(patient=patient_id).values_list("measure", "last_on"))
+    kept = list(MeasureState.objects.filter(patient=patient).values_list("measure", "last_on"))
     last_on = max((on for _, on in kept), default=None)
     if last_on is None:
         return [], None
-    rows = Observation.objects.filter(
-        patient=patient_id, measure__in=timeline_panels.drawable(_known(code for code, _ in kept).values())
+    rows = Observation.objects.counted(patient.enrolled_on).filter(
+        patient=patient, measure__in=timeline_panels.drawable(_known(code for code, _ in kept).values())
     )
     if range_days:
         # Six days more than are drawn, so that the first seven-day means have their days.

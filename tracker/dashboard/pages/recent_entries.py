@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, F, QuerySet, Value
+from django.db.models import CharField, F, QuerySet, SmallIntegerField, Value
 from django.db.models.functions import JSONObject
 
 from tracker.dashboard import formatting
@@ -16,11 +16,17 @@ from tracker.lib import days
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import RECENT_COLUMNS
 from tracker.records.models import Route, TreatmentSession
+from tracker.records.patient_record import ClockSkew, ZoneCheck
 
 RECENT = 10
 # An entry that reached us this much later than it was made says so.
 LATE = timedelta(hours=24)
 _SESSION = "session"
+_CLOCK_FLAGS = {ClockSkew.AHEAD.value: "phone's clock ahead: in no number"}
+_ZONE_FLAGS = {
+    ZoneCheck.OFFSET_DIFFERS.value: "phone's clock differs from its time zone",
+    ZoneCheck.UNKNOWN_ZONE.value: "time zone not known",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Entry:
     when: str
     at: datetime
     late: str
+    flag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +54,25 @@ def recent_entries(patient_id: UUID, today: date) -> RecentEntries:
     """
     Return what happened to the patient: recent entries newest first, sessions oldest first.
 
-    What a phone with a wrong clock dates later than tomorrow is left out, and so is a journal that is not shared.
+    What a phone with a wrong clock dates later than tomorrow is left out, and so is a journal that is not shared. What
+    it dates ahead of its receipt stands where it arrived, and says so.
     """
     latest = today + timedelta(days=1)
     entries = [kind.recent(patient_id, latest, RECENT) for kind in KINDS.values() if kind.is_entry]
     rows = list(_sessions(patient_id).union(*entries, all=True))
-    newest = sorted((row for row in rows if row["kind"] != _SESSION), key=lambda row: row["at"], reverse=True)
+    newest = sorted((row for row in rows if row["kind"] != _SESSION), key=_believable_at, reverse=True)
     sessions = sorted((row for row in rows if row["kind"] == _SESSION), key=lambda row: row["at"])
     return RecentEntries(
         [_entry(row) for row in newest[:RECENT]],
         [Mark(row["local_date"], session_label(row["what"])) for row in sessions],
-        max((row["local_date"] for row in newest), default=None),
+        next((row["local_date"] for row in newest if row["clock_skew"] != ClockSkew.AHEAD), None),
     )
+
+
+def _believable_at(row: Mapping[str, Any]) -> datetime:
+    """The instant of an entry; of one from a clock that is ahead, that of its receipt."""
+    at: datetime = row["received"] if row["clock_skew"] == ClockSkew.AHEAD else row["at"]
+    return at
 
 
 def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
@@ -69,6 +83,9 @@ def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
             kind=Value(_SESSION, CharField()),
             at=F("starts_at"),
             received=F("starts_at"),
+            utc_offset_minutes=Value(None, SmallIntegerField()),
+            zone_check=Value(ZoneCheck.CONSISTENT, CharField()),
+            clock_skew=Value(ClockSkew.NONE, CharField()),
             what=JSONObject(route="route", dose_mg="dose_mg"),
         )
         .values(*RECENT_COLUMNS)
@@ -86,7 +103,10 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     return Entry(
         kind=kind.label,
         what=kind.line(SimpleNamespace(**row["what"])),
-        when=formatting.moment(days.local(row["at"], row["time_zone"])),
+        when=formatting.moment(days.as_lived(row["at"], row["time_zone"], row["utc_offset_minutes"])),
         at=row["at"],
         late=f"arrived {formatting.age(late)} later" if late >= LATE else "",
+        flag=", ".join(
+            filter(None, (_CLOCK_FLAGS.get(row["clock_skew"]), _ZONE_FLAGS.get(row["zone_check"])))
+        ),
     )

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import JSONObject
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.measures import Measure
 from tracker.lib import bulk
-from tracker.lib.strict_model import Id, Instant, StrictModel, TimeZone, code_from
+from tracker.lib.strict_model import Id, InstantAsSent, StrictModel, ZoneAsSent, code_from
 from tracker.lib.strict_text import Text
 from tracker.records.patient_record import ENVELOPE, AmendmentReason, PatientRecord
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
 
 Scale0To10 = Annotated[int, Field(ge=0, le=10)]
+# In the schema; a validator of the model refuses what is named twice.
+EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
-RECENT_COLUMNS = ("kind", "at", "time_zone", "local_date", "received", "what")
+RECENT_COLUMNS = (
+    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "local_date", "received", "what",
+)  # fmt: skip
 
 
 class Payload(StrictModel):
@@ -42,8 +46,8 @@ class Envelope(StrictModel):
     kind: Text
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
-    recorded_at: Instant
-    time_zone: TimeZone
+    recorded_at: InstantAsSent
+    time_zone: ZoneAsSent
     removed: bool = False
     amendment_reason: code_from(AmendmentReason.values) | None = None  # type: ignore[valid-type]
     data: Any = None
@@ -61,25 +65,27 @@ def refuse_empty(data: Payload, what: str = "answer", *, beside: Sequence[str] =
         raise PydanticCustomError("empty", f"must hold at least one {what}")
 
 
-def at_most_decimals(places: int) -> AfterValidator:
-    """A number with at most so many decimals."""
-    limit = {1: "one decimal", 2: "two decimals", 3: "three decimals"}[places]
-
-    def check(value: float) -> float:
-        if round(value, places) != value:
-            raise PydanticCustomError("too_precise", f"must have at most {limit}")
-        return value
-
-    return AfterValidator(check)
+# What the schema says of a number that is kept with so many decimals.
+DECIMALS = {1: "Rounded to one decimal.", 2: "Rounded to two decimals.", 3: "Rounded to three decimals."}
 
 
-def _quarter_hours(value: float) -> float:
-    if (value * 4) % 1:
-        raise PydanticCustomError("too_precise", "must be in steps of a quarter of an hour")
-    return value
+def rounded_to(places: int) -> BeforeValidator:
+    """
+    A number that is kept with so many decimals.
+
+    What is finer is the noise of a conversion (38.39999999999998), and is rounded, before the limits are looked at: a
+    number is never refused for it.
+    """
+
+    def rounded(value: Any) -> Any:
+        # Without the sign of a zero, which is no value of its own.
+        return round(value, places) + 0.0 if type(value) is float else value
+
+    return BeforeValidator(rounded)
 
 
-HoursOfDay = Annotated[float, Field(ge=0, le=24), AfterValidator(_quarter_hours)]
+# Two decimals: the minute can be told.
+HoursOfDay = Annotated[float, Field(ge=0, le=24, description=DECIMALS[2]), rounded_to(2)]
 
 
 def present(prefix: str, data: Any, *names: str) -> Iterator[tuple[str, float]]:
@@ -147,6 +153,8 @@ class Kind:
     )
     # Stand-ins for what stands beside, where numbers alone are derived again.
     placeholders: Mapping[str, Any] = field(default_factory=dict)
+    # The instant that an entry is about, where its data name one: a night belongs to the day of getting up.
+    occurred_at: Callable[[Any], datetime | None] = lambda data: None
     # What ``line`` reads: columns (all, unless named), and expressions over the row.
     line_columns: tuple[str, ...] = ()
     line_expressions: Callable[[], Mapping[str, Any]] = dict

@@ -94,7 +94,7 @@ def line(data: DailyData) -> str:
     """Return ``average pain 4, mood 5``; thoughts of self-harm stand first."""
     form = catalogue.latest(INSTRUMENT)
     numbers = [
-        f"{instrument_measures.of_item(form, name).label.lower()} {number(value)}"
+        f"{instrument_measures.of_item(form, name).label.lower()} {number(value, 2)}"
         for name in NUMBERS
         if (value := getattr(data, name)) is not None
     ]

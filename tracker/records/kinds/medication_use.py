@@ -14,7 +14,7 @@ from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, one_of, one_of_or_null, within
 from tracker.lib.formatting import number
 from tracker.lib.strict_model import Code, code_from
-from tracker.records.kinds.base import Kind, Payload, at_most_decimals
+from tracker.records.kinds.base import DECIMALS, Kind, Payload, rounded_to
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 
@@ -86,7 +86,9 @@ class MedicationUseData(Payload):
 
     medication: Code
     outcome: code_from(Outcome.values)  # type: ignore[valid-type]
-    dose_value: Annotated[float, Field(ge=0, le=100_000), at_most_decimals(3)] | None = None
+    dose_value: Annotated[float, Field(ge=0, le=100_000, description=DECIMALS[3]), rounded_to(3)] | None = (
+        None
+    )
     dose_unit: code_from(Unit.values) | None = None  # type: ignore[valid-type]
     reason: code_from(Reason.values) | None = None  # type: ignore[valid-type]
 
@@ -104,7 +106,7 @@ def observations(data: MedicationUseData) -> Iterator[tuple[str, float]]:
     if data.outcome == "skipped":
         yield f"{PREFIX}{data.medication}", 0.0
     elif data.dose_value is not None and data.dose_unit in _MG:
-        yield f"{PREFIX}{data.medication}", data.dose_value * _MG[data.dose_unit]
+        yield f"{PREFIX}{data.medication}", round(data.dose_value * _MG[data.dose_unit], 6)
 
 
 @lru_cache(maxsize=1024)

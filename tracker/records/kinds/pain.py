@@ -15,7 +15,7 @@ from tracker.instruments.measures import Measure
 from tracker.lib.constraints import code_or_null, codes_in_list, numbers_by_code, ordered, sql_check, within
 from tracker.lib.formatting import first_of, joined, label
 from tracker.lib.strict_model import StrictModel, code_from
-from tracker.records.kinds.base import Kind, Payload, Scale0To10, present
+from tracker.records.kinds.base import EACH_ONCE, Kind, Payload, Scale0To10, present
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 from tracker.records.value_sets import SIDED
@@ -97,9 +97,14 @@ class PainData(Payload):
     worst: Scale0To10 | None = None
     least: Scale0To10 | None = None
     interference: Scale0To10 | None = None
-    regions: Annotated[list[Region], Field(min_length=1, max_length=len(SIDED))] | None = None
+    regions: Annotated[list[Region], Field(min_length=1, max_length=len(SIDED)), EACH_ONCE] | None = None
     qualities: (
-        Annotated[list[code_from(QUALITIES)], Field(min_length=1, max_length=len(QUALITIES))] | None  # type: ignore[valid-type]
+        Annotated[
+            list[code_from(QUALITIES)],  # type: ignore[valid-type]
+            Field(min_length=1, max_length=len(QUALITIES)),
+            EACH_ONCE,
+        ]
+        | None
     ) = None
     trigger: code_from(TRIGGERS) | None = None  # type: ignore[valid-type]
     relief: code_from(RELIEFS) | None = None  # type: ignore[valid-type]

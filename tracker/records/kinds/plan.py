@@ -5,7 +5,7 @@ from datetime import time
 from typing import Annotated, Any
 
 from django.db import models
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -21,7 +21,7 @@ from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 from tracker.records.value_sets import PRACTICES
 
-_HH_MM = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
+_HH_MM = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
 
 class Plan(PatientRecord):
@@ -89,6 +89,14 @@ def _hh_mm(value: time) -> str:
     return value.strftime("%H:%M")
 
 
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    PlainSerializer(_hh_mm),
+    WithJsonSchema({"type": "string", "pattern": _HH_MM.pattern}),
+]
+
+
 class PlanData(Payload):
     """A practice one means to do: times a week (1-70), minutes (1-600), local time to be reminded at (HH:MM)."""
 
@@ -96,7 +104,7 @@ class PlanData(Payload):
     per_week: Annotated[int, Field(ge=1, le=70)] | None = None
     minutes: Annotated[int, Field(ge=1, le=600)] | None = None
     # Two versions are merged as the wire has them: a time is equal to itself however it arrived.
-    remind_at: Annotated[time, BeforeValidator(_time_of_day), PlainSerializer(_hh_mm)] | None = None
+    remind_at: TimeOfDay | None = None
     paused: bool = False
 
 

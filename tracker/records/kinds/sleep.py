@@ -101,7 +101,7 @@ def observations(data: SleepData) -> Iterator[tuple[str, float]]:
 
 def line(data: SleepData) -> str:
     """Return ``6.5 h, quality 4 of 10, awakenings 3``."""
-    hours = "" if data.hours is None else f"{number(data.hours)} h"
+    hours = "" if data.hours is None else f"{number(data.hours, 2)} h"
     awakenings = "" if data.awakenings is None else f"awakenings {data.awakenings}"
     return joined(hours, of_ten("quality", data.quality), awakenings) or "times only"
 
@@ -119,7 +119,7 @@ KIND = Kind(
     payload=SleepData,
     category=Category.MOOD,
     measures=(
-        _measure("hours", "Hours slept", "h", 24, "neutral", 0.25),
+        _measure("hours", "Hours slept", "h", 24, "neutral", 0.01),
         _measure("latency_minutes", "Time to fall asleep", "min", 1440, "higher_worse"),
         _measure("awakenings", "Awakenings", "", 100, "higher_worse"),
         _measure("awake_minutes", "Time awake at night", "min", 1440, "higher_worse"),
@@ -127,6 +127,7 @@ KIND = Kind(
         _measure("efficiency", "Sleep efficiency", "%", 100, "higher_better", 0.1),
     ),
     observations=observations,
+    occurred_at=lambda data: data.up_at,
     example={
         "bed_at": "2026-03-01T22:30:00Z",
         "up_at": "2026-03-02T06:30:00Z",

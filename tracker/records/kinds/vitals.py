@@ -12,7 +12,7 @@ from tracker.access.policy import Category
 from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, at_least_one, within
 from tracker.lib.formatting import joined, number
-from tracker.records.kinds.base import Kind, Payload, at_most_decimals, present, refuse_empty
+from tracker.records.kinds.base import DECIMALS, Kind, Payload, present, refuse_empty, rounded_to
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 
@@ -76,8 +76,8 @@ class VitalsData(Payload):
     heart_rate: Annotated[int, Field(ge=20, le=300)] | None = None
     respiratory_rate: Annotated[int, Field(ge=3, le=80)] | None = None
     spo2: Annotated[int, Field(ge=50, le=100)] | None = None
-    temperature_c: Annotated[float, Field(ge=30, le=45), at_most_decimals(1)] | None = None
-    weight_kg: Annotated[float, Field(ge=20, le=400), at_most_decimals(2)] | None = None
+    temperature_c: Annotated[float, Field(ge=30, le=45, description=DECIMALS[1]), rounded_to(1)] | None = None
+    weight_kg: Annotated[float, Field(ge=20, le=400, description=DECIMALS[2]), rounded_to(2)] | None = None
     self_measured: bool = True
 
     @model_validator(mode="after")

@@ -129,7 +129,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -207,6 +220,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="dailylog_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="dailylog_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="dailylog_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -388,7 +415,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -467,6 +507,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="journalentry_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="journalentry_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="journalentry_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -677,7 +731,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -786,6 +853,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="medicationuse_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="medicationuse_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="medicationuse_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -951,6 +1032,18 @@ class Migration(migrations.Migration):
                 ("category", models.CharField(max_length=12)),
                 ("local_date", models.DateField()),
                 ("at", models.DateTimeField()),
+                (
+                    "clock_skew",
+                    models.CharField(
+                        choices=[
+                            ("none", "plausible"),
+                            ("ahead", "more than 10 minutes ahead of receipt"),
+                            ("behind", "more than 30 days behind receipt"),
+                        ],
+                        default="none",
+                        max_length=8,
+                    ),
+                ),
                 ("value", models.FloatField()),
                 ("band", models.CharField(blank=True, max_length=80)),
                 (
@@ -968,7 +1061,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         fields=["patient", "measure", "local_date", "at"],
-                        include=("value",),
+                        include=("value", "clock_skew"),
                         name="observation_by_day",
                     )
                 ],
@@ -982,6 +1075,10 @@ class Migration(migrations.Migration):
                     tracker.lib.table_constraints.RowLevelSecurity(
                         name="observation_rls",
                         read="clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid) AND ((SELECT current_setting('app.scope', true) = 'clinic') OR CASE category WHEN 'PAIN' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.pain', true), ''), ',')::uuid[])::uuid[])) WHEN 'MOOD' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.mood', true), ''), ',')::uuid[])::uuid[])) WHEN 'MEDICATION' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.medication', true), ''), ',')::uuid[])::uuid[])) WHEN 'JOURNAL' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.journal', true), ''), ',')::uuid[])::uuid[])) WHEN 'VISITS' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.visits', true), ''), ',')::uuid[])::uuid[])) WHEN 'TREATMENT' THEN patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.treatment', true), ''), ',')::uuid[])::uuid[])) ELSE false END)",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
+                        name="observation_clock_skew_is_known",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1005,7 +1102,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -1083,6 +1193,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="painentry_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="painentry_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="painentry_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1241,7 +1365,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -1316,6 +1453,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="plan_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="plan_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="plan_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1413,7 +1564,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -1486,6 +1650,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="practiceentry_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="practiceentry_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="practiceentry_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1585,7 +1763,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -1679,6 +1870,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="response_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="response_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="response_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1802,7 +2007,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -1877,6 +2095,20 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="sideeffects_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sideeffects_offset_within_a_day",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
                             ("amendment_reason__isnull", True),
                             (
                                 "amendment_reason__in",
@@ -1943,7 +2175,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -2020,6 +2265,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="sleepentry_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="sleepentry_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="sleepentry_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -2229,7 +2488,20 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField()),
                 ("revision", models.PositiveIntegerField()),
                 ("recorded_at", models.DateTimeField()),
+                ("utc_offset_minutes", models.SmallIntegerField(null=True)),
                 ("time_zone", models.CharField(max_length=64)),
+                (
+                    "zone_check",
+                    models.CharField(
+                        choices=[
+                            ("consistent", "the zone is known, and the offset is its own"),
+                            ("offset_differs", "the offset is not that of the zone at that instant"),
+                            ("unknown_zone", "the zone is not known: the day is that of the offset"),
+                        ],
+                        default="consistent",
+                        max_length=16,
+                    ),
+                ),
                 ("local_date", models.DateField()),
                 ("received_at", models.DateTimeField()),
                 ("device_id", models.UUIDField(null=True)),
@@ -2307,6 +2579,20 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("clock_skew__in", ["none", "ahead", "behind"])),
                         name="vitals_clock_skew_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("zone_check__in", ["consistent", "offset_differs", "unknown_zone"])
+                        ),
+                        name="vitals_zone_check_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("utc_offset_minutes__gte", -1439), ("utc_offset_minutes__lte", 1439)),
+                            ("utc_offset_minutes__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="vitals_offset_within_a_day",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -1,7 +1,6 @@
 """``manage.py create_clinic``: the operator makes a clinic and invites its first administrator."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,7 +9,7 @@ from django.utils import timezone
 
 from tracker.clinics import invitations
 from tracker.clinics.models import CareTeam, Clinic, Role
-from tracker.lib import rls
+from tracker.lib import days, rls
 
 
 class Command(BaseCommand):
@@ -29,7 +28,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **given: Any) -> None:
-        if given["time_zone"] not in available_timezones():
+        if given["time_zone"] not in days.names():
             raise CommandError(f"There is no zone {given['time_zone']}; it looks like Europe/Amsterdam.")
         if not all(given[name].strip() for name in ("name", "crisis_text", "administrator", "team")):
             raise CommandError("Name, crisis text, administrator and team cannot be empty.")

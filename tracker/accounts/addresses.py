@@ -1,0 +1,29 @@
+"""
+E-mail addresses in one normal form, wherever they are stored, looked for or counted. Pure.
+
+Keyboards write a capital and a blank into them, and a domain with letters beyond ASCII has two spellings (IDNA).
+"""
+
+import unicodedata
+
+import idna
+
+
+def normal_form(text: str) -> str:
+    """
+    Return an address without blanks at its ends, in lower case, its domain in ASCII.
+
+    A text that is no address, such as an account's id, is only trimmed and put in lower case.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().lower()
+    name, at, domain = plain.rpartition("@")
+    return f"{name}{at}{_ascii(domain)}"
+
+
+def _ascii(domain: str) -> str:
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return domain
