@@ -50,12 +50,12 @@ def met(data: Mapping[str, Any], is_over: IsOver) -> _Met:
         if form is not None:
             yield from _met_by_answers(form, answers)
             # Whatever the answers are called, and where they stand beside the instrument.
-            for part in (reading, *(part for part in reading.values() if part is not reading.get("answers"))):
+            for part in (data, *(part for name, part in reading.items() if name != "answers")):
                 others = _by_item(part)
                 if isinstance(others, dict) and any(_link_id(form, name) for name in others):
                     yield from _met_by_answers(form, {n: v for n, v in others.items() if _link_id(form, n)})
         # Fields of the kinds are read by their own rules.
-        beside = {name: part for name, part in reading.items() if name not in _names_of_kinds().values()}
+        beside = {name: part for name, part in data.items() if fold(name) not in _names_of_kinds()}
         for part in (answers, beside):
             for other in _forms_of_safety_items(part, form):
                 yield from _met_by_answers(other, part)
@@ -240,15 +240,15 @@ def _spellings(form: InstrumentDefinition, answers: Mapping[str, Any]) -> list[d
 
 
 def _offered(form: InstrumentDefinition, link_id: str, given: Any) -> Any:
-    """The number of the option that an answer names by its text or its LOINC code; any plain no is the least."""
+    """The number that is meant by an option's text or LOINC code; by a plain no in words, the least that is offered."""
     options = _options(form, link_id)
-    if not options:
-        return given
     texts = [given] if isinstance(given, str) else _texts(given) if isinstance(given, list | dict) else []
     numbers = {options[fold(text)] for text in texts if fold(text) in options}
     if len(numbers) == 1:
         return numbers.pop()
-    return 0 if 0 in options.values() and alert_rules.is_plain_no(given) else given
+    is_in_words = isinstance(given, str | bool) and alert_rules.is_plain_no(given)
+    least = _least(form, link_id) if is_in_words else None
+    return given if least is None else least
 
 
 @lru_cache(maxsize=4096)
@@ -261,6 +261,14 @@ def _options(form: InstrumentDefinition, link_id: str) -> Mapping[str, int | flo
         for text in (option.loinc, *(option.label or {}).values())
         if text
     }
+
+
+@lru_cache(maxsize=4096)
+def _least(form: InstrumentDefinition, link_id: str) -> int | float | None:
+    item = form.item.get(link_id)
+    if item is None:
+        return None
+    return item.range[0] if item.range else min((o.value for o in form.options_of(item) or ()), default=None)
 
 
 def _short(value: Any) -> str:
@@ -297,8 +305,9 @@ def _forms_of_safety_items(answers: Any, form: InstrumentDefinition | None) -> l
     if not isinstance(answers, dict):
         return []
     own = _names(form).keys() if form else frozenset()
-    names = {folded for name in answers if (folded := fold(name)) in _safety_items(catalogue.all())} - own
-    codes = {code for name in names for code in _safety_items(catalogue.all())[name]}
+    items = _safety_items(catalogue.all())
+    names = {known for name in answers for known in (fold(name), _item_name(name)) if known in items} - own
+    codes = {code for name in names for code in items[name]}
     return [catalogue.latest(code) for code in sorted(codes)]
 
 
