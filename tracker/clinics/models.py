@@ -101,8 +101,15 @@ class CareTeam(ClinicOwned):
         return f"team/{self.pk}"
 
 
+# Whoever approves that somebody begins to work at the clinic.
+APPROVERS = (Role.ADMINISTRATOR, Role.PRIVACY_OFFICER)
+
+
 class StaffMemberQuerySet(models.QuerySet["StaffMember"]):
     """Staff, narrowed in words of the domain."""
+
+    def approvers(self) -> Self:
+        return self.filter(role__in=APPROVERS)
 
     def at_work(self) -> Self:
         """Has not left, and the account is switched on."""
@@ -119,6 +126,9 @@ class StaffMember(ClinicOwned):
     role = models.CharField(max_length=16, choices=Role.choices)
     left_at = models.DateTimeField(
         null=True, help_text="from then on the role opens nothing; the account may"
+    )
+    second_factor_reset_at = models.DateTimeField(
+        null=True, help_text="when an administrator last let them set up a second factor anew"
     )
 
     objects = StaffMemberQuerySet.as_manager()
@@ -328,6 +338,14 @@ class Invitation(ClinicOwned):
                 name="invitation_is_for_a_patient_or_for_staff",
             ),
             all_or_none("used_at", "used_by", name="invitation_used_at_and_by"),
+            # With no approver named only where there is none, and was none lately (``approvals.COUNTS_FOR``).
+            Trigger(
+                name="staff_begin_with_an_approval",
+                when="BEFORE INSERT OR UPDATE",
+                condition="NEW.approved_at IS NOT NULL AND NEW.approved_by_id IS NULL"
+                " AND NEW.invited_by_id IS NOT NULL AND NEW.patient_id IS NULL",
+                execute="clinics_require_approval()",
+            ),
             # Nobody makes herself a clinician, and nobody approves what she has asked for.
             models.CheckConstraint(
                 condition=Q(used_by__isnull=True) | Q(invited_by__isnull=True) | ~Q(used_by=F("invited_by")),

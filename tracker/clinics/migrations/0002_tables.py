@@ -68,6 +68,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "second_factor_reset_at",
+                    models.DateTimeField(
+                        help_text="when an administrator last let them set up a second factor anew", null=True
+                    ),
+                ),
+                (
                     "user",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -343,6 +349,12 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="invitation_used_at_and_by",
+                    ),
+                    tracker.lib.table_constraints.Trigger(
+                        condition="NEW.approved_at IS NOT NULL AND NEW.approved_by_id IS NULL AND NEW.invited_by_id IS NOT NULL AND NEW.patient_id IS NULL",
+                        execute="clinics_require_approval()",
+                        name="staff_begin_with_an_approval",
+                        when="BEFORE INSERT OR UPDATE",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
