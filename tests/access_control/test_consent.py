@@ -37,7 +37,7 @@ def change(principal: Principal, team: uuid.UUID, *categories: Category, **more:
         "at": NOW,
     }
     principal = with_session(principal, authenticated_at=signed_in_at, device_id=None)
-    return consent.set_consent(principal=principal, wanted={team: set(categories)}, **defaults | more)
+    return len(consent.set_consent(principal=principal, wanted={team: set(categories)}, **defaults | more))
 
 
 def test_a_new_patient_has_given_no_consent(world):

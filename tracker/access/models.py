@@ -50,6 +50,9 @@ class ConsentChange(PatientOwned):
     text = models.ForeignKey(ConsentText, models.PROTECT, related_name="+")
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    by_recent_sign_in = models.BooleanField(
+        default=False, help_text="``devices.is_recent`` when it was given"
+    )
 
     class Meta:
         constraints = [
@@ -136,6 +139,9 @@ class Caregiver(PatientOwned):
     invited_at = models.DateTimeField()
     name = models.CharField(max_length=120)
     categories = ArrayField(models.CharField(max_length=12))
+    by_recent_sign_in = models.BooleanField(
+        default=False, help_text="``devices.is_recent`` at the invitation"
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
 

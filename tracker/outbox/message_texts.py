@@ -35,6 +35,8 @@ def _security(sentence: str, **more: Any) -> MessageText:
     )
 
 
+_WHERE = "You find who and what where you see who sees what."
+
 TEXTS = {
     "alert": MessageText(inbox="An answer needs your attention now.", channels=(INBOX, EMAIL)),
     "break-glass": MessageText(
@@ -72,6 +74,15 @@ TEXTS = {
     "device-retires": _security(
         "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
         "see your phones."
+    ),
+    "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),
+    "caregiver-accepted": _security(
+        f"Somebody accepted an invitation to read a part of your record. {_WHERE}"
+    ),
+    "consent-widened": _security(f"A team is shown more of your record than before. {_WHERE}"),
+    "sharing-ended": _security(
+        "To be safe we ended what a new phone, or a phone that signed in anew, had lately shown to others, and "
+        f"invitations that were open. {_WHERE} Share again what you want to be seen."
     ),
     "password-changed": _security("The password of your account was changed."),
     "second-factor-added": _security("A second factor was added to your account."),

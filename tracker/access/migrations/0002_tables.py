@@ -128,6 +128,10 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=12), size=None
                     ),
                 ),
+                (
+                    "by_recent_sign_in",
+                    models.BooleanField(default=False, help_text="``devices.is_recent`` at the invitation"),
+                ),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField(null=True)),
                 (
@@ -216,6 +220,10 @@ class Migration(migrations.Migration):
                 ("category", models.CharField(max_length=12)),
                 ("given", models.BooleanField()),
                 ("at", models.DateTimeField()),
+                (
+                    "by_recent_sign_in",
+                    models.BooleanField(default=False, help_text="``devices.is_recent`` when it was given"),
+                ),
                 (
                     "by",
                     models.ForeignKey(
