@@ -665,4 +665,57 @@ class Migration(migrations.Migration):
                 when="BEFORE UPDATE OR DELETE",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="breakglassaccess",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="break_glass_ends_earlier_only",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)",
+                execute="refuse_change()",
+                name="caregiver_stays_who_accepted",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="caregiver_ends_earlier_only",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                execute="access_record_relation_change('user_id')",
+                name="caregiver_records_who",
+                when="AFTER INSERT OR UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="consent",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="pg_trigger_depth() = 0",
+                execute="refuse_change()",
+                name="consent_follows_its_changes",
+                when="BEFORE INSERT OR UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="device",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.retired_at IS NOT NULL AND NEW.retired_at IS DISTINCT FROM OLD.retired_at)",
+                execute="refuse_change()",
+                name="device_is_retired_for_good",
+                when="BEFORE UPDATE",
+            ),
+        ),
     ]
