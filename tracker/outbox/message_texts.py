@@ -58,6 +58,15 @@ TEXTS = {
         inbox="Somebody new works at the clinic. Please look into it in the access log.",
         channels=(INBOX, EMAIL),
     ),
+    "duty-new": MessageText(
+        inbox="Somebody who is not on your care team is on duty for it, and sees what it sees. You find who where you "
+        "see who sees what.",
+        channels=(INBOX, EMAIL),
+    ),
+    "duty-new-officer": MessageText(
+        inbox="Somebody is put on duty for a team that they are not on. Please look into it in the access log.",
+        channels=(INBOX, EMAIL),
+    ),
     "approver-left": MessageText(
         inbox="Somebody who approves new staff was switched off. If you know of no reason, ask them and a colleague.",
         channels=(INBOX, EMAIL),
