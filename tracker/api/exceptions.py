@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from tracker.access.devices import UseOlderDevice
 from tracker.accounts.reauthentication import ReauthenticationRequired
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.cursors import InvalidCursor
@@ -98,6 +99,7 @@ _CODE_OF: dict[type[Exception], str] = {
     NotFoundOrHidden: "not_found",
     InvalidCursor: "invalid_cursor",
     ReauthenticationRequired: "reauthentication_required",
+    UseOlderDevice: "use_older_device",
     PermissionDenied: "not_allowed",
     exceptions.NotAuthenticated: "not_signed_in",
     exceptions.AuthenticationFailed: "not_signed_in",
