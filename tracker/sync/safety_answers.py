@@ -20,6 +20,7 @@ from tracker.records.kinds import KINDS
 _SEPARATORS = ("_", "-", " ", "\t", "\r", "\n")
 # Of one item more answers that differ than this hold one that is positive, or that cannot be read.
 _MOST_READINGS = 16
+_LONGEST_KEPT = 128
 _Met = Iterator[tuple[AlertRule, float | bool]]
 
 
@@ -48,6 +49,12 @@ def known_names() -> frozenset[str]:
 
 def fold(text: str) -> str:
     """A name without case, spaces, ``_`` and ``-``: the same of ``self_harm_thoughts`` and ``selfHarmThoughts``."""
+    return _folded(text) if len(text) <= _LONGEST_KEPT else _folded.__wrapped__(text)
+
+
+# Each name of a record is looked at several times, and most are the same in every record.
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> str:
     for separator in _SEPARATORS:
         text = text.replace(separator, "")
     return text.strip().casefold()
@@ -93,11 +100,20 @@ def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
 
 
 def _spellings(form: InstrumentDefinition, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The answers by link ids, however these are spelt; an item that comes in several spellings is read in each."""
+    """
+    The answers by link ids, however these are spelt; an item that comes in several spellings is read in each.
+
+    Of names of nothing that is asked one is kept: there is no total then, and it does not matter how many there are.
+    """
+    names, unknown = _names(form), False
     readings: list[dict[str, Any]] = [{}]
     known: dict[str, set[tuple[type, str]]] = {}
     for key, value in answers.items():
-        name = _names(form).get(fold(key), key)
+        name = names.get(fold(key))
+        if name is None:
+            if not unknown:
+                readings[0][key], unknown = value, True
+            continue
         values, mark = known.setdefault(name, set()), (type(value), _short(value))
         if mark in values or len(values) == _MOST_READINGS:
             continue
@@ -130,8 +146,8 @@ def _forms_of_safety_items(answers: Any, form: InstrumentDefinition | None) -> l
     if not isinstance(answers, dict):
         return []
     own = _names(form).keys() if form else frozenset()
-    names = {folded for name in answers if (folded := fold(name)) in _safety_items(catalogue.all())} - own
-    codes = {code for name in names for code in _safety_items(catalogue.all())[name]}
+    items = _safety_items(catalogue.all())
+    codes = {code for name in items.keys() & set(map(fold, answers)) - own for code in items[name]}
     return [catalogue.latest(code) for code in sorted(codes)]
 
 
