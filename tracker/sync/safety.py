@@ -33,13 +33,17 @@ _READ = frozenset({"data", "answers", "items"})
 _MOST_TEXTS = 3
 
 
-def scan(item: Any, received_at: datetime) -> tuple[Finding, ...]:
+class UnfinishedScan(Exception):
+    """The deadline passed before a batch was scanned: nothing of it may be acknowledged."""
+
+
+def scan(item: Any, received_at: datetime, deadline: "Deadline") -> tuple[Finding, ...]:
     """
     Return the findings of a record as it was sent; none of them says that it is stored.
 
-    ``stored_as`` names the record of one that is.
+    ``stored_as`` names the record of one that is. What is left when the deadline has passed is not scanned.
     """
-    return tuple(_findings(item, item, received_at, Deadline())) if isinstance(item, dict) else ()
+    return tuple(_findings(item, item, received_at, deadline)) if isinstance(item, dict) else ()
 
 
 class Deadline:

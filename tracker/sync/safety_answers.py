@@ -102,6 +102,12 @@ def may_hold_answers(part: Mapping[str, Any]) -> bool:
 
 def fold(text: str) -> str:
     """The letters and digits of a name: the same of ``self_harm_thoughts``, ``selfHarmThoughts`` and look-alikes."""
+    return _folded(text) if len(text) <= _LONGEST_NAME else _folded.__wrapped__(text)
+
+
+# Each name of a record is looked at several times, and most are the same in every record.
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _SEPARATORS.sub("", text).casefold()
@@ -223,11 +229,20 @@ def _by_item(answers: Any) -> Any:
 
 
 def _spellings(form: InstrumentDefinition, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The answers by link ids, however these are spelt; an item that comes in several spellings is read in each."""
+    """
+    The answers by link ids, however these are spelt; an item that comes in several spellings is read in each.
+
+    Of names of nothing that is asked one is kept: there is no total then, and it does not matter how many there are.
+    """
+    unknown = False
     readings: list[dict[str, Any]] = [{}]
     known: dict[str, set[tuple[type, str]]] = {}
     for key, given in answers.items():
-        name = _link_id(form, key) or key
+        name = _link_id(form, key)
+        if name is None:
+            if not unknown:
+                readings[0][key], unknown = given, True
+            continue
         value = _offered(form, name, given)
         values, mark = known.setdefault(name, set()), (type(value), _short(value))
         if mark in values or len(values) == _MOST_READINGS:
