@@ -1,5 +1,6 @@
 """Database backend: Django's own for PostgreSQL, with the oldest version that the product is tested on."""
 
+import threading
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ from psycopg import OperationalError
 
 # While the database is read-only its sessions are replaced at most so often.
 RENEW_SECONDS = 1
+_renewing = threading.Lock()
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -25,24 +27,33 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         Return a connection that answers; those of the pool that broke, as all do at a restart, are thrown out at once.
 
-        The pool's own check waits a second after the first of them, two after the next, and so on. So are sessions that
-        began while the database was read-only (``default_transaction_read_only``): they stay so when it no longer is.
+        The pool's own check waits a second after the first of them, two after the next, and so on. Sessions that began
+        while the database was read-only (``default_transaction_read_only``) stay so when it no longer is: with the
+        first that is met all of the pool are replaced.
         """
         connection = super().get_new_connection(conn_params)
         pool = self.pool
-        renews = time.monotonic() - DatabaseWrapper._renewed_at > RENEW_SECONDS
         for _ in range(pool.max_size if pool else 0):
             try:
                 pool.check_connection(connection)
-                if not (renews and is_read_only(connection)):
+                if not (is_read_only(connection) and self._may_renew()):
                     break
-                DatabaseWrapper._renewed_at = time.monotonic()
-                connection.close()
+                # The others in use are closed as they come back.
+                pool.drain()
             except OperationalError:
                 pass
             pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
         return connection
+
+    @staticmethod
+    def _may_renew() -> bool:
+        with _renewing:
+            now = time.monotonic()
+            may = now - DatabaseWrapper._renewed_at > RENEW_SECONDS
+            if may:
+                DatabaseWrapper._renewed_at = now
+        return may
 
     def is_usable(self) -> bool:
         """Asked of a connection that is kept, between two tasks of a worker."""
