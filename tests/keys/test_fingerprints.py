@@ -104,9 +104,9 @@ def test_a_process_that_signs_no_anchor_registers_and_needs_no_anchor_key(world,
 @pytest.mark.parametrize(
     "process",
     [
-        ("-m", "celery", "-A", "backend", "worker", "--pool", "solo"),
+        pytest.param(("-m", "celery", "-A", "backend", "worker", "--pool", "solo"), marks=pytest.mark.full),
         ("manage.py", "watch"),
-        ("manage.py", "audit", "anchor"),
+        pytest.param(("manage.py", "audit", "anchor"), marks=pytest.mark.full),
         ("manage.py", "audit", "verify"),
     ],
     ids=("worker", "watch", "anchor", "verify"),
@@ -260,8 +260,8 @@ def test_a_wrong_key_stops_a_command_with_one_sentence(registered, settings):
     [
         ("-m", "backend.serve", "--port", "0"),
         ("-m", "celery", "-A", "backend", "worker", "--pool", "solo"),
-        ("manage.py", "watch"),
-        ("manage.py", "keys", "status"),
+        pytest.param(("manage.py", "watch"), marks=pytest.mark.full),
+        pytest.param(("manage.py", "keys", "status"), marks=pytest.mark.full),
     ],
     ids=("web", "worker", "watch", "command"),
 )
