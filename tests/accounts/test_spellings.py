@@ -16,6 +16,7 @@ from tests.phone import Phone
 from tests.servers import wait_until
 from tracker.accounts import addresses, passwords
 from tracker.accounts.models import AccountKind, User
+from tracker.sync import item_names
 
 COMPOSED = unicodedata.normalize("NFC", "Größe-ångström-é")
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
@@ -225,3 +226,12 @@ def test_tries_are_counted_for_the_account_however_its_address_is_spelt(db):
     statuses = [post("/auth/login", {"email": spellings[n % 4], "password": "wrong"})[0] for n in range(11)]
 
     assert statuses == [400] * 10 + [429]
+
+
+def test_a_long_row_of_combining_marks_is_not_put_in_order():
+    """Its time grows with the square of the marks: one sign-in of a megabyte stopped a web process for hours."""
+    marks = "a" + "\u0301" * 200_000 + "\u0316" * 200_000
+
+    assert passwords.normal_form(marks) is marks
+    assert addresses.normal_form(marks) is marks
+    assert item_names.fold(marks) == "a"

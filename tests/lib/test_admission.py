@@ -17,14 +17,17 @@ def run(act: Callable[[], Awaitable[None]]) -> None:
 
 
 def request(token: str = "", *, cookie: str = "", method: str = "POST") -> dict[str, Any]:
+    """A request of a program, by its token, or of a browser, by its cookie, which may send any token besides."""
     headers = {"HTTP_X_SESSION_TOKEN": token} if token else {}
-    return {"REQUEST_METHOD": method, "HTTP_COOKIE": cookie} | headers
+    path = "/" if cookie else "/api/v1/me"
+    return {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_COOKIE": cookie} | headers
 
 
 def admission(reads: int = 1, writes: int = 1, waiting: int = 0) -> Admission:
     return Admission(
-        reads=PersonLimit(reads, waiting), writes=PersonLimit(writes, waiting), cookie="sessionid"
-    )
+        reads=PersonLimit(reads, waiting), writes=PersonLimit(writes, waiting), cookie="sessionid",
+        token_paths=("/api/",),
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -90,6 +93,7 @@ def test_a_request_that_waits_too_long_is_refused_and_leaves_its_place():
         (request(), request(), False),
         (request(cookie="a=1; sessionid=s1"), request(cookie="sessionid=s1; b=2"), True),
         (request(cookie="sessionid=s1"), request(cookie="sessionid=s2"), False),
+        (request("t1", cookie="sessionid=s1"), request("t2", cookie="sessionid=s1"), True),
         (request(cookie="other_sessionid=s1"), request(cookie="other_sessionid=s1"), False),
     ],
 )
@@ -105,14 +109,53 @@ def test_who_a_request_waits_for_is_told_by_its_session_and_its_kind(first, seco
     run(act)
 
 
+def known(limits: Admission, *tokens: str, account: str = "ada") -> Callable[[], Awaitable[None]]:
+    async def learn() -> None:
+        for token in tokens:
+            environ = request(token)
+            async with limits.slot(environ, LONG):
+                environ[ACCOUNT] = account
+
+    return learn
+
+
 def test_several_sessions_of_one_account_have_the_limit_of_one_person():
     async def act() -> None:
         limits = admission()
-        for token in ("t1", "t2"):
-            environ = request(token)
-            async with limits.slot(environ, LONG):
-                environ[ACCOUNT] = "ada"
+        await known(limits, "t1", "t2")()
         with pytest.raises(Overloaded):
             await both(limits, request("t1"), request("t2")).__aenter__()
+
+    run(act)
+
+
+def test_sessions_of_one_account_take_turns_so_that_none_fills_the_line_before_another():
+    async def act() -> None:
+        limits, order = admission(waiting=8), []
+        await known(limits, "thief", "owner")()
+
+        async def one(token: str) -> None:
+            async with limits.slot(request(token), LONG):
+                await asyncio.sleep(0)
+                order.append(token)
+
+        waiting = [asyncio.create_task(one("thief")) for _ in range(9)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await one("thief")
+        await one("owner")
+        assert order.count("thief") <= 2
+        await asyncio.gather(*waiting)
+
+    run(act)
+
+
+def test_a_token_that_does_not_hold_any_more_takes_no_place_of_the_account():
+    async def act() -> None:
+        limits = admission()
+        await known(limits, "t1", "t2")()
+        await known(limits, "t2", account="")()
+        async with both(limits, request("t1"), request("t2")):
+            pass
 
     run(act)

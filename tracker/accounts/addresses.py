@@ -8,13 +8,19 @@ import unicodedata
 
 import idna
 
+# In characters; RFC 5321 has 254. To put a long row of combining marks in order takes seconds.
+LONGEST = 320
+
 
 def normal_form(text: str) -> str:
     """
     Return an address without blanks at its ends, in lower case, its domain in ASCII.
 
-    A text that is no address, such as an account's id, is only trimmed and put in lower case.
+    A text that is no address, such as an account's id, is only trimmed and put in lower case; one that is longer than
+    any address stays as it is.
     """
+    if len(text) > LONGEST:
+        return text
     plain = unicodedata.normalize("NFKC", text).strip().lower()
     name, at, domain = plain.rpartition("@")
     return f"{name}{at}{_ascii(domain)}"

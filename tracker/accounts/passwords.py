@@ -8,9 +8,14 @@ Phones and keyboards write one text in several ways: composed or with combining 
 import unicodedata
 from collections.abc import Sequence
 
+# In characters. Nobody joins with a longer one; to put a long row of combining marks in order takes seconds.
+LONGEST = 1000
+
 
 def normal_form(password: str) -> str:
-    """Return the password as it is hashed: NFKC, without blanks at its ends."""
+    """Return the password as it is hashed: NFKC, without blanks at its ends; one of over ``LONGEST`` as it is."""
+    if len(password) > LONGEST:
+        return password
     return unicodedata.normalize("NFKC", password).strip()
 
 

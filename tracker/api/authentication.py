@@ -27,6 +27,8 @@ class SessionToken(BaseAuthentication):
         token = request.headers.get("X-Session-Token", "")
         if not token:
             return None
+        # Whose requests wait for each other (``lib.admission``): nobody's, until the token is known to hold.
+        request._request.META[ACCOUNT] = ""
         if len(token) > _LONGEST or not token.isascii() or not token.isalnum():
             raise AuthenticationFailed
         at = timezone.now()
@@ -36,7 +38,6 @@ class SessionToken(BaseAuthentication):
         principal = _enter(session, session.user_id, at)
         # Whom a refusal is about (``refusals``).
         request._request.token_holder = principal
-        # Whose requests wait for each other (``lib.admission``).
         request._request.META[ACCOUNT] = str(principal.user_id)
         if not (principal.is_patient or session.has_second_factor):
             raise APIProblem("second_factor_required")

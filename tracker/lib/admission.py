@@ -6,13 +6,14 @@ so without locks.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-# In the environ of a request: set by the application once it knows whose account the request is.
+# In the environ of a request: set by the application where it knows whose account the request is; empty for nobody's.
 ACCOUNT = "tracker.account"
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Beyond so many a process forgets whose sessions it has seen, and learns it again.
@@ -66,17 +67,30 @@ class PersonLimit:
                 del self._people[person]
 
 
+# Of an account all sessions take turns: each has but one request, or few, in this line.
+_ALL = 1_000_000
+
+
 class Admission:
     """
     The limits of each person, reads and writes apart: a phone sends one push at a time, a page asks for several parts.
 
-    Who it is says the session's token, by its hash; and from its first answer on the account, so that several sessions
-    of one person have no more than one. This orders work and opens nothing: rights are read in the request.
+    Requests of a session wait for each other; the first of them waits for the account's other sessions, which have no
+    more places together than one. So a thief's sessions take turns with the owner's and never fill the line before
+    them. A session is known by its token's hash, its account by its last answer: a token that does not hold any more
+    is nobody's. This orders work and opens nothing: rights are read in the request.
+
+    At ``token_paths`` the header ``X-Session-Token`` says whose a request is; elsewhere the cookie does.
     """
 
-    def __init__(self, *, reads: PersonLimit, writes: PersonLimit, cookie: str) -> None:
-        self.reads, self.writes = reads, writes
-        self._cookie = f"{cookie}="
+    def __init__(
+        self, *, reads: PersonLimit, writes: PersonLimit, cookie: str, token_paths: tuple[str, ...]
+    ) -> None:
+        self._of_session = {True: reads, False: writes}
+        self._of_account = {
+            is_read: PersonLimit(limit.running, _ALL) for is_read, limit in self._of_session.items()
+        }
+        self._cookie, self._token_paths = f"{cookie}=", token_paths
         self._accounts: dict[str, str] = {}
 
     @asynccontextmanager
@@ -90,18 +104,29 @@ class Admission:
         if not session:
             yield
             return
-        limit = self.reads if environ["REQUEST_METHOD"] in READ_METHODS else self.writes
-        async with limit.slot(self._accounts.get(session, session), seconds):
-            yield
-        account = environ.get(ACCOUNT)
-        if account:
-            if len(self._accounts) >= _MOST_SESSIONS:
-                self._accounts.clear()
-            self._accounts[session] = account
+        is_read, start_before = environ["REQUEST_METHOD"] in READ_METHODS, time.monotonic() + seconds
+        async with self._of_session[is_read].slot(session, seconds):
+            account = self._accounts.get(session, session)
+            async with self._of_account[is_read].slot(account, start_before - time.monotonic()):
+                yield
+        self._remember(session, environ.get(ACCOUNT))
+
+    def _remember(self, session: str, account: str | None) -> None:
+        if account is None:
+            return
+        self._accounts.pop(session, None)
+        if not account:
+            return
+        if len(self._accounts) >= _MOST_SESSIONS:
+            self._accounts.clear()
+        self._accounts[session] = account
 
     def _session(self, environ: dict[str, Any]) -> str:
-        token: str = environ.get("HTTP_X_SESSION_TOKEN", "")
-        if not token:
+        """The hash of what the application takes for the session's key at this path: nothing beside it counts."""
+        token: str = ""
+        if environ["PATH_INFO"].startswith(self._token_paths):
+            token = environ.get("HTTP_X_SESSION_TOKEN", "")
+        else:
             cookies = (part.strip() for part in environ.get("HTTP_COOKIE", "").split(";"))
             token = next((one[len(self._cookie) :] for one in cookies if one.startswith(self._cookie)), "")
         return sha256(token.encode("latin-1")).hexdigest() if token else ""
