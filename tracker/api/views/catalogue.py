@@ -68,7 +68,11 @@ class Instruments(ClinicalAPIView):
 
     actions = {"GET": Action.READ_CATALOGUE}
 
-    @extend_schema(operation_id="instruments_list", responses={200: InstrumentList, 304: None})
+    @extend_schema(
+        operation_id="instruments_list",
+        summary="List the questionnaires",
+        responses={200: InstrumentList, 304: None},
+    )
     def get(self, request: Request) -> Response:
         rows = Version.objects.for_clinic(principal_of(request).clinic_id).order_by(
             "instrument_id", "version"
@@ -95,7 +99,11 @@ class OneInstrument(ClinicalAPIView):
 
     actions = {"GET": Action.READ_CATALOGUE}
 
-    @extend_schema(operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None})
+    @extend_schema(
+        operation_id="instruments_read",
+        summary="Read a questionnaire",
+        responses={200: OpenApiTypes.OBJECT, 304: None},
+    )
     def get(self, request: Request, instrument: str, version: str) -> Response:
         row, clinic_wording = _published(request, instrument, version)
         content = wording.worded(row.content, clinic_wording) if clinic_wording else row.content
@@ -115,6 +123,7 @@ class OneQuestionnaire(ClinicalAPIView):
 
     @extend_schema(
         operation_id="instruments_fhir",
+        summary="Read a questionnaire as a FHIR resource",
         responses={
             (200, FHIR_JSON): OpenApiTypes.OBJECT,
             (200, JSONRenderer.media_type): OpenApiTypes.OBJECT,

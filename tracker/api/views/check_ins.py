@@ -82,6 +82,7 @@ class CheckIns(ClinicalAPIView):
 
     @extend_schema(
         operation_id="check_ins_list",
+        summary="List check-ins",
         responses={200: CheckInList},
     )
     def get(self, request: Request) -> Response:
@@ -93,6 +94,7 @@ class CheckIns(ClinicalAPIView):
 
     @extend_schema(
         operation_id="check_ins_plan",
+        summary="Plan a check-in",
         request=CheckInIn,
         responses={201: CheckInOut, **problems("already_planned")},
     )
@@ -123,7 +125,7 @@ class OneCheckIn(ClinicalAPIView):
 
     actions = {"DELETE": Action.PLAN_CHECK_IN}
 
-    @extend_schema(operation_id="check_ins_cancel", responses={204: None})
+    @extend_schema(operation_id="check_ins_cancel", summary="Cancel a check-in", responses={204: None})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
         actions.cancel_check_in(principal=principal_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

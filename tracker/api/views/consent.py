@@ -58,12 +58,13 @@ class MyConsents(ClinicalAPIView):
 
     actions = {"GET": Action.SEE_CONSENT, "PUT": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="consents_read", responses={200: Consents})
+    @extend_schema(operation_id="consents_read", summary="Read what I share", responses={200: Consents})
     def get(self, request: Request) -> Response:
         return Response(_overview_out(consent.overview(principal_of(request), timezone.now())))
 
     @extend_schema(
         operation_id="consents_change",
+        summary="Change what I share",
         request=ConsentsIn,
         responses={200: Consents, **problems("consents_changed", "consent_text_outdated")},
     )
@@ -99,6 +100,7 @@ class Caregivers(ClinicalAPIView):
 
     @extend_schema(
         operation_id="caregivers_invite",
+        summary="Invite a caregiver",
         request=CaregiverIn,
         responses={201: InvitedCaregiver, **problems("too_many_invitations")},
     )
@@ -126,7 +128,7 @@ class OneCaregiver(ClinicalAPIView):
 
     actions = {"DELETE": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="caregivers_end", responses={204: None})
+    @extend_schema(operation_id="caregivers_end", summary="End what a caregiver sees", responses={204: None})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
         caregivers.revoke(principal=principal_of(request), caregiver_id=caregiver_id, at=timezone.now())
         return Response(status=204)

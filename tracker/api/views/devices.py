@@ -69,7 +69,7 @@ class Devices(ClinicalAPIView):
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
     methods_before_pairing = frozenset({"POST"})
 
-    @extend_schema(operation_id="devices_list", responses={200: DeviceList})
+    @extend_schema(operation_id="devices_list", summary="List my phones", responses={200: DeviceList})
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
         own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
@@ -79,6 +79,7 @@ class Devices(ClinicalAPIView):
 
     @extend_schema(
         operation_id="devices_pair",
+        summary="Pair this phone",
         request=DeviceIn,
         responses={
             200: DeviceOut,
@@ -121,14 +122,24 @@ class OneDevice(ClinicalAPIView):
 
     actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
 
-    @extend_schema(operation_id="devices_retire", request=None, responses={202: None, 204: None})
+    @extend_schema(
+        operation_id="devices_retire",
+        summary="Retire a phone",
+        request=None,
+        responses={202: None, 204: None},
+    )
     def delete(self, request: Request, device_id: UUID) -> Response:
         principal, at = principal_of(request), timezone.now()
         later = devices.retire(principal=principal, device_id=device_id, at=at) > at
         _notify(principal, "device-retires" if later else "device-retired", at)
         return Response(status=202 if later else 204)
 
-    @extend_schema(operation_id="devices_keep", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="devices_keep",
+        summary="Keep a phone that was to be retired",
+        request=None,
+        responses={204: None},
+    )
     def put(self, request: Request, device_id: UUID) -> Response:
         """Keep a phone that was to be retired."""
         devices.cancel_retirement(principal=principal_of(request), device_id=device_id, at=timezone.now())

@@ -1,7 +1,7 @@
 """Observations: the numbers of one measure over time."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -16,12 +16,14 @@ from tracker.access.policy import Action
 from tracker.api.exceptions import parameter_problem
 from tracker.api.queries import DIGITS, Cursor, FirstDay, LastDay, OfMeasure, OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
+from tracker.instruments.base import Direction, Family
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
-from tracker.lib.strict_model import StrictModel
+from tracker.lib.strict_model import StrictModel, code_from
 from tracker.records import categories, clocks, daily_statistics
 from tracker.records.models import MeasureState, Observation
+from tracker.records.patient_record import ClockSkew
 
 _CURSORS = CursorCipher("observations")
 
@@ -38,7 +40,7 @@ class ObservationOut(BaseModel):
     local_date: date
     value: float
     band: str
-    clock_skew: Literal["none", "ahead", "behind"]
+    clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     counted: bool
     source: UUID
 
@@ -51,11 +53,11 @@ class MeasureOut(BaseModel):
     unit: str
     low: float | None
     high: float | None
-    direction: Literal["higher_worse", "higher_better", "neutral"]
-    family: str
+    direction: code_from("Direction", get_args(Direction))  # type: ignore[valid-type]
+    family: code_from("MeasureFamily", get_args(Family))  # type: ignore[valid-type]
 
 
-class CurrentOut(BaseModel):
+class CurrentValueOut(BaseModel):
     baseline: float | None
     baseline_n: int
     baseline_basis: str
@@ -68,9 +70,9 @@ class CurrentOut(BaseModel):
 
 class ObservationPage(BaseModel):
     measure: MeasureOut
-    current: CurrentOut | None
+    current: CurrentValueOut | None
     observations: list[ObservationOut]
-    next: str | None = None
+    next: str | None
 
 
 class DailyObservation(BaseModel):
@@ -118,7 +120,11 @@ class Observations(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": ObservationsQuery}
 
-    @extend_schema(operation_id="observations_list", responses={200: ObservationPage})
+    @extend_schema(
+        operation_id="observations_list",
+        summary="List the numbers of a measure",
+        responses={200: ObservationPage},
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, ObservationsQuery)
         code = query.measure.code
@@ -159,7 +165,7 @@ def _current(patient_id: UUID, code: str) -> dict[str, Any] | None:
     row = MeasureState.objects.filter(patient_id=patient_id, measure=code).first()
     if row is None:
         return None
-    current = {name: getattr(row, name) for name in CurrentOut.model_fields}
+    current = {name: getattr(row, name) for name in CurrentValueOut.model_fields}
     return current | {"baseline_basis": codes.to_wire(row.baseline_basis)}
 
 
@@ -169,7 +175,11 @@ class DailyObservations(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": DailyObservationsQuery}
 
-    @extend_schema(operation_id="observations_by_day", responses={200: DailyObservationList})
+    @extend_schema(
+        operation_id="observations_by_day",
+        summary="List the numbers of a measure by day",
+        responses={200: DailyObservationList},
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, DailyObservationsQuery)
         code = query.measure.code

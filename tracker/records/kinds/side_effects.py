@@ -56,7 +56,7 @@ class SideEffects(PatientRecord):
         ]
 
 
-_Effect = code_from(EFFECTS)
+_Effect = code_from("SideEffect", EFFECTS)
 
 
 class SideEffectsData(Payload):
