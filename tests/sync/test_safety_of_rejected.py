@@ -186,7 +186,7 @@ FHIR_ITEM = {"linkId": "/44260-8", "text": "Better off dead", "answer": [{"value
 CODING = {"system": "http://loinc.org", "code": "44260-8"}
 PHQ9 = {"instrument": "phq-9", "version": "1999", "status": "complete"}
 # How other systems, and phones in haste, may spell the answer ANSWER to a safety question.
-OTHER_FORMS = {
+OTHER_FORMS: dict[str, dict[str, Any]] = {
     "a FHIR questionnaire response as the data": {
         "data": {"resourceType": "QuestionnaireResponse", "item": [FHIR_ITEM]}
     },
