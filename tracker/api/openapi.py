@@ -24,6 +24,15 @@ def problems(*codes: str) -> dict[int, OpenApiResponse]:
     return {status: OpenApiResponse(Problem, " ".join(lines)) for status, lines in sentences.items()}
 
 
+LOCATION = OpenApiParameter(
+    "Location",
+    {"type": "string", "format": "uri-reference"},
+    OpenApiParameter.HEADER,
+    description="the address of what was made",
+    response=["201"],
+)
+
+
 class AutoSchema(openapi.AutoSchema):
     """Takes the query parameters of an operation from the view's ``queries``, and says which calls name the phone."""
 

@@ -1,4 +1,4 @@
-"""The instruments that this clinic may use, and all that a phone needs to show and score one offline."""
+"""The instruments that this clinic may use, with all that a phone needs to show and score one offline; the measures."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api.exceptions import APIProblem
+from tracker.api.measure_schemas import MeasureOut, measure_out
 from tracker.api.openapi import problems
 from tracker.api.renderers import JSONRenderer
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.instruments import catalogue, fhir_questionnaire, wording
 from tracker.instruments.models import Permission, Version
+from tracker.records import measures
 
 FHIR_JSON = "application/fhir+json"
 
@@ -61,6 +63,26 @@ def _published(request: Request, instrument: str, version: str) -> tuple[Version
         permissions = Permission.objects.filter(clinic_id=clinic_id, version=row)
         clinic_wording = permissions.values_list("wording", flat=True).first()
     return row, clinic_wording
+
+
+class MeasureList(BaseModel):
+    measures: list[MeasureOut]
+
+
+class Measures(ClinicalAPIView):
+    """
+    Every measure by its code: unit, range, direction, family.
+
+    Doses are not listed: ``dose.<code>``, in mg, is a measure for each medication.
+    """
+
+    actions = {"GET": Action.READ_CATALOGUE}
+
+    @extend_schema(
+        operation_id="measures_list", summary="List the measures", responses={200: MeasureList, 304: None}
+    )
+    def get(self, request: Request) -> Response:
+        return _cacheable({"measures": [measure_out(measure) for measure in measures.listed()]})
 
 
 class Instruments(ClinicalAPIView):

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, Field
@@ -14,7 +15,7 @@ from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
 from tracker.api.exceptions import APIProblem, field_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.queries import OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
@@ -95,6 +96,7 @@ class CheckIns(ClinicalAPIView):
     @extend_schema(
         operation_id="check_ins_plan",
         summary="Plan a check-in",
+        parameters=[LOCATION],
         request=CheckInIn,
         responses={201: CheckInOut, **problems("already_planned")},
     )
@@ -117,7 +119,8 @@ class CheckIns(ClinicalAPIView):
             raise field_problem("in_the_past", "starts_at") from None
         except actions.AlreadyPlannedError:
             raise APIProblem("already_planned") from None
-        return Response(check_in_out(check_in, patient.time_zone), 201)
+        shown = check_in_out(check_in, patient.time_zone)
+        return Response(shown, 201, headers={"Location": reverse("check_in", args=[check_in.pk])})
 
 
 class OneCheckIn(ClinicalAPIView):

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import Field
@@ -16,7 +17,7 @@ from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
 from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.invitations import TooManyInvitations
@@ -101,6 +102,7 @@ class Caregivers(ClinicalAPIView):
     @extend_schema(
         operation_id="caregivers_invite",
         summary="Invite a caregiver",
+        parameters=[LOCATION],
         request=CaregiverIn,
         responses={201: InvitedCaregiver, **problems("too_many_invitations")},
     )
@@ -120,7 +122,8 @@ class Caregivers(ClinicalAPIView):
             )
         except TooManyInvitations:
             raise APIProblem("too_many_invitations") from None
-        return Response(_caregiver_out(caregiver) | {"code": code}, 201)
+        shown = _caregiver_out(caregiver) | {"code": code}
+        return Response(shown, 201, headers={"Location": reverse("caregiver", args=[caregiver.pk])})
 
 
 class OneCaregiver(ClinicalAPIView):

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, Field
@@ -17,7 +18,7 @@ from tracker.access.principal import Principal
 from tracker.accounts import known_devices
 from tracker.accounts.models import User
 from tracker.api.exceptions import APIProblem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
 from tracker.lib.strict_model import Id, StrictModel
@@ -80,6 +81,7 @@ class Devices(ClinicalAPIView):
     @extend_schema(
         operation_id="devices_pair",
         summary="Pair this phone",
+        parameters=[LOCATION],
         request=DeviceIn,
         responses={
             200: DeviceOut,
@@ -109,7 +111,10 @@ class Devices(ClinicalAPIView):
         if principal.device_id is None:
             # An id that is known proves nothing: a sign-in that takes a phone over is told as a new phone is.
             _notify(principal, "device-paired", at)
-        return Response(_device_out(device, body.label, body.id), 201 if new else 200)
+        shown = _device_out(device, body.label, body.id)
+        if not new:
+            return Response(shown)
+        return Response(shown, 201, headers={"Location": reverse("device", args=[device.id])})
 
 
 class OneDevice(ClinicalAPIView):

@@ -1,7 +1,7 @@
 """Observations: the numbers of one measure over time."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,10 +14,9 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api.exceptions import parameter_problem
+from tracker.api.measure_schemas import MeasureOut, measure_out
 from tracker.api.queries import DIGITS, Cursor, FirstDay, LastDay, OfMeasure, OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
-from tracker.instruments.base import Direction, Family
-from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel, code_from
@@ -43,18 +42,6 @@ class ObservationOut(BaseModel):
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     counted: bool
     source: UUID
-
-
-class MeasureOut(BaseModel):
-    """A measure: unit, the ends of its scale, and which direction is worse."""
-
-    measure: str
-    label: str
-    unit: str
-    low: float | None
-    high: float | None
-    direction: code_from("Direction", get_args(Direction))  # type: ignore[valid-type]
-    family: code_from("MeasureFamily", get_args(Family))  # type: ignore[valid-type]
 
 
 class CurrentValueOut(BaseModel):
@@ -134,7 +121,7 @@ class Observations(ClinicalAPIView):
         page = rows[: query.limit]
         return Response(
             {
-                "measure": _measure_out(query.measure),
+                "measure": measure_out(query.measure),
                 "current": _current(patient.pk, code),
                 "observations": [_observation_out(row, patient.enrolled_on) for row in page],
                 "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
@@ -189,7 +176,7 @@ class DailyObservations(ClinicalAPIView):
         if not timedelta(0) <= last - first <= timedelta(days=365):
             raise parameter_problem("out_of_range", "from")
         statistics = daily_statistics.of_measure(patient, code, first, last)
-        return Response({"measure": _measure_out(query.measure), "days": statistics})
+        return Response({"measure": measure_out(query.measure), "days": statistics})
 
 
 def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
@@ -197,11 +184,4 @@ def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
         "clock_skew": row.clock_skew, "counted": clocks.counts(row.clock_skew, row.local_date, enrolled_on),
         "source": row.source_id,
-    }  # fmt: skip
-
-
-def _measure_out(measure: Measure) -> dict[str, Any]:
-    return {
-        "measure": measure.code, "label": measure.label, "unit": measure.unit, "low": measure.low,
-        "high": measure.high, "direction": measure.direction, "family": measure.family,
     }  # fmt: skip

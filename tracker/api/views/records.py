@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, Field
@@ -16,7 +17,7 @@ from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal
 from tracker.api import guidance
 from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.queries import (
     DIGITS,
     Cursor,
@@ -128,7 +129,10 @@ def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) 
         body["guidance"] = guidance.of_clinic(principal)
         transaction.on_commit(wake_delivery)
     status = created if result["status"] == "stored" else 200
-    return Response(body, status, headers={"ETag": _tag(record)})
+    headers = {"ETag": _tag(record)}
+    if status == 201:
+        headers["Location"] = reverse("record", args=[record["id"]])
+    return Response(body, status, headers=headers)
 
 
 def _record_of(principal: Principal, receipt: Receipt, record_id: UUID) -> dict[str, Any]:
@@ -226,7 +230,7 @@ class Records(ClinicalAPIView):
     @extend_schema(
         operation_id="records_add",
         summary="Add a record",
-        parameters=[_KEY_HEADER],
+        parameters=[_KEY_HEADER, LOCATION],
         request=RecordIn,
         responses={200: RecordReply, 201: RecordReply, **_CONFLICTS},
     )

@@ -137,11 +137,13 @@ class Kind:
     example: Mapping[str, Any]
     line: Callable[[Any], str]
     # (measure, value) of a record's data, and the measures that may come of it: declared here, stated by a catalogue
-    # file that is read when first needed, or made from the code where there is one for each medication.
+    # file that is read when first needed, or made from the code where there is one for each medication. Of those the
+    # ones that can be listed.
     observations: Callable[[Any], Iterable[tuple[str, float]]] = lambda data: ()
     measures: tuple[Measure, ...] = ()
     catalogue_measures: Callable[[], tuple[Measure, ...]] = tuple
     measure_of: Callable[[str], Measure | None] = lambda code: None
+    listed_measures: Callable[[], Iterable[Measure | None]] = tuple
     measure_prefix: str = ""
     # Rules of the kind's own, and the questionnaire whose rules hold for its items.
     alert_rules: tuple[AlertRule, ...] = ()
