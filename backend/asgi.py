@@ -3,29 +3,52 @@
 import os
 from importlib import import_module
 
+from django.conf import settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from tracker.accounts import routes
+from tracker.lib.admission import Admission, PersonLimit
 from tracker.lib.asgi import Receive, Scope, Send, WSGIInThreads
 
-THREADS, HEALTH_THREADS = 8, 2
+THREADS, SIGN_IN_THREADS, HEALTH_THREADS = 8, 5, 2
+# Requests that wait for one of the threads of sign-in.
+SIGN_IN_QUEUE = 32
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 # A connection for each thread.
-os.environ.setdefault("DATABASE_POOL", str(THREADS + HEALTH_THREADS))
+os.environ.setdefault("DATABASE_POOL", str(THREADS + SIGN_IN_THREADS + HEALTH_THREADS))
 
 _django = get_wsgi_application()
-_product = WSGIInThreads(_django, threads=THREADS)
-_health = WSGIInThreads(_django, threads=HEALTH_THREADS, reads_body=False)
+# These need the apps, which are there only now.
+refuse = import_module("backend.errors").refuse
+# A phone sends one push after the other; a page of the dashboard asks for several parts at once.
+_admission = Admission(
+    reads=PersonLimit(running=4, waiting=32), writes=PersonLimit(running=1, waiting=8),
+    cookie=settings.SESSION_COOKIE_NAME,
+)  # fmt: skip
+_product = WSGIInThreads(_django, threads=THREADS, refuse=refuse, admission=_admission)
+_sign_in = WSGIInThreads(
+    _django, threads=SIGN_IN_THREADS, refuse=refuse, admission=_admission, most_queued=SIGN_IN_QUEUE
+)
+_health = WSGIInThreads(_django, threads=HEALTH_THREADS, refuse=refuse, reads_body=False)
 # A route of which nobody has said who may use it is not served: nor is any other until somebody does.
 _PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"])]
 if _PROBLEMS:
     raise ImproperlyConfigured("; ".join(_PROBLEMS))
-# It needs the models, which are there only now.
 import_module("backend.startup").check_service()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the product; health from threads and connections of its own, so that it answers when nothing else does."""
-    part = _health if scope["path"].startswith("/health/") else _product
-    await part(scope, receive, send)
+    """
+    Serve the product. Health and tries of a secret have threads and connections of their own.
+
+    So health answers when nothing else does, and who is signed in never waits for who tries passwords.
+    """
+    await _part(scope["method"], scope["path"])(scope, receive, send)
+
+
+def _part(method: str, path: str) -> WSGIInThreads:
+    if path.startswith("/health/"):
+        return _health
+    return _sign_in if routes.is_try(method, path) else _product

@@ -1,9 +1,10 @@
 """Errors outside of any view: as problems for the API, as pages for people."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
@@ -11,7 +12,7 @@ from django.views import defaults
 
 from tracker.api import exceptions
 from tracker.lib import logs
-from tracker.lib.asgi import OVERLOADED
+from tracker.lib.middleware import RequestLogMiddleware
 
 log = logs.get(__name__)
 _DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
@@ -67,16 +68,13 @@ class ServiceUnavailableMiddleware:
     """
     Middleware: a view that finds no database answers 503, and says when to try again. Never a false 2xx.
 
-    So does a request that waited too long for a thread. A body that came too slowly, or is nested so deep that a
-    library gives up, is the sender's.
+    A body that came too slowly, or is nested so deep that a library gives up, is the sender's.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if OVERLOADED in request.META:
-            return _unavailable(request, TimeoutError())
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -100,9 +98,24 @@ def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
     transaction took too long: nothing was done, and the same request may do well in a while.
     """
     log.warning("unavailable", error=type(problem).__name__)
+    return overloaded(request)
+
+
+def overloaded(request: HttpRequest) -> HttpResponse:
+    """503 of a request that is not taken now; made without a database."""
     if _for_program(request):
         return exceptions.problem_response("service_unavailable")
-    # Rendered without the request, whose session is in that same database.
+    # Rendered without the request, whose session is in the database.
     page = loader.render_to_string("503.html", {"crisis_text": exceptions.CRISIS_TEXT})
     headers = {"Retry-After": str(exceptions.RETRY_AFTER_S), "Cache-Control": "no-store"}
     return HttpResponse(page, status=503, headers=headers)
+
+
+_log_overloaded = RequestLogMiddleware(overloaded)
+
+
+def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """WSGI application: refuse a request before any middleware, view or database has seen it (``lib.asgi``)."""
+    response = _log_overloaded(WSGIRequest(environ))
+    start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+    return [response.content]

@@ -171,7 +171,7 @@ CACHES = {"default": {"BACKEND": "tracker.accounts.caches.UsedCodeCache"}}
 # Sign-in
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["tracker.accounts.backends.PasswordBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["tracker.accounts.hashers.Argon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -206,6 +206,7 @@ ACCOUNT_ADAPTER = "tracker.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 # Tries are counted in one place: accounts.throttle, before the transaction of the sign-in.
 THROTTLE_FAILURE_VIEW = "backend.errors.too_many_attempts"
+OVERLOADED_VIEW = "backend.errors.overloaded"
 ACCOUNT_RATE_LIMITS = False
 MFA_RATE_LIMITS = False
 # Nobody learns by mail or by waiting whether an address has an account.

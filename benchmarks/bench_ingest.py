@@ -114,8 +114,7 @@ def hammer(make_one: Callable[[int], Callable[[], None]]) -> tuple[float, float]
 @contextmanager
 def server(settings: str) -> Iterator[str]:
     port = servers.free_port()
-    command = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws",
-               "--workers", "2", "--blocking-threads", "8", "backend.wsgi:application")  # fmt: skip
+    command = ("backend.serve", "--port", str(port), "--workers", "2")
     url = f"http://127.0.0.1:{port}"
     with servers.running(*command, environment={"DJANGO_SETTINGS_MODULE": settings}):
         servers.wait_until(lambda: answers(url), what="the web server's answer")

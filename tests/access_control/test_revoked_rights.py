@@ -50,11 +50,19 @@ def look(user_id: uuid.UUID, model: Any = PainEntry) -> bool:
 def on_the_team(live: Live) -> Right:
     world = live.world
 
-    def end(at: Any) -> None:
-        with as_clinic(world.clinic.pk):
-            TeamMembership.objects.filter(staff_member=world.ben, team=world.team).update(ends_at=at)
+    membership = {"clinic_id": world.clinic.pk, "staff_member": world.ben, "team": world.team}
 
-    return Right(lambda: end(None), lambda: end(timezone.now()), lambda: look(world.ben.user_id))
+    def join() -> None:
+        with as_clinic(world.clinic.pk):
+            if not TeamMembership.objects.active(timezone.now()).filter(**membership).exists():
+                TeamMembership.objects.create(**membership, starts_at=timezone.now())
+
+    def leave() -> None:
+        with as_clinic(world.clinic.pk):
+            at = timezone.now()
+            TeamMembership.objects.active(at).filter(**membership).update(ends_at=at)
+
+    return Right(join, leave, lambda: look(world.ben.user_id))
 
 
 def by_consent(live: Live) -> Right:

@@ -140,6 +140,16 @@ def test_a_phone_that_was_offline_for_a_month_meets_no_limit(world):
     assert {phone.push(*(factories.pain(3) for _ in range(500))).status_code for _ in range(10)} == {200}
 
 
+def test_a_large_body_counts_as_several_requests_of_the_rate_limit(world, limits):
+    phone = Phone(world.ada.user)
+    large = factories.pain(3) | {"pad": "x" * 400_000}
+
+    statuses = [phone.push(record).status_code for record in (large, factories.pain(3))]
+
+    assert statuses == [200, 429]
+    assert [request_throttle.cost(size) for size in (0, 19_999, 20_000, 5_000_000)] == [1, 1, 2, 251]
+
+
 def test_an_ordinary_request_costs_no_statement_for_its_count(world, settings):
     settings.READS_PER_MINUTE = 1200
     phone = Phone(world.ada.user)

@@ -5,19 +5,24 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.db import transaction
 
-from tests import factories, servers
+from tests import factories, owner, servers
 from tests.phone import Phone
+from tests.rls_context import as_clinic
+from tracker.records import change_counter
 
 JSON = {"Content-Type": "application/json"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PIECES = 48
 LARGE = b" " * (PIECES * 64 * 1024)
 TIMES = 10
+LOGIN = "/_allauth/app/v1/auth/login"
 
 
 def in_pieces() -> Iterator[bytes]:
@@ -106,6 +111,64 @@ def test_two_hundred_slow_senders_hold_up_neither_health_nor_a_push(live, line, 
     pushed = line.post("sync/push", headers=ada.headers | JSON, json=ada.batch(factories.pain()))
 
     assert pushed.json()["results"][0]["status"] == "stored"
+
+
+@pytest.fixture
+def crowd(line) -> Iterator[Callable[..., list[Future[int]]]]:
+    """Send requests at once, each on a connection of its own; return their statuses as these come."""
+    limits = httpx.Limits(max_connections=None)
+    with (
+        httpx.Client(base_url=line.base_url, trust_env=False, timeout=60, limits=limits) as client,
+        ThreadPoolExecutor(64) as pool,
+    ):
+        yield lambda *posts: [
+            pool.submit(lambda path, more: client.post(path, **more).status_code, path, more)
+            for path, more in posts
+        ]
+
+
+def answered(crowd: list[Future[int]]) -> list[int]:
+    return [one.result() for one in crowd if one.done()]
+
+
+def test_forty_pushes_of_one_patient_that_wait_hold_up_no_other_patient(live, line, crowd):
+    ada, bea, world = Phone(live.world.ada.user), Phone(live.world.bea.user), live.world
+    pushes = [("sync/push", {"headers": ada.headers, "json": ada.batch(factories.pain())}) for _ in range(40)]
+    with transaction.atomic(), as_clinic(world.clinic.pk):
+        change_counter.advance(world.clinic.pk, world.ada.pk, 0)
+        sent = crowd(*pushes)
+        # One waits for the lock, and eight for that one; nothing of the others was done.
+        servers.wait_until(lambda: len(answered(sent)) >= 31, what="the refusals")
+        assert set(answered(sent)) == {503}
+
+        pushed = line.post("sync/push", headers=bea.headers, json=bea.batch(factories.pain()))
+        read = line.get("me", headers=ada.headers)
+
+    assert pushed.json()["results"][0]["status"] == "stored"
+    assert read.status_code == 200, "her own reads do not wait for her writes"
+    assert [one.result() for one in sent].count(200) >= 8
+
+
+def test_sign_ins_that_wait_hold_up_no_push_and_no_sign_out(live, line, crowd):
+    ada, bea = Phone(live.world.ada.user), Phone(live.world.bea.user)
+    tries = [
+        (LOGIN, {"json": {"email": f"{n}@example.org", "password": "wrong"}, "headers": {"X-Device": str(n)}})
+        for n in range(40)
+    ]
+    with owner.locked_tables(live, "accounts_knowndevice"):
+        sent = crowd(*((str(line.base_url.copy_with(path=path)), more) for path, more in tries))
+        # Five wait for the lock and 32 for a thread.
+        servers.wait_until(lambda: len(answered(sent)) >= 3, what="the refusals")
+        assert set(answered(sent)) == {503}
+
+        pushed = line.post("sync/push", headers=ada.headers, json=ada.batch(factories.pain()))
+        assert len(answered(sent)) < 20, "it has waited for none of the others"
+        session = line.base_url.copy_with(path="/_allauth/app/v1/auth/session")
+        signed_out = line.delete(session, headers=bea.headers)
+
+    assert pushed.json()["results"][0]["status"] == "stored"
+    assert signed_out.status_code == 401, "allauth's answer to who is signed out"
+    assert {one.result() for one in sent} <= {400, 503}
 
 
 @pytest.mark.full

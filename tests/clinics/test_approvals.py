@@ -20,7 +20,7 @@ from tracker.audit.models import AuditEvent
 from tracker.clinics import approvals, invitations
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.invitations import InvitationRejected
-from tracker.clinics.models import DutyPeriod, Invitation, Role, StaffMember
+from tracker.clinics.models import APPROVERS, DutyPeriod, Invitation, Role, StaffMember
 from tracker.clinics.staff import disable_account
 from tracker.lib import rls
 from tracker.outbox import new_staff
@@ -67,7 +67,7 @@ def is_at_work(user: User) -> bool:
 
 
 def test_a_second_person_is_looked_for_among_the_roles_that_may_approve_staff():
-    assert {role for role in Role if policy.role_may(role, Action.APPROVE_STAFF)} == set(approvals.APPROVERS)
+    assert {role for role in Role if policy.role_may(role, Action.APPROVE_STAFF)} == set(APPROVERS)
 
 
 @pytest.mark.parametrize("role", [Role.CLINICIAN, Role.ADMINISTRATOR])
@@ -115,10 +115,10 @@ def test_nobody_approves_whom_they_have_invited_nor_themselves(world):
     gia = factories.staff(world.other_clinic, "gia", Role.ADMINISTRATOR)
 
     for person in (world.eve, gia):
-        assert approvals.pending_for(act_as(person)) == []
+        assert approvals.pending_for(act_as(person), NOW) == []
         with pytest.raises(NotFoundOrHidden):
             approvals.approve(by=act_as(person), invitation_id=waiting, at=NOW)
-    assert [each.email for each in approvals.pending_for(act_as(olga))] == [gil.email]
+    assert [each.email for each in approvals.pending_for(act_as(olga), NOW)] == [gil.email]
 
 
 def test_the_database_refuses_an_approval_by_who_invited_or_accepted(world):

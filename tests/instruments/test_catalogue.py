@@ -154,20 +154,20 @@ def test_a_clinics_own_folder_adds_its_questionnaires(tmp_path, monkeypatch):
         assert len(catalogue.all()) == len(FORMS) + 1
     finally:
         monkeypatch.undo()
-        catalogue._forms.cache_clear()
+        catalogue.clear_cache()
 
 
 def test_a_bad_file_stops_the_start_with_its_name_and_line(tmp_path, monkeypatch):
     (tmp_path / "own.yaml").write_text("id: own\n", encoding="utf-8")
     monkeypatch.setattr(catalogue, "_also", [tmp_path])
-    catalogue._forms.cache_clear()
+    catalogue.clear_cache()
 
     try:
         with pytest.raises(ValueError, match=r"own\.yaml: line 1: cadence: is missing"):
             catalogue.all()
     finally:
         monkeypatch.undo()
-        catalogue._forms.cache_clear()
+        catalogue.clear_cache()
 
 
 # code: unit, low, high, direction, family, form
@@ -236,7 +236,7 @@ def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, 
     )
     (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
     monkeypatch.setattr(catalogue, "_also", [tmp_path])
-    catalogue._forms.cache_clear()
+    catalogue.clear_cache()
     instrument_measures.all.cache_clear()
     measures.all.cache_clear()
 
@@ -245,7 +245,7 @@ def test_an_own_questionnaire_cannot_take_the_name_of_another_measure(tmp_path, 
             measures.all()
     finally:
         monkeypatch.undo()
-        catalogue._forms.cache_clear()
+        catalogue.clear_cache()
         instrument_measures.all.cache_clear()
         measures.all.cache_clear()
 

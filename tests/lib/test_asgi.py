@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,9 +22,6 @@ def scope(**more: Any) -> dict[str, Any]:
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     """A WSGI application that answers with what it was sent."""
-    if asgi.OVERLOADED in environ:
-        start_response("503 Service Unavailable", [])
-        return [b""]
     try:
         body = environ["wsgi.input"].read()
     except OSError:
@@ -37,6 +35,15 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
         ],
     )
     return [body, b"!"]
+
+
+def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    start_response("503 Service Unavailable", [])
+    return [b""]
+
+
+def in_threads(application: Any = echo, *, threads: int = 1, **more: Any) -> asgi.WSGIInThreads:
+    return asgi.WSGIInThreads(application, threads=threads, refuse=refuse, **more)
 
 
 def ask(
@@ -63,7 +70,7 @@ def ask(
 def test_a_body_in_pieces_is_read_whole_and_its_length_is_known():
     in_pieces = [(b"transfer-encoding", b"chunked")]
 
-    status, headers, body = ask(asgi.WSGIInThreads(echo, threads=1), b"abc", b"", b"def", headers=in_pieces)
+    status, headers, body = ask(in_threads(), b"abc", b"", b"def", headers=in_pieces)
 
     assert (status, headers[b"x-length"], body) == (200, b"6", b"abcdef!")
 
@@ -72,19 +79,19 @@ def test_a_body_in_pieces_is_read_whole_and_its_length_is_known():
 def test_a_sender_that_stops_in_its_body_is_told_so_when_its_time_is_over(monkeypatch, pieces):
     monkeypatch.setattr(asgi, "START_SECONDS", 0.05)
 
-    assert ask(asgi.WSGIInThreads(echo, threads=1), *pieces, last=False)[0] == 408
+    assert ask(in_threads(), *pieces, last=False)[0] == 408
 
 
 def test_a_body_has_more_time_the_more_of_it_has_come_but_a_minute_at_most(monkeypatch):
     monkeypatch.setattr(asgi, "START_SECONDS", 0)
     monkeypatch.setattr(asgi, "BODY_SECONDS", 0.05)
 
-    assert ask(asgi.WSGIInThreads(echo, threads=1), b"a" * 10_000, last=False)[0] == 408
+    assert ask(in_threads(), b"a" * 10_000, last=False)[0] == 408
 
 
 def test_a_sender_that_stops_holds_no_thread(monkeypatch):
     monkeypatch.setattr(asgi, "START_SECONDS", 0.5)
-    application = asgi.WSGIInThreads(echo, threads=1)
+    application = in_threads()
 
     async def both() -> list[int]:
         order: list[int] = []
@@ -110,7 +117,7 @@ def test_a_sender_that_stops_holds_no_thread(monkeypatch):
 
 
 def test_a_sender_that_goes_away_in_its_body_reaches_no_application():
-    application = asgi.WSGIInThreads(lambda *_: pytest.fail("it was asked"), threads=1)
+    application = in_threads(lambda *_: pytest.fail("it was asked"))
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -127,7 +134,7 @@ def test_a_sender_that_goes_away_in_its_body_reaches_no_application():
 def test_a_body_beyond_the_largest_is_dropped_and_its_announced_length_stays_visible(monkeypatch):
     monkeypatch.setattr(asgi, "MAX_KEPT_BYTES", 4)
 
-    status, headers, body = ask(asgi.WSGIInThreads(echo, threads=1), b"abc", b"def")
+    status, headers, body = ask(in_threads(), b"abc", b"def")
 
     assert (status, headers[b"x-length"], body) == (200, b"6", b"abcd!")
     assert headers[b"x-cut"] == b"True"
@@ -135,7 +142,7 @@ def test_a_body_beyond_the_largest_is_dropped_and_its_announced_length_stays_vis
 
 def test_a_body_beyond_the_memory_of_the_process_is_told_to_come_back(monkeypatch):
     monkeypatch.setattr(asgi, "MAX_BUFFERED_BYTES", 5)
-    application = asgi.WSGIInThreads(echo, threads=1)
+    application = in_threads()
 
     assert ask(application, b"abc", b"def")[0] == 503
     # What was given up is given back.
@@ -145,7 +152,7 @@ def test_a_body_beyond_the_memory_of_the_process_is_told_to_come_back(monkeypatc
 def test_large_bodies_that_fill_the_memory_give_way_to_a_small_one(monkeypatch):
     monkeypatch.setattr(asgi, "MAX_BUFFERED_BYTES", 100)
     monkeypatch.setattr(asgi, "START_SECONDS", 1)
-    application = asgi.WSGIInThreads(echo, threads=1)
+    application = in_threads()
     answers: dict[str, int] = {}
     senders_that_stopped = asyncio.Semaphore(0)
 
@@ -188,7 +195,7 @@ def test_the_part_of_a_body_that_came_is_kept_for_the_safety_scan(monkeypatch):
         start_response("200 OK", [])
         return [b""]
 
-    ask(asgi.WSGIInThreads(look, threads=1), b"ab", b"cd", last=False)
+    ask(in_threads(look), b"ab", b"cd", last=False)
 
     assert seen == [(True, b"abcd")]
 
@@ -196,7 +203,21 @@ def test_the_part_of_a_body_that_came_is_kept_for_the_safety_scan(monkeypatch):
 def test_a_request_that_waited_too_long_for_a_thread_is_told_to_come_back(monkeypatch):
     monkeypatch.setattr(asgi, "QUEUE_SECONDS", -1)
 
-    assert ask(asgi.WSGIInThreads(echo, threads=1), b"abcdef")[0] == 503
+    assert ask(in_threads(), b"abcdef")[0] == 503
+
+
+def test_a_body_that_was_long_on_its_way_has_the_whole_wait_for_a_thread(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(asgi, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    keep = asgi.WSGIInThreads._keep
+
+    def slowly(self: Any, body: Any, piece: bytes) -> None:
+        clock.now += asgi.QUEUE_SECONDS
+        keep(self, body, piece)
+
+    monkeypatch.setattr(asgi.WSGIInThreads, "_keep", slowly)
+
+    assert ask(in_threads(), b"abc", b"def")[0] == 200
 
 
 def test_health_never_reads_a_body_and_has_threads_of_its_own():
@@ -207,7 +228,7 @@ def test_health_never_reads_a_body_and_has_threads_of_its_own():
         start_response("200 OK", [])
         return [b""]
 
-    busy, health = asgi.WSGIInThreads(stuck, threads=1), asgi.WSGIInThreads(echo, threads=1, reads_body=False)
+    busy, health = in_threads(stuck), in_threads(reads_body=False)
     holder = threading.Thread(target=ask, args=(busy, b"abcdef"))
     holder.start()
 

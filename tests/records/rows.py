@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 
 from tests import factories
-from tracker.access.models import BreakGlassAccess, Caregiver, Consent, ConsentChange
+from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
 from tracker.accounts.models import Session, User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import (
@@ -222,12 +222,11 @@ def of_merged_edit(world: factories.World) -> Values:
 
 
 # Written in the patient's own name only: row security refuses them for anybody else's patient.
-IN_HER_NAME = (Caregiver, Consent, ConsentChange)
+IN_HER_NAME = (Caregiver, ConsentChange)
 MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     User: of_user,
     Clinic: of_clinic,
     DutyPeriod: of_duty,
-    Consent: lambda world: owned(world) | {"team_id": factories.team(world.clinic, "New").pk},
     ConsentChange: of_consent_change,
     Caregiver: of_caregiver,
     BreakGlassAccess: of_break_glass,

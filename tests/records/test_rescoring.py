@@ -54,7 +54,7 @@ def correct(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callabl
     """Publish the corrected PHQ-9 from a clinic's own folder, when called."""
 
     def forget() -> None:
-        catalogue._forms.cache_clear()
+        catalogue.clear_cache()
         instrument_measures.all.cache_clear()
         measures.all.cache_clear()
 
@@ -146,7 +146,7 @@ def test_a_correction_that_is_taken_back_puts_the_old_scores_on_the_timeline_aga
     correct()
     rescore("--apply")
     catalogue._also.clear()
-    catalogue._forms.cache_clear()
+    catalogue.clear_cache()
 
     told = rescore("--apply")
 
@@ -218,7 +218,7 @@ def test_answers_to_a_form_that_was_removed_are_reported_and_left_alone(world, c
     sent["data"]["version"] = "own"
     Phone(world.ada.user).push(sent)
     catalogue._also.clear()
-    catalogue._forms.cache_clear()
+    catalogue.clear_cache()
 
     told = rescore("--apply")
 

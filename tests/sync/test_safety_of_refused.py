@@ -20,8 +20,9 @@ from tracker.accounts import request_throttle
 from tracker.alerts.models import Alert, UnreadWrites
 from tracker.api import refusals
 from tracker.api.parsers import MAX_BATCH_BYTES, MAX_BODY_BYTES
+from tracker.instruments import catalogue
 from tracker.lib import asgi
-from tracker.sync import safety
+from tracker.sync import safety, safety_answers
 
 POSITIVE = factories.phq9([0] * 8 + [2])
 ITEM_9 = [("phq9_item9", False)]
@@ -328,6 +329,43 @@ def test_a_scan_ends_in_time_and_what_it_found_alerts(world, phone, monkeypatch)
     assert alerts(world) == ITEM_9
     assert UnreadWrites.objects.get().count == 1
     assert time.thread_time() - began < 5
+
+
+@pytest.mark.parametrize("other", [factories.pain(3), {"kind": "nonsense"}], ids=["valid", "invalid"])
+def test_a_batch_whose_scan_did_not_end_is_not_acknowledged_and_its_positive_answer_alerts(
+    world, phone, monkeypatch, other
+):
+    monkeypatch.setattr(safety, "MOST_SECONDS", 0)
+
+    answer = send(phone, batch(phone, other, POSITIVE))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert (answer.json()["alerted"], answer["Retry-After"]) == (True, "5")
+    assert alerts(world) == ITEM_9
+    assert phone.get("sync/pull").json()["records"] == []
+
+
+def test_all_records_of_a_batch_are_scanned_under_one_deadline(world, phone, monkeypatch):
+    deadlines = []
+
+    def scan(item: Any, at: Any, deadline: safety.Deadline) -> tuple[Any, ...]:
+        deadlines.append(deadline)
+        return ()
+
+    monkeypatch.setattr(safety, "scan", scan)
+    phone.push(*(factories.pain(3) for _ in range(3)))
+
+    assert len(deadlines) == 3
+    assert len(set(map(id, deadlines))) == 1
+
+
+def test_answers_to_items_that_do_not_exist_are_scanned_as_one():
+    form, item_9 = catalogue.latest("phq-9"), "/44260-8"
+    strange = {f"x{n}y": n for n in range(290)}
+
+    (reading,) = safety_answers._spellings(form, strange | {item_9: 2})
+
+    assert reading == {"x0y": 0, item_9: 2}
 
 
 def test_scans_are_charged_before_they_run_and_settled_afterwards(world, phone, monkeypatch):

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
+from tracker.access import devices
 from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
@@ -28,6 +29,13 @@ CODE_LENGTH, CODE_LASTS = 16, timedelta(days=7)
 # Of one patient: at a time, and within a day.
 MOST_STANDING, MOST_A_DAY, A_DAY = 10, 10, timedelta(days=1)
 
+# What is done in the transaction in which a caregiver accepts.
+OnAccept = Callable[[Caregiver, datetime], None]
+
+
+def _nothing(row: Caregiver, at: datetime) -> None:
+    """What is done if the caller wants nothing done."""
+
 
 def invite(
     *,
@@ -41,11 +49,13 @@ def invite(
     Ask somebody to see these categories of the patient's record; return the row and the code to hand over, shown once.
 
     :raises NotFoundOrHidden: for anybody but a patient.
+    :raises devices.UseOlderDevice: on a phone that is new.
     :raises TooManyInvitations: if there are ``MOST_STANDING`` caregivers, or ``MOST_A_DAY`` were invited within a day.
     """
     patient_id = principal.own_patient_id
     # Two at once are counted one after the other.
     patient_lock.lock(principal.clinic_id, patient_id)
+    devices.require_older(principal, at)
     own = Caregiver.objects.filter(patient_id=patient_id)
     standing, lately = own.standing(at).count(), own.filter(invited_at__gt=at - A_DAY).count()
     if standing >= MOST_STANDING or lately >= MOST_A_DAY:
@@ -61,13 +71,14 @@ def invite(
         accept_by=at + CODE_LASTS,
         starts_at=at,
         ends_at=ends_at,
+        by_recent_sign_in=devices.is_recent(principal, at),
     )
     detail = {"categories": list(made.categories)}
     principal.audit("caregiver.invite", made, patient_id=patient_id, at=at, detail=detail)
     return made, code
 
 
-def accept(*, code: str, email: str, password: str, at: datetime) -> User:
+def accept(*, code: str, email: str, password: str, at: datetime, on_accept: OnAccept = _nothing) -> User:
     """
     Take a patient's invitation with a new account; what is shown is seen from then on.
 
@@ -75,7 +86,7 @@ def accept(*, code: str, email: str, password: str, at: datetime) -> User:
     """
     with transaction.atomic():
         user = _accept(
-            code, at, lambda _: invitations.new_account(email, password, AccountKind.CAREGIVER),
+            code, at, lambda _: invitations.new_account(email, password, AccountKind.CAREGIVER), on_accept,
             # Costs what an account would.
             refuse=lambda: make_password(password),
         )  # fmt: skip
@@ -84,7 +95,7 @@ def accept(*, code: str, email: str, password: str, at: datetime) -> User:
     return user
 
 
-def accept_with_account(*, user_id: UUID, code: str, at: datetime) -> None:
+def accept_with_account(*, user_id: UUID, code: str, at: datetime, on_accept: OnAccept = _nothing) -> None:
     """
     Take a patient's invitation as somebody who has signed in to an account; it replaces what they saw of that patient.
 
@@ -101,13 +112,13 @@ def accept_with_account(*, user_id: UUID, code: str, at: datetime) -> None:
 
     with transaction.atomic():
         # The account before the patient, as everywhere.
-        user = _accept(code, at, existing) if active_account.lock(user_id) else None
+        user = _accept(code, at, existing, on_accept) if active_account.lock(user_id) else None
     if user is None:
         raise InvitationRejected
 
 
 def _accept(
-    code: str, at: datetime, account: Callable[[UUID | None], User | None],
+    code: str, at: datetime, account: Callable[[UUID | None], User | None], on_accept: OnAccept,
     refuse: Callable[[], object] = lambda: None,
 ) -> User | None:  # fmt: skip
     """Accept an invitation, in the transaction of the caller; None if refused, which commits the count of misses."""
@@ -134,6 +145,7 @@ def _accept(
             actor=f"user/{user.pk}", action="caregiver.accept", subject=str(row), clinic_id=row.clinic_id,
             patient_id=row.patient_id, at=at,
         )  # fmt: skip
+        on_accept(row, at)
     return user
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tracker.access import break_glass
+from tracker.access import break_glass, devices
 from tracker.access.models import Caregiver, Consent, ConsentChange, ConsentText
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
@@ -44,19 +44,21 @@ def set_consent(
     text_version: int,
     base_version: int | None,
     at: datetime,
-) -> int:
+) -> list[ConsentChange]:
     """
-    Let each team of ``wanted`` see exactly these categories from its next look on; return how many changed.
+    Let each team of ``wanted`` see exactly these categories from its next look on; return what has changed.
 
     Teams that are not named keep what they have. ``text_version`` is the version of the words that the patient read,
     ``base_version`` the ``current_version`` of the consents that they saw, None if they do not say.
 
     All of it is decided under a lock on the patient. What shows any team more is consent, so it needs the words and
-    the consents that stand now, and a recent sign-in. What only withdraws needs none of these: a withdrawal counts
-    whatever its sender saw before and however long ago they signed in. A request that does both is one that shows more.
+    the consents that stand now, a recent proof of who it is, and a phone that is not new. What only withdraws needs
+    none of these: a withdrawal counts whatever its sender saw before and however long ago they signed in. A request
+    that does both is one that shows more.
 
     :raises ConsentsChanged: if more is shown, and ``base_version`` is not the current one.
     :raises OutdatedConsentText: if more is shown and there are newer words, or there are none of this version.
+    :raises devices.UseOlderDevice: if more is shown, on a phone that is new.
     :raises reauthentication.ReauthenticationRequired: if more is shown, and the sign-in is older than 5 minutes.
     :raises NotFoundOrHidden: for a team that is not of the patient's clinic, and for anybody but a patient.
     """
@@ -71,21 +73,23 @@ def set_consent(
         if base_version != current_version(patient_id):
             raise ConsentsChanged
         reauthentication.require_recent(principal.authenticated_at, at)
+        devices.require_older(principal, at)
     if changes:
         ConsentChange.objects.bulk_create(changes)
         _audit(principal, changes, at)
-    return len(changes)
+    return changes
 
 
 def _changes(
     principal: Principal, wanted: Mapping[UUID, Collection[Category]], text_version: int, at: datetime
 ) -> list[ConsentChange]:
     """What has to change for each team to see exactly what is wanted, not yet stored."""
-    held = granted_categories(principal.own_patient_id)
+    held, is_recent = granted_categories(principal.own_patient_id), devices.is_recent(principal, at)
     return [
         ConsentChange(
             clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, team_id=team, category=category,
             given=category in categories, text_id=text_version, by_id=principal.user_id, at=at,
+            by_recent_sign_in=is_recent,
         )
         for team, categories in wanted.items()
         for category in sorted(held.get(team, frozenset()).symmetric_difference(categories))

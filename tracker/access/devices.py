@@ -3,7 +3,8 @@ A patient's phones: paired once, bound to the session that pairs, retired one by
 
 A stolen password pairs a phone as well as the right one does, under an id that is known too. So a phone is *new* for a
 day after each sign-in that is bound to it: until then it retires an older one only a day later, which the older one
-hears of and can cancel, and it sets up no second factor.
+hears of and can cancel, it sets up no second factor, and it shows the record to nobody more. What is shown within 30
+days of such a sign-in is marked, and ends with the next password (``access.recent_sharing``).
 """
 
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.keys import data_keys
 from tracker.lib import encryption, rls
 
-IS_NEW, RETIRES_AFTER = timedelta(hours=24), timedelta(hours=24)
+IS_NEW, RETIRES_AFTER, IS_RECENT = timedelta(hours=24), timedelta(hours=24), timedelta(days=30)
 
 
 class DeviceRetired(Exception):
@@ -36,6 +37,10 @@ class DeviceInUse(Exception):
 
 class DeviceMismatch(Exception):
     """The session is bound to another device already."""
+
+
+class UseOlderDevice(Exception):
+    """The sign-in is new, and an older phone is there: its owner decides."""
 
 
 def pair(
@@ -101,6 +106,32 @@ def is_new(patient_id: UUID, device_id: UUID | None, at: datetime) -> bool:
     if own is None:
         return active.exists()
     return own.bound_at > at - IS_NEW and active.filter(paired_at__lt=own.bound_at).exists()
+
+
+def require_older(principal: Principal, at: datetime) -> None:
+    """
+    Go on if the patient's phone is no new one, or the patient is: on their first day nobody has an older sign-in.
+
+    :raises UseOlderDevice: otherwise.
+    """
+    patient_id = principal.own_patient_id
+    # Who has just been enrolled signs in twice, or on two phones, before they first say what they share.
+    is_established = Device.objects.filter(patient_id=patient_id, paired_at__lte=at - IS_NEW).exists()
+    if is_established and is_new(patient_id, principal.device_id, at):
+        raise UseOlderDevice
+
+
+def is_recent(principal: Principal, at: datetime) -> bool:
+    """
+    Return whether the sign-in may be a thief's who has waited: of less than ``IS_RECENT``, and not the first one.
+
+    Unlike with ``is_new`` a phone that was retired counts as the older one.
+    """
+    own = Device.objects.filter(patient_id=principal.own_patient_id)
+    device = own.filter(id=principal.device_id).first() if principal.device_id else None
+    if device is None:
+        return own.exists()
+    return device.bound_at > at - IS_RECENT and own.filter(paired_at__lt=device.bound_at).exists()
 
 
 def may_add_second_factor(user: User, device_id: UUID | None, at: datetime) -> bool:

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from tracker.access.policy import Category
 from tracker.accounts.models import User
-from tracker.audit.append_only import append_only
+from tracker.audit.append_only import append_only, ends_earlier_only, set_once, written_by_triggers
 from tracker.clinics.models import HELD_CODE, MAX_ATTEMPTS, CareTeam, DatedQuerySet, PatientOwned, StaffMember
 from tracker.clinics.rls import IS_OWN, TEAMS, patient_of_clinic, patient_only, same_clinic
 from tracker.keys.encrypted_table import encrypted_table
@@ -50,6 +50,9 @@ class ConsentChange(PatientOwned):
     text = models.ForeignKey(ConsentText, models.PROTECT, related_name="+")
     by = models.ForeignKey(User, models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    by_recent_sign_in = models.BooleanField(
+        default=False, help_text="``devices.is_recent`` when it was given"
+    )
 
     class Meta:
         constraints = [
@@ -96,6 +99,7 @@ class Consent(PatientOwned):
                 update=_OWN,
                 delete=rls.CLINIC_JOB,
             ),
+            written_by_triggers(name="consent_follows_its_changes"),
         ]
 
     def categories(self) -> frozenset[Category]:
@@ -128,6 +132,9 @@ class Caregiver(PatientOwned):
     ``accept_by``; ``code`` is a keyed hash of it. ``starts_at`` is when they were invited, then when they accepted.
     """
 
+    db_rights = TableRights(
+        fixed=("code", "accept_by", "invited_at", "name", "categories", "by_recent_sign_in")
+    )
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     code = models.BinaryField(max_length=32)
@@ -136,6 +143,9 @@ class Caregiver(PatientOwned):
     invited_at = models.DateTimeField()
     name = models.CharField(max_length=120)
     categories = ArrayField(models.CharField(max_length=12))
+    by_recent_sign_in = models.BooleanField(
+        default=False, help_text="``devices.is_recent`` at the invitation"
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
 
@@ -150,6 +160,14 @@ class Caregiver(PatientOwned):
                 insert=_OWN,
                 update=_OWN,
                 delete=rls.CLINIC_JOB,
+            ),
+            set_once("user_id", name="caregiver_stays_who_accepted"),
+            ends_earlier_only(name="caregiver_ends_earlier_only"),
+            # Whoever becomes a patient's caregiver, by whatever statement, leaves an event.
+            Trigger(
+                name="caregiver_records_who",
+                when="AFTER INSERT OR UPDATE",
+                execute="access_record_relation_change('user_id')",
             ),
             ordered("starts_at", "ends_at", name="caregiver_starts_before_the_end"),
             ordered("invited_at", "accept_by", name="caregiver_is_invited_before_the_code_ends"),
@@ -195,6 +213,7 @@ class BreakGlassAccess(PatientOwned):
                 condition=Q(ends_at__gte=F("begun_at")) & Q(ends_at__lte=F("begun_at") + MAX_DURATION),
                 name="break_glass_holds_60_minutes_at_most",
             ),
+            ends_earlier_only(name="break_glass_ends_earlier_only"),
             models.UniqueConstraint(fields=["clinic_id", "id"], name="break_glass_of_clinic"),
         ]
         indexes = [
@@ -241,7 +260,7 @@ class Device(PatientOwned):
     retires_at = models.DateTimeField(null=True, help_text="when it is retired unless it says no before")
 
     class Meta:
-        constraints = [*patient_only()]
+        constraints = [*patient_only(), set_once("retired_at", name="device_is_retired_for_good")]
 
 
 class DeviceLabel(EncryptedText):

@@ -6,7 +6,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from tracker.access import policy
+from tracker.access import policy, recent_sharing
 from tracker.access.models import Device
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
@@ -19,13 +19,14 @@ from tracker.lib import rls
 
 
 @transaction.atomic
-def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
+def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UUID, bool]:
     """
-    Close a patient's sign-in at once, and return the account.
+    Close a patient's sign-in at once; return the account, and whether something that was shared ended with it.
 
     In one transaction the sessions of the account end, the phones are retired, and the password and every link of a
-    password reset die. Nothing of the record is touched: the phone keeps what it has not sent, and sends it when it is
-    paired again. Doing it twice changes nothing more.
+    password reset die; so do every caregiver, and what was lately shown to a team (``recent_sharing``). Nothing of the
+    record is touched: the phone keeps what it has not sent, and sends it when it is paired again. Doing it twice
+    changes nothing more.
 
     :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or has no account.
     """
@@ -38,7 +39,14 @@ def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
         own = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
         own.update(retired_at=at, retires_at=None)
     principal.audit("patient.disable_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
-    return user.pk
+    has_ended = recent_sharing.end(
+        clinic_id=principal.clinic_id,
+        patient_id=patient_id,
+        by_id=principal.user_id,
+        at=at,
+        all_caregivers=True,
+    )
+    return user.pk, has_ended
 
 
 @transaction.atomic

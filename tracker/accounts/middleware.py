@@ -1,6 +1,7 @@
 """Middleware of sign-in: browser sessions, and the throttle."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
-from tracker.accounts import known_devices, request_throttle, sessions, throttle
+from tracker.accounts import known_devices, request_throttle, routes, sessions, sign_in_capacity, throttle
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
 
@@ -30,7 +31,8 @@ class SignInThrottleMiddleware:
     Middleware: tries at a route that declares a ``Throttle`` are counted; one too many gets 429 and Retry-After.
 
     The count is a transaction of its own, before that of the sign-in begins. The answer is given where the view
-    would be called, so that it is audited like any other.
+    would be called, so that it is audited like any other. A try of an unknown device also needs capacity
+    (``sign_in_capacity``): without it the answer is 503, and nothing is tried or counted.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -38,8 +40,22 @@ class SignInThrottleMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         declared = _declared(request)
-        if declared is not None and declared.counts(request):
-            request.throttled = _refused(request, declared)  # type: ignore[attr-defined]
+        if declared is None or not declared.counts(request):
+            return self._answer(request)
+        try:
+            who = _who(request, declared)
+        except strict_json.BadJSON:
+            # The view refuses such a body before it tries anything.
+            return self._answer(request)
+        try:
+            with _capacity(request, declared, who):
+                request.throttled = _refused(declared.kind, who)  # type: ignore[attr-defined]
+                return self._answer(request)
+        except sign_in_capacity.NoCapacity:
+            response: HttpResponse = import_string(settings.OVERLOADED_VIEW)(request)
+            return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         known_devices.set_cookie(request, response)
         return response
@@ -110,12 +126,19 @@ def _who(request: HttpRequest, declared: throttle.Throttle) -> dict[str, str]:
     return {"account": account, "device": named, "address": throttle.client_ip(request)}
 
 
-def _refused(request: HttpRequest, declared: throttle.Throttle) -> throttle.TooManyAttempts | None:
+def _capacity(
+    request: HttpRequest, declared: throttle.Throttle, who: dict[str, str]
+) -> AbstractContextManager[None]:
+    """The capacity that a request needs: none on a known device, or in a session whose account has shown a password."""
+    is_known = "known_device" in who or (declared.of_session and bool(who["account"]))
+    if is_known or not routes.is_try(str(request.method), request.path):
+        return nullcontext()
+    return sign_in_capacity.of_unknown_device()
+
+
+def _refused(kind: str, who: dict[str, str]) -> throttle.TooManyAttempts | None:
     try:
-        throttle.hit(declared.kind, **_who(request, declared))
-    except strict_json.BadJSON:
-        # The view refuses such a body before it tries anything.
-        return None
+        throttle.hit(kind, **who)
     except throttle.TooManyAttempts as refused:
         return refused
     return None

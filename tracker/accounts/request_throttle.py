@@ -19,6 +19,8 @@ from tracker.accounts.throttle import Rate
 
 READ, WRITE, SCAN = "read", "write", "scan"
 _STEPS = 20
+# A body counts as a further request for each so many bytes, as inflated. A push of 500 pain records counts as five.
+_BYTES_PER_REQUEST = 20_000
 # Of so many people a process keeps counts. Then it forgets a tenth, who were counted last longest ago and are not over
 # a limit: nobody frees themselves with invented names. What the store has of them stays.
 _MOST_KEPT = 20_000
@@ -60,6 +62,11 @@ def rates() -> Mapping[str, Rate]:
 def kind_of(method: str | None) -> str:
     """Return which limit a request with this method is counted under."""
     return READ if method in ("GET", "HEAD", "OPTIONS") else WRITE
+
+
+def cost(body_bytes: int) -> int:
+    """Return as how many requests one with such a body counts: what it takes to read grows with its length."""
+    return 1 + body_bytes // _BYTES_PER_REQUEST
 
 
 def check(kind: str, user_id: UUID) -> None:

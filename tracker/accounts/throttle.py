@@ -86,6 +86,11 @@ class Throttle:
         """Return whether the request is a try. Looking at a page is none."""
         return request.method != "GET" if self.every_method else request.method == "POST"
 
+    @property
+    def of_session(self) -> bool:
+        """Whether the account is that of a session, and nobody's word."""
+        return self.account in (session_user, pending_user)
+
 
 def form_field(name: str) -> Callable[[HttpRequest], str]:
     """Return what reads the account from one field of a form: the field that the view reads, and no other."""

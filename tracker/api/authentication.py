@@ -15,6 +15,7 @@ from tracker.accounts import reauthentication, second_factor, sessions
 from tracker.accounts.models import User
 from tracker.api import device_binding
 from tracker.api.exceptions import APIProblem
+from tracker.lib.admission import ACCOUNT
 
 _LONGEST = 128
 
@@ -35,6 +36,8 @@ class SessionToken(BaseAuthentication):
         principal = _enter(session, session.user_id, at)
         # Whom a refusal is about (``refusals``).
         request._request.token_holder = principal
+        # Whose requests wait for each other (``lib.admission``).
+        request._request.META[ACCOUNT] = str(principal.user_id)
         if not (principal.is_patient or session.has_second_factor):
             raise APIProblem("second_factor_required")
         if not (principal.is_patient or session.is_staffs):

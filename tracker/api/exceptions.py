@@ -10,12 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from tracker.access.devices import UseOlderDevice
 from tracker.accounts.reauthentication import ReauthenticationRequired
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.cursors import InvalidCursor
 from tracker.lib.error_codes import CODES
 from tracker.lib.middleware import request_id
 from tracker.lib.validation_errors import FieldError, field_error
+from tracker.sync.safety import UnfinishedScan
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -98,6 +100,7 @@ _CODE_OF: dict[type[Exception], str] = {
     NotFoundOrHidden: "not_found",
     InvalidCursor: "invalid_cursor",
     ReauthenticationRequired: "reauthentication_required",
+    UseOlderDevice: "use_older_device",
     PermissionDenied: "not_allowed",
     exceptions.NotAuthenticated: "not_signed_in",
     exceptions.AuthenticationFailed: "not_signed_in",
@@ -119,6 +122,11 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     if isinstance(exception, APIProblem):
         response = _response(problem_body(exception.code, exception.errors, exception.more))
         response.commits = exception.commits  # type: ignore[attr-defined]
+        return response
+    if isinstance(exception, UnfinishedScan):
+        response = _response(problem_body("service_unavailable"))
+        response["Retry-After"] = str(RETRY_AFTER_S)
+        response.needs_scan = True  # type: ignore[attr-defined]
         return response
     code = next((_CODE_OF[kind] for kind in type(exception).__mro__ if kind in _CODE_OF), "")
     if not code:

@@ -61,7 +61,8 @@ class RefusedWriteMiddleware:
             return response
         # Of a view that answers with a page, too, which makes none of an error.
         problem = response.data if isinstance(response, Response) else orjson.loads(response.content)
-        if response.status_code >= 500:
+        # Of a batch whose scan did not end in time, what is found within the limits of a refused request alerts now.
+        if response.status_code >= 500 and not getattr(response, "needs_scan", False):
             problem = {"guidance": guidance.ANYWHERE} | problem
         else:
             problem |= _scan_refused(request, problem["code"])

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from tracker.accounts.models import User
+from tracker.audit.append_only import ends_earlier_only, set_once
 from tracker.clinics.rls import PATIENTS, TEAMS, patient_of_clinic, same_clinic
 from tracker.lib import rls
 from tracker.lib.constraints import all_or_none, one_of, ordered, within
@@ -101,8 +102,15 @@ class CareTeam(ClinicOwned):
         return f"team/{self.pk}"
 
 
+# Whoever approves that somebody begins to work at the clinic.
+APPROVERS = (Role.ADMINISTRATOR, Role.PRIVACY_OFFICER)
+
+
 class StaffMemberQuerySet(models.QuerySet["StaffMember"]):
     """Staff, narrowed in words of the domain."""
+
+    def approvers(self) -> Self:
+        return self.filter(role__in=APPROVERS)
 
     def at_work(self) -> Self:
         """Has not left, and the account is switched on."""
@@ -120,6 +128,9 @@ class StaffMember(ClinicOwned):
     left_at = models.DateTimeField(
         null=True, help_text="from then on the role opens nothing; the account may"
     )
+    second_factor_reset_at = models.DateTimeField(
+        null=True, help_text="when an administrator last let them set up a second factor anew"
+    )
 
     objects = StaffMemberQuerySet.as_manager()
 
@@ -133,6 +144,7 @@ class StaffMember(ClinicOwned):
                 constraint="DEFERRABLE",
                 execute="clinics_keep_fallback_of_staff()",
             ),
+            set_once("left_at", name="staff_who_left_stay_away"),
             one_of("role", Role, name="staff_role_is_known"),
             models.UniqueConstraint(
                 fields=["user"], condition=Q(left_at__isnull=True), name="staff_works_at_one_clinic_at_a_time"
@@ -169,6 +181,7 @@ class TeamMembership(ClinicOwned):
             same_clinic("team_id", "clinics_careteam"),
             same_clinic("staff_member_id", "clinics_staffmember"),
             ordered("starts_at", "ends_at", name="membership_starts_before_it_ends"),
+            ends_earlier_only(name="membership_ends_earlier_only"),
             models.UniqueConstraint(
                 fields=["team", "staff_member"],
                 condition=Q(ends_at__isnull=True),
@@ -195,6 +208,7 @@ class DutyPeriod(ClinicOwned):
             same_clinic("team_id", "clinics_careteam"),
             same_clinic("staff_member_id", "clinics_staffmember"),
             ordered("starts_at", "ends_at", name="duty_starts_before_it_ends"),
+            ends_earlier_only(name="duty_ends_earlier_only"),
         ]
         indexes = [models.Index(fields=["clinic_id", "ends_at"], name="duty_by_end")]
 
@@ -233,6 +247,7 @@ class Patient(ClinicOwned):
             ),
             same_clinic("care_team_id", "clinics_careteam"),
             same_clinic("primary_clinician_id", "clinics_staffmember"),
+            set_once("user_id", name="patient_keeps_the_account"),
             models.UniqueConstraint(fields=["clinic_id", "id"], name="patient_of_clinic"),
             ordered("enrolled_on", "discharged_on", name="patient_enrols_before_leaving"),
         ]
@@ -291,7 +306,9 @@ class Invitation(ClinicOwned):
     role begins at ``approved_at``; ``approved_by`` is empty where there was no second person to ask.
     """
 
-    db_rights = TableRights(fixed=("code", "invited_by", "patient", "role", "name", "care_team", "made_at"))
+    db_rights = TableRights(
+        fixed=("code", "invited_by", "patient", "role", "name", "care_team", "made_at", "expires_at")
+    )
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     code = models.BinaryField(max_length=32)
     invited_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -327,7 +344,23 @@ class Invitation(ClinicOwned):
                 | Q(patient__isnull=True, role__in=Role.values, name__gt=""),
                 name="invitation_is_for_a_patient_or_for_staff",
             ),
+            set_once("used_at", "used_by_id", "withdrawn_at", name="invitation_is_used_or_withdrawn_once"),
+            Trigger(
+                name="invitation_is_approved_once",
+                when="BEFORE UPDATE",
+                condition="OLD.approved_at IS NOT NULL AND (NEW.approved_at, NEW.approved_by_id)"
+                " IS DISTINCT FROM (OLD.approved_at, OLD.approved_by_id)",
+                execute="refuse_change()",
+            ),
             all_or_none("used_at", "used_by", name="invitation_used_at_and_by"),
+            # With no approver named only where there is none, and was none lately (``approvals.COUNTS_FOR``).
+            Trigger(
+                name="staff_begin_with_an_approval",
+                when="BEFORE INSERT OR UPDATE",
+                condition="NEW.approved_at IS NOT NULL AND NEW.approved_by_id IS NULL"
+                " AND NEW.invited_by_id IS NOT NULL AND NEW.patient_id IS NULL",
+                execute="clinics_require_approval()",
+            ),
             # Nobody makes herself a clinician, and nobody approves what she has asked for.
             models.CheckConstraint(
                 condition=Q(used_by__isnull=True) | Q(invited_by__isnull=True) | ~Q(used_by=F("invited_by")),

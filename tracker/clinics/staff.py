@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from tracker.accounts import sessions
 from tracker.accounts.models import User
+from tracker.clinics import active_account
 from tracker.clinics.actor import Actor
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import DutyPeriod, Invitation, StaffMember, TeamMembership
@@ -68,10 +69,15 @@ def reset_second_factor(*, by: Actor, member_id: UUID, at: datetime) -> None:
     """
     Let a member of staff who has lost every second factor set one up anew; their sessions end.
 
+    For a week they approve no new staff (``approvals.RESET_WAITS``).
+
     :raises NotFoundOrHidden: if nobody of that id works at the clinic, or it is the administrator's own account.
     """
     with rls.as_clinic(by.clinic_id):
         member = _colleague(by, member_id)
+        # What they approve at the same moment is over, or waits and finds the reset.
+        active_account.lock(member.user_id)
+        StaffMember.objects.filter(pk=member.pk).update(second_factor_reset_at=at)
         Authenticator.objects.filter(user_id=member.user_id).delete()
         sessions.delete_all(member.user_id)
         by.audit("account.reset_second_factor", f"user/{member.user_id}", at=at)

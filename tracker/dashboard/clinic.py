@@ -16,6 +16,7 @@ from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import DutyPeriodForm, FallbackContactForm
 from tracker.lib import days
+from tracker.outbox import duty_notices
 
 NOT_CLINICAL = "Only a clinician or coordinator whose account is switched on can answer for alerts."
 
@@ -61,7 +62,7 @@ def add_duty_period(request: HttpRequest, principal: Principal, at: datetime) ->
 def _add(form: DutyPeriodForm, principal: Principal, at: datetime) -> bool:
     starts_at, ends_at = form.period(principal.time_zone)
     try:
-        actions.add_duty_period(
+        duty_notices.add_duty_period_and_notify(
             by=principal, member_id=form.cleaned_data["member"], team_id=form.cleaned_data["team"],
             starts_at=starts_at, ends_at=ends_at, at=at,
         )  # fmt: skip
@@ -78,7 +79,7 @@ def _add(form: DutyPeriodForm, principal: Principal, at: datetime) -> bool:
 @clinical_page(Action.MANAGE_STAFF)
 def end_duty_period(request: HttpRequest, principal: Principal, at: datetime, period_id: int) -> HttpResponse:
     """End a duty period now, or remove one that has not begun."""
-    actions.end_duty_period(by=principal, period_id=period_id, at=at)
+    duty_notices.end_duty_period(by=principal, period_id=period_id, at=at)
     messages.success(request, "Ended.")
     return redirect("dashboard:on_call")
 

@@ -15,21 +15,20 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from tracker.access import roles
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
 from tracker.accounts import throttle
 from tracker.accounts.adapter import public_url
 from tracker.alerts.notification import notify_responders_again
 from tracker.clinics import invitations
-from tracker.clinics.approvals import AlreadyStaff, pending_for
+from tracker.clinics.approvals import AlreadyStaff, pending_for, waits_until
 from tracker.clinics.approvals import refuse as refuse_new_staff
 from tracker.clinics.models import StaffMember
-from tracker.clinics.staff import LastFallbackContact, reset_second_factor
+from tracker.clinics.staff import LastFallbackContact
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
 from tracker.lib import days, rls
-from tracker.outbox import new_staff
+from tracker.outbox import new_staff, staff_notices
 
 TOO_MANY = "The clinic has invited as many people as it may within a day. Try again tomorrow."
 
@@ -134,7 +133,11 @@ def staff(request: HttpRequest, principal: Principal, at: datetime) -> HttpRespo
 @clinical_page(Action.APPROVE_STAFF)
 def approvals(request: HttpRequest, principal: Principal, at: datetime) -> HttpResponse:
     """Who has accepted an invitation to work here and waits for a second person."""
-    context = {"principal": principal, "waiting": pending_for(principal)}
+    context = {
+        "principal": principal,
+        "waiting": pending_for(principal, at),
+        "waits_until": waits_until(principal, at),
+    }
     return render(request, "dashboard/approvals.html", context)
 
 
@@ -163,7 +166,7 @@ def _staff_change(
 
 
 def _end_work(*, by: Principal, member_id: UUID, at: datetime) -> None:
-    roles.end_work(by=by, member_id=member_id, at=at)
+    staff_notices.end_work_and_notify(by=by, member_id=member_id, at=at)
     notify_responders_again(clinic_id=by.clinic_id, at=at)
 
 
@@ -178,7 +181,7 @@ switch_off = _staff_change(
 )
 forget_factor = _staff_change(
     Action.MANAGE_STAFF,
-    reset_second_factor,
+    staff_notices.reset_second_factor_and_notify,
     "The second factor is forgotten; the next sign-in asks for a new one.",
     page="dashboard:staff",
 )

@@ -3,6 +3,7 @@ ASGI application that reads a request's body whole, under a deadline, and only t
 
 A WSGI server lends a thread to a request from its first byte on: twenty senders that stop in the middle of a body held
 every thread, and nobody else was answered (decision 0010). Here a slow sender holds a connection, and what it has sent.
+And whoever sends many requests at once has few of them in threads (``lib.admission``, decision 0011).
 """
 
 import asyncio
@@ -14,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from tracker.lib.admission import Admission, Overloaded
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 # A body has ten seconds and another for each 500 bytes, but never more than a minute.
 START_SECONDS = 10
@@ -30,10 +34,6 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_BUFFERED_BYTES = 256 * 1024 * 1024
 # Who waited longer for a thread is told to come back: after a stall, the living are served before the long gone.
 QUEUE_SECONDS = 20
-# In the environ of a request that is to be answered with 503.
-OVERLOADED = "tracker.overloaded"
-
-
 # In the environ of a request of whose body a part is missing: dropped beyond MAX_KEPT_BYTES, or not come in time.
 BODY_CUT = "tracker.body_cut"
 
@@ -66,32 +66,63 @@ class WSGIInThreads:
     """
     An ASGI application that runs a WSGI application in at most ``threads`` threads.
 
-    Each has its own: one for health is served whatever the other's requests are waiting for. ``reads_body=False``:
-    the application never asks for a body. An answer is held in memory as a whole, and its slow reader holds no thread.
+    Each has its own: one for health is served whatever the other's requests are waiting for. ``refuse`` is a WSGI
+    application that answers without a database what is not taken: of a person whose limits in ``admission`` are
+    reached, beyond ``most_queued`` requests that wait for a thread, or after a wait of ``QUEUE_SECONDS``.
+    ``reads_body=False``: the application never asks for a body. An answer is held in memory as a whole, and its slow
+    reader holds no thread.
     """
 
-    def __init__(self, application: WSGI, *, threads: int, reads_body: bool = True) -> None:
-        self.application, self.reads_body = application, reads_body
+    def __init__(
+        self, application: WSGI, *, threads: int, refuse: WSGI, admission: Admission | None = None,
+        most_queued: int | None = None, reads_body: bool = True,
+    ) -> None:  # fmt: skip
+        self.application, self.refuse, self.reads_body = application, refuse, reads_body
+        self._admission = admission
+        self._most_taken = None if most_queued is None else threads + most_queued
+        self._taken = 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._buffered_bytes = 0
         self._incoming: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived_at, environ = time.monotonic(), build_environ(scope)
-        body = _Body()
+        environ, body = build_environ(scope), _Body()
         try:
             if self.reads_body and _has_body(environ):
                 await self._read(receive, body, environ)
-            loop = asyncio.get_running_loop()
-            status, headers, answer = await loop.run_in_executor(
-                self._threads, self._respond, environ, arrived_at + QUEUE_SECONDS
-            )
+            # From the body's end on: a slow line has its own time limit.
+            status, headers, answer = await self._admitted(environ, time.monotonic() + QUEUE_SECONDS)
         except _BrokenBody:
             status, headers, answer = 400, [], b""
+        except Overloaded:
+            status, headers, answer = _respond(self.refuse, environ)
         finally:
             self._buffered_bytes -= len(body.kept)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _admitted(self, environ: dict[str, Any], start_before: float) -> Answer:
+        """Run the request in a thread, once it is its person's turn."""
+        if self._admission is None:
+            return await self._in_thread(environ, start_before)
+        async with self._admission.slot(environ, start_before - time.monotonic()):
+            return await self._in_thread(environ, start_before)
+
+    async def _in_thread(self, environ: dict[str, Any], start_before: float) -> Answer:
+        if self._most_taken is not None and self._taken >= self._most_taken:
+            raise Overloaded
+        self._taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._run, environ, start_before
+            )
+        finally:
+            self._taken -= 1
+
+    def _run(self, environ: dict[str, Any], start_before: float) -> Answer:
+        if time.monotonic() > start_before:
+            raise Overloaded
+        return _respond(self.application, environ)
 
     async def _read(self, receive: Receive, body: _Body, environ: dict[str, Any]) -> None:
         """Read into ``body``; say in ``environ`` how that ended."""
@@ -115,7 +146,7 @@ class WSGIInThreads:
         finally:
             self._incoming.discard(body)
         if body.is_evicted:
-            environ[OVERLOADED] = True
+            raise Overloaded
         if received > len(body.kept):
             environ[BODY_CUT] = True
         environ["wsgi.input"] = io.BytesIO(body.kept)
@@ -140,25 +171,23 @@ class WSGIInThreads:
             self._buffered_bytes += len(kept)
             body.kept += kept
 
-    def _respond(
-        self, environ: dict[str, Any], start_before: float
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        if time.monotonic() > start_before:
-            environ[OVERLOADED] = True
-        started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-            started[:] = status, headers
+def _respond(application: WSGI, environ: dict[str, Any]) -> Answer:
+    """Return what a WSGI application answers."""
+    started: list[Any] = []
 
-        # One thread from the first to the last step: the database connection is the thread's.
-        chunks = self.application(environ, start_response)
-        try:
-            answer = b"".join(chunks)
-        finally:
-            getattr(chunks, "close", lambda: None)()
-        status, headers = started
-        encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-        return int(status[:3]), encoded, answer
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        started[:] = status, headers
+
+    # One thread from the first to the last step: the database connection is the thread's.
+    chunks = application(environ, start_response)
+    try:
+        answer = b"".join(chunks)
+    finally:
+        getattr(chunks, "close", lambda: None)()
+    status, headers = started
+    encoded = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
+    return int(status[:3]), encoded, answer
 
 
 class _BrokenBody(Exception):

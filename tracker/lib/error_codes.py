@@ -82,7 +82,8 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A patient's phone sets up a second factor a day after its sign-in; the only one, first signed in, at once.",
+        "A phone shows the record to nobody more, and sets up no second factor, within a day of its sign-in,"
+        " while an older one is there.",
         "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(

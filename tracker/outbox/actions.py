@@ -160,7 +160,7 @@ def oldest_due_at(*, at: datetime) -> datetime | None:
 @transaction.atomic
 def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
     with rls.as_clinic(clinic_id):
-        waiting = Message.objects.unsent(at).filter(clinic_id=clinic_id, recipient__is_active=True)
+        waiting = Message.objects.unsent(at).deliverable().filter(clinic_id=clinic_id)
         # What was given up stays visible as unsent; it would hide what waits from now on.
         waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
         since = Min(Greatest("due_at", "queued_at"))
@@ -173,9 +173,7 @@ def _claim(clinic_id: UUID, channels: Collection[str], at: datetime) -> list[Mes
     """Take a lease on up to ``AT_ONCE`` due messages of ``channels``, so that no other worker sends them meanwhile."""
     with rls.as_clinic(clinic_id):
         # Who has left gets nothing, and takes no place in the line from those who have not.
-        due = Message.objects.due(at).filter(
-            clinic_id=clinic_id, channel__in=channels, recipient__is_active=True
-        )
+        due = Message.objects.due(at).deliverable().filter(clinic_id=clinic_id, channel__in=channels)
         due = due.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
         # One about each patient in turn: many about one do not stand before the first about another. What is about
         # no patient takes turns by its subject.
@@ -268,7 +266,7 @@ def _is_still_due(message: Message) -> bool:
     """Whether it was neither withdrawn nor its recipient switched off since the claim: others were sent first."""
     with rls.as_clinic(message.clinic_id):
         still = Message.objects.filter(pk=message.pk, sent_at__isnull=True, withdrawn_at__isnull=True)
-        return still.filter(recipient__is_active=True).exists()
+        return still.deliverable().exists()
 
 
 def _send(message: Message) -> str | None:

@@ -5,6 +5,7 @@ The fixed texts. What leaves the product holds no name, condition, drug, score, 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from tracker.outbox.channels import EMAIL, INBOX
 
@@ -15,22 +16,26 @@ class MessageText:
 
     inbox: str
     channels: tuple[str, ...]
+    # Who is switched off gets nothing, but the mail that says so.
+    even_if_inactive: bool = False
     mail_subject: str = "You have a new message"
     mail_body: str = (
         "You have a new message in the app.\n\nSign in to read it: {url}\nReference: {reference}\n"
     )
 
 
-def _security(sentence: str) -> MessageText:
+def _security(sentence: str, **more: Any) -> MessageText:
     """A security notice. Its mail, one for all, says that it is one: who was locked out cannot sign in to read more."""
     return MessageText(
         inbox=f"{sentence} If that was not you, change your password and call your clinic.",
-        channels=(INBOX, EMAIL),
         mail_subject="A change to your account",
-        mail_body="Something about how you sign in was changed.\n\nIf that was not you, or if you cannot sign in, "
+        mail_body="Something about your account was changed.\n\nIf that was not you, or if you cannot sign in, "
         "choose a new password there, or call those who invited you: {url}\nReference: {reference}\n",
+        **{"channels": (INBOX, EMAIL)} | more,
     )
 
+
+_WHERE = "You find who and what where you see who sees what."
 
 TEXTS = {
     "alert": MessageText(inbox="An answer needs your attention now.", channels=(INBOX, EMAIL)),
@@ -53,6 +58,26 @@ TEXTS = {
         inbox="Somebody new works at the clinic. Please look into it in the access log.",
         channels=(INBOX, EMAIL),
     ),
+    "duty-new": MessageText(
+        inbox="Somebody who is not on your care team is on duty for it, and sees what it sees. You find who where you "
+        "see who sees what.",
+        channels=(INBOX, EMAIL),
+    ),
+    "duty-new-officer": MessageText(
+        inbox="Somebody is put on duty for a team that they are not on. Please look into it in the access log.",
+        channels=(INBOX, EMAIL),
+    ),
+    "approver-left": MessageText(
+        inbox="Somebody who approves new staff was switched off. If you know of no reason, ask them and a colleague.",
+        channels=(INBOX, EMAIL),
+    ),
+    "approver-reset": MessageText(
+        inbox="The second factor of somebody who approves new staff was reset, by an administrator. If you know of no "
+        "reason, ask them and a colleague. They approve nobody for a week.",
+        channels=(INBOX, EMAIL),
+    ),
+    "work-ended": _security("Your work was ended in the app.", channels=(EMAIL,), even_if_inactive=True),
+    "second-factor-reset": _security("An administrator has reset your second factor."),
     "device-paired": _security("A phone was added to your account, or signed in anew."),
     "device-retired": _security("A phone was removed from your account."),
     "device-retires": _security(
@@ -60,6 +85,15 @@ TEXTS = {
         "see your phones."
     ),
     "session-ended": _security("One of your sign-ins was ended from another one."),
+    "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),
+    "caregiver-accepted": _security(
+        f"Somebody accepted an invitation to read a part of your record. {_WHERE}"
+    ),
+    "consent-widened": _security(f"A team is shown more of your record than before. {_WHERE}"),
+    "sharing-ended": _security(
+        "To be safe we ended what a new phone, or a phone that signed in anew, had lately shown to others, and "
+        f"invitations that were open. {_WHERE} Share again what you want to be seen."
+    ),
     "password-changed": _security("The password of your account was changed."),
     "second-factor-added": _security("A second factor was added to your account."),
     "second-factor-removed": _security("A second factor was removed from your account."),
@@ -71,3 +105,4 @@ TEXTS = {
         channels=(INBOX, EMAIL),
     ),
 }
+EVEN_IF_INACTIVE = frozenset(words for words, text in TEXTS.items() if text.even_if_inactive)

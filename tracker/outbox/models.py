@@ -13,7 +13,7 @@ from tracker.lib import rls
 from tracker.lib.table_constraints import RowLevelSecurity
 from tracker.lib.table_rights import TableRights
 from tracker.outbox.channels import INBOX
-from tracker.outbox.message_texts import TEXTS, MessageText
+from tracker.outbox.message_texts import EVEN_IF_INACTIVE, TEXTS, MessageText
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -33,6 +33,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
             withdrawn_at__isnull=True,
             due_at__lte=at,
         )
+
+    def deliverable(self) -> Self:
+        """Not to somebody who is switched off, but for what tells them that."""
+        return self.filter(Q(recipient__is_active=True) | Q(words__in=EVEN_IF_INACTIVE))
 
     def inbox_of(self, user_id: uuid.UUID) -> Self:
         return self.filter(

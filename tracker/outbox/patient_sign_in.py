@@ -17,8 +17,9 @@ def disable_and_notify(*, principal: Principal, patient_id: UUID, at: datetime) 
 
     :raises NotFoundOrHidden: as ``access.patient_sign_in.disable`` does.
     """
-    user_id = patient_sign_in.disable(principal=principal, patient_id=patient_id, at=at)
-    security_notices.notify(clinic_id=principal.clinic_id, user_id=user_id, words="sign-in-disabled", at=at)
+    user_id, has_ended = patient_sign_in.disable(principal=principal, patient_id=patient_id, at=at)
+    for words in ("sign-in-disabled", *(["sharing-ended"] if has_ended else [])):
+        security_notices.notify(clinic_id=principal.clinic_id, user_id=user_id, words=words, at=at)
 
 
 @transaction.atomic

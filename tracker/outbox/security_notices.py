@@ -12,7 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tracker.access import roles
+from tracker.access import recent_sharing, roles
 from tracker.accounts import routes, second_factor, sessions
 from tracker.clinics.models import Patient
 from tracker.lib import rls
@@ -55,6 +55,7 @@ class SecurityNoticeMiddleware:
             changed: UUID | None = getattr(request, "password_of", None)
             if changed is not None:
                 _notify_by_role(changed, "password-changed", at)
+                _end_recent_sharing(changed, at)
         return response
 
 
@@ -86,3 +87,13 @@ def _notify_by_role(user_id: UUID, words: str, at: datetime) -> None:
         clinics += Patient.objects.filter(user_id=user_id).values_list("clinic_id", flat=True)
     if clinics:
         notify(clinic_id=clinics[0], user_id=user_id, words=words, at=at)
+
+
+def _end_recent_sharing(user_id: UUID, at: datetime) -> None:
+    """Of a patient with a new password: whoever had the former one may have shown the record to others."""
+    with rls.context(person=str(user_id)):
+        own = Patient.objects.filter(user_id=user_id).first()
+    if own is None:
+        return
+    if recent_sharing.end(clinic_id=own.clinic_id, patient_id=own.pk, by_id=user_id, at=at):
+        notify(clinic_id=own.clinic_id, user_id=user_id, words="sharing-ended", at=at)

@@ -52,6 +52,7 @@ def apply_batch(
     that the database refuses, for a reason that nobody foresaw, is rejected alone.
 
     :raises receipts.KeyReusedError: if the key was used before with other records.
+    :raises safety.UnfinishedScan: if the safety scan did not end in time.
     """
     device_id = sent.device_id if sent else None
     provenance = records.Provenance(
@@ -93,12 +94,17 @@ def apply_batch(
 
 def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[Finding, ...]]:
     """The findings of each item; of one that cannot be read as a record, whatever can be made out of it."""
+    # One for the whole batch: however many records are costly, they hold up nobody for longer.
     deadline = safety.Deadline()
     findings = [
-        tuple(safety.scan_deep(item, at, deadline)) if isinstance(one, InvalidItem) else safety.scan(item, at)
+        tuple(safety.scan_deep(item, at, deadline))
+        if isinstance(one, InvalidItem)
+        else safety.scan(item, at, deadline)
         for item, one in zip(items, parsed, strict=True)
     ]
-    if deadline.has_passed or deadline.left_rest:
+    if deadline.has_passed:
+        raise safety.UnfinishedScan
+    if deadline.left_rest:
         unread_writes.count(at)
     return findings
 

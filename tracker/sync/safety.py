@@ -20,7 +20,7 @@ from tracker.alerts.escalation import Finding
 from tracker.instruments.alert_rules import AlertRule
 from tracker.lib import days, encryption, lenient_json
 from tracker.lib.strict_model import as_sent
-from tracker.sync import safety_answers
+from tracker.sync import item_names, safety_answers
 
 MOST_SECONDS = 2.0
 # By the clock, where others keep the processor: a transaction that idles for longer is broken off.
@@ -33,13 +33,17 @@ _READ = frozenset({"data", "answers", "items"})
 _MOST_TEXTS = 3
 
 
-def scan(item: Any, received_at: datetime) -> tuple[Finding, ...]:
+class UnfinishedScan(Exception):
+    """The deadline passed before a batch was scanned: nothing of it may be acknowledged."""
+
+
+def scan(item: Any, received_at: datetime, deadline: "Deadline") -> tuple[Finding, ...]:
     """
     Return the findings of a record as it was sent; none of them says that it is stored.
 
-    ``stored_as`` names the record of one that is.
+    ``stored_as`` names the record of one that is. What is left when the deadline has passed is not scanned.
     """
-    return tuple(_findings(item, item, received_at, Deadline())) if isinstance(item, dict) else ()
+    return tuple(_findings(item, item, received_at, deadline)) if isinstance(item, dict) else ()
 
 
 class Deadline:
@@ -91,7 +95,7 @@ def scan_deep(document: Any, received_at: datetime, deadline: Deadline) -> Itera
             yield from findings
             # What a record was found by is not found again in the record.
             parts = [
-                part for name, part in value.items() if not (findings and safety_answers.fold(name) in _READ)
+                part for name, part in value.items() if not (findings and item_names.fold(name) in _READ)
             ]
         elif isinstance(value, list):
             parts = value
@@ -155,7 +159,7 @@ def _worst_by_rule(item: Mapping[str, Any], deadline: Deadline) -> dict[str, tup
     worst: dict[str, tuple[AlertRule, float | bool]] = {}
     # Also where the answers stand beside the envelope's fields instead of in ``data``.
     parts = [item]
-    for data in (value for name, value in item.items() if safety_answers.fold(name) == "data"):
+    for data in (value for name, value in item.items() if item_names.fold(name) == "data"):
         parts += data if isinstance(data, list) else [data]
     for part in parts:
         for rule, value in safety_answers.met(part, deadline.is_over) if isinstance(part, dict) else ():

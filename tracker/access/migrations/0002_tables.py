@@ -128,6 +128,10 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=12), size=None
                     ),
                 ),
+                (
+                    "by_recent_sign_in",
+                    models.BooleanField(default=False, help_text="``devices.is_recent`` at the invitation"),
+                ),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField(null=True)),
                 (
@@ -216,6 +220,10 @@ class Migration(migrations.Migration):
                 ("category", models.CharField(max_length=12)),
                 ("given", models.BooleanField()),
                 ("at", models.DateTimeField()),
+                (
+                    "by_recent_sign_in",
+                    models.BooleanField(default=False, help_text="``devices.is_recent`` when it was given"),
+                ),
                 (
                     "by",
                     models.ForeignKey(
@@ -655,6 +663,59 @@ class Migration(migrations.Migration):
                 execute="keys_only_reencrypted()",
                 name="devicelabel_only_reencrypted",
                 when="BEFORE UPDATE OR DELETE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="breakglassaccess",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="break_glass_ends_earlier_only",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)",
+                execute="refuse_change()",
+                name="caregiver_stays_who_accepted",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="caregiver_ends_earlier_only",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="caregiver",
+            constraint=tracker.lib.table_constraints.Trigger(
+                execute="access_record_relation_change('user_id')",
+                name="caregiver_records_who",
+                when="AFTER INSERT OR UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="consent",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="pg_trigger_depth() = 0",
+                execute="refuse_change()",
+                name="consent_follows_its_changes",
+                when="BEFORE INSERT OR UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="device",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.retired_at IS NOT NULL AND NEW.retired_at IS DISTINCT FROM OLD.retired_at)",
+                execute="refuse_change()",
+                name="device_is_retired_for_good",
+                when="BEFORE UPDATE",
             ),
         ),
     ]

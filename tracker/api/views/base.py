@@ -79,7 +79,8 @@ class ClinicalAPIView(APIView):
                 auditing.record_refusal(self, response)
         holder = getattr(request, "token_holder", None)
         if holder is not None:
-            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id)
+            cost = request_throttle.cost(getattr(request, "decoded_bytes", 0))
+            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id, cost)
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 

@@ -24,6 +24,7 @@ from tracker.clinics.invitations import TooManyInvitations
 from tracker.lib import codes
 from tracker.lib.strict_model import Id, Instant, StrictModel
 from tracker.lib.strict_text import STORABLE
+from tracker.outbox import sharing_notices
 
 
 class TeamConsentIn(StrictModel):
@@ -67,14 +68,17 @@ class MyConsents(ClinicalAPIView):
         operation_id="consents_change",
         summary="Change what I share",
         request=ConsentsIn,
-        responses={200: Consents, **problems("consents_changed", "consent_text_outdated")},
+        responses={
+            200: Consents,
+            **problems("consents_changed", "consent_text_outdated", "use_older_device"),
+        },
     )
     def put(self, request: Request) -> Response:
         body = validate(ConsentsIn, request.data)
         principal, at = principal_of(request), timezone.now()
         categories = {team.team: frozenset(team.categories) for team in body.teams}
         try:
-            consent.set_consent(
+            sharing_notices.set_consent_and_notify(
                 principal=principal,
                 wanted=categories,
                 text_version=body.text_version,
@@ -91,7 +95,8 @@ class MyConsents(ClinicalAPIView):
 
 class Caregivers(ClinicalAPIView):
     """
-    Invite somebody close to read a part of my record. It needs a sign-in of the last five minutes.
+    Invite somebody close to read a part of my record. It needs a sign-in of the last five minutes, on a phone that is
+    not new.
 
     The ``code`` of the answer is shown this once: hand it over. It works once and until ``accept_by``, and nobody sees
     anything before it was accepted (POST /api/v1/invitations/accept).
@@ -104,7 +109,7 @@ class Caregivers(ClinicalAPIView):
         summary="Invite a caregiver",
         parameters=[LOCATION],
         request=CaregiverIn,
-        responses={201: InvitedCaregiver, **problems("too_many_invitations")},
+        responses={201: InvitedCaregiver, **problems("too_many_invitations", "use_older_device")},
     )
     def post(self, request: Request) -> Response:
         body = validate(CaregiverIn, request.data)
@@ -113,7 +118,7 @@ class Caregivers(ClinicalAPIView):
         if body.ends_at is not None and body.ends_at <= at:
             raise field_problem("in_the_past", "ends_at")
         try:
-            caregiver, code = caregivers.invite(
+            caregiver, code = sharing_notices.invite_caregiver_and_notify(
                 principal=principal,
                 name=body.name,
                 categories=frozenset(body.categories),

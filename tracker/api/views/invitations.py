@@ -26,6 +26,7 @@ from tracker.clinics import invitation_codes, invitations
 from tracker.lib import strict_json
 from tracker.lib.strict_model import Day, StrictModel
 from tracker.lib.strict_text import STORABLE
+from tracker.outbox import sharing_notices
 
 
 class InvitationIn(StrictModel):
@@ -63,7 +64,10 @@ def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
     except ValidationError:
         raise field_problem("too_weak", "password") from None
     if body.birth_date is None:
-        caregivers.accept(code=body.code, email=body.email, password=body.password, at=at)
+        caregivers.accept(
+            code=body.code, email=body.email, password=body.password, at=at,
+            on_accept=sharing_notices.notify_of_caregiver,
+        )  # fmt: skip
     else:
         invitations.accept(
             code=body.code, birth_date=body.birth_date, email=body.email, password=body.password, at=at,
@@ -74,7 +78,9 @@ def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
 def _accept_with_account(request: Request, body: InvitationIn, at: datetime) -> None:
     user_id = signed_in_account(request, at)
     if body.birth_date is None:
-        caregivers.accept_with_account(user_id=user_id, code=body.code, at=at)
+        caregivers.accept_with_account(
+            user_id=user_id, code=body.code, at=at, on_accept=sharing_notices.notify_of_caregiver
+        )
     else:
         invitations.accept_with_account(
             user_id=user_id, code=body.code, birth_date=body.birth_date, at=at, for_patient=True

@@ -15,6 +15,7 @@ DROP FUNCTION audit_advance();
 DROP FUNCTION audit_begin();
 DROP FUNCTION audit_bytes(bigint, record);
 DROP FUNCTION append_only();
+DROP FUNCTION refuse_change();
 """
 
 

@@ -1,9 +1,15 @@
--- Functions that the triggers of the audit's tables call (``audit.models``), and ``append_only`` for every table.
+-- Functions that the triggers of the audit's tables call (``audit.models``), and two for every table.
 
 -- Rows are written once: no role, the owner of the table neither, changes or removes one.
 CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+-- Of some rows a column stays once it has a value, or moves one way only: the trigger that calls this says which.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'refused by % of %', TG_NAME, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END $$;
 
 -- What an event's hash is made of. ``audit.chain`` computes the same bytes in Python, on its own, when it verifies.

@@ -8,6 +8,7 @@ from django.db import migrations
 SQL = Path(__file__).parents[1] / "sql"
 FUNCTIONS = (SQL / "functions.sql").read_text(encoding="utf-8")
 FUNCTIONS_UNDO = """
+DROP FUNCTION clinics_require_approval();
 DROP FUNCTION clinics_keep_fallback_of_user();
 DROP FUNCTION clinics_keep_fallback_of_staff();
 DROP FUNCTION clinics_keep_fallback_of_clinic();

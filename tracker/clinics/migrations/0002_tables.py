@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "__first__"),
+        ("audit", "0001_functions"),
         ("clinics", "0001_functions"),
     ]
 
@@ -65,6 +66,12 @@ class Migration(migrations.Migration):
                     "left_at",
                     models.DateTimeField(
                         help_text="from then on the role opens nothing; the account may", null=True
+                    ),
+                ),
+                (
+                    "second_factor_reset_at",
+                    models.DateTimeField(
+                        help_text="when an administrator last let them set up a second factor anew", null=True
                     ),
                 ),
                 (
@@ -344,6 +351,12 @@ class Migration(migrations.Migration):
                         ),
                         name="invitation_used_at_and_by",
                     ),
+                    tracker.lib.table_constraints.Trigger(
+                        condition="NEW.approved_at IS NOT NULL AND NEW.approved_by_id IS NULL AND NEW.invited_by_id IS NOT NULL AND NEW.patient_id IS NULL",
+                        execute="clinics_require_approval()",
+                        name="staff_begin_with_an_approval",
+                        when="BEFORE INSERT OR UPDATE",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("used_by__isnull", True),
@@ -610,6 +623,60 @@ class Migration(migrations.Migration):
                 condition=models.Q(("ends_at__isnull", True)),
                 fields=("team", "staff_member"),
                 name="membership_once_at_a_time",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="dutyperiod",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="duty_ends_earlier_only",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="invitation",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.used_at IS NOT NULL AND NEW.used_at IS DISTINCT FROM OLD.used_at) OR (OLD.used_by_id IS NOT NULL AND NEW.used_by_id IS DISTINCT FROM OLD.used_by_id) OR (OLD.withdrawn_at IS NOT NULL AND NEW.withdrawn_at IS DISTINCT FROM OLD.withdrawn_at)",
+                execute="refuse_change()",
+                name="invitation_is_used_or_withdrawn_once",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="invitation",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.approved_at IS NOT NULL AND (NEW.approved_at, NEW.approved_by_id) IS DISTINCT FROM (OLD.approved_at, OLD.approved_by_id)",
+                execute="refuse_change()",
+                name="invitation_is_approved_once",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="patient",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.user_id IS NOT NULL AND NEW.user_id IS DISTINCT FROM OLD.user_id)",
+                execute="refuse_change()",
+                name="patient_keeps_the_account",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="staffmember",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="(OLD.left_at IS NOT NULL AND NEW.left_at IS DISTINCT FROM OLD.left_at)",
+                execute="refuse_change()",
+                name="staff_who_left_stay_away",
+                when="BEFORE UPDATE",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="teammembership",
+            constraint=tracker.lib.table_constraints.Trigger(
+                condition="OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at)",
+                execute="refuse_change()",
+                name="membership_ends_earlier_only",
+                when="BEFORE UPDATE",
             ),
         ),
     ]

@@ -36,3 +36,20 @@ BEGIN
     PERFORM clinics_refuse_without_fallback(c.id) FROM clinics_clinic c WHERE c.activated_at IS NOT NULL;
     RETURN NULL;
 END $$;
+
+-- Staff begin without an approval only where nobody but who invited and who was invited could give one. Whoever could
+-- within the last 30 days counts: an administrator who has switched off the other approvers does not begin staff alone.
+CREATE FUNCTION clinics_require_approval() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.approved_at IS NOT NULL THEN RETURN NEW; END IF;
+    -- An approval is not dated ahead of the 30 days.
+    PERFORM 1 FROM clinics_staffmember s
+        WHERE s.clinic_id = NEW.clinic_id AND s.role IN ('ADMINISTRATOR', 'PRIVACY_OFFICER')
+          AND s.user_id IS DISTINCT FROM NEW.invited_by_id AND s.user_id IS DISTINCT FROM NEW.used_by_id
+          AND (s.left_at IS NULL OR s.left_at > least(NEW.approved_at, now()) - interval '30 days');
+    IF FOUND THEN
+        RAISE EXCEPTION 'a second person approves new staff'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'staff_begin_with_an_approval';
+    END IF;
+    RETURN NEW;
+END $$;

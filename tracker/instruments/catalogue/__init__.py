@@ -23,7 +23,13 @@ class UnknownInstrumentError(LookupError):
 def also_from(folder: Path) -> None:
     """Take in the questionnaires of another folder too: a clinic's own. Said once, at the start."""
     _also.append(folder)
+    clear_cache()
+
+
+def clear_cache() -> None:
+    """Read the files again when a form is asked for next."""
     _forms.cache_clear()
+    all.cache_clear()
 
 
 def files() -> list[Path]:
@@ -106,6 +112,7 @@ def find(name: str) -> InstrumentDefinition:
     raise UnknownInstrumentError(name)
 
 
+@cache
 def all() -> tuple[InstrumentDefinition, ...]:
     """Every version of every instrument, by code."""
     return tuple(form for versions in _forms().values() for form in versions.values())

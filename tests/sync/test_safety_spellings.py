@@ -1,0 +1,107 @@
+"""Every safety item of the catalogue in every spelling: a positive answer is found, a plain no never."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests import factories
+from tracker.instruments import catalogue
+from tracker.instruments.alert_rules import UNREADABLE
+from tracker.instruments.definition import InstrumentDefinition
+from tracker.sync import safety
+
+FORMS = {form.code: form for form in catalogue.all() if form.safety}
+NO = ["0", False, "no", "No ", "Not at all"]
+UNCLEAR = [True, "yes", "often", 99, -1, [3], {"value": 3}, "", "3"]
+
+
+def names(form: InstrumentDefinition, link_id: str) -> list[str]:
+    bare = link_id.lstrip("/")
+    spellings = [link_id, bare, f"//{bare}", bare.upper(), bare.replace("-", ""), bare.replace("-", "\u2011"),
+                 bare.replace("_", " "), bare.replace("_", "-"), bare.title(), f"{bare}\u200b", f" {bare} ",
+                 f"http://loinc.org|{bare}", f"{form.code}/{bare}", f"urn:x:{bare}"]  # fmt: skip
+    return list(dict.fromkeys(spellings))
+
+
+def numbers(form: InstrumentDefinition, link_id: str) -> list[str]:
+    n = form.item[link_id].n
+    return (
+        []
+        if n is None
+        else [f"{n}", f"Q{n}", f"q{n}", f"item_{n}", f"{form.code}_{n}", f"\uff11{n}"[1:], f"X.{n}"]
+    )
+
+
+def wrapped(form: InstrumentDefinition, name: str, answer: Any) -> list[dict[str, Any]]:
+    """The answer by its item's name, in the shapes that phones and other systems send."""
+    about = {"instrument": form.code, "version": form.version}
+    fhir = {"linkId": name, "answer": [{"valueInteger": answer}]}
+    return [
+        *({"data": about | {word: {name: answer}}} for word in ("answers", "Answers", "responses", "values")),
+        {"data": about | {"answers": [{"linkId": name, "value": answer}]}},
+        {"data": about | {"answers": [[name, answer]]}},
+        {"data": about | {name: answer}},
+        {"data": about | {"item": [fhir]}},
+        {"payload": about | {"answers": {name: answer}}},
+        {"data": [about | {"answers": {name: answer}}]},
+        about | {"answers": {name: answer}},
+    ]
+
+
+def found(record: dict[str, Any]) -> set[str]:
+    whole = factories.record("response", {}) | record
+    return {finding.rule for finding in safety.scan_deep(whole, factories.MONDAY, safety.Deadline())}
+
+
+def items(form: InstrumentDefinition) -> dict[str, tuple[str, float]]:
+    """Each item with a rule of its own, the rule, and the least answer that meets it."""
+    return {
+        rule.when.item: (rule.id, rule.when.at_least)
+        for rule in form.safety
+        if rule.when.item and rule.when.at_least is not None
+    }
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_the_safety_scan_finds_every_safety_item_in_every_spelling(code):
+    form, missed = FORMS[code], []
+    for link_id, (rule, least) in items(form).items():
+        for name in (*names(form, link_id), *numbers(form, link_id)):
+            missed += [record for record in wrapped(form, name, least) if rule not in found(record)]
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_the_safety_scan_finds_whatever_is_no_plain_no(code):
+    form = FORMS[code]
+    missed = [
+        record
+        for link_id in items(form)
+        if form.item[link_id].safety
+        for answer in UNCLEAR
+        for record in wrapped(form, link_id, answer)
+        if not found(record)
+    ]
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_the_safety_scan_finds_nothing_in_a_plain_no(code):
+    form, alarms = FORMS[code], []
+    for link_id, (_, least) in items(form).items():
+        answers = itertools.cycle([*NO, least - 1])
+        for name in (*names(form, link_id), *numbers(form, link_id)):
+            for answer in itertools.islice(answers, 2):
+                alarms += [(one, found(one)) for one in wrapped(form, name, answer) if found(one)]
+
+    assert alarms == []
+
+
+def test_an_answer_that_nobody_can_assign_is_unreadable_and_one_of_another_form_is_not():
+    for form in FORMS.values():
+        about = {"instrument": form.code, "version": form.version}
+        assert found({"data": about | {"answers": {"foo": 3}}}) == {UNREADABLE}
+    assert found({"data": {"instrument": "gad-7", "version": "2006", "answers": {"foo": 3}}}) == set()

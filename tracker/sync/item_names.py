@@ -1,0 +1,98 @@
+"""
+What a name means: an instrument or one of its items, however it is spelt.
+
+Names are known by their letters and digits alone (Unicode NFKC, without case), items also by number, behind a word, and
+behind the address of a code system: ``/44260-8``, ``9``, ``Q9``, ``http://loinc.org|44260-8``.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+from tracker.instruments import catalogue
+from tracker.instruments.definition import InstrumentDefinition
+
+# Left out of a name before it is compared: whatever is neither letter nor digit, seen or unseen.
+_SEPARATORS = re.compile(r"[\W_]+")
+# What stands before an item's code: a code system, a form.
+_PREFIX = re.compile(r".*[|#/:]", re.DOTALL)
+# An item by its number behind a word: ``Q9``, ``PHQ.9``, ``phq9_9``.
+_NUMBERED = re.compile(r"[a-z](?:.*\D)?0*(\d{1,3})", re.DOTALL)
+_LONGEST_NAME = 200
+
+
+def fold(text: str) -> str:
+    """The letters and digits of a name: the same of ``self_harm_thoughts``, ``selfHarmThoughts`` and look-alikes."""
+    return _folded(text) if len(text) <= _LONGEST_NAME else _folded.__wrapped__(text)
+
+
+# Each name of a record is looked at several times, and most are the same in every record.
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _SEPARATORS.sub("", text).casefold()
+
+
+def item_name(text: str) -> str:
+    """An item's name, folded, without the code system before it."""
+    return fold(_PREFIX.sub("", text)) if len(text) <= _LONGEST_NAME else ""
+
+
+def form_of(data: Mapping[str, Any]) -> InstrumentDefinition | None:
+    """The instrument that is meant, however its name is spelt; its newest version if the one named is not known."""
+    name, version = data.get("instrument"), data.get("version")
+    code = _codes(catalogue.all()).get(fold(name)) if isinstance(name, str) else None
+    if code is None:
+        return None
+    try:
+        return catalogue.get(code, str(version))
+    except catalogue.UnknownInstrumentError:
+        pass
+    return catalogue.latest(code)
+
+
+@lru_cache(maxsize=1)
+def _codes(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, str]:
+    """The code of each instrument by its folded name: ``phq9``."""
+    return {fold(form.code): form.code for form in forms}
+
+
+@lru_cache(maxsize=4096)
+def link_id(form: InstrumentDefinition, name: str) -> str | None:
+    """The link id of the item that is named: by it, by its code, or by its number, also behind a word."""
+    items, folded = names(form), fold(name)
+    if folded in items:
+        return items[folded]
+    # What is called as the form is rather its total.
+    if len(name) > _LONGEST_NAME or name.casefold() in {form.code, fold(form.code)}:
+        return None
+    number = _NUMBERED.fullmatch(unicodedata.normalize("NFKC", name).casefold())
+    return items.get(item_name(name)) or (items.get(number[1]) if number else None)
+
+
+@cache
+def names(form: InstrumentDefinition) -> Mapping[str, str]:
+    """Every name that an item can be answered by, to its link id."""
+    numbers = {fold(str(item.n)): item.link_id for item in form.items if item.n is not None}
+    return numbers | _names_by_link_id(form)
+
+
+def _names_by_link_id(form: InstrumentDefinition) -> dict[str, str]:
+    return {fold(item.link_id): item.link_id for item in form.items}
+
+
+@lru_cache(maxsize=1)
+def safety_items(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, set[str]]:
+    """Each safety item by its link id, folded, to the codes of the instruments that ask it. Numbers tell nothing."""
+    codes: dict[str, set[str]] = {}
+    for form in forms:
+        asked = {rule.when.item for rule in form.safety} | {
+            item.link_id for item in form.items if item.safety
+        }
+        for name, item in _names_by_link_id(form).items() if form.safety else ():
+            if item in asked:
+                codes.setdefault(name, set()).add(form.code)
+    return codes
