@@ -246,21 +246,16 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Interlude",
     "DESCRIPTION": "What happens between treatment sessions: records in, progress out.",
     "VERSION": VERSION,
+    "CONTACT": {"name": "The developers of Interlude"},
+    "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    "SERVERS": [{"url": "/", "description": "this server"}],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "tracker.api.openapi.complete",
-    ],
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "SessionToken": {"type": "apiKey", "in": "header", "name": "X-Session-Token"},
-        }
-    },
-    "SECURITY": [{"SessionToken": []}],
+    # Names of components are made in `tracker.api.openapi.component_name`, enums have the names that the code gives.
+    "COMPONENT_SPLIT_REQUEST": False,
+    "POSTPROCESSING_HOOKS": ["tracker.api.openapi_hooks.complete"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 

@@ -7,6 +7,8 @@ from typing import Any
 import jsonschema_rs
 from drf_spectacular.generators import SchemaGenerator
 
+# Of what is described beside them.
+CONDITIONS = ("if", "then", "else")
 JSON = ("application/json", "application/fhir+json", "application/problem+json")
 
 
@@ -23,8 +25,9 @@ def _close(schema: Any) -> None:
     if isinstance(schema, dict):
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
-        for part in schema.values():
-            _close(part)
+        for name, part in schema.items():
+            if name not in CONDITIONS:
+                _close(part)
     if isinstance(schema, list):
         for part in schema:
             _close(part)

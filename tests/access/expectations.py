@@ -204,6 +204,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/records/<uuid:record_id>/history": Row(
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
     ),
+    "GET api/v1/measures": Row(),
     "GET api/v1/instruments": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>/fhir": Row(),

@@ -114,3 +114,96 @@ def test_the_query_parameters_of_a_route_in_the_openapi_document_are_those_that_
     assert {one["name"] for one in described if one["in"] == "query"} == {
         field.alias or name for name, field in fields.items()
     }
+
+
+OPERATIONS = [
+    (f"{method} {path}", operation)
+    for path, methods in openapi.document()["paths"].items()
+    for method, operation in methods.items()
+]
+COMPONENTS = openapi.document()["components"]["schemas"]
+# What a generator makes of a thing without a name, names that clash with its own, and numbers and hashes that change.
+BAD_NAMES = re.compile(r"Response|Request|Error|Enum.*|.*(Enum|(?<!Check)In(Request)?|Out|[0-9]|_.*)|[a-z].*")
+
+
+@pytest.mark.parametrize("operation", [one[1] for one in OPERATIONS], ids=[one[0] for one in OPERATIONS])
+def test_every_operation_of_the_openapi_document_has_a_summary_a_known_tag_and_says_when_to_send_again(
+    operation,
+):
+    tags = {tag["name"] for tag in openapi.document()["tags"] if tag["description"]}
+
+    assert operation["summary"]
+    assert len(operation["tags"]) == 1
+    assert set(operation["tags"]) <= tags
+    assert all(response["description"] for response in operation["responses"].values())
+    for status in ("429", "503"):
+        assert operation["responses"][status]["headers"]["Retry-After"]["required"]
+
+
+def test_the_openapi_document_names_its_server_contact_licence_and_how_to_be_signed_in():
+    document = openapi.document()
+
+    assert document["servers"]
+    assert document["info"]["contact"]["name"]
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+    assert document["components"]["securitySchemes"]["SessionToken"]["description"]
+    unsigned = [name for name, operation in OPERATIONS if not operation["security"]]
+    assert unsigned == ["post /api/v1/invitations/accept"]
+
+
+@pytest.mark.parametrize(
+    ("view", "method", "action", "address"), ROUTES, ids=[f"{one[1]} {one[3]}" for one in ROUTES]
+)
+def test_x_device_stands_in_the_openapi_document_where_a_paired_phone_is_asked_for(
+    view, method, action, address
+):
+    operation = openapi.operation(method, address)
+    assert operation
+    named = [one for one in operation.get("parameters", ()) if one["name"] == "X-Device"]
+
+    assert bool(named) == (method not in view.methods_before_pairing)
+    if named:
+        staff = (*Role.values, "CAREGIVER")
+        assert named[0].get("required", False) == (not any(policy.role_may(role, action) for role in staff))
+
+
+def test_components_of_the_openapi_document_have_names_of_their_own():
+    assert [name for name in COMPONENTS if BAD_NAMES.fullmatch(name)] == []
+    for bad in ("Response", "CodeEnum", "StatusE3fEnum", "Record2", "CheckInOut", "CheckInInRequest", "a__b"):
+        assert BAD_NAMES.fullmatch(bad)
+
+
+def parts(schema):
+    """Yield every schema in a schema, itself too, but for the conditions beside it."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from parts(part)
+    if isinstance(schema, dict):
+        yield schema
+        properties = schema.get("properties", {})
+        for part in (
+            *properties.values(),
+            *(schema.get(key) for key in ("items", "anyOf", "oneOf", "allOf")),
+        ):
+            yield from parts(part)
+        yield from parts(schema.get("additionalProperties"))
+
+
+def test_every_list_of_codes_in_the_openapi_document_has_a_name():
+    unnamed = [
+        name
+        for name, schema in COMPONENTS.items()
+        for part in parts(schema)
+        if "enum" in part and part is not schema
+    ]
+
+    assert unnamed == []
+
+
+def test_an_optional_field_in_the_openapi_document_is_not_required_and_nothing_else():
+    """Neither null, nor a default: a client leaves it out, and so does the server."""
+    for name, schema in COMPONENTS.items():
+        assert not any("default" in part for part in parts(schema)), name
+        for field, part in schema.get("properties", {}).items():
+            if field not in schema.get("required", ()):
+                assert {"type": "null"} not in part.get("anyOf", ()), (name, field)

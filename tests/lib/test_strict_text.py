@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from tracker.lib import strict_text, validation_errors
 from tracker.lib.strict_model import StrictModel
-from tracker.lib.strict_text import STORABLE, Text
+from tracker.lib.strict_text import STORABLE, Text, refuse_bad
 
 BAD = ["\x00", "a\x00b", "\ud83d", "half \udfff"]
 
@@ -72,7 +72,7 @@ def _unchecked(schema: Any, named: dict[str, Any], *, checked: bool) -> Iterator
     if schema.get("type") == "definition-ref":
         yield from _unchecked(named.pop(schema["schema_ref"], None), named, checked=checked)
     function = schema.get("function")
-    checked = checked or (isinstance(function, dict) and function.get("function") is STORABLE.func)
+    checked = checked or (isinstance(function, dict) and function.get("function") is refuse_bad)
     if schema.get("type") == "str" and not checked and takes_bad(schema):
         yield schema
     for name, part in schema.items():

@@ -104,4 +104,13 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     name = "SessionToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "header", "name": "X-Session-Token"}
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Session-Token",
+            "description": (
+                "The `meta.session_token` of `POST /_allauth/app/v1/auth/login`, opaque and revocable. A patient pairs "
+                "the phone (`POST /api/v1/devices`) and from then on sends its id in `X-Device` too: the token is good "
+                "on that phone alone. Staff and caregivers show a second factor, and have no phone."
+            ),
+        }

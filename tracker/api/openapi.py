@@ -1,4 +1,4 @@
-"""The OpenAPI document: pydantic models as schemas and query parameters, and the problems of every operation."""
+"""The OpenAPI document: pydantic models as schemas and parameters. ``openapi_hooks`` completes what comes of it."""
 
 from collections import defaultdict
 from typing import Any
@@ -8,52 +8,12 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
-from tracker.api.exceptions import CONTENT_TYPE
+from tracker.access import policy
 from tracker.api.schemas import Problem
+from tracker.clinics.models import Role
 from tracker.lib.error_codes import CODES
-
-_REF = {"$ref": "#/components/schemas/Problem"}
-_ANY = {
-    "400": "something in the request cannot be taken",
-    "406": "no answer in a form that the caller accepts",
-    "503": "the database is not available; nothing was stored, and `Retry-After` says when to try again",
-}
-_SIGNED_IN = {
-    "429": "too many requests; `Retry-After` says when to send the same again",
-    "401": "not signed in",
-    "403": "not for this role, or not without a paired device or a new sign-in",
-    "404": "nothing here, or nothing here for the caller",
-}
-_WITH_BODY = {
-    "408": "the body did not come whole in time",
-    "413": "the body is too large",
-    "415": "the body is not JSON, or is encoded in an unknown way",
-}
-
-
-def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
-    """Hook of drf-spectacular: name the common problems at every operation, each with the content type it has."""
-    for path in result["paths"].values():
-        for operation in path.values():
-            _complete(operation)
-    return result
-
-
-def _complete(operation: dict[str, Any]) -> None:
-    common = _ANY
-    if any(operation.get("security", ())):
-        common = common | _SIGNED_IN
-    if "requestBody" in operation:
-        common = common | _WITH_BODY
-    responses = operation["responses"]
-    for status, meaning in common.items():
-        responses.setdefault(status, {"description": meaning})
-        responses[status]["description"] = responses[status]["description"] or meaning
-    for status, response in responses.items():
-        if int(status) >= 400:
-            response["content"] = {CONTENT_TYPE: {"schema": _REF}}
-    operation["responses"] = dict(sorted(responses.items()))
 
 
 def problems(*codes: str) -> dict[int, OpenApiResponse]:
@@ -64,12 +24,42 @@ def problems(*codes: str) -> dict[int, OpenApiResponse]:
     return {status: OpenApiResponse(Problem, " ".join(lines)) for status, lines in sentences.items()}
 
 
+LOCATION = OpenApiParameter(
+    "Location",
+    {"type": "string", "format": "uri-reference"},
+    OpenApiParameter.HEADER,
+    description="the address of what was made",
+    response=["201"],
+)
+
+
 class AutoSchema(openapi.AutoSchema):
-    """Takes the query parameters of an operation from the view's ``queries``."""
+    """Takes the query parameters of an operation from the view's ``queries``, and says which calls name the phone."""
 
     def get_override_parameters(self) -> list[Any]:
         model = getattr(self.view, "queries", {}).get(self.method)
-        return [*super().get_override_parameters(), *(_parameters(model) if model else ())]
+        return [
+            *super().get_override_parameters(),
+            *_device_header(self.view, str(self.method)),
+            *(_parameters(model) if model else ()),
+        ]
+
+
+def _device_header(view: Any, method: str) -> list[OpenApiParameter]:
+    """``X-Device``, where the caller is signed in: patients alone have a phone that is paired."""
+    action = getattr(view, "actions", {}).get(method)
+    if action is None or method in view.methods_before_pairing:
+        return []
+    roles = {role for role in (*Role.values, "PATIENT", "CAREGIVER") if policy.role_may(role, action)}
+    return [
+        OpenApiParameter(
+            "X-Device",
+            {"type": "string", "format": "uuid"},
+            OpenApiParameter.HEADER,
+            required=roles == {"PATIENT"},
+            description="The phone that a patient's session is bound to. Staff and caregivers have none.",
+        )
+    ]
 
 
 def _parameters(model: type[BaseModel]) -> list[OpenApiParameter]:
@@ -91,20 +81,50 @@ def _parameter(name: str, part: dict[str, Any], required: bool) -> OpenApiParame
     )
 
 
+def component_name(name: str) -> str:
+    """Return the name of a model in the document: ``MeOut`` is ``Me``, ``DeviceIn`` is ``DeviceRequest``."""
+    if name.endswith("Out"):
+        return name.removesuffix("Out")
+    return name.removesuffix("In") + "Request" if name.endswith("In") else name
+
+
+class _ComponentSchema(GenerateJsonSchema):
+    """Makes the schemas of the models that a model holds, by the names of the document."""
+
+    def normalize_name(self, name: str) -> str:
+        return component_name(super().normalize_name(name))
+
+
 class PydanticInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Lets pydantic models stand for serializers in the OpenAPI document."""
 
     target_class = BaseModel
     match_subclasses = True
+    # Before the one that drf-spectacular has.
+    priority = 1
 
     def get_name(self, auto_schema: Any, direction: Any) -> str:
-        return str(self.target.__name__)
+        return component_name(self.target.__name__)
+
+    def get_identity(self, auto_schema: Any, direction: Any) -> str:
+        """The name: a model that is the answer of one route may be held by that of another."""
+        return component_name(self.target.__name__)
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
-        schema = self.target.model_json_schema(ref_template="#/components/schemas/{model}")
+        """
+        Return the schema of a model; what it holds has components of its own.
+
+        :raises ValueError: if two different models would have one name.
+        """
+        schema = self.target.model_json_schema(
+            ref_template="#/components/schemas/{model}", schema_generator=_ComponentSchema
+        )
         for name, part in schema.pop("$defs", {}).items():
             component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part
             )
+            known = auto_schema.registry._components.get(component.key)
+            if known is not None and known.schema not in (None, part):
+                raise ValueError(f"two models are called {name} in the OpenAPI document")
             auto_schema.registry.register_on_missing(component)
         return schema

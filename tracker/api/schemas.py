@@ -1,8 +1,6 @@
 """Schemas that several routes share. Each other one stands beside its view; records are in ``records.kinds``."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -10,8 +8,14 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from tracker.api.consent_schemas import Consents
+from tracker.api.record_schemas import HeldRecord
+from tracker.clinics.models import Role
+from tracker.lib import codes
+from tracker.lib.strict_model import code_from
 from tracker.lib.strict_text import STORABLE
-from tracker.records.kinds import Data
+
+# A member of staff in one of the roles of a clinic, a patient, or a caregiver.
+UserRole = code_from("UserRole", codes.all_to_wire((*Role.values, "PATIENT", "CAREGIVER")))
 
 
 def _email(text: str) -> str:
@@ -42,35 +46,6 @@ class FieldProblem(BaseModel):
     detail: str
     pointer: str | None = None
     parameter: str | None = None
-
-
-class HeldRecord(BaseModel):
-    """
-    A record as the server holds it. A tombstone (``removed``) has no data.
-
-    ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
-    ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
-    offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
-
-    Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
-    next version repairs it.
-    """
-
-    kind: str
-    category: str
-    id: UUID
-    revision: int
-    recorded_at: datetime
-    time_zone: str
-    zone_check: Literal["consistent", "offset_differs", "unknown_zone"]
-    local_date: date
-    received_at: datetime
-    entered_late: bool
-    clock_skew: Literal["none", "ahead", "behind"]
-    removed: bool
-    unreadable: Literal[True] | None = None
-    amendment_reason: str | None = None
-    data: Data | dict[str, Any] | None = None
 
 
 class Guidance(BaseModel):

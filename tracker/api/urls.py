@@ -74,6 +74,7 @@ urlpatterns = [
     path(V1 + "records", records.Records.as_view(), name="records"),
     path(V1 + "records/<uuid:record_id>", records.OneRecord.as_view(), name="record"),
     path(V1 + "records/<uuid:record_id>/history", records.History.as_view(), name="record-history"),
+    path(V1 + "measures", catalogue.Measures.as_view(), name="measures"),
     path(V1 + "instruments", catalogue.Instruments.as_view(), name="instruments"),
     path(
         V1 + "instruments/<code:instrument>/<code:version>",

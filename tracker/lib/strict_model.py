@@ -1,13 +1,14 @@
 """Base model and field types of everything that a client sends: strict, closed, each error with a stable code. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from tracker.lib import days
 from tracker.lib.strict_text import STORABLE
@@ -96,9 +97,9 @@ def _zone_as_sent(value: str) -> str:
     return value
 
 
-def code_from(codes: Sequence[str]) -> Any:
-    """One of ``codes``. The schema names them all."""
-    return Literal[tuple(codes)]
+def code_from(name: str, codes: Iterable[str]) -> Any:
+    """One of ``codes``. The schema names them all, once, under ``name``: generated clients call the type so."""
+    return TypeAliasType(name, Literal[tuple(map(str, codes))])
 
 
 def _pattern(pattern: str) -> Any:

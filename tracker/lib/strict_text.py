@@ -4,10 +4,11 @@ Text that can be stored: without NUL, which PostgreSQL refuses, and lone surroga
 Every free text of a request is ``Text``, or has ``STORABLE`` after its other constraints.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
 def is_bad(text: Any) -> bool:
@@ -26,11 +27,26 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
-def _refuse_bad(text: str) -> str:
+def refuse_bad(text: str) -> str:
+    """Return a text that can be stored; refuse any other."""
     if is_bad(text):
         raise PydanticCustomError("bad_text", "holds NUL or half a character")
     return text
 
 
-STORABLE = AfterValidator(_refuse_bad)
+@dataclass(frozen=True)
+class _Storable:
+    """Refuses what cannot be stored; the schema of a text says so. JSON in UTF-8 holds no lone surrogate anyway."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(refuse_bad, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"pattern": _WITHOUT_NUL} | handler(schema)
+
+
+_WITHOUT_NUL = r"^[^\u0000]*$"
+STORABLE = _Storable()
 Text = Annotated[str, STORABLE]

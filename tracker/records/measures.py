@@ -31,6 +31,12 @@ def all() -> Mapping[str, Measure]:
     return {**of_kinds, **of_instruments}
 
 
+def listed() -> list[Measure]:
+    """Return every measure that there is by its code; of doses none: there are as many as there are medications."""
+    more = [measure for kind in KINDS.values() for measure in kind.listed_measures() if measure]
+    return sorted((*all().values(), *more), key=lambda measure: measure.code)
+
+
 def kind_of(code: str) -> Kind | None:
     """Return the kind of record whose measures begin as this code does, if any."""
     return next((kind for kind in KINDS.values() if code.startswith(kind.prefix)), None)

@@ -19,14 +19,14 @@ from tracker.lib.strict_model import Id, StrictModel
 _CURSORS = CursorCipher("access-log")
 
 
-class Who(BaseModel):
+class AccessLogPerson(BaseModel):
     name: str
     role: str
 
 
 class AccessLogEvent(BaseModel):
     at: datetime
-    who: Who
+    who: AccessLogPerson
     action: str
     kind: str
     purpose: str
@@ -88,7 +88,9 @@ class OwnAccessLog(ClinicalAPIView):
     actions = {"GET": Action.READ_OWN_ACCESS_LOG}
     queries = {"GET": OwnAccessLogQuery}
 
-    @extend_schema(operation_id="me_access_log", responses={200: AccessLogPage})
+    @extend_schema(
+        operation_id="me_access_log", summary="List who saw what of me", responses={200: AccessLogPage}
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, OwnAccessLogQuery)
         patient_id, own = principal_of(request).own_patient_id, query.own == "yes"
@@ -101,7 +103,9 @@ class AccessLog(ClinicalAPIView):
     actions = {"GET": Action.READ_ACCESS_LOG}
     queries = {"GET": AccessLogQuery}
 
-    @extend_schema(operation_id="access_log", responses={200: AccessLogPage})
+    @extend_schema(
+        operation_id="access_log", summary="List who saw what in the clinic", responses={200: AccessLogPage}
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, AccessLogQuery)
         return _page(request, query.cursor, query.limit, patient_id=query.patient, own=True)

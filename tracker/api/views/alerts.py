@@ -21,7 +21,7 @@ from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.models import StaffMember
 from tracker.lib import codes
 from tracker.lib.cursors import CursorCipher
-from tracker.lib.strict_model import StrictModel
+from tracker.lib.strict_model import StrictModel, code_from
 
 _CURSORS = CursorCipher("alerts")
 
@@ -39,7 +39,7 @@ class AlertOut(BaseModel):
     patient: UUID
     rule: str
     label: str
-    level: Annotated[Level, codes.LowerCase()]
+    level: code_from("AlertLevel", codes.all_to_wire(Level.values))  # type: ignore[valid-type]
     historical: bool
     answered_at: datetime
     raised_at: datetime
@@ -55,7 +55,7 @@ class AlertPage(BaseModel):
 
     alerts: list[AlertOut]
     total: int
-    next: str | None = None
+    next: str | None
 
 
 class AlertsQuery(StrictModel):
@@ -78,7 +78,7 @@ class AcknowledgeQuery(StrictModel):
 class Acknowledged(AlertOut):
     """The alert, and the id of the open one that holds the answers that came since, if there are any."""
 
-    open_since: UUID | None = None
+    open_since: UUID | None
 
 
 def _alert_out(row: Alert, by_name: str | None) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Alerts(ClinicalAPIView):
     actions = {"GET": Action.SEE_CASELOAD}
     queries = {"GET": AlertsQuery}
 
-    @extend_schema(operation_id="alerts_list", responses={200: AlertPage})
+    @extend_schema(operation_id="alerts_list", summary="List open alerts", responses={200: AlertPage})
     def get(self, request: Request) -> Response:
         query, principal = parse_query(request, AlertsQuery), principal_of(request)
         rows = Alert.objects.open().filter(patient_id__in=principal.patients)
@@ -147,7 +147,12 @@ class Acknowledge(ClinicalAPIView):
     actions = {"POST": Action.ACKNOWLEDGE_ALERT}
     queries = {"POST": AcknowledgeQuery}
 
-    @extend_schema(operation_id="alerts_acknowledge", request=None, responses={200: Acknowledged})
+    @extend_schema(
+        operation_id="alerts_acknowledge",
+        summary="Acknowledge an alert",
+        request=None,
+        responses={200: Acknowledged},
+    )
     def post(self, request: Request, alert_id: UUID) -> Response:
         query, later = parse_query(request, AcknowledgeQuery), None
         # The reply names who was first, to the first as to the second.

@@ -64,7 +64,11 @@ class BreakGlassAPIView(ClinicalAPIView):
 
     throttle = Throttle("break-glass", session_user)
 
-    @extend_schema(operation_id="break_glass_list", responses={200: BreakGlassList})
+    @extend_schema(
+        operation_id="break_glass_list",
+        summary="List the accesses in an emergency",
+        responses={200: BreakGlassList},
+    )
     def get(self, request: Request) -> Response:
         rows = break_glass.list_for_clinic(principal=principal_of(request))
         accesses = [
@@ -82,6 +86,7 @@ class BreakGlassAPIView(ClinicalAPIView):
 
     @extend_schema(
         operation_id="break_glass",
+        summary="Open a record in an emergency",
         request=BreakGlassIn,
         responses={201: BreakGlassOut, **problems("too_many_tries")},
     )
@@ -96,7 +101,9 @@ class BreakGlassAPIView(ClinicalAPIView):
             201,
         )
 
-    @extend_schema(operation_id="break_glass_end", responses={204: None})
+    @extend_schema(
+        operation_id="break_glass_end", summary="End my access in an emergency", responses={204: None}
+    )
     def delete(self, request: Request) -> Response:
         break_glass.end(principal=principal_of(request), at=timezone.now())
         return Response(status=204)

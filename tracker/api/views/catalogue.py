@@ -1,4 +1,4 @@
-"""The instruments that this clinic may use, and all that a phone needs to show and score one offline."""
+"""The instruments that this clinic may use, with all that a phone needs to show and score one offline; the measures."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api.exceptions import APIProblem
+from tracker.api.measure_schemas import MeasureOut, measure_out
 from tracker.api.openapi import problems
 from tracker.api.renderers import JSONRenderer
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.instruments import catalogue, fhir_questionnaire, wording
 from tracker.instruments.models import Permission, Version
+from tracker.records import measures
 
 FHIR_JSON = "application/fhir+json"
 
@@ -63,12 +65,36 @@ def _published(request: Request, instrument: str, version: str) -> tuple[Version
     return row, clinic_wording
 
 
+class MeasureList(BaseModel):
+    measures: list[MeasureOut]
+
+
+class Measures(ClinicalAPIView):
+    """
+    Every measure by its code: unit, range, direction, family.
+
+    Doses are not listed: ``dose.<code>``, in mg, is a measure for each medication.
+    """
+
+    actions = {"GET": Action.READ_CATALOGUE}
+
+    @extend_schema(
+        operation_id="measures_list", summary="List the measures", responses={200: MeasureList, 304: None}
+    )
+    def get(self, request: Request) -> Response:
+        return _cacheable({"measures": [measure_out(measure) for measure in measures.listed()]})
+
+
 class Instruments(ClinicalAPIView):
     """Every instrument of the catalogue; ``available`` says whether this clinic may use its wording."""
 
     actions = {"GET": Action.READ_CATALOGUE}
 
-    @extend_schema(operation_id="instruments_list", responses={200: InstrumentList, 304: None})
+    @extend_schema(
+        operation_id="instruments_list",
+        summary="List the questionnaires",
+        responses={200: InstrumentList, 304: None},
+    )
     def get(self, request: Request) -> Response:
         rows = Version.objects.for_clinic(principal_of(request).clinic_id).order_by(
             "instrument_id", "version"
@@ -95,7 +121,11 @@ class OneInstrument(ClinicalAPIView):
 
     actions = {"GET": Action.READ_CATALOGUE}
 
-    @extend_schema(operation_id="instruments_read", responses={200: OpenApiTypes.OBJECT, 304: None})
+    @extend_schema(
+        operation_id="instruments_read",
+        summary="Read a questionnaire",
+        responses={200: OpenApiTypes.OBJECT, 304: None},
+    )
     def get(self, request: Request, instrument: str, version: str) -> Response:
         row, clinic_wording = _published(request, instrument, version)
         content = wording.worded(row.content, clinic_wording) if clinic_wording else row.content
@@ -115,6 +145,7 @@ class OneQuestionnaire(ClinicalAPIView):
 
     @extend_schema(
         operation_id="instruments_fhir",
+        summary="Read a questionnaire as a FHIR resource",
         responses={
             (200, FHIR_JSON): OpenApiTypes.OBJECT,
             (200, JSONRenderer.media_type): OpenApiTypes.OBJECT,

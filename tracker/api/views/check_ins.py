@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, Field
@@ -14,7 +15,7 @@ from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
 from tracker.api.exceptions import APIProblem, field_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.queries import OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
@@ -82,6 +83,7 @@ class CheckIns(ClinicalAPIView):
 
     @extend_schema(
         operation_id="check_ins_list",
+        summary="List check-ins",
         responses={200: CheckInList},
     )
     def get(self, request: Request) -> Response:
@@ -93,6 +95,8 @@ class CheckIns(ClinicalAPIView):
 
     @extend_schema(
         operation_id="check_ins_plan",
+        summary="Plan a check-in",
+        parameters=[LOCATION],
         request=CheckInIn,
         responses={201: CheckInOut, **problems("already_planned")},
     )
@@ -115,7 +119,8 @@ class CheckIns(ClinicalAPIView):
             raise field_problem("in_the_past", "starts_at") from None
         except actions.AlreadyPlannedError:
             raise APIProblem("already_planned") from None
-        return Response(check_in_out(check_in, patient.time_zone), 201)
+        shown = check_in_out(check_in, patient.time_zone)
+        return Response(shown, 201, headers={"Location": reverse("check_in", args=[check_in.pk])})
 
 
 class OneCheckIn(ClinicalAPIView):
@@ -123,7 +128,7 @@ class OneCheckIn(ClinicalAPIView):
 
     actions = {"DELETE": Action.PLAN_CHECK_IN}
 
-    @extend_schema(operation_id="check_ins_cancel", responses={204: None})
+    @extend_schema(operation_id="check_ins_cancel", summary="Cancel a check-in", responses={204: None})
     def delete(self, request: Request, check_in_id: UUID) -> Response:
         actions.cancel_check_in(principal=principal_of(request), check_in_id=check_in_id, at=timezone.now())
         return Response(status=204)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import Field
@@ -16,7 +17,7 @@ from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
 from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.invitations import TooManyInvitations
@@ -59,12 +60,13 @@ class MyConsents(ClinicalAPIView):
 
     actions = {"GET": Action.SEE_CONSENT, "PUT": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="consents_read", responses={200: Consents})
+    @extend_schema(operation_id="consents_read", summary="Read what I share", responses={200: Consents})
     def get(self, request: Request) -> Response:
         return Response(_overview_out(consent.overview(principal_of(request), timezone.now())))
 
     @extend_schema(
         operation_id="consents_change",
+        summary="Change what I share",
         request=ConsentsIn,
         responses={
             200: Consents,
@@ -104,6 +106,8 @@ class Caregivers(ClinicalAPIView):
 
     @extend_schema(
         operation_id="caregivers_invite",
+        summary="Invite a caregiver",
+        parameters=[LOCATION],
         request=CaregiverIn,
         responses={201: InvitedCaregiver, **problems("too_many_invitations", "use_older_device")},
     )
@@ -123,7 +127,8 @@ class Caregivers(ClinicalAPIView):
             )
         except TooManyInvitations:
             raise APIProblem("too_many_invitations") from None
-        return Response(_caregiver_out(caregiver) | {"code": code}, 201)
+        shown = _caregiver_out(caregiver) | {"code": code}
+        return Response(shown, 201, headers={"Location": reverse("caregiver", args=[caregiver.pk])})
 
 
 class OneCaregiver(ClinicalAPIView):
@@ -131,7 +136,7 @@ class OneCaregiver(ClinicalAPIView):
 
     actions = {"DELETE": Action.CHANGE_CONSENT}
 
-    @extend_schema(operation_id="caregivers_end", responses={204: None})
+    @extend_schema(operation_id="caregivers_end", summary="End what a caregiver sees", responses={204: None})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
         caregivers.revoke(principal=principal_of(request), caregiver_id=caregiver_id, at=timezone.now())
         return Response(status=204)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, Field
@@ -17,7 +18,7 @@ from tracker.access.principal import Principal
 from tracker.accounts import known_devices
 from tracker.accounts.models import User
 from tracker.api.exceptions import APIProblem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
 from tracker.lib.strict_model import Id, StrictModel
@@ -69,7 +70,7 @@ class Devices(ClinicalAPIView):
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
     methods_before_pairing = frozenset({"POST"})
 
-    @extend_schema(operation_id="devices_list", responses={200: DeviceList})
+    @extend_schema(operation_id="devices_list", summary="List my phones", responses={200: DeviceList})
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
         own = Device.objects.filter(patient_id=principal.own_patient_id).order_by("-paired_at", "id")
@@ -79,6 +80,8 @@ class Devices(ClinicalAPIView):
 
     @extend_schema(
         operation_id="devices_pair",
+        summary="Pair this phone",
+        parameters=[LOCATION],
         request=DeviceIn,
         responses={
             200: DeviceOut,
@@ -108,7 +111,10 @@ class Devices(ClinicalAPIView):
         if principal.device_id is None:
             # An id that is known proves nothing: a sign-in that takes a phone over is told as a new phone is.
             _notify(principal, "device-paired", at)
-        return Response(_device_out(device, body.label, body.id), 201 if new else 200)
+        shown = _device_out(device, body.label, body.id)
+        if not new:
+            return Response(shown)
+        return Response(shown, 201, headers={"Location": reverse("device", args=[device.id])})
 
 
 class OneDevice(ClinicalAPIView):
@@ -121,14 +127,24 @@ class OneDevice(ClinicalAPIView):
 
     actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
 
-    @extend_schema(operation_id="devices_retire", request=None, responses={202: None, 204: None})
+    @extend_schema(
+        operation_id="devices_retire",
+        summary="Retire a phone",
+        request=None,
+        responses={202: None, 204: None},
+    )
     def delete(self, request: Request, device_id: UUID) -> Response:
         principal, at = principal_of(request), timezone.now()
         later = devices.retire(principal=principal, device_id=device_id, at=at) > at
         _notify(principal, "device-retires" if later else "device-retired", at)
         return Response(status=202 if later else 204)
 
-    @extend_schema(operation_id="devices_keep", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="devices_keep",
+        summary="Keep a phone that was to be retired",
+        request=None,
+        responses={204: None},
+    )
     def put(self, request: Request, device_id: UUID) -> Response:
         """Keep a phone that was to be retired."""
         devices.cancel_retirement(principal=principal_of(request), device_id=device_id, at=timezone.now())

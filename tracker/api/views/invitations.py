@@ -103,6 +103,7 @@ class AcceptInvitation(APIView):
 
     @extend_schema(
         operation_id="invitations_accept",
+        summary="Accept an invitation",
         auth=[],
         request=InvitationIn,
         responses={201: None, **problems("not_signed_in", "invitation_refused", "too_many_tries")},

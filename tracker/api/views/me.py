@@ -1,6 +1,5 @@
 """The caller."""
 
-from typing import Literal
 from uuid import UUID
 
 from django.utils import timezone
@@ -11,15 +10,12 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api import guidance
-from tracker.api.schemas import Guidance
+from tracker.api.schemas import Guidance, UserRole
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.api.views.check_ins import CheckInOut, upcoming
-from tracker.clinics.models import Clinic, Role
+from tracker.clinics.models import Clinic
 from tracker.lib import codes
 from tracker.outbox.models import Message
-
-# A member of staff in one of the roles of a clinic, a patient, or a caregiver.
-_ROLES = (*Role.values, "PATIENT", "CAREGIVER")
 
 
 class ClinicOut(BaseModel):
@@ -31,7 +27,7 @@ class MeOut(BaseModel):
     """Who is signed in, and what a phone shows first. ``crisis`` is for offline use too."""
 
     id: UUID
-    role: Literal[tuple(codes.all_to_wire(_ROLES))]  # type: ignore[valid-type]
+    role: UserRole
     name: str
     patient: UUID | None
     time_zone: str
@@ -46,7 +42,7 @@ class Me(ClinicalAPIView):
 
     actions = {"GET": Action.SEE_SELF}
 
-    @extend_schema(operation_id="me", responses={200: MeOut})
+    @extend_schema(operation_id="me", summary="Who I am", responses={200: MeOut})
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
         clinic = Clinic.objects.get(pk=principal.clinic_id)

@@ -54,7 +54,7 @@ class Messages(ClinicalAPIView):
     actions = {"GET": Action.READ_MESSAGES}
     queries = {"GET": MessagesQuery}
 
-    @extend_schema(operation_id="messages_list", responses={200: MessageList})
+    @extend_schema(operation_id="messages_list", summary="List my messages", responses={200: MessageList})
     def get(self, request: Request) -> Response:
         query = parse_query(request, MessagesQuery)
         rows = Message.objects.inbox_of(principal_of(request).user_id).order_by("-sent_at", "id")
@@ -66,7 +66,9 @@ class OneMessage(ClinicalAPIView):
 
     actions = {"POST": Action.READ_MESSAGES}
 
-    @extend_schema(operation_id="messages_read", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="messages_read", summary="Mark a message as read", request=None, responses={204: None}
+    )
     def post(self, request: Request, message_id: UUID) -> Response:
         principal = principal_of(request)
         if not outbox.mark_read(recipient_id=principal.user_id, message_id=message_id, at=timezone.now()):

@@ -1,7 +1,7 @@
 """Observations: the numbers of one measure over time."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,14 +14,15 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api.exceptions import parameter_problem
+from tracker.api.measure_schemas import MeasureOut, measure_out
 from tracker.api.queries import DIGITS, Cursor, FirstDay, LastDay, OfMeasure, OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
-from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
-from tracker.lib.strict_model import StrictModel
+from tracker.lib.strict_model import StrictModel, code_from
 from tracker.records import categories, clocks, daily_statistics
 from tracker.records.models import MeasureState, Observation
+from tracker.records.patient_record import ClockSkew
 
 _CURSORS = CursorCipher("observations")
 
@@ -38,24 +39,12 @@ class ObservationOut(BaseModel):
     local_date: date
     value: float
     band: str
-    clock_skew: Literal["none", "ahead", "behind"]
+    clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     counted: bool
     source: UUID
 
 
-class MeasureOut(BaseModel):
-    """A measure: unit, the ends of its scale, and which direction is worse."""
-
-    measure: str
-    label: str
-    unit: str
-    low: float | None
-    high: float | None
-    direction: Literal["higher_worse", "higher_better", "neutral"]
-    family: str
-
-
-class CurrentOut(BaseModel):
+class CurrentValueOut(BaseModel):
     baseline: float | None
     baseline_n: int
     baseline_basis: str
@@ -68,9 +57,9 @@ class CurrentOut(BaseModel):
 
 class ObservationPage(BaseModel):
     measure: MeasureOut
-    current: CurrentOut | None
+    current: CurrentValueOut | None
     observations: list[ObservationOut]
-    next: str | None = None
+    next: str | None
 
 
 class DailyObservation(BaseModel):
@@ -118,7 +107,11 @@ class Observations(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": ObservationsQuery}
 
-    @extend_schema(operation_id="observations_list", responses={200: ObservationPage})
+    @extend_schema(
+        operation_id="observations_list",
+        summary="List the numbers of a measure",
+        responses={200: ObservationPage},
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, ObservationsQuery)
         code = query.measure.code
@@ -128,7 +121,7 @@ class Observations(ClinicalAPIView):
         page = rows[: query.limit]
         return Response(
             {
-                "measure": _measure_out(query.measure),
+                "measure": measure_out(query.measure),
                 "current": _current(patient.pk, code),
                 "observations": [_observation_out(row, patient.enrolled_on) for row in page],
                 "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
@@ -159,7 +152,7 @@ def _current(patient_id: UUID, code: str) -> dict[str, Any] | None:
     row = MeasureState.objects.filter(patient_id=patient_id, measure=code).first()
     if row is None:
         return None
-    current = {name: getattr(row, name) for name in CurrentOut.model_fields}
+    current = {name: getattr(row, name) for name in CurrentValueOut.model_fields}
     return current | {"baseline_basis": codes.to_wire(row.baseline_basis)}
 
 
@@ -169,7 +162,11 @@ class DailyObservations(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": DailyObservationsQuery}
 
-    @extend_schema(operation_id="observations_by_day", responses={200: DailyObservationList})
+    @extend_schema(
+        operation_id="observations_by_day",
+        summary="List the numbers of a measure by day",
+        responses={200: DailyObservationList},
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, DailyObservationsQuery)
         code = query.measure.code
@@ -179,7 +176,7 @@ class DailyObservations(ClinicalAPIView):
         if not timedelta(0) <= last - first <= timedelta(days=365):
             raise parameter_problem("out_of_range", "from")
         statistics = daily_statistics.of_measure(patient, code, first, last)
-        return Response({"measure": _measure_out(query.measure), "days": statistics})
+        return Response({"measure": measure_out(query.measure), "days": statistics})
 
 
 def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
@@ -187,11 +184,4 @@ def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
         "clock_skew": row.clock_skew, "counted": clocks.counts(row.clock_skew, row.local_date, enrolled_on),
         "source": row.source_id,
-    }  # fmt: skip
-
-
-def _measure_out(measure: Measure) -> dict[str, Any]:
-    return {
-        "measure": measure.code, "label": measure.label, "unit": measure.unit, "low": measure.low,
-        "high": measure.high, "direction": measure.direction, "family": measure.family,
     }  # fmt: skip

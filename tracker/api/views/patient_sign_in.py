@@ -22,14 +22,24 @@ class PatientSignIn(ClinicalAPIView):
 
     actions = {"DELETE": Action.DISABLE_PATIENT_ACCOUNT, "PUT": Action.DISABLE_PATIENT_ACCOUNT}
 
-    @extend_schema(operation_id="patient_sign_in_disable", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="patient_sign_in_disable",
+        summary="Disable a patient's sign-in",
+        request=None,
+        responses={204: None},
+    )
     def delete(self, request: Request, patient_id: UUID) -> Response:
         patient_sign_in.disable_and_notify(
             principal=principal_of(request), patient_id=patient_id, at=timezone.now()
         )
         return Response(status=204)
 
-    @extend_schema(operation_id="patient_sign_in_recover", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="patient_sign_in_recover",
+        summary="Recover a patient's sign-in",
+        request=None,
+        responses={204: None},
+    )
     def put(self, request: Request, patient_id: UUID) -> Response:
         patient_sign_in.recover_and_notify(
             principal=principal_of(request), patient_id=patient_id, at=timezone.now()

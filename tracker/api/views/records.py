@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Collection
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,7 +17,7 @@ from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal
 from tracker.api import guidance
 from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
-from tracker.api.openapi import problems
+from tracker.api.openapi import LOCATION, problems
 from tracker.api.queries import (
     DIGITS,
     Cursor,
@@ -29,7 +29,8 @@ from tracker.api.queries import (
     OfPatient,
     parse_query,
 )
-from tracker.api.schemas import Guidance, HeldRecord
+from tracker.api.record_schemas import HeldRecord, RecordIn, RecordVersion
+from tracker.api.schemas import Guidance
 from tracker.api.views.base import (
     ClinicalAPIView,
     patient_of,
@@ -37,10 +38,10 @@ from tracker.api.views.base import (
 )
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.lib.error_codes import CODES, FIELD_CODES
-from tracker.lib.strict_model import StrictModel
+from tracker.lib.strict_model import StrictModel, code_from
 from tracker.outbox.tasks import wake_delivery
 from tracker.records import change_counter, history, pages, queries
-from tracker.records.kinds import KINDS, Record
+from tracker.records.kinds import KINDS
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey, Receipt
 
@@ -58,24 +59,6 @@ _REFUSED = frozenset({"conflict", "retry", "rejected"})
 _CONFLICTS = problems("idempotency_key_reused", "newer_version_held", "missing_base_revision")
 
 
-class RecordIn(RootModel[Record]):
-    """One record as a phone writes it."""
-
-
-class Author(BaseModel):
-    id: UUID
-    name: str
-
-
-class RecordVersion(HeldRecord):
-    """One version. ``overwritten`` holds what a merge of two edits of a plan replaced."""
-
-    author: Author
-    device: UUID | None
-    replaced_at: datetime | None
-    overwritten: dict[str, Any] | None = None
-
-
 class RecordHistory(BaseModel):
     versions: list[RecordVersion]
 
@@ -84,13 +67,13 @@ class RecordPage(BaseModel):
     """A page of records, newest first."""
 
     records: list[HeldRecord]
-    next: str | None = None
+    next: str | None
 
 
 class RecordReply(BaseModel):
     """One record as it is held now, with guidance if an answer raised an alert."""
 
-    status: Literal["stored", "replayed"]
+    status: code_from("WriteStatus", ("stored", "replayed"))  # type: ignore[valid-type]
     record: HeldRecord
     guidance: Guidance | None = None
 
@@ -146,7 +129,10 @@ def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) 
         body["guidance"] = guidance.of_clinic(principal)
         transaction.on_commit(wake_delivery)
     status = created if result["status"] == "stored" else 200
-    return Response(body, status, headers={"ETag": _tag(record)})
+    headers = {"ETag": _tag(record)}
+    if status == 201:
+        headers["Location"] = reverse("record", args=[record["id"]])
+    return Response(body, status, headers=headers)
 
 
 def _record_of(principal: Principal, receipt: Receipt, record_id: UUID) -> dict[str, Any]:
@@ -221,7 +207,7 @@ class Records(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
     queries = {"GET": RecordsQuery, "POST": NoParameters}
 
-    @extend_schema(operation_id="records_list", responses={200: RecordPage})
+    @extend_schema(operation_id="records_list", summary="List records", responses={200: RecordPage})
     def get(self, request: Request) -> Response:
         query = parse_query(request, RecordsQuery)
         patient = patient_of(request, query.patient, "api/records", _categories(query.kind))
@@ -243,7 +229,8 @@ class Records(ClinicalAPIView):
 
     @extend_schema(
         operation_id="records_add",
-        parameters=[_KEY_HEADER],
+        summary="Add a record",
+        parameters=[_KEY_HEADER, LOCATION],
         request=RecordIn,
         responses={200: RecordReply, 201: RecordReply, **_CONFLICTS},
     )
@@ -262,7 +249,9 @@ class OneRecord(ClinicalAPIView):
     }
     queries = {"GET": RecordQuery, "PUT": NoParameters, "DELETE": RemovalQuery}
 
-    @extend_schema(operation_id="records_read", responses={200: HeldRecord, 304: None})
+    @extend_schema(
+        operation_id="records_read", summary="Read a record", responses={200: HeldRecord, 304: None}
+    )
     def get(self, request: Request, record_id: UUID) -> Response:
         query = parse_query(request, RecordQuery)
         patient = patient_of(request, query.patient, "api/record", EVERYTHING)
@@ -271,6 +260,7 @@ class OneRecord(ClinicalAPIView):
 
     @extend_schema(
         operation_id="records_amend",
+        summary="Amend a record",
         parameters=[_KEY_HEADER, _MATCH_HEADER],
         request=RecordIn,
         responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
@@ -294,6 +284,7 @@ class OneRecord(ClinicalAPIView):
 
     @extend_schema(
         operation_id="records_remove",
+        summary="Remove a record",
         parameters=[_KEY_HEADER, _MATCH_HEADER],
         responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
     )
@@ -327,7 +318,11 @@ class History(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": RecordQuery}
 
-    @extend_schema(operation_id="records_history", responses={200: RecordHistory})
+    @extend_schema(
+        operation_id="records_history",
+        summary="List the versions of a record",
+        responses={200: RecordHistory},
+    )
     def get(self, request: Request, record_id: UUID) -> Response:
         query = parse_query(request, RecordQuery)
         patient = patient_of(request, query.patient, "api/history", EVERYTHING)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from tracker.access import roles
 from tracker.access.policy import Action
 from tracker.api.openapi import problems
+from tracker.api.schemas import UserRole
 from tracker.api.views.base import ClinicalAPIView, principal_of, session_of
 from tracker.lib import codes
 
@@ -20,7 +21,7 @@ class RoleOut(BaseModel):
     """One role; ``name`` is the caller's own in it."""
 
     id: UUID
-    role: str
+    role: UserRole
     name: str
     clinic: str
     this_one: bool
@@ -36,7 +37,7 @@ class Roles(ClinicalAPIView):
     actions = {"GET": Action.SEE_SELF}
     methods_before_pairing = frozenset({"GET"})
 
-    @extend_schema(operation_id="roles_list", responses={200: RoleList})
+    @extend_schema(operation_id="roles_list", summary="List my roles", responses={200: RoleList})
     def get(self, request: Request) -> Response:
         own = roles.roles_of(principal_of(request).user_id, timezone.now())
         current = session_of(request).acts_as or own[0].id
@@ -53,7 +54,12 @@ class OneRole(ClinicalAPIView):
     actions = {"PUT": Action.SEE_SELF}
     methods_before_pairing = frozenset({"PUT"})
 
-    @extend_schema(operation_id="roles_choose", request=None, responses={204: None, **problems("not_found")})
+    @extend_schema(
+        operation_id="roles_choose",
+        summary="Act in another role of mine",
+        request=None,
+        responses={204: None, **problems("not_found")},
+    )
     def put(self, request: Request, role_id: UUID) -> Response:
         roles.choose(
             principal=principal_of(request),

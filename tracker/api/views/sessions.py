@@ -36,7 +36,7 @@ class Sessions(ClinicalAPIView):
 
     actions = {"GET": Action.SEE_SELF}
 
-    @extend_schema(operation_id="sessions_list", responses={200: SessionList})
+    @extend_schema(operation_id="sessions_list", summary="List my sign-ins", responses={200: SessionList})
     def get(self, request: Request) -> Response:
         here = sessions.key_hash(session_of(request).key)
         own = sessions.list_for_user(principal_of(request).user_id, timezone.now())
@@ -60,7 +60,7 @@ class OneSession(ClinicalAPIView):
 
     actions = {"DELETE": Action.SEE_SELF}
 
-    @extend_schema(operation_id="sessions_end", responses={204: None})
+    @extend_schema(operation_id="sessions_end", summary="End a sign-in of mine", responses={204: None})
     def delete(self, request: Request, reference: UUID) -> Response:
         own_sessions.end_and_notify(
             principal=principal_of(request),

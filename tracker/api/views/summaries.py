@@ -72,7 +72,9 @@ class Summaries(ClinicalAPIView):
     actions = {"GET": Action.READ_SUMMARIES}
     queries = {"GET": SummariesQuery}
 
-    @extend_schema(operation_id="summaries_list", responses={200: SummaryList})
+    @extend_schema(
+        operation_id="summaries_list", summary="List weekly summaries", responses={200: SummaryList}
+    )
     def get(self, request: Request) -> Response:
         query = parse_query(request, SummariesQuery)
         _may_see_summaries(principal_of(request))
@@ -89,7 +91,9 @@ class OneSummary(ClinicalAPIView):
 
     actions = {"GET": Action.READ_SUMMARIES}
 
-    @extend_schema(operation_id="summaries_read", responses={200: SummaryOut})
+    @extend_schema(
+        operation_id="summaries_read", summary="Read a weekly summary", responses={200: SummaryOut}
+    )
     def get(self, request: Request, summary_id: UUID) -> Response:
         principal = principal_of(request)
         _may_see_summaries(principal)

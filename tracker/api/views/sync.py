@@ -1,6 +1,6 @@
 """Push and pull: the phone's two routes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,29 +12,30 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api import guidance
+from tracker.api.consent_schemas import Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BATCH_BYTES, validate
 from tracker.api.queries import DIGITS, NoParameters, OfPatient, parse_query
-from tracker.api.schemas import Guidance, HeldRecord
+from tracker.api.record_schemas import HeldRecord, RecordIn
+from tracker.api.schemas import Guidance
 from tracker.api.views.base import (
     ClinicalAPIView,
     patient_of,
     principal_of,
 )
 from tracker.lib.cursors import InvalidCursor
-from tracker.lib.strict_model import Id, StrictModel
+from tracker.lib.strict_model import Id, StrictModel, code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
-from tracker.records.kinds import Record
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.merge import Status
 
 
-class PushIn(StrictModel):
+class Batch(StrictModel):
     """
-    A batch of up to 500 records. The same ``key`` again gets the same receipt.
+    A batch of up to 500 records, each still to be looked at on its own. The same ``key`` again gets the same receipt.
 
     ``cursor`` is the phone's own pull cursor, if it has one: where nothing happened in between, the reply's
     goes past this batch.
@@ -46,20 +47,22 @@ class PushIn(StrictModel):
     cursor: Annotated[str, Field(max_length=400), STORABLE] | None = None
 
 
-class PushRecords(BaseModel):
-    """The body of a push as a phone writes it; each record gets a status of its own."""
+class PushIn(Batch):
+    """
+    A batch of up to 500 records; each gets a status of its own. The same ``key`` again gets the same receipt.
 
-    key: str
-    device: UUID
-    records: list[Record]
-    cursor: str | None = None
+    ``device`` is that of ``X-Device``. ``cursor`` is the phone's own pull cursor, if it has one: where nothing happened
+    in between, the reply's goes past this batch.
+    """
+
+    records: Annotated[list[RecordIn], Field(max_length=ingest.MAX_RECORDS)]
 
 
 class PushResult(BaseModel):
     """What became of one record, in the order sent."""
 
     id: str | None
-    status: Literal["stored", "replayed", "conflict", "rejected", "retry"]
+    status: code_from("PushStatus", Status)  # type: ignore[valid-type]
     revision: int | None = None
     code: str | None = None
     pointer: str | None = None
@@ -90,7 +93,7 @@ class PullPage(BaseModel):
     records: list[HeldRecord]
     unreadable: list[HeldRecord]
     revoked_ids: list[UUID]
-    revoked_categories: list[str]
+    revoked_categories: list[Named]
     cursor: str
     more: bool
 
@@ -119,7 +122,8 @@ class Push(ClinicalAPIView):
 
     @extend_schema(
         operation_id="sync_push",
-        request=PushRecords,
+        summary="Send records",
+        request=PushIn,
         responses={200: PushReceipt, **problems("idempotency_key_reused", "epoch_changed")},
     )
     def post(self, request: Request) -> Response:
@@ -140,11 +144,11 @@ class Push(ClinicalAPIView):
             transaction.on_commit(wake_delivery)
         return Response(body)
 
-    def _received(self, request: Request) -> tuple[PushIn, int, Receipt]:
+    def _received(self, request: Request) -> tuple[Batch, int, Receipt]:
         """Return the batch, the phone's own cursor, and the receipt."""
         principal = principal_of(request)
         parse_query(request, NoParameters)
-        batch = validate(PushIn, request.data)
+        batch = validate(Batch, request.data)
         if batch.device != principal.device_id:
             raise field_problem("not_this_device", "device")
         try:
@@ -174,7 +178,11 @@ class Pull(ClinicalAPIView):
     actions = {"GET": Action.READ_RECORDS}
     queries = {"GET": PullQuery}
 
-    @extend_schema(operation_id="sync_pull", responses={200: PullPage, **problems("epoch_changed")})
+    @extend_schema(
+        operation_id="sync_pull",
+        summary="Fetch what changed",
+        responses={200: PullPage, **problems("epoch_changed")},
+    )
     def get(self, request: Request) -> Response:
         query, principal = parse_query(request, PullQuery), principal_of(request)
         # Also where nothing is shared any more: the reader is told what has to go.

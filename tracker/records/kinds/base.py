@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import JSONObject
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
 
 Scale0To10 = Annotated[int, Field(ge=0, le=10)]
-# In the schema; a validator of the model refuses what is named twice.
+# In the schema; validators of the model refuse what has nothing in it, and what is named twice.
+AT_LEAST_ONE = ConfigDict(json_schema_extra={"minProperties": 1})
 EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
 RECENT_COLUMNS = (
@@ -43,13 +44,21 @@ class Payload(StrictModel):
 class Envelope(StrictModel):
     """A record on the wire, whatever its kind. ``data`` is there unless the record is removed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["removed"], "properties": {"removed": {"const": True}}},
+            "then": {"properties": {"data": False}},
+            "else": {"required": ["data"], "properties": {"data": {}}},
+        }
+    )
+
     kind: Text
     id: Id
     revision: Annotated[int, Field(ge=1, le=2_000_000_000)]
     recorded_at: InstantAsSent
     time_zone: ZoneAsSent
     removed: bool = False
-    amendment_reason: code_from(AmendmentReason.values) | None = None  # type: ignore[valid-type]
+    amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
     data: Any = None
 
     @model_validator(mode="after")
@@ -128,11 +137,13 @@ class Kind:
     example: Mapping[str, Any]
     line: Callable[[Any], str]
     # (measure, value) of a record's data, and the measures that may come of it: declared here, stated by a catalogue
-    # file that is read when first needed, or made from the code where there is one for each medication.
+    # file that is read when first needed, or made from the code where there is one for each medication. Of those the
+    # ones that can be listed.
     observations: Callable[[Any], Iterable[tuple[str, float]]] = lambda data: ()
     measures: tuple[Measure, ...] = ()
     catalogue_measures: Callable[[], tuple[Measure, ...]] = tuple
     measure_of: Callable[[str], Measure | None] = lambda code: None
+    listed_measures: Callable[[], Iterable[Measure | None]] = tuple
     measure_prefix: str = ""
     # Rules of the kind's own, and the questionnaire whose rules hold for its items.
     alert_rules: tuple[AlertRule, ...] = ()

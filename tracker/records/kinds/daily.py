@@ -12,7 +12,15 @@ from tracker.instruments import measures as instrument_measures
 from tracker.instruments.alert_rules import AlertRule, is_plain_no, unreadable
 from tracker.lib.constraints import at_least_one, within
 from tracker.lib.formatting import joined, number
-from tracker.records.kinds.base import HoursOfDay, Kind, Payload, Scale0To10, present, refuse_empty
+from tracker.records.kinds.base import (
+    AT_LEAST_ONE,
+    HoursOfDay,
+    Kind,
+    Payload,
+    Scale0To10,
+    present,
+    refuse_empty,
+)
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 
@@ -55,6 +63,8 @@ class DailyLog(PatientRecord):
 
 class DailyData(Payload):
     """A day's answers: any subset, at least one. Sleep in hours."""
+
+    model_config = AT_LEAST_ONE
 
     pain_avg: Scale0To10 | None = None
     pain_worst: Scale0To10 | None = None

@@ -110,9 +110,14 @@ def _fits(value: str) -> str:
 class JournalData(Payload):
     """A page of the journal: private unless ``share`` is ``entry``."""
 
-    text: Annotated[str, Field(min_length=1), STORABLE, AfterValidator(_fits)]
+    text: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_BYTES, description="At most 64 KiB in UTF-8."),
+        STORABLE,
+        AfterValidator(_fits),
+    ]
     mood: Scale0To10 | None = None
-    share: code_from(Share.values) = "none"  # type: ignore[valid-type]
+    share: code_from("JournalShare", Share.values) = "none"  # type: ignore[valid-type]
 
 
 class _TextRow(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from django.db import models
 from django.db.models import Q
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -82,15 +82,23 @@ class MedicationUse(PatientRecord):
 
 
 class MedicationUseData(Payload):
-    """A dose taken, skipped, or taken as needed (prn)."""
+    """A dose taken, skipped, or taken as needed (prn). A dose has value and unit; one that was skipped has none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"dose_value": ["dose_unit"], "dose_unit": ["dose_value"]},
+            "if": {"required": ["outcome"], "properties": {"outcome": {"const": Outcome.SKIPPED.value}}},
+            "then": {"properties": {"dose_value": False}},
+        }
+    )
 
     medication: Code
-    outcome: code_from(Outcome.values)  # type: ignore[valid-type]
+    outcome: code_from("DoseOutcome", Outcome.values)  # type: ignore[valid-type]
     dose_value: Annotated[float, Field(ge=0, le=100_000, description=DECIMALS[3]), rounded_to(3)] | None = (
         None
     )
-    dose_unit: code_from(Unit.values) | None = None  # type: ignore[valid-type]
-    reason: code_from(Reason.values) | None = None  # type: ignore[valid-type]
+    dose_unit: code_from("DoseUnit", Unit.values) | None = None  # type: ignore[valid-type]
+    reason: code_from("DoseReason", Reason.values) | None = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _dose_makes_sense(self) -> "MedicationUseData":

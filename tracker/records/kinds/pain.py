@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from django.db import models
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -18,7 +18,7 @@ from tracker.lib.strict_model import StrictModel, code_from
 from tracker.records.kinds.base import EACH_ONCE, Kind, Payload, Scale0To10, present
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
-from tracker.records.value_sets import SIDED
+from tracker.records.value_sets import MIDDLE, SIDED
 
 QUALITIES = (
     "aching", "burning", "cold", "cramping", "electric", "heavy", "itching", "numb", "pressing", "sharp",
@@ -75,8 +75,16 @@ class Region(StrictModel):
     ``intensity`` is 0 (none) to 10 (worst imaginable), or left out where the region is only marked.
     """
 
-    code: code_from(dict.fromkeys(sided.partition(".")[0] for sided in SIDED))  # type: ignore[valid-type]
-    side: Literal["left", "right", "mid"]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["code"], "properties": {"code": {"enum": list(MIDDLE)}}},
+            "then": {"properties": {"side": {"const": "mid"}}},
+            "else": {"properties": {"side": {"enum": ["left", "right"]}}},
+        }
+    )
+
+    code: code_from("BodyRegion", dict.fromkeys(sided.partition(".")[0] for sided in SIDED))  # type: ignore[valid-type]
+    side: code_from("BodySide", ("left", "right", "mid"))  # type: ignore[valid-type]
     intensity: Scale0To10 | None = None
 
     @model_validator(mode="after")
@@ -91,7 +99,7 @@ class Region(StrictModel):
 
 
 class PainData(Payload):
-    """Pain now, 0 (none) to 10 (worst imaginable); the rest is optional."""
+    """Pain now, 0 (none) to 10 (worst imaginable); the rest is optional. ``least`` is not above ``worst``."""
 
     intensity: Scale0To10
     worst: Scale0To10 | None = None
@@ -100,14 +108,14 @@ class PainData(Payload):
     regions: Annotated[list[Region], Field(min_length=1, max_length=len(SIDED)), EACH_ONCE] | None = None
     qualities: (
         Annotated[
-            list[code_from(QUALITIES)],  # type: ignore[valid-type]
+            list[code_from("PainQuality", QUALITIES)],  # type: ignore[valid-type]
             Field(min_length=1, max_length=len(QUALITIES)),
             EACH_ONCE,
         ]
         | None
     ) = None
-    trigger: code_from(TRIGGERS) | None = None  # type: ignore[valid-type]
-    relief: code_from(RELIEFS) | None = None  # type: ignore[valid-type]
+    trigger: code_from("PainTrigger", TRIGGERS) | None = None  # type: ignore[valid-type]
+    relief: code_from("PainRelief", RELIEFS) | None = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> "PainData":

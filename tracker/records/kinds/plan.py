@@ -100,7 +100,7 @@ TimeOfDay = Annotated[
 class PlanData(Payload):
     """A practice one means to do: times a week (1-70), minutes (1-600), local time to be reminded at (HH:MM)."""
 
-    practice: code_from(PRACTICES)  # type: ignore[valid-type]
+    practice: code_from("Practice", PRACTICES)  # type: ignore[valid-type]
     per_week: Annotated[int, Field(ge=1, le=70)] | None = None
     minutes: Annotated[int, Field(ge=1, le=600)] | None = None
     # Two versions are merged as the wire has them: a time is equal to itself however it arrived.

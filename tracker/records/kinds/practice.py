@@ -37,7 +37,7 @@ class PracticeEntry(PatientRecord):
 class PracticeData(Payload):
     """Something done for oneself: minutes 0 to 600, helpful 0 (not at all) to 10 (very)."""
 
-    practice: code_from(PRACTICES)  # type: ignore[valid-type]
+    practice: code_from("Practice", PRACTICES)  # type: ignore[valid-type]
     minutes: Annotated[int, Field(ge=0, le=600)] | None = None
     helpful: Scale0To10 | None = None
 

@@ -118,7 +118,7 @@ class ResponseData(Payload):
     instrument: Code
     version: Version
     answers: Annotated[dict[AnswerKey, Answer], Field(max_length=300)]
-    status: code_from(Status.values)  # type: ignore[valid-type]
+    status: code_from("ResponseStatus", Status.values)  # type: ignore[valid-type]
     started_at: Instant | None = None
     finished_at: Instant | None = None
     reported_total: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None

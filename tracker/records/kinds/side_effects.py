@@ -56,7 +56,7 @@ class SideEffects(PatientRecord):
         ]
 
 
-_Effect = code_from(EFFECTS)
+_Effect = code_from("SideEffect", EFFECTS)
 
 
 class SideEffectsData(Payload):
@@ -122,6 +122,7 @@ KIND = Kind(
     category=Category.MEDICATION,
     measure_prefix=PREFIX,
     measure_of=measure_of,
+    listed_measures=lambda: (measure_of(PREFIX + effect) for effect in EFFECTS),
     instrument=INSTRUMENT,
     observations=observations,
     example={

@@ -15,7 +15,15 @@ from tracker.instruments.measures import Measure
 from tracker.lib.constraints import at_least_one, within
 from tracker.lib.formatting import joined, number, of_ten
 from tracker.lib.strict_model import Instant
-from tracker.records.kinds.base import HoursOfDay, Kind, Payload, Scale0To10, present, refuse_empty
+from tracker.records.kinds.base import (
+    AT_LEAST_ONE,
+    HoursOfDay,
+    Kind,
+    Payload,
+    Scale0To10,
+    present,
+    refuse_empty,
+)
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 
@@ -64,8 +72,11 @@ class SleepEntry(PatientRecord):
 class SleepData(Payload):
     """
     A night, any part of it: instants of lights out and of getting up, hours slept, minutes until asleep,
-    awakenings and the minutes they took, quality 0 (very poor) to 10 (very good).
+    awakenings and the minutes they took, quality 0 (very poor) to 10 (very good). Getting up is within 24 hours after
+    lights out.
     """
+
+    model_config = AT_LEAST_ONE
 
     bed_at: Instant | None = None
     up_at: Instant | None = None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from django.db import models
 from django.db.models import F, Q
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -68,8 +68,18 @@ class Vitals(PatientRecord):
 class VitalsData(Payload):
     """
     Vital signs: blood pressure in mmHg, heart rate and breaths per minute, oxygen saturation in percent,
-    temperature in degrees Celsius, weight in kg. ``self_measured`` is true unless staff took them.
+    temperature in degrees Celsius, weight in kg. ``self_measured`` is true unless staff took them. At least one is
+    there; a blood pressure has both values, the systolic above the diastolic.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "dependentRequired": {"systolic": ["diastolic"], "diastolic": ["systolic"]},
+            "if": {"required": ["self_measured"], "properties": {"self_measured": {}}},
+            "then": {"minProperties": 2},
+        }
+    )
 
     systolic: Annotated[int, Field(ge=40, le=300)] | None = None
     diastolic: Annotated[int, Field(ge=20, le=200)] | None = None

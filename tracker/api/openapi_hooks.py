@@ -1,0 +1,123 @@
+"""Hook of drf-spectacular: completes the OpenAPI document, and simplifies its schemas for generators of clients."""
+
+from typing import Any
+
+from tracker.api.exceptions import CONTENT_TYPE
+
+_REF = {"$ref": "#/components/schemas/Problem"}
+_ANY = {
+    "400": "something in the request cannot be taken",
+    "406": "no answer in a form that the caller accepts",
+    "429": "too many requests; `Retry-After` says when to send the same again",
+    "503": "the database is not available; nothing was stored, and `Retry-After` says when to try again",
+}
+_SIGNED_IN = {
+    "401": "not signed in",
+    "403": "not for this role, or not without a paired device or a new sign-in",
+    "404": "nothing here, or nothing here for the caller",
+}
+_WITH_BODY = {
+    "408": "the body did not come whole in time",
+    "413": "the body is too large",
+    "415": "the body is not JSON, or is encoded in an unknown way",
+}
+# By the first part of the path below /api/v1/.
+_TAGS = {
+    "sync": "Push and pull: how a phone that is often offline writes and reads (docs/sync.md).",
+    "records": "One record at a time, for clients that do not queue.",
+    "observations": "The numbers of one measure over time.",
+    "measures": "What may be measured: unit, range and direction.",
+    "instruments": "The questionnaires of the catalogue.",
+    "summaries": "A patient's weeks, as they were summed up.",
+    "me": "The caller: who, in which role, signed in where, sharing what.",
+    "devices": "The phones that a patient has paired.",
+    "invitations": "Coming in by invitation.",
+    "messages": "What the product tells the caller.",
+    "check-ins": "Telehealth check-ins.",
+    "alerts": "Open alerts of the caller's patients.",
+    "patients": "Sign-in of a patient, ended and recovered by staff.",
+    "break-glass": "Access in an emergency.",
+    "access-log": "Who saw what.",
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "seconds until the same may be sent again",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+
+
+def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
+    """Name the common problems at every operation, each with the content type it has, and simplify the schemas."""
+    result["tags"] = [{"name": name, "description": description} for name, description in _TAGS.items()]
+    schemas = result["components"]["schemas"]
+    for path in result["paths"].values():
+        for operation in path.values():
+            _complete(operation)
+    for schema in schemas.values():
+        _simplify(schema)
+    return result
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    common = _ANY
+    if any(operation.setdefault("security", [])):
+        common = common | _SIGNED_IN
+    if "requestBody" in operation:
+        common = common | _WITH_BODY
+    responses = operation["responses"]
+    for status, meaning in common.items():
+        responses.setdefault(status, {"description": meaning})
+    for status, response in responses.items():
+        response["description"] = response["description"] or common.get(status) or "done"
+        if int(status) >= 400:
+            response["content"] = {CONTENT_TYPE: {"schema": _REF}}
+        if status in ("429", "503"):
+            response["headers"] = _RETRY_AFTER
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _simplify(schema: dict[str, Any]) -> None:
+    """Simplify a schema and what is in it: without the titles that repeat a name, and without defaults."""
+    schema.pop("title", None)
+    _name_keys_by_pattern(schema)
+    required = schema.get("required", ())
+    for name, part in schema.get("properties", {}).items():
+        _without_default(part, may_be_null=name in required)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            _simplify(schema[key])
+    for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        _simplify(part)
+
+
+def _without_default(schema: dict[str, Any], *, may_be_null: bool) -> None:
+    """
+    Tell an optional field by its not being required, and by nothing else.
+
+    Generators take a field with a default for one that must be there, and ``null`` for one more type of its values.
+    What null would say is said by leaving the field out.
+    """
+    default = schema.pop("default", None)
+    if default is not None and default != [] and default != "":
+        said = schema.get("description", "")
+        schema["description"] = (
+            f"{said} Without it: `{default!s}`.".strip()
+            .replace("`False`", "`false`")
+            .replace("`True`", "`true`")
+        )
+    if may_be_null or "anyOf" not in schema:
+        return
+    schema["anyOf"] = [option for option in schema["anyOf"] if option != {"type": "null"}]
+    if len(schema["anyOf"]) == 1:
+        (only,) = schema.pop("anyOf")
+        for key, value in only.items():
+            schema.setdefault(key, value)
+
+
+def _name_keys_by_pattern(schema: dict[str, Any]) -> None:
+    """State the pattern of an object's keys by ``propertyNames``: few generators know ``patternProperties``."""
+    if "patternProperties" in schema:
+        ((pattern, values),) = schema.pop("patternProperties").items()
+        schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
