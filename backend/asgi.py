@@ -25,7 +25,7 @@ refuse = import_module("backend.errors").refuse
 # A phone sends one push after the other; a page of the dashboard asks for several parts at once.
 _admission = Admission(
     reads=PersonLimit(running=4, waiting=32), writes=PersonLimit(running=1, waiting=8),
-    cookie=settings.SESSION_COOKIE_NAME, token_paths=("/api/", "/_allauth/app/"),
+    cookie=settings.SESSION_COOKIE_NAME, token_paths=routes.API,
 )  # fmt: skip
 _product = WSGIInThreads(_django, threads=THREADS, refuse=refuse, admission=_admission)
 _sign_in = WSGIInThreads(

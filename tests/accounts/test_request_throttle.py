@@ -113,6 +113,14 @@ def test_a_page_that_is_asked_for_too_often_answers_429(world, limits):
     assert statuses == [200] * 20 + [429] * 2
 
 
+def test_an_invented_token_beside_the_cookie_of_a_page_makes_no_other_session(world, limits):
+    browser = sign_in(world.ben.user)
+
+    statuses = [browser.get("/alerts/", headers={"X-Session-Token": f"t{n}"}).status_code for n in range(22)]
+
+    assert statuses == [200] * 20 + [429] * 2
+
+
 def test_a_rate_limit_hides_no_positive_answer_and_grows_no_audit(world, limits):
     phone = Phone(world.ada.user)
     for _ in range(20):

@@ -51,6 +51,15 @@ def test_a_key_that_stands_twice_is_refused_before_anything_is_tried(world, clie
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(400, "duplicate_key")}
 
 
+def test_a_try_of_many_kilobytes_is_refused_before_it_is_decoded_or_counted(world, client):
+    right = {"email": world.ada.user.email, "password": factories.PASSWORD}
+
+    answers = [send(client, LOGIN, right | {"more": "x" * 70_000}) for _ in range(12)]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(400, "bad_request")}
+    assert send(client, LOGIN, right).status_code == 200
+
+
 def pending(client, user) -> str:
     answer = send(client, LOGIN, {"email": user.email, "password": factories.PASSWORD})
     assert answer.status_code == 401

@@ -9,7 +9,7 @@ from tests import factories
 from tracker.instruments import catalogue
 from tracker.instruments.alert_rules import UNREADABLE
 from tracker.instruments.definition import InstrumentDefinition
-from tracker.sync import safety
+from tracker.sync import item_names, safety
 
 FORMS = {form.code: form for form in catalogue.all() if form.safety}
 NO = ["0", False, "no", "No ", "Not at all"]
@@ -105,3 +105,34 @@ def test_an_answer_that_nobody_can_assign_is_unreadable_and_one_of_another_form_
         about = {"instrument": form.code, "version": form.version}
         assert found({"data": about | {"answers": {"foo": 3}}}) == {UNREADABLE}
     assert found({"data": {"instrument": "gad-7", "version": "2006", "answers": {"foo": 3}}}) == set()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"instrument": "phq-9", "answers": [["/44260-8", 3], ["/44260-8", 0]]},
+        {"instrument": "phq-9", "answers": [{"linkId": "9", "value": 3}, {"linkId": "9", "value": 0}]},
+        {
+            "questionnaire": "http://example.org/phq-9|1999",
+            "item": [{"linkId": "9", "answer": [{"valueInteger": 3}]}],
+        },
+        {"code": "phq-9", "answers": {"9": 3}},
+        {
+            "instrument": "phq-9",
+            "answers": {"Thoughts that you would be better off dead, or of hurting yourself in some way": 3},
+        },
+    ],
+)
+def test_the_safety_scan_reads_each_of_several_answers_other_fields_for_the_form_and_the_text_of_an_item(
+    data,
+):
+    assert "phq9_item9" in found({"data": data})
+
+
+def test_names_of_no_end_are_kept_in_no_memory():
+    form, before = FORMS["phq-9"], item_names._link_id.cache_info().currsize
+
+    for n in range(10):
+        assert item_names.link_id(form, f"{n}" * 100_000) is None
+
+    assert item_names._link_id.cache_info().currsize == before

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
@@ -15,6 +16,9 @@ from tracker.accounts import known_devices, request_throttle, routes, sessions, 
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
 
+# Of a try of a password, a second factor (a passkey's answer is the longest) or an invitation. It is decoded before its
+# sender is counted.
+MOST_BYTES = 64 * 1024
 _SESSION = UUID("0197a1c0-0000-7000-8000-000000000011")
 
 
@@ -24,6 +28,13 @@ class BrowserSessionMiddleware(SessionMiddleware):
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         self.SessionStore = BrowserSessionStore
+
+
+def _length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
 
 
 class SignInThrottleMiddleware:
@@ -42,6 +53,8 @@ class SignInThrottleMiddleware:
         declared = _declared(request)
         if declared is None or not declared.counts(request):
             return self._answer(request)
+        if routes.is_try(str(request.method), request.path) and _length(request) > MOST_BYTES:
+            raise RequestDataTooBig("a try of a secret is short")
         try:
             who = _who(request, declared)
         except strict_json.BadJSON:
@@ -87,7 +100,14 @@ class SessionThrottleMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Called by Django with the view that it has found."""
-        token = request.headers.get("X-Session-Token") or request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        # What the page or program is signed in by: nothing beside it makes another session of it.
+        is_program = request.path.startswith(routes.API)
+        sent, name = (
+            (request.headers, "X-Session-Token")
+            if is_program
+            else (request.COOKIES, settings.SESSION_COOKIE_NAME)
+        )
+        token = sent.get(name)
         if not token or hasattr(getattr(view, "cls", None), "throttle_classes"):
             return None
         session = uuid5(_SESSION, sessions.key_hash(token))

@@ -23,6 +23,7 @@ from tracker.accounts.models import User
 from tracker.audit import actions as audit
 from tracker.audit.models import Result
 from tracker.clinics.errors import NotFoundOrHidden
+from tracker.lib.admission import ACCOUNT
 
 Inner = Callable[Concatenate[HttpRequest, Principal, datetime, ...], HttpResponse]
 Outer = Callable[..., HttpResponse]
@@ -84,6 +85,8 @@ def _answer(
     principal = None
     with suppress(NotFoundOrHidden), audit.collecting() as buffer, transaction.atomic():
         principal = _signed_in_principal(request, at, is_poll)
+        # Whose requests wait for each other.
+        request.META[ACCOUNT] = str(principal.user_id) if principal else ""
         if principal is None or not policy.role_may(principal.role, action):
             return principal, None
         response = view(request, principal, at, *args, **kwargs)

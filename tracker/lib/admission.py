@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from django.http.cookie import parse_cookie
+
 # In the environ of a request: set by the application where it knows whose account the request is; empty for nobody's.
 ACCOUNT = "tracker.account"
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -90,7 +92,7 @@ class Admission:
         self._of_account = {
             is_read: PersonLimit(limit.running, _ALL) for is_read, limit in self._of_session.items()
         }
-        self._cookie, self._token_paths = f"{cookie}=", token_paths
+        self._cookie, self._token_paths = cookie, token_paths
         self._accounts: dict[str, str] = {}
 
     @asynccontextmanager
@@ -127,6 +129,5 @@ class Admission:
         if environ["PATH_INFO"].startswith(self._token_paths):
             token = environ.get("HTTP_X_SESSION_TOKEN", "")
         else:
-            cookies = (part.strip() for part in environ.get("HTTP_COOKIE", "").split(";"))
-            token = next((one[len(self._cookie) :] for one in cookies if one.startswith(self._cookie)), "")
+            token = parse_cookie(environ.get("HTTP_COOKIE", "")).get(self._cookie, "")
         return sha256(token.encode("latin-1")).hexdigest() if token else ""

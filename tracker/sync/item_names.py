@@ -21,6 +21,8 @@ _PREFIX = re.compile(r".*[|#/:]", re.DOTALL)
 # An item by its number behind a word: ``Q9``, ``PHQ.9``, ``phq9_9``.
 _NUMBERED = re.compile(r"[a-z](?:.*\D)?0*(\d{1,3})", re.DOTALL)
 _LONGEST_NAME = 200
+# Fields, folded, that name the instrument.
+_FORM_FIELDS = ("instrument", "questionnaire", "code")
 
 
 def fold(text: str) -> str:
@@ -45,8 +47,7 @@ def item_name(text: str) -> str:
 
 def form_of(data: Mapping[str, Any]) -> InstrumentDefinition | None:
     """The instrument that is meant, however its name is spelt; its newest version if the one named is not known."""
-    name, version = data.get("instrument"), data.get("version")
-    code = _codes(catalogue.all()).get(fold(name)) if isinstance(name, str) else None
+    code, version = next(filter(None, map(_code, map(data.get, _FORM_FIELDS))), None), data.get("version")
     if code is None:
         return None
     try:
@@ -56,20 +57,32 @@ def form_of(data: Mapping[str, Any]) -> InstrumentDefinition | None:
     return catalogue.latest(code)
 
 
+def _code(name: Any) -> str | None:
+    """The code of the instrument that is named, also as FHIR's canonical address: ``http://example.org/phq-9|1999``."""
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return None
+    codes = _codes(catalogue.all())
+    return codes.get(fold(name)) or codes.get(fold(name.partition("|")[0].rpartition("/")[2]))
+
+
 @lru_cache(maxsize=1)
 def _codes(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, str]:
     """The code of each instrument by its folded name: ``phq9``."""
     return {fold(form.code): form.code for form in forms}
 
 
-@lru_cache(maxsize=4096)
 def link_id(form: InstrumentDefinition, name: str) -> str | None:
-    """The link id of the item that is named: by it, by its code, or by its number, also behind a word."""
+    """The link id of the item that is named: by it, by its code or text, or by its number, also behind a word."""
+    return _link_id(form, name) if len(name) <= _LONGEST_NAME else names(form).get(fold(name))
+
+
+@lru_cache(maxsize=4096)
+def _link_id(form: InstrumentDefinition, name: str) -> str | None:
     items, folded = names(form), fold(name)
     if folded in items:
         return items[folded]
     # What is called as the form is rather its total.
-    if len(name) > _LONGEST_NAME or name.casefold() in {form.code, fold(form.code)}:
+    if name.casefold() in {form.code, fold(form.code)}:
         return None
     number = _NUMBERED.fullmatch(unicodedata.normalize("NFKC", name).casefold())
     return items.get(item_name(name)) or (items.get(number[1]) if number else None)
@@ -83,7 +96,8 @@ def names(form: InstrumentDefinition) -> Mapping[str, str]:
 
 
 def _names_by_link_id(form: InstrumentDefinition) -> dict[str, str]:
-    return {fold(item.link_id): item.link_id for item in form.items}
+    texts = {fold(text): item.link_id for item in form.items for text in (item.text or {}).values()}
+    return texts | {fold(item.link_id): item.link_id for item in form.items}
 
 
 @lru_cache(maxsize=1)

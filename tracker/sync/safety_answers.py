@@ -15,6 +15,7 @@ from tracker.alerts import rules
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
+from tracker.lib import lenient_json
 from tracker.lib.lenient_json import IsOver
 from tracker.records.kinds import KINDS
 from tracker.sync import item_names
@@ -186,6 +187,11 @@ def _parts(part: Any) -> list[Any]:
     return found[:_MOST_READINGS]
 
 
+def _new_key(by_item: Mapping[str, Any], name: str) -> str:
+    """The name; one that stands there already is kept beside it: of several answers each is read."""
+    return lenient_json.RepeatedKey(name) if name in by_item else name
+
+
 def _by_item(answers: Any) -> Any:
     """Answers that come as a list, of pairs or of objects that name their item, by item; others as they are."""
     if not isinstance(answers, list) or not answers:
@@ -194,7 +200,7 @@ def _by_item(answers: Any) -> Any:
     for each in answers:
         match each:
             case [str(name), value]:
-                by_item[name] = value
+                by_item[_new_key(by_item, name)] = value
             case dict():
                 named = [
                     text
@@ -204,7 +210,7 @@ def _by_item(answers: Any) -> Any:
                 ]
                 if not named:
                     return answers
-                by_item[named[0]] = _answer_beside(each)
+                by_item[_new_key(by_item, named[0])] = _answer_beside(each)
             case _:
                 return answers
     return by_item
