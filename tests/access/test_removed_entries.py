@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils.module_loading import import_string
 
 from backend.celery import BEAT_SCHEDULE
@@ -60,6 +61,7 @@ def reads_about_her(scenario: Scenario) -> Iterable[Ask]:
             yield from (replace(ask, query={"range": name}) for name in RANGES)
 
 
+@pytest.mark.full
 def test_no_page_and_no_route_fails_for_a_patient_whose_every_entry_is_removed(scenario):
     """Before her summaries are refreshed, and after."""
     client, statuses = MatrixClient(), {}

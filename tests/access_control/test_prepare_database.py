@@ -312,6 +312,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.full
 def test_prepare_database_is_one_command_for_two_at_once_and_for_a_second_time(names):
     first, second = start(names), start(names)
     said = [process.communicate(timeout=120) for process in (first, second)]
