@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -20,11 +21,13 @@ from tests.servers import wait_until
 from tracker.access import devices, patient_sign_in
 from tracker.access.models import Device
 from tracker.access.principal import with_session
-from tracker.accounts import second_factor, sessions
+from tracker.accounts import sessions
 from tracker.accounts.models import AccountKind, Session, User
 from tracker.audit.models import AuditEvent
+from tracker.clinics import invitations
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import Patient
+from tracker.clinics.models import Patient, StaffMember
+from tracker.lib import rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.models import Message
 
@@ -242,8 +245,8 @@ def test_a_browser_sets_up_no_second_factor_of_a_patient_who_has_a_phone(world, 
     assert browser.get("/accounts/2fa/totp/activate/").status_code == 302
 
 
-def show_second_factor(phone: Phone) -> None:
-    store = sessions.SessionStore(phone.token)
+def show_second_factor(token: str) -> None:
+    store = sessions.SessionStore(token)
     shown = {"method": "mfa", "at": time.time(), "type": "totp"}
     store["account_authentication_methods"] = [*store["account_authentication_methods"], shown]
     store.save()
@@ -256,7 +259,7 @@ def test_a_patients_second_factor_is_told_when_it_comes_and_when_it_goes(world, 
         assert account(phone, "POST", "account/authenticators/totp", {"code": code}).status_code == 200
     assert notices(world, "second-factor-added") == BOTH
 
-    show_second_factor(phone)
+    show_second_factor(phone.token)
     assert account(phone, "POST", "account/authenticators/recovery-codes").status_code == 200
     assert notices(world, "recovery-codes-made") == BOTH
     assert account(phone, "DELETE", "account/authenticators/totp").status_code == 200
@@ -331,15 +334,130 @@ def test_after_the_recovery_the_phone_sends_what_it_had_not_sent(world, phone):
     assert again.push(unsent).json()["results"][0]["status"] == "stored"
 
 
-@pytest.mark.parametrize("kind", [AccountKind.PATIENT, AccountKind.STAFF])
-def test_a_recovery_removes_a_patients_second_factor_and_not_that_of_somebody_who_is_staff_too(world, kind):
-    User.objects.filter(pk=world.ada.user_id).update(kind=kind)
-    authenticator.add_totp(world.ada.user)
-    with as_user(world.ben) as ben:
-        patient_sign_in.disable(principal=ben, patient_id=world.ada.pk, at=factories.MONDAY)
-        patient_sign_in.recover(principal=ben, patient_id=world.ada.pk, at=factories.MONDAY)
+def caregivers_code(patient: Patient) -> str:
+    """A code by which somebody becomes this patient's caregiver; a thief who is a patient too makes it herself."""
+    answer = Phone(patient.user).post("me/caregivers", {"name": "A friend", "categories": ["pain"]})
+    assert answer.status_code == 201
+    return str(answer.json()["code"])
 
-    assert bool(second_factor.count(world.ada.user)) is (kind == AccountKind.STAFF)
+
+def set_up_totp(phone: Phone):
+    secret = account(phone, "GET", "account/authenticators/totp").json()["meta"]["secret"]
+    return account(phone, "POST", "account/authenticators/totp", {"code": authenticator.totp_code(secret)})
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_stolen_password_takes_no_other_role_and_the_older_phone_goes_on(world, phone, paired):
+    thief = Phone(world.ada.user, paired=paired)
+    code = caregivers_code(world.bea)
+
+    for tried in (code, "2222-2222-2222-2222"):
+        refused = thief.post("invitations/accept", {"code": tried})
+        assert (refused.status_code, refused.json()["code"]) == (403, "use_older_device")
+
+    assert User.objects.get(pk=world.ada.user_id).kind == AccountKind.PATIENT
+    assert account(thief, "POST", "account/authenticators/totp", {"code": "123456"}).status_code == 403
+    assert phone.post("invitations/accept", {"code": code}).status_code == 201, (
+        "the code is as good as before"
+    )
+    body = {"current_password": factories.PASSWORD, "new_password": NEW_PASSWORD}
+    assert account(phone, "POST", "account/password/change", body).status_code == 200
+    assert thief.get("me").status_code == 401
+
+
+@pytest.mark.parametrize("kind", [AccountKind.CAREGIVER, AccountKind.STAFF])
+def test_a_new_phone_of_a_patient_who_needs_a_second_factor_sets_up_none(world, phone, thief, kind):
+    """Whatever else the patient is; the older phone sets it up."""
+    User.objects.filter(pk=world.ada.user_id).update(kind=kind)
+
+    refused = set_up_totp(thief)
+    assert (refused.status_code, refused.json()["code"]) == (403, "use_older_device")
+    browser = Client()
+    browser.cookies["sessionid"] = token_of(world.ada.user)
+    assert browser.get("/accounts/2fa/totp/activate/")["Location"] == "/accounts/2fa/"
+
+    assert set_up_totp(phone).status_code == 200
+
+
+def test_on_a_patients_first_day_any_phone_makes_a_caregiver_of_them(world):
+    first, second = Phone(world.ada.user), Phone(world.ada.user)
+
+    assert second.post("invitations/accept", {"code": caregivers_code(world.bea)}).status_code == 201
+    assert first.get("me").status_code == 200
+
+
+def test_a_patient_who_has_a_phone_becomes_staff_in_a_browser_with_a_second_factor_alone(world, phone):
+    at = timezone.now()
+    with as_user(world.eve) as eve, rls.as_clinic(world.clinic.pk):
+        code = invitations.invite_staff(
+            clinic_id=world.clinic.pk, name="Ada", role="CLINICIAN", team_id=None, at=at, by=eve
+        )
+    browser = Client()
+    browser.cookies["sessionid"] = token = token_of(world.ada.user)
+
+    refused = browser.post("/accounts/invitation/", {"code": code})
+    assert refused.status_code == 422
+    assert "Set up a second factor in the app" in refused.content.decode()
+    assert User.objects.get(pk=world.ada.user_id).kind == AccountKind.PATIENT
+
+    show_second_factor(token)
+    assert browser.post("/accounts/invitation/", {"code": code}).status_code == 302
+    assert User.objects.get(pk=world.ada.user_id).kind == AccountKind.STAFF
+
+
+def become(world: factories.World, what: str) -> None:
+    """Make something else of Ada too, who has a second factor and recovery codes."""
+    user = world.ada.user
+    assert user
+    kind = {"patient": AccountKind.PATIENT, "caregiver": AccountKind.CAREGIVER}.get(what, AccountKind.STAFF)
+    User.objects.filter(pk=user.pk).update(kind=kind)
+    if kind == AccountKind.STAFF:
+        left_at = factories.MONDAY if what == "former staff" else None
+        with as_clinic(world.other_clinic.pk):
+            StaffMember.objects.create(
+                clinic_id=world.other_clinic.pk,
+                user=user,
+                name="Ada",
+                role="CLINICIAN",
+                left_at=left_at,
+            )
+    authenticator.add_totp(user)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.RECOVERY_CODES, data={})
+
+
+@pytest.mark.parametrize("what", ["patient", "caregiver", "former staff", "staff"])
+def test_a_recovery_removes_the_second_factors_of_whoever_is_not_staff_now(world, what):
+    become(world, what)
+    ben = Phone(world.ben.user)
+    assert ben.call("DELETE", f"patients/{world.ada.pk}/sign-in").status_code == 204
+    assert ben.call("PUT", f"patients/{world.ada.pk}/sign-in").status_code == 204
+
+    is_kept = what == "staff"
+    assert Authenticator.objects.filter(user=world.ada.user).exists() is is_kept
+    assert notices(world, "second-factor-removed") == (set() if is_kept else BOTH)
+    with as_clinic(world.clinic.pk):
+        event = AuditEvent.objects.filter(action="account.reset_second_factor", patient=world.ada.pk)
+        assert event.exists() is not is_kept
+
+
+def test_a_patient_who_is_a_caregiver_and_has_lost_the_authenticator_is_let_in_by_the_care_team(world, phone):
+    assert phone.post("invitations/accept", {"code": caregivers_code(world.bea)}).status_code == 201
+    authenticator.add_totp(world.ada.user)
+    ben = Phone(world.ben.user)
+    ben.call("DELETE", f"patients/{world.ada.pk}/sign-in")
+    assert ben.call("PUT", f"patients/{world.ada.pk}/sign-in").status_code == 204
+    user = User.objects.get(pk=world.ada.user_id)
+    user.set_password(NEW_PASSWORD)
+    user.save()
+
+    client = Client()
+    login = {"email": user.email, "password": NEW_PASSWORD}
+    answer = client.post(f"{APP}/auth/login", json.dumps(login), "application/json")
+
+    assert answer.status_code == 200, "no code is asked for"
+    again = Phone(user)
+    assert again.push(factories.pain(7)).json()["results"][0]["status"] == "stored"
+    assert set_up_totp(again).status_code == 200
 
 
 def test_only_the_patients_team_closes_a_sign_in(world):

@@ -19,6 +19,7 @@ from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
 from tracker.accounts.models import AccountKind, User
+from tracker.accounts.sessions import SessionData
 from tracker.audit import actions as audit
 from tracker.clinics import active_account, invitation_codes, invitations, patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
@@ -95,12 +96,21 @@ def accept(*, code: str, email: str, password: str, at: datetime, on_accept: OnA
     return user
 
 
-def accept_with_account(*, user_id: UUID, code: str, at: datetime, on_accept: OnAccept = _nothing) -> None:
+def accept_with_account(
+    *,
+    user_id: UUID,
+    code: str,
+    at: datetime,
+    session: SessionData | None = None,
+    on_accept: OnAccept = _nothing,
+) -> None:
     """
     Take a patient's invitation as somebody who has signed in to an account; it replaces what they saw of that patient.
 
     A patient's account needs a second factor from then on, to sign in as a caregiver.
 
+    :raises devices.UseOlderDevice: if it is a patient's account, and ``session`` may give it no other role
+        (``devices.require_older_for_role``), whatever the code is.
     :raises InvitationRejected: if it is not to be had, or it is the patient's own account.
     """
 
@@ -112,7 +122,9 @@ def accept_with_account(*, user_id: UUID, code: str, at: datetime, on_accept: On
 
     with transaction.atomic():
         # The account before the patient, as everywhere.
-        user = _accept(code, at, existing, on_accept) if active_account.lock(user_id) else None
+        on = active_account.lock(user_id)
+        devices.require_older_for_role(user_id, session, at)
+        user = _accept(code, at, existing, on_accept) if on else None
     if user is None:
         raise InvitationRejected
 

@@ -3,8 +3,9 @@ A patient's phones: paired once, bound to the session that pairs, retired one by
 
 A stolen password pairs a phone as well as the right one does, under an id that is known too. So a phone is *new* for a
 day after each sign-in that is bound to it: until then it retires an older one only a day later, which the older one
-hears of and can cancel, it sets up no second factor, and it shows the record to nobody more. What is shown within 30
-days of such a sign-in is marked, and ends with the next password (``access.recent_sharing``).
+hears of and can cancel, it sets up no second factor, gives the account no other role, and shows the record to nobody
+more. What is shown within 30 days of such a sign-in is marked, and ends with the next password
+(``access.recent_sharing``).
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from django.db.models import Max
 
 from tracker.access.models import Device, DeviceLabel
 from tracker.access.principal import Principal
-from tracker.accounts import reauthentication, second_factor, sessions
+from tracker.accounts import reauthentication, sessions
 from tracker.accounts.models import Session, User
 from tracker.audit import actions as audit
 from tracker.clinics import patient_lock
@@ -114,11 +115,25 @@ def require_older(principal: Principal, at: datetime) -> None:
 
     :raises UseOlderDevice: otherwise.
     """
-    patient_id = principal.own_patient_id
-    # Who has just been enrolled signs in twice, or on two phones, before they first say what they share.
-    is_established = Device.objects.filter(patient_id=patient_id, paired_at__lte=at - IS_NEW).exists()
-    if is_established and is_new(patient_id, principal.device_id, at):
-        raise UseOlderDevice
+    _require_older(principal.own_patient_id, principal.device_id, at)
+
+
+def require_older_for_role(user_id: UUID, session: sessions.SessionData | None, at: datetime) -> None:
+    """
+    Go on if this sign-in (None: one of which nothing is known) may give the account another role.
+
+    A patient's may as ``require_older`` says, or with a second factor that was shown: a password alone does not take
+    on what needs one. In a browser there is no phone, so staff who are patients show theirs.
+
+    :raises UseOlderDevice: otherwise.
+    """
+    if session is not None and session.has_second_factor:
+        return
+    own = _patient_of(user_id)
+    if own is None:
+        return
+    with transaction.atomic(), rls.as_patient(own.clinic_id, own.pk):
+        _require_older(own.pk, session.device_id if session else None, at)
 
 
 def is_recent(principal: Principal, at: datetime) -> bool:
@@ -138,13 +153,10 @@ def may_add_second_factor(user: User, device_id: UUID | None, at: datetime) -> b
     """
     Return whether a sign-in on this device (None: on no phone) may set up a second factor for the account.
 
-    A patient's may not while an older phone is there (``is_new``): the owner of that one would be locked out. Whoever
-    needs a second factor may.
+    A patient's may not while an older phone is there (``is_new``), whatever else the patient is: the owner of that one
+    would be locked out.
     """
-    if second_factor.is_required(user):
-        return True
-    with transaction.atomic(), rls.context(person=str(user.pk)):
-        own = Patient.objects.filter(user_id=user.pk).first()
+    own = _patient_of(user.pk)
     if own is None:
         return True
     with transaction.atomic(), rls.as_patient(own.clinic_id, own.pk):
@@ -225,6 +237,18 @@ def _retire_if_due(clinic_id: UUID, device: Device, at: datetime) -> int:
             patient_id=device.patient_id, at=at,
         )  # fmt: skip
         return 1
+
+
+def _patient_of(user_id: UUID) -> Patient | None:
+    with transaction.atomic(), rls.context(person=str(user_id)):
+        return Patient.objects.filter(user_id=user_id).first()
+
+
+def _require_older(patient_id: UUID, device_id: UUID | None, at: datetime) -> None:
+    # Who has just been enrolled signs in twice, or on two phones, before they first say what they share.
+    is_established = Device.objects.filter(patient_id=patient_id, paired_at__lte=at - IS_NEW).exists()
+    if is_established and is_new(patient_id, device_id, at):
+        raise UseOlderDevice
 
 
 def _waits(principal: Principal, device: Device, at: datetime) -> bool:

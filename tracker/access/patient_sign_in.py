@@ -11,10 +11,10 @@ from tracker.access.models import Device
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
 from tracker.accounts import sessions
-from tracker.accounts.models import AccountKind, User
+from tracker.accounts.models import User
 from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import Patient
+from tracker.clinics.models import Patient, StaffMember
 from tracker.lib import rls
 
 
@@ -50,11 +50,13 @@ def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UU
 
 
 @transaction.atomic
-def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
+def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UUID, bool]:
     """
-    Open a patient's sign-in again, and return the account: its owner chooses a new password by a link to its address.
+    Open a patient's sign-in again; return the account, and whether second factors of it were removed.
 
-    A second factor goes, since it may be the thief's; not that of somebody who is staff or a caregiver too.
+    Its owner chooses a new password by a link to its address. Second factors and recovery codes go, since they may be
+    the thief's or lost, whatever else the patient was. Those of staff stay: an administrator resets them
+    (``clinics.staff.reset_second_factor``).
 
     :raises NotFoundOrHidden: if it is no patient of a team of the principal's, or the sign-in is not closed.
     """
@@ -67,10 +69,17 @@ def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> UUID:
     user.set_unusable_password()
     user.save(update_fields=["password"])
     sessions.delete_all(user.pk)
-    if user.kind == AccountKind.PATIENT:
-        Authenticator.objects.filter(user_id=user.pk).delete()
+    removed = 0 if _is_staff(user) else Authenticator.objects.filter(user_id=user.pk).delete()[0]
     principal.audit("patient.recover_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
-    return user.pk
+    if removed:
+        principal.audit("account.reset_second_factor", f"user/{user.pk}", patient_id=patient_id, at=at)
+    return user.pk, bool(removed)
+
+
+def _is_staff(user: User) -> bool:
+    """Whether somebody works at a clinic, whichever it is; who was staff, or asked to be, does not."""
+    with rls.context(person=str(user.pk)):
+        return StaffMember.objects.at_work().filter(user_id=user.pk).exists()
 
 
 def _lock(principal: Principal, patient_id: UUID) -> User:

@@ -76,9 +76,9 @@ def _device(request: Any, session: sessions.SessionData, principal: Principal, a
         raise device_binding.end_stolen_session(session, principal, at) from None
 
 
-def signed_in_account(request: Any, at: datetime) -> UUID:
+def signed_in_account(request: Any, at: datetime) -> tuple[UUID, sessions.SessionData]:
     """
-    Return whose account the token of a request is, whatever role they have or have not.
+    Return whose account the token of a request is, whatever role they have or have not, and the session.
 
     :raises NotAuthenticated: if the token is nobody's, or of another phone.
     :raises APIProblem: if a second factor that there is was not shown.
@@ -94,7 +94,7 @@ def signed_in_account(request: Any, at: datetime) -> UUID:
     if second_factor.count(user) and not session.has_second_factor:
         raise APIProblem("second_factor_required")
     reauthentication.require_recent(session.authenticated_at, at)
-    return user.pk
+    return user.pk, session
 
 
 class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -166,7 +166,8 @@ def accept_with_account(
     """
     Take an invitation as somebody who has an account and has signed in to it: one account, another role.
 
-    Staff sign in with a second factor from then on.
+    Staff sign in with a second factor from then on. Whether this sign-in may make staff of a patient is the caller's
+    question (``access.devices.require_older_for_role``).
 
     :raises InvitationRejected: if it is not to be had, or the account is a patient's (or staff's) already, or it is
         that of whoever invites.

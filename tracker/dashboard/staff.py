@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from tracker.access import devices
 from tracker.access.policy import Action, public
 from tracker.access.principal import Principal
-from tracker.accounts import throttle
+from tracker.accounts import sessions, throttle
 from tracker.accounts.adapter import public_url
 from tracker.alerts.notification import notify_responders_again
 from tracker.clinics import invitations
@@ -220,6 +221,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         }  # fmt: skip
         try:
             if has_account:
+                devices.require_older_for_role(user.pk, sessions.of_request(request), common["at"])
                 invitations.accept_with_account(user_id=user.pk, **common)
                 logout(request)
             else:
@@ -228,6 +230,11 @@ def accept(request: HttpRequest) -> HttpResponse:
         except invitations.InvitationRejected:
             form.add_error(
                 None, "This does not fit an open invitation. Ask your administrator for another code."
+            )
+        except devices.UseOlderDevice:
+            form.add_error(
+                None,
+                "Set up a second factor in the app, on your phone. Then sign in here with it and try again.",
             )
         else:
             messages.success(

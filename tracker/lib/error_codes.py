@@ -82,8 +82,8 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A phone shows the record to nobody more, and sets up no second factor, within a day of its sign-in,"
-        " while an older one is there.",
+        "A phone shows the record to nobody more, sets up no second factor and takes no other role, within a day"
+        " of its sign-in, while an older one is there.",
         "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(

@@ -29,5 +29,6 @@ def recover_and_notify(*, principal: Principal, patient_id: UUID, at: datetime) 
 
     :raises NotFoundOrHidden: as ``access.patient_sign_in.recover`` does.
     """
-    user_id = patient_sign_in.recover(principal=principal, patient_id=patient_id, at=at)
-    security_notices.notify(clinic_id=principal.clinic_id, user_id=user_id, words="sign-in-recovered", at=at)
+    user_id, has_removed = patient_sign_in.recover(principal=principal, patient_id=patient_id, at=at)
+    for words in ("sign-in-recovered", *(["second-factor-removed"] if has_removed else [])):
+        security_notices.notify(clinic_id=principal.clinic_id, user_id=user_id, words=words, at=at)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tracker.access import anonymous_events, caregivers
+from tracker.access import anonymous_events, caregivers, devices
 from tracker.accounts import passwords, throttle
 from tracker.accounts.throttle import Throttle
 from tracker.api.authentication import signed_in_account
@@ -76,11 +76,12 @@ def _accept_with_new_account(body: InvitationIn, at: datetime) -> None:
 
 
 def _accept_with_account(request: Request, body: InvitationIn, at: datetime) -> None:
-    user_id = signed_in_account(request, at)
+    user_id, session = signed_in_account(request, at)
     if body.birth_date is None:
         caregivers.accept_with_account(
-            user_id=user_id, code=body.code, at=at, on_accept=sharing_notices.notify_of_caregiver
-        )
+            user_id=user_id, code=body.code, at=at, session=session,
+            on_accept=sharing_notices.notify_of_caregiver,
+        )  # fmt: skip
     else:
         invitations.accept_with_account(
             user_id=user_id, code=body.code, birth_date=body.birth_date, at=at, for_patient=True
@@ -93,7 +94,8 @@ class AcceptInvitation(APIView):
 
     Afterwards the phone signs in with it. A wrong, unknown, used or expired code, another date of birth and an address
     that cannot be used get one answer. An address that has an account already cannot be used: its owner signs in within
-    the last five minutes and accepts without ``email`` and ``password``.
+    the last five minutes and accepts without ``email`` and ``password``; a patient becomes a caregiver on a phone that
+    is not new (403 `use_older_device`).
     """
 
     authentication_classes: list[Any] = []
@@ -106,7 +108,10 @@ class AcceptInvitation(APIView):
         summary="Accept an invitation",
         auth=[],
         request=InvitationIn,
-        responses={201: None, **problems("not_signed_in", "invitation_refused", "too_many_tries")},
+        responses={
+            201: None,
+            **problems("not_signed_in", "invitation_refused", "use_older_device", "too_many_tries"),
+        },
     )
     def post(self, request: Request) -> Response:
         body = validate(InvitationIn, request.data)
@@ -116,7 +121,7 @@ class AcceptInvitation(APIView):
                 _accept_with_account(request, body, at)
             else:
                 _accept_with_new_account(body, at)
-        except invitations.InvitationRejected:
+        except (invitations.InvitationRejected, devices.UseOlderDevice) as refusal:
             anonymous_events.record_or_count(
                 actor="nobody",
                 action="invitation.refuse",
@@ -125,7 +130,8 @@ class AcceptInvitation(APIView):
                 at=timezone.now(),
                 result=Result.REFUSED,
             )
-            raise APIProblem("invitation_refused") from None
+            is_rejected = isinstance(refusal, invitations.InvitationRejected)
+            raise APIProblem("invitation_refused" if is_rejected else "use_older_device") from None
         # Whoever comes in takes no place of those who share the address.
         throttle.give_back("invitation", address=throttle.client_ip(request._request))
         return Response(status=201)
