@@ -16,6 +16,7 @@ from tracker.instruments.definition import InstrumentDefinition
 
 # Left out of a name before it is compared: whatever is neither letter nor digit, seen or unseen.
 _SEPARATORS = re.compile(r"[\W_]+")
+_ASCII_SEPARATORS = bytes(number for number in range(128) if not chr(number).isalnum())
 # What stands before an item's code: a code system, a form.
 _PREFIX = re.compile(r".*[|#/:]", re.DOTALL)
 # An item by its number behind a word: ``Q9``, ``PHQ.9``, ``phq9_9``.
@@ -33,10 +34,13 @@ def fold(text: str) -> str:
 # Each name of a record is looked at several times, and most are the same in every record.
 @lru_cache(maxsize=4096)
 def _folded(text: str) -> str:
-    # Marks go first: to put a long row of them in order takes time that grows with its square.
-    letters = _SEPARATORS.sub("", text)
+    # Also of a whole body: without a regular expression where there are many separators.
+    letters = (
+        text.encode(errors="surrogatepass").translate(None, _ASCII_SEPARATORS).decode(errors="surrogatepass")
+    )
     if not letters.isascii():
-        letters = _SEPARATORS.sub("", unicodedata.normalize("NFKC", letters))
+        # Marks go first: to put a long row of them in order takes time that grows with its square.
+        letters = _SEPARATORS.sub("", unicodedata.normalize("NFKC", _SEPARATORS.sub("", letters)))
     return letters.casefold()
 
 
