@@ -94,6 +94,8 @@ def test_a_request_that_waits_too_long_is_refused_and_leaves_its_place():
         (request(cookie="a=1; sessionid=s1"), request(cookie="sessionid=s1; b=2"), True),
         (request(cookie="sessionid=s1"), request(cookie="sessionid=s2"), False),
         (request("t1", cookie="sessionid=s1"), request("t2", cookie="sessionid=s1"), True),
+        (request(cookie="sessionid=s0; sessionid=s1"), request(cookie="sessionid=s1"), True),
+        (request(cookie='sessionid="\\163\\61"'), request(cookie='sessionid="\\777"'), True),
         (request(cookie="other_sessionid=s1"), request(cookie="other_sessionid=s1"), False),
     ],
 )

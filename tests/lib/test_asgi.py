@@ -254,3 +254,71 @@ def test_a_header_with_an_underscore_is_not_taken_for_one_with_a_dash():
     environ = asgi.build_environ(scope(headers=[(b"x_forwarded_for", b"1.2.3.4")]))
 
     assert not [name for name in environ if "FORWARDED" in name]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        'Application/JSON;charset="UTF-8"',
+        "application/json; charset=latin-1",
+        "application/fhir+json; fhirVersion=4.0",
+        "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW",
+        "application/x-www-form-urlencoded;",
+        "text/plain; a=b; c=d",
+    ],
+)
+def test_a_media_type_that_programs_send_reaches_the_application_as_it_is(sent):
+    environ = asgi.build_environ(scope(headers=[(b"content-type", sent.encode())]))
+
+    assert environ["CONTENT_TYPE"] == sent
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        'a; b="' + ";" * 100_000,
+        "application/json; charset=punycode",
+        'multipart/form-data; boundary=x; charset="Punycode"',
+        "application/json; charset=utf-8; charset=idna",
+        "application/json; b*=nonsense''a",
+        "application/json; b*0=a; b*1=b",
+        "text/plain" + "; a=b" * 5,
+        "application/json, application/json",
+        "json",
+        "application/json; boundary=" + "x" * 300,
+    ],
+)
+def test_a_media_type_that_is_dear_to_take_apart_becomes_one_that_no_view_takes(sent):
+    environ = asgi.build_environ(scope(headers=[(b"content-type", sent.encode())]))
+
+    assert environ["CONTENT_TYPE"] == "application/octet-stream"
+
+
+def never(environ: dict[str, Any], start_response: Any) -> Any:
+    raise AssertionError("the headers were taken apart")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-type", b"x" * 9_000)],
+        [(b"cookie", b"a=" + b"\\" * 5_000)],
+        [(b"cookie", b"a=" + b"b" * 1_000)] * 5,
+        [(b"x-%d" % n, b"y" * 4_000) for n in range(9)],
+    ],
+)
+def test_long_headers_are_refused_before_anything_takes_them_apart(headers):
+    seen: list[Any] = []
+    application = asgi.WSGIInThreads(never, threads=1, refuse=never)
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Any) -> None:
+        seen.append(message.get("status"))
+
+    asyncio.run(application(scope(headers=headers), receive, send))
+
+    assert seen == [431, None]

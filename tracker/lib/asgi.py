@@ -8,6 +8,7 @@ And whoever sends many requests at once has few of them in threads (``lib.admiss
 
 import asyncio
 import io
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -34,6 +35,19 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_BUFFERED_BYTES = 256 * 1024 * 1024
 # Who waited longer for a thread is told to come back: after a stall, the living are served before the long gone.
 QUEUE_SECONDS = 20
+# Headers are taken apart before anything is known of the sender.
+MAX_HEADER_BYTES = 32 * 1024
+MAX_ONE_HEADER_BYTES = 8 * 1024
+MAX_COOKIE_BYTES = 4 * 1024
+MAX_MEDIA_TYPE = 200
+# Type and parameters as RFC 9110 has them, few of them, none continued or encoded (RFC 2231).
+_MEDIA_TYPE = re.compile(
+    r"[\w.+*-]+/[\w.+*-]+(?:\s*;\s*[\w-]+=(?:\"[^\"\\;]*\"|[^\s\"\\;]*)){0,4}\s*;?\s*", re.ASCII
+)
+# Codecs whose time grows with the length, and whose names people send; a view that takes but UTF-8 says so.
+_CHARSETS = frozenset(
+    {"", "utf-8", "utf8", "us-ascii", "ascii", "latin-1", "latin1", "iso-8859-1", "windows-1252", "utf-16"}
+)
 # In the environ of a request of whose body a part is missing: dropped beyond MAX_KEPT_BYTES, or not come in time.
 BODY_CUT = "tracker.body_cut"
 
@@ -86,6 +100,11 @@ class WSGIInThreads:
         self._incoming: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _has_long_headers(scope):
+            # Not by ``refuse``: that would parse them.
+            await send({"type": "http.response.start", "status": 431, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
         environ, body = build_environ(scope), _Body()
         try:
             if self.reads_body and _has_body(environ):
@@ -198,6 +217,30 @@ def _has_body(environ: dict[str, Any]) -> bool:
     return environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
 
 
+def _has_long_headers(scope: Scope) -> bool:
+    sizes = [(name.lower(), len(name) + len(text)) for name, text in scope["headers"]]
+    cookies = sum(size for name, size in sizes if name == b"cookie")
+    return (
+        sum(size for _, size in sizes) > MAX_HEADER_BYTES
+        or any(size > MAX_ONE_HEADER_BYTES for _, size in sizes)
+        or cookies > MAX_COOKIE_BYTES
+    )
+
+
+def media_type(text: str) -> str:
+    """
+    Return a Content-Type that is cheap to take apart; for any other a type that no view takes.
+
+    Its parameters are parsed, and form and query decoded by the ``charset`` in it, before any view is asked: many ``;``
+    and the codec ``punycode`` take time that grows with the square.
+    """
+    if not text.strip():
+        return ""
+    match = _MEDIA_TYPE.fullmatch(text.strip()) if len(text) <= MAX_MEDIA_TYPE else None
+    charsets = re.findall(r"charset=\"?([^\s;\"]*)", text.lower()) if match else []
+    return text if match and _CHARSETS.issuperset(charsets) else "application/octet-stream"
+
+
 def build_environ(scope: Scope) -> dict[str, Any]:
     """Return the WSGI environ (PEP 3333) of an ASGI scope, with an empty body."""
     host, port = scope.get("server") or ("localhost", 80)
@@ -230,4 +273,6 @@ def build_environ(scope: Scope) -> dict[str, Any]:
             key = f"HTTP_{key}"
         separator = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
+    if "CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = media_type(environ["CONTENT_TYPE"])
     return environ
