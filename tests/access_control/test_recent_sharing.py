@@ -10,7 +10,8 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from tests import factories
-from tests.access_control.test_stolen_sign_in import A_DAY, BOTH, NEW_PASSWORD, account, date_back, notices
+from tests.access_control.phones import date_back
+from tests.access_control.test_stolen_sign_in import A_DAY, BOTH, NEW_PASSWORD, account, notices
 from tests.phone import Phone, pair, token_of
 from tests.rls_context import act_as, as_clinic
 from tracker.access import recent_sharing
@@ -25,20 +26,6 @@ from tracker.outbox.security_notices import SecurityNoticeMiddleware
 
 MOOD, PAIN = Category.MOOD, Category.PAIN
 BODY = {"name": "Carl", "categories": ["pain", "mood"]}
-
-
-@pytest.fixture
-def phone(world: factories.World) -> Phone:
-    """Ada's phone of a year."""
-    phone = Phone(world.ada.user)
-    date_back(world, phone, timedelta(days=365))
-    return phone
-
-
-@pytest.fixture
-def thief(world: factories.World, phone: Phone) -> Phone:
-    """Somebody with Ada's password, and a phone that is paired just now."""
-    return Phone(world.ada.user)
 
 
 def share(phone: Phone, world: factories.World, *categories: Category):

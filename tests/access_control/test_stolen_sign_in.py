@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests import authenticator, factories
+from tests.access_control.phones import date_back
 from tests.concurrency import run_during
 from tests.phone import Phone, token_of
 from tests.rls_context import act_as, as_clinic, as_user
@@ -34,27 +35,6 @@ from tracker.outbox.models import Message
 APP = "/_allauth/app/v1"
 A_DAY = timedelta(hours=24)
 NEW_PASSWORD = "another long passphrase"
-
-
-def date_back(world: factories.World, phone: Phone, age: timedelta) -> None:
-    """Make the phone's pairing, and its sign-in, as old as this."""
-    at = timezone.now() - age
-    with as_clinic(world.clinic.pk):
-        Device.objects.filter(id=phone.device).update(paired_at=at, bound_at=at)
-
-
-@pytest.fixture
-def phone(world: factories.World) -> Phone:
-    """Ada's phone of a year."""
-    phone = Phone(world.ada.user)
-    date_back(world, phone, timedelta(days=365))
-    return phone
-
-
-@pytest.fixture
-def thief(world: factories.World, phone: Phone) -> Phone:
-    """Somebody with Ada's password, and a phone that is paired just now."""
-    return Phone(world.ada.user)
 
 
 def account(phone: Phone, method: str, route: str, body=None):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from tests import factories
 from tests.api.test_sign_in import accept, enrolled
+from tests.hashers import count_hashes
 from tests.phone import Phone
 from tests.servers import wait_until
 from tracker.accounts import addresses, passwords
@@ -143,15 +144,7 @@ def test_blanks_and_other_widths_make_no_password_longer_or_less_common(world, c
 def test_a_wrong_password_costs_the_same_for_known_and_unknown_accounts_however_it_is_spelt(
     world, monkeypatch
 ):
-    asked: list[str] = []
-    for name in ("encode", "verify"):
-        real = getattr(Argon2PasswordHasher, name)
-
-        def counted(self, password, other, *, _real=real, _name=name):
-            asked.append(_name)
-            return _real(self, password, other)
-
-        monkeypatch.setattr(Argon2PasswordHasher, name, counted)
+    asked = count_hashes(monkeypatch)
     costs = []
     for email in (world.ada.user.email, "nobody@example.org"):
         for password in ("wrong password", "wrong password ", DECOMPOSED):

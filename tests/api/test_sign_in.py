@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from tests import authenticator, factories
+from tests.hashers import count_hashes
 from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
 from tests.servers import wait_until
@@ -36,16 +36,7 @@ def sign_in(client, email: str, password: str = factories.PASSWORD):
 @pytest.fixture
 def hashes(monkeypatch) -> list[str]:
     """Each time that Argon2 is asked; it is nearly all that an answer costs."""
-    asked: list[str] = []
-    for name in ("encode", "verify"):
-        real = getattr(Argon2PasswordHasher, name)
-
-        def counted(self, password, other, *, _real=real, _name=name):
-            asked.append(_name)
-            return _real(self, password, other)
-
-        monkeypatch.setattr(Argon2PasswordHasher, name, counted)
-    return asked
+    return count_hashes(monkeypatch)
 
 
 def test_a_phone_signs_in_and_gets_a_token_that_the_database_does_not_hold(world, client):
