@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests import factories
 from tests.phone import Phone
@@ -18,7 +19,7 @@ from tracker.clinics.models import Patient
 from tracker.lib import days
 from tracker.progress import actions, trends
 from tracker.records import actions as records
-from tracker.records import measures
+from tracker.records import daily_statistics, measure_state, measures
 from tracker.records.models import MeasureState, Observation, TreatmentSession
 
 START = date(2026, 3, 9)
@@ -204,3 +205,52 @@ def test_a_measure_whose_only_entry_is_removed_has_no_current_value(world):
 
     with as_clinic(world.clinic.pk):
         assert not MeasureState.objects.exists()
+
+
+PLANS = (
+    "enable_seqscan",
+    "enable_sort",
+    "enable_hashagg",
+    "enable_indexscan, enable_indexonlyscan, enable_bitmapscan",
+)
+
+
+def figures_by_plan(patient: Patient, measure: str, disabled: str) -> tuple[Any, ...]:
+    """The stored state and the statistics of the days, with some ways of the planner closed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config(name, 'off', true) FROM unnest(%s::text[]) AS name", [disabled.split(", ")]
+        )
+        measure_state.refresh(patient.clinic_id, patient.pk, [measure], removed=False)
+        cursor.execute(
+            "SELECT set_config(name, 'on', true) FROM unnest(%s::text[]) AS name", [disabled.split(", ")]
+        )
+    state = MeasureState.objects.get(patient=patient, measure=measure)
+    daily = daily_statistics.of_measure(patient, measure, START, START + timedelta(days=13))
+    return state.baseline, state.week_mean, *(day["mean"] for day in daily)
+
+
+def test_neither_plan_nor_order_of_rows_changes_a_bit_of_a_mean(world):
+    chance, figures, measure = random.Random(7), set(), "vitals.temperature_c"
+    Phone(world.ada.user).push(
+        *(
+            factories.record(
+                "vitals",
+                {"temperature_c": chance.randrange(361, 389) / 10},
+                recorded_at=f"2026-03-{9 + day:02d}T{8 + n:02d}:00:00Z",
+            )
+            for day in range(14)
+            for n in range(3)
+        )
+    )
+
+    with as_clinic(world.clinic.pk):
+        rows = list(Observation.objects.filter(measure=measure))
+        for _ in range(4):
+            chance.shuffle(rows)
+            Observation.objects.filter(measure=measure).delete()
+            Observation.objects.bulk_create(rows)
+            figures |= {figures_by_plan(world.ada, measure, disabled) for disabled in PLANS}
+
+    assert len(rows) == 42
+    assert len(figures) == 1

@@ -9,8 +9,8 @@ from tracker.clinics.models import Patient
 from tracker.records import clocks, measures
 
 _BY_DAY = """
-SELECT local_date, count(*) AS n, avg(value) AS mean, min(value) AS min, max(value) AS max,
-       (array_agg(value ORDER BY at DESC, source_id DESC))[1] AS last, sum(value) AS sum
+SELECT local_date, count(*) AS n, avg(value ORDER BY at, source_id) AS mean, min(value) AS min, max(value) AS max,
+       (array_agg(value ORDER BY at DESC, source_id DESC))[1] AS last, sum(value ORDER BY at, source_id) AS sum
 FROM records_observation
 WHERE patient_id = %s AND measure = %s AND local_date BETWEEN %s AND %s AND clock_skew <> 'ahead'
 GROUP BY local_date ORDER BY local_date

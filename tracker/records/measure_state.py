@@ -50,14 +50,14 @@ CROSS JOIN LATERAL (
     ORDER BY o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
-    SELECT avg(day.mean) AS mean, count(*) AS n FROM (
-        SELECT {of_day} AS mean FROM records_observation o
+    SELECT avg(day.mean ORDER BY day.local_date) AS mean, count(*) AS n FROM (
+        SELECT o.local_date, {of_day} AS mean FROM records_observation o
         WHERE {counted} AND o.local_date > record.last_on - 7
         GROUP BY o.local_date
     ) AS day
 ) AS week
 LEFT JOIN LATERAL (
-    SELECT avg(day.mean) AS value, count(*) AS n, max(day.local_date) AS until FROM (
+    SELECT avg(day.mean ORDER BY day.local_date) AS value, count(*) AS n, max(day.local_date) AS until FROM (
         SELECT o.local_date, {of_day} AS mean FROM records_observation o
         WHERE NOT wanted.is_form AND {counted}
           AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
@@ -81,8 +81,11 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
     week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
 """
 
-# A day's dose is the sum of its doses; a day's pain is the mean of its entries.
-_REFRESH = _REFRESH.replace("{of_day}", "CASE WHEN wanted.is_sum THEN sum(o.value) ELSE avg(o.value) END")
+# A day's dose is the sum of its doses; a day's pain is the mean of its entries. Floating-point sums depend on the order
+# of what is added, and without one each plan has its own: the same entries must give the same bits.
+_OF_DAY = """CASE WHEN wanted.is_sum THEN sum(o.value ORDER BY o.at, o.source_id)
+        ELSE avg(o.value ORDER BY o.at, o.source_id) END"""
+_REFRESH = _REFRESH.replace("{of_day}", _OF_DAY)
 _REFRESH = _REFRESH.replace("{counted}", _COUNTED)
 
 _DELETE_EMPTY = """
