@@ -10,6 +10,7 @@ from typing import Any
 
 from tests import factories
 from tests.access.actors import Actor
+from tests.access.leak_markers import LOGGED
 from tests.access.resources import Resource
 
 PATIENT = frozenset({"PATIENT"})
@@ -217,11 +218,9 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS, fixed={"measure": "pain.intensity"}
     ),
     "GET api/v1/summaries": Row(
-        roles=TREAT | PATIENT, reach=tied("SELF", "TEAM", "BREAK_GLASS", of=ANY_CATEGORY), query=PATIENTS
+        roles=READ, reach=tied(*WHOEVER, of=ANY_CATEGORY), query=PATIENTS
     ),
-    "GET api/v1/summaries/<uuid:summary_id>": Row(
-        roles=TREAT | PATIENT, reach=tied("SELF", "TEAM", "BREAK_GLASS", of=ANY_CATEGORY)
-    ),
+    "GET api/v1/summaries/<uuid:summary_id>": Row(roles=READ, reach=tied(*WHOEVER, of=LOGGED)),
     "GET api/v1/alerts": Row(roles=TREAT),
     # That an answer needs attention is told whatever is shared.
     "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(

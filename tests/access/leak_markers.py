@@ -19,6 +19,7 @@ _TELLS: Mapping[str, tuple[str, ...]] = {
     "summary": ("summary",),
     "alert": ("alert",),
 }
+LOGGED = frozenset({"PAIN", "MOOD", "MEDICATION", "JOURNAL"})
 # An event names its subject: a device, an alert, a check-in. Ids, and nothing about what they hold.
 _OF_THE_ACCESS_LOG = {"ids", "account", "alert", "VISITS"}
 _STAFF_WORDS = ("Hillsidevqz", "Finnvqz", "Call the Hillsidevqz line.")
@@ -52,7 +53,10 @@ def _may_know(actor: Actor, whose: str) -> set[str]:
     # The history of a record names who wrote it, on which phone.
     seen = {"who", "ids", *tie.shares}
     if tie.kind in {"TEAM", "BREAK_GLASS"}:
-        seen |= {"alert"} | ({"summary"} if tie.shares else set())
+        seen.add("alert")
+    # A week has a summary of each category that was logged in it; of visits nobody logs anything.
+    if set(tie.shares) & LOGGED:
+        seen.add("summary")
     return seen
 
 

@@ -15,7 +15,7 @@ from tracker.outbox import actions as outbox
 from tracker.outbox.channels import INBOX
 from tracker.outbox.models import Message
 from tracker.progress import actions as progress
-from tracker.progress.models import Summary
+from tracker.progress import summaries
 from tracker.reminders import actions as reminders
 
 NOW = factories.MONDAY + timedelta(hours=1)
@@ -118,7 +118,7 @@ def _derived(patient: Patient, by: StaffMember) -> Resource:
         return {
             "check_in": str(planned.pk),
             "alert": str(Alert.objects.get(patient=patient).pk),
-            "summary": str(Summary.objects.filter(patient=patient).latest("week_start").pk),
+            "summary": str(summaries.newest(patient.pk, limit=1)[0].id),
         }
 
 

@@ -17,7 +17,7 @@ from tests.access.resources import NOW
 from tests.rls_context import as_clinic
 from tracker.dashboard.pages.patient import RANGES
 from tracker.progress import actions as progress
-from tracker.progress.models import Summary
+from tracker.progress.models import SummaryPart
 from tracker.records.kinds import KINDS
 from tracker.records.models import Observation
 
@@ -84,4 +84,4 @@ def test_no_periodic_task_fails_for_a_patient_whose_every_entry_is_removed(scena
 
     with as_clinic(scenario.patients["ada"].clinic_id):
         assert not Observation.objects.filter(patient=scenario.patients["ada"]).exists()
-        assert not Summary.objects.filter(patient=scenario.patients["ada"]).exists()
+        assert not SummaryPart.objects.filter(patient=scenario.patients["ada"]).exists()

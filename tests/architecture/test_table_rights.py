@@ -42,7 +42,7 @@ REMOVABLE = {
     "instruments_permission",
     "keys_datakey",
     "mfa_authenticator",
-    "progress_summary",
+    "progress_summarypart",
     "records_measurestate",
     "records_observation",
 }

@@ -25,7 +25,7 @@ from tracker.access.principal import load_principal  # noqa: E402
 from tracker.dashboard.pages import recent_entries, summary  # noqa: E402
 from tracker.lib import rls  # noqa: E402
 from tracker.progress import actions as progress  # noqa: E402
-from tracker.progress.models import Summary  # noqa: E402
+from tracker.progress import summaries  # noqa: E402
 from tracker.records import rebuild  # noqa: E402
 
 
@@ -44,7 +44,7 @@ def weekly_summary(world: factories.World) -> str:
     at = factories.MONDAY + timedelta(days=10)
     progress.refresh(clinic_id=world.clinic.pk, patient_id=world.ada.pk, at=at)
     with transaction.atomic(), rls.as_patient(world.clinic.pk, world.ada.pk):
-        return summary.read(Summary.objects.order_by("week_start")[0].figures).entries
+        return summary.read(summaries.newest(world.ada.pk, limit=2)[-1].figures).entries
 
 
 def entries(world: factories.World) -> list[list[str]]:

@@ -1,7 +1,5 @@
 """A stored summary in words."""
 
-import json
-
 from tracker.dashboard.pages import summary
 
 FIGURES = {
@@ -48,7 +46,7 @@ FIGURES = {
 
 
 def read() -> summary.SummaryView:
-    return summary.read(json.dumps(FIGURES))
+    return summary.read(FIGURES)
 
 
 def test_the_week_says_what_was_logged_and_what_was_missed():
@@ -92,7 +90,7 @@ def test_sessions_are_read_by_day_route_and_dose():
 
 
 def test_baselines_for_the_chart_know_their_days():
-    found = summary.baselines(json.dumps(FIGURES))
+    found = summary.baselines(FIGURES)
 
     assert set(found) == {"esm.mood_down", "daily.pain_avg"}
     assert str(found["esm.mood_down"].last) == "2012-08-26"

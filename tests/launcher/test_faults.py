@@ -38,7 +38,8 @@ def held(clone: Clone) -> tuple[int, int, int]:
             for table in TABLES
         )
         weeks, doubled = connection.execute(
-            "SELECT count(DISTINCT week_start), count(*) - count(DISTINCT week_start) FROM progress_summary"
+            "SELECT count(DISTINCT week_start), count(*) - count(DISTINCT (week_start, category))"
+            " FROM progress_summarypart"
             " JOIN clinics_patient p ON p.id = patient_id WHERE p.enrolled_on = %s",
             [people.DIARY_BEGINS],
         ).fetchone()  # type: ignore[misc]

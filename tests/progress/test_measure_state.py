@@ -15,11 +15,12 @@ from django.db import connection
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
+from tracker.access.policy import Category
 from tracker.clinics.models import Patient
 from tracker.lib import days
 from tracker.progress import actions, trends
 from tracker.records import actions as records
-from tracker.records import daily_statistics, measure_state, measures
+from tracker.records import categories, daily_statistics, measure_state, measures
 from tracker.records.models import MeasureState, Observation, TreatmentSession
 
 START = date(2026, 3, 9)
@@ -121,14 +122,18 @@ def check(world: factories.World) -> None:
     agree_with_summaries(held, facts)
 
 
-def agree_with_summaries(held: dict[str, MeasureState], facts: trends.Facts) -> None:
+def agree_with_summaries(held: dict[str, MeasureState], facts: dict[Category, trends.Facts]) -> None:
     far = days.week_start(START) + timedelta(weeks=52)
-    told = {row["measure"]: row for row in trends.weekly_figures(facts, far, far)["measures"]}
+    told = {
+        row["measure"]: row
+        for each in facts.values()
+        for row in trends.weekly_figures(each, far, far)["measures"]
+    }
     assert set(told) == set(held)
     for name, row in told.items():
         baseline = row["baseline"] and row["baseline"]["value"]
         assert held[name].baseline == (None if baseline is None else pytest.approx(baseline)), name
-        assert held[name].last == trends.newest(facts.values[name]).last, name
+        assert held[name].last == trends.newest(facts[categories.of_measure(name)].values[name]).last, name
 
 
 @pytest.mark.parametrize("turn", range(4))

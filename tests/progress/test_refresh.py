@@ -1,6 +1,5 @@
 """Summaries follow the entries behind them, cost nothing when nothing changed, and bear two workers at once."""
 
-import json
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +13,9 @@ from tests.phone import Phone
 from tests.rls_context import as_clinic
 from tracker.clinics.models import Patient
 from tracker.progress import actions, trends
-from tracker.progress.models import Summary, SummaryState
+from tracker.progress import summaries as reading
+from tracker.progress.models import SummaryPart, SummaryState
+from tracker.progress.summaries import Summary
 from tracker.records.models import ChangeCounter, Observation
 
 WEEK = date(2026, 3, 2)
@@ -28,12 +29,11 @@ def refresh(at: datetime = NOW) -> int:
 
 def summaries(world: factories.World) -> dict[date, Summary]:
     with as_clinic(world.clinic.pk):
-        return {row.week_start: row for row in Summary.objects.filter(patient=world.ada)}
+        return {week.week_start: week for week in reading.newest(world.ada.pk, limit=1000)}
 
 
 def figures(world: factories.World, week_start: date = WEEK) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(summaries(world)[week_start].figures)
-    return content
+    return dict(summaries(world)[week_start].figures)
 
 
 def on(day: int, intensity: int = 5, **more) -> dict[str, Any]:
@@ -156,8 +156,7 @@ def test_the_same_entries_sent_in_another_order_give_the_same_bytes(world, phone
 
     with as_clinic(world.clinic.pk):
         digests = [
-            list(Summary.objects.filter(patient=who).order_by("week_start").values_list("digest", flat=True))
-            for who in (world.ada, world.bea)
+            [week.digest for week in reading.newest(who.pk, limit=1000)] for who in (world.ada, world.bea)
         ]
     assert digests[0] == digests[1]
     assert len(digests[0]) == 3
@@ -180,7 +179,7 @@ def test_a_new_version_of_the_rules_makes_every_summary_again(world, phone, monk
     monkeypatch.setattr(trends, "ALGORITHM", "progress/next")
 
     assert refresh(LATER) == 1
-    assert {row.algorithm for row in summaries(world).values()} == {"progress/next"}
+    assert {row.figures["algorithm"] for row in summaries(world).values()} == {"progress/next"}
 
 
 @pytest.mark.parametrize(
@@ -204,8 +203,7 @@ def test_an_entry_belongs_to_the_week_of_the_patients_own_clock(
     refresh(datetime(2026, 4, 30, tzinfo=UTC))
 
     with as_clinic(world.clinic.pk):
-        weeks = Summary.objects.order_by("week_start").values_list("week_start", flat=True)
-        assert weeks[0] == week_start
+        assert reading.weeks(world.ada.pk)[-1] == week_start
 
 
 def test_the_doses_of_a_taper_stand_in_the_summary_and_a_skipped_one_is_none(world, phone):
@@ -234,7 +232,7 @@ def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(
 
     assert summaries(world)
     with as_clinic(world.clinic.pk):
-        assert not Summary.objects.filter(patient=world.bea).exists()
+        assert not SummaryPart.objects.filter(patient=world.bea).exists()
 
 
 def filled(live, patients: int) -> list[Patient]:
@@ -258,9 +256,9 @@ def test_two_workers_at_once_make_each_summary_once(live):
 
     assert all(isinstance(count, int) for count in counts), counts
     with as_clinic(live.world.clinic.pk):
-        weeks = list(Summary.objects.values_list("patient_id", "week_start"))
+        weeks = list(SummaryPart.objects.values_list("patient_id", "week_start"))
         assert len(weeks) == len(set(weeks)) == len(patients) * 5
-        assert len(set(Summary.objects.values_list("week_start", "digest"))) == 5
+        assert len(set(SummaryPart.objects.values_list("week_start", "digest"))) == 5
         assert SummaryState.objects.count() == len(patients)
 
 

@@ -23,7 +23,7 @@ from tracker.clinics.models import (
 )
 from tracker.keys.models import DataKey, MasterKey
 from tracker.outbox.models import Message
-from tracker.progress.models import Summary
+from tracker.progress.models import SummaryPart
 from tracker.records.kinds.daily import DailyLog
 from tracker.records.kinds.journal import AccessRevocation, JournalEntry
 from tracker.records.kinds.medication_use import MedicationUse
@@ -136,10 +136,10 @@ def of_session(world: factories.World) -> Values:
     }  # fmt: skip
 
 
-def of_summary(world: factories.World) -> Values:
+def of_summary_part(world: factories.World) -> Values:
     return owned(world) | {
-        "week_start": date(2026, 3, 2), "figures": "{}", "digest": "0" * 64, "algorithm": "a",
-        "through_sequence": 1, "built_at": factories.MONDAY,
+        "week_start": date(2026, 3, 2), "category": "PAIN", "summary_id": uuid.uuid4(), "is_due": True, "figures": "{}",
+        "digest": "0" * 64, "algorithm": "a", "through_sequence": 1, "built_at": factories.MONDAY,
     }  # fmt: skip
 
 
@@ -255,7 +255,7 @@ MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     Score: of_score,
     MeasureState: of_measure_state,
     TreatmentSession: of_session,
-    Summary: of_summary,
+    SummaryPart: of_summary_part,
     CheckIn: of_check_in,
     Alert: of_alert,
     Message: of_message,

@@ -32,7 +32,7 @@ from tracker.keys.models import DataKey, MasterKey
 from tracker.lib import rls
 from tracker.lib.table_constraints import TableConstraint
 from tracker.outbox.models import Message
-from tracker.progress.models import Summary
+from tracker.progress.models import SummaryPart
 from tracker.records import kinds
 from tracker.records.kinds import daily
 from tracker.records.kinds.daily import DailyLog
@@ -159,6 +159,7 @@ CHECKS: dict[str, Case] = (
         "observation_clock_skew_is_known": codes(Observation, "clock_skew", ("none", "ahead", "behind")),
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
         "measure_state_category_is_known": codes(MeasureState, "category", tuple(Category)),
+        "summary_category_is_known": codes(SummaryPart, "category", tuple(Category)),
         "patient_enrols_before_leaving": Case(
             Patient, ({"discharged_on": date(2026, 3, 2)},), ({"discharged_on": date(2026, 3, 1)},)
         ),
@@ -220,7 +221,7 @@ CHECKS: dict[str, Case] = (
             TreatmentSession, "dose_mg", Decimal(0), Decimal(2000), Decimal("0.01")
         ),
         "summary_starts_on_monday": Case(
-            Summary,
+            SummaryPart,
             ({"week_start": date(2026, 3, 2)}, {"week_start": date(2024, 12, 30)}),
             tuple({"week_start": date(2026, 3, 2) + n * DAY} for n in range(1, 7)),
         ),
@@ -267,7 +268,6 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "score_once_per_version": (
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
     ),
-    "summary_once_per_week": (Summary, ("patient_id", "week_start")),
     "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
     "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
     "alert_one_open_per_patient_and_rule": (Alert, ("patient_id", "rule")),

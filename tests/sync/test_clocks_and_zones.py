@@ -10,6 +10,7 @@ from django.utils import timezone
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
+from tracker.access.policy import Category
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Patient
 from tracker.lib import days
@@ -142,7 +143,7 @@ def test_the_newest_questionnaire_of_a_summary_is_that_of_the_newest_instant(wor
     progress.refresh_stale(at=timezone.now())
 
     with as_clinic(world.clinic.pk):
-        facts = progress.load(Patient.objects.get(pk=world.ada.pk))
+        facts = progress.load(Patient.objects.get(pk=world.ada.pk))[Category.MOOD]
     figures = trends.weekly_figures(facts, date(2026, 11, 16), date(2026, 11, 22))
     assert next(row["now"]["value"] for row in figures["measures"] if row["measure"] == "phq-9") == 8
     assert current(phone, "phq-9")["current"]["last"] == 8
@@ -165,7 +166,7 @@ def test_an_entry_of_a_clock_that_is_ahead_counts_in_no_number_and_is_flagged(wo
     by_day = phone.get(f"observations/daily?measure=pain.intensity&to={last}").json()["days"]
     assert [(row["n"], row["max"], row["last"]) for row in by_day] == [(1, 2, 2)]
     with as_clinic(world.clinic.pk):
-        facts = progress.load(Patient.objects.get(pk=world.ada.pk))
+        facts = progress.load(Patient.objects.get(pk=world.ada.pk))[Category.PAIN]
     assert [value.mean for value in facts.values["pain.intensity"]] == [2]
     assert sum(n for kinds in facts.entries.values() for n in kinds.values()) == 1
 

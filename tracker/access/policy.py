@@ -108,6 +108,7 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
     },
     ("CAREGIVER", Relation.CAREGIVER): {
         Action.READ_RECORDS: EVERYTHING,
+        Action.READ_SUMMARIES: EVERYTHING,
         Action.SEE_CHECK_INS: _VISITS,
     },
     ("CLINICIAN", Relation.TEAM): _CARE,

@@ -27,8 +27,3 @@ def by_category(category: Category) -> list[TableConstraint]:
 def by_row_category() -> list[TableConstraint]:
     """Each row says in ``category`` what it is of what a patient shares."""
     return visible_to(SHARED_BY_ROW)
-
-
-def by_every_category() -> list[TableConstraint]:
-    """Rows are for whoever sees everything that a patient can share."""
-    return visible_to(" AND ".join(shared(category) for category in Category))

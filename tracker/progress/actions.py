@@ -2,18 +2,19 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from django.db import connection, transaction
 
+from tracker.access.policy import Category
 from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
-from tracker.progress import trends
-from tracker.progress.models import Summary, SummaryState
-from tracker.records import change_counter, clocks, measures
+from tracker.progress import parts, trends
+from tracker.progress.models import SummaryPart, SummaryState
+from tracker.records import categories, change_counter, clocks, measures
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 
@@ -36,23 +37,25 @@ LIMIT %(at_once)s
 # As in ``records.measure_state``: what was dated ahead of its receipt, or long before enrolment, counts in no number.
 _PLAUSIBLE = "local_date >= %(earliest)s AND clock_skew <> 'ahead'"
 _ENTRIES = """
-SELECT local_date, kind, count(*), sum(entered_late) FROM (
-{parts}
-) AS entry GROUP BY local_date, kind ORDER BY local_date, kind
+SELECT category, local_date, kind, count(*), sum(entered_late) FROM (
+{kinds}
+) AS entry GROUP BY category, local_date, kind ORDER BY category, local_date, kind
 """
 
 
 def _entries_of(kind: Kind) -> str:
     """SQL: a kind's entries. A summary is the team's: a page of the journal that is not shared is not even counted."""
     shared = "".join(f" AND {column} = '{value}'" for column, value in kind.visible_to_others.items())
+    category = f"'{kind.category}'" if kind.category else "category"
     return (
-        f"SELECT local_date, '{kind.name}' AS kind, entered_late::int AS entered_late FROM {kind.table}"
+        f"SELECT {category} AS category, local_date, '{kind.name}' AS kind, entered_late::int AS entered_late"
+        f" FROM {kind.table}"
         f" WHERE patient_id = %(patient)s AND removed_at IS NULL AND {_PLAUSIBLE}{shared}"
     )
 
 
 _ENTRIES_SQL = _ENTRIES.format(
-    parts=" UNION ALL ".join(_entries_of(kind) for kind in KINDS.values() if kind.is_entry)
+    kinds=" UNION ALL ".join(_entries_of(kind) for kind in KINDS.values() if kind.is_entry)
 )
 _VALUES = f"""
 SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
@@ -76,11 +79,13 @@ WHERE patient_id = %(patient)s ORDER BY starts_at, id
 _ALERTS = "SELECT answered_on, count(*) FROM alerts_alert WHERE patient_id = %(patient)s GROUP BY answered_on"
 
 
-class _SummaryRow(NamedTuple):
+class _PartRow(NamedTuple):
     clinic_id: UUID
     patient_id: UUID
-    id: UUID
     week_start: date
+    category: str
+    summary_id: UUID
+    is_due: bool
     figures: str
     digest: str
     algorithm: str
@@ -153,27 +158,39 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     return True
 
 
-def load(patient: Patient) -> trends.Facts:
-    """Read all that a patient's summaries are made of, in five statements."""
+def load(patient: Patient) -> dict[Category, trends.Facts]:
+    """Read all that a patient's summaries are made of, by category of consent, in five statements."""
     window = {"patient": patient.pk, "earliest": clocks.earliest(patient.enrolled_on)}
-    entries: dict[date, dict[str, int]] = defaultdict(dict)
-    entered_late: dict[date, int] = defaultdict(int)
-    for on, kind, count, tardy in _rows(_ENTRIES_SQL, window):
-        entries[on][kind] = count
-        entered_late[on] += tardy
-    values: dict[str, list[trends.DayValue]] = defaultdict(list)
+    entries: dict[Category, dict[date, dict[str, int]]] = {
+        category: defaultdict(dict) for category in Category
+    }
+    entered_late: dict[Category, dict[date, int]] = {category: defaultdict(int) for category in Category}
+    for category, on, kind, count, tardy in _rows(_ENTRIES_SQL, window):
+        entries[category][on][kind] = count
+        entered_late[category][on] += tardy
+    values: dict[Category, dict[str, list[trends.DayValue]]] = {
+        category: defaultdict(list) for category in Category
+    }
     for measure, *numbers in _rows(_VALUES, window):
-        values[measure].append(trends.DayValue(*numbers))
-    return trends.Facts(
-        time_zone=patient.time_zone,
-        entries=entries,
-        entered_late=entered_late,
-        values=values,
-        uses=[trends.MedicationDay(*row) for row in _rows(_USES, window)],
-        sessions=[tuple(row) for row in _rows(_SESSIONS, window)],
-        alerts=dict(_rows(_ALERTS, window)),
-        measures={name: measures.get(name) for name in values},
-    )
+        values[categories.of_measure(measure)][measure].append(trends.DayValue(*numbers))
+    sessions = [tuple(row) for row in _rows(_SESSIONS, window)]
+    uses = [trends.MedicationDay(*row) for row in _rows(_USES, window)]
+    alerts = dict(_rows(_ALERTS, window))
+    return {
+        category: trends.Facts(
+            time_zone=patient.time_zone,
+            entries=entries[category],
+            entered_late=entered_late[category],
+            values=values[category],
+            measures={name: measures.get(name) for name in values[category]},
+            uses=uses if category == Category.MEDICATION else (),
+            sessions=sessions if category == Category.TREATMENT else (),
+            # They are about answers on how somebody feels.
+            alerts=alerts if category == Category.MOOD else {},
+            anchor_on=sessions[0][0] if sessions else None,
+        )
+        for category in Category
+    }
 
 
 def _rows(statement: str, window: dict[str, Any]) -> list[Any]:
@@ -183,32 +200,42 @@ def _rows(statement: str, window: dict[str, Any]) -> list[Any]:
         return rows
 
 
-def _write(patient: Patient, head: int, facts: trends.Facts, today: date, at: datetime) -> None:
-    held = dict(Summary.objects.filter(patient=patient).values_list("week_start", "digest"))
-    revisions = dict(Summary.objects.filter(patient=patient).values_list("week_start", "revision"))
+def _write(
+    patient: Patient, head: int, facts: Mapping[Category, trends.Facts], today: date, at: datetime
+) -> None:
+    held = {
+        (week_start, category): (digest, is_due, revision)
+        for week_start, category, digest, is_due, revision in SummaryPart.objects.filter(
+            patient=patient
+        ).values_list("week_start", "category", "digest", "is_due", "revision")
+    }
+    weeks = sorted({monday for each in facts.values() for monday in trends.weeks_to_summarize(each, today)})
+    made = {
+        (week_start, str(category)): part
+        for week_start in weeks
+        for category, each in facts.items()
+        if (part := parts.weekly_part(each, week_start, today)) is not None
+    }
     rows = []
-    for week_start in trends.weeks_to_summarize(facts, today):
-        content = trends.canonical_json(trends.weekly_figures(facts, week_start, today))
+    for (week_start, category), part in made.items():
+        content = trends.canonical_json(part.figures)
         digest = hashlib.sha256(content).hexdigest()
-        if held.get(week_start) != digest:
-            revision = revisions.get(week_start, 0) + 1
+        *former, revision = held.get((week_start, category), ("", False, 0))
+        if former != [digest, part.is_due]:
             rows.append(
-                _SummaryRow(
-                    patient.clinic_id, patient.pk, uuid4(), week_start, content.decode(), digest,
-                    trends.ALGORITHM, head, at, revision,
+                _PartRow(
+                    patient.clinic_id, patient.pk, week_start, category, uuid5(patient.pk, week_start.isoformat()),
+                    part.is_due, content.decode(), digest, trends.ALGORITHM, head, at, revision + 1,
                 )
             )  # fmt: skip
-    changed = ("figures", "digest", "algorithm", "through_sequence", "built_at", "revision")
-    bulk.insert(Summary, rows, key=("patient_id", "week_start"), update=changed)
-    _delete_obsolete(patient, trends.weeks_to_summarize(facts, today))
+    changed = ("is_due", "figures", "digest", "algorithm", "through_sequence", "built_at", "revision")
+    bulk.insert(SummaryPart, rows, key=("patient_id", "week_start", "category"), update=changed)
+    # A week whose entries were all moved or removed has no summary any more.
+    for week_start, category in held.keys() - made.keys():
+        SummaryPart.objects.filter(patient=patient, week_start=week_start, category=category).delete()
     bulk.insert(
         SummaryState,
         [_StateRow(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
         key=("patient_id", "clinic_id"),
         update=("through_sequence", "through_on", "algorithm"),
     )
-
-
-def _delete_obsolete(patient: Patient, kept: Iterable[date]) -> None:
-    """A week whose entries were all moved or removed has no summary any more."""
-    Summary.objects.filter(patient=patient).exclude(week_start__in=list(kept)).delete()

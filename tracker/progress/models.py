@@ -1,12 +1,12 @@
-"""Progress summaries, one per patient and week, and the state by which a stale one is found."""
-
-import uuid
+"""Progress summaries, one per patient and week in parts by category, and the state by which a stale one is found."""
 
 from django.db import models
 
-from tracker.access.rls import by_every_category
+from tracker.access.policy import Category
+from tracker.access.rls import by_row_category
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import patient_only
+from tracker.lib.constraints import one_of
 from tracker.lib.table_rights import TableRights
 
 
@@ -22,16 +22,21 @@ class SummaryState(PatientOwned):
         constraints = [*patient_only()]
 
 
-class Summary(PatientOwned):
+class SummaryPart(PatientOwned):
     """
-    One week (Monday to Sunday, the patient's local days) of one patient, for the care team.
+    What one category of consent has in the summary of one week (Monday to Sunday, the patient's local days).
 
-    ``figures`` is canonical JSON: same inputs, same bytes. ``digest`` is its SHA-256, in hexadecimal.
+    A reader gets the parts of what is shared with them, as one summary (``progress.summaries``). ``figures`` is
+    canonical JSON: same inputs, same bytes. ``digest`` is its SHA-256, in hexadecimal. ``is_due``: the category alone
+    gives the week a summary.
     """
 
     db_rights = TableRights(delete="a week whose entries were all moved or removed")
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pk = models.CompositePrimaryKey("patient_id", "week_start", "category")
     week_start = models.DateField(help_text="the Monday it starts on")
+    category = models.CharField(max_length=12)
+    summary_id = models.UUIDField(db_index=True, help_text="the same for all parts of a patient's week")
+    is_due = models.BooleanField()
     figures = models.TextField()
     digest = models.CharField(max_length=64)
     algorithm = models.CharField(max_length=32)
@@ -41,12 +46,9 @@ class Summary(PatientOwned):
 
     class Meta:
         constraints = [
-            *by_every_category(),
-            models.UniqueConstraint(fields=["patient", "week_start"], name="summary_once_per_week"),
+            *by_row_category(),
+            one_of("category", Category, name="summary_category_is_known"),
             models.CheckConstraint(
                 condition=models.Q(week_start__iso_week_day=1), name="summary_starts_on_monday"
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"summary/{self.pk}"

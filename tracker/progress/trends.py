@@ -14,7 +14,7 @@ from typing import Any
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
 
-ALGORITHM = "progress/3"
+ALGORITHM = "progress/4"
 WEEK = timedelta(days=6)
 # A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
 MIN_DAYS_NOW, MIN_DAYS_BASELINE = 4, 5
@@ -58,9 +58,10 @@ class MedicationDay:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    All that a patient's summaries are made of. Everything is sorted by day, then name.
+    All that a patient's summaries are made of, or all of one category. Everything is sorted by day, then name.
 
-    ``measures`` says what each number is, by the names of ``values``.
+    ``measures`` says what each number is, by the names of ``values``. ``anchor_on`` is the day of the first treatment
+    session where ``sessions`` are not among the facts: baselines of every category lie before it.
     """
 
     time_zone: str
@@ -71,6 +72,10 @@ class Facts:
     uses: Sequence[MedicationDay] = ()
     sessions: Sequence[tuple[date, str, float]] = ()
     alerts: Mapping[date, int] = field(default_factory=dict)
+    anchor_on: date | None = None
+
+    def first_session_on(self) -> date | None:
+        return self.sessions[0][0] if self.sessions else self.anchor_on
 
 
 def weeks_to_summarize(facts: Facts, today: date) -> list[date]:
@@ -96,7 +101,9 @@ def weekly_figures(facts: Facts, week_start: date, today: date) -> dict[str, Any
             "time_zone": facts.time_zone,
             "ended": today > ends_on,
         },
-        "logged": _logged(facts, week_start, through, today),
+        "logged": logged_days(
+            facts.entries, facts.entered_late, min(facts.entries, default=None), week_start, through, today
+        ),
         "measures": [_measure(facts, name, week_start, through) for name in _known(facts, through)],
         "medication": _medication(facts, week_start, through),
         "sessions": [
@@ -125,21 +132,25 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _logged(facts: Facts, first: date, last: date, today: date) -> dict[str, Any]:
+def logged_days(
+    entries: Mapping[date, Mapping[str, int]], entered_late: Mapping[date, int], begun_on: date | None, first: date,
+    last: date, today: date,
+) -> dict[str, Any]:  # fmt: skip
+    """Return which days from ``first`` to ``last`` were logged and which missed, in a record begun on ``begun_on``."""
     # Nothing was expected before the record began, or while it has no entry, and today is not over.
-    begun = max(first, min(facts.entries, default=today))
-    expected = [on for on in days.date_range(begun, last) if on != today or on in facts.entries]
-    missed = [on for on in expected if on not in facts.entries]
+    begun = max(first, begun_on or today)
+    expected = [on for on in days.date_range(begun, last) if on != today or on in entries]
+    missed = [on for on in expected if on not in entries]
     kinds: dict[str, int] = {}
     for on in expected:
-        for kind, n in facts.entries.get(on, {}).items():
+        for kind, n in entries.get(on, {}).items():
             kinds[kind] = kinds.get(kind, 0) + n
     return {
         "days_expected": len(expected),
         "days_logged": len(expected) - len(missed),
         "days_missed": missed,
         "entries": kinds,
-        "entered_late": sum(facts.entered_late.get(on, 0) for on in expected),
+        "entered_late": sum(entered_late.get(on, 0) for on in expected),
     }
 
 
@@ -181,8 +192,9 @@ def _mean(values: Sequence[DayValue]) -> float:
 
 def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
     """The mean of the daily means in the 14 days before the first session, or of the first 14 days."""
-    if facts.sessions:
-        start, basis = facts.sessions[0][0] - timedelta(days=BASELINE_DAYS), "before_treatment"
+    session_on = facts.first_session_on()
+    if session_on is not None:
+        start, basis = session_on - timedelta(days=BASELINE_DAYS), "before_treatment"
     else:
         start, basis = values[0].on, "first_days"
     end = start + timedelta(days=BASELINE_DAYS - 1)
@@ -201,9 +213,10 @@ def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] |
 
     A form of the session's own day counts only if it was filled in before the dosing.
     """
-    if facts.sessions:
-        day, basis = facts.sessions[0][0], "before_treatment"
-        inside = _window(values, day - timedelta(days=BASELINE_DAYS), day)
+    session_on = facts.first_session_on()
+    if session_on is not None:
+        basis = "before_treatment"
+        inside = _window(values, session_on - timedelta(days=BASELINE_DAYS), session_on)
         found = [(value.on, value.before_dosing) for value in inside if value.before_dosing is not None]
     else:
         basis, found = "first_days", [(values[0].on, values[0].first)]

@@ -1,7 +1,6 @@
 """Weekly progress summaries."""
 
-import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,18 +12,24 @@ from rest_framework.response import Response
 
 from tracker.access.chart import open_chart
 from tracker.access.policy import EVERYTHING, Action
-from tracker.access.principal import Principal
+from tracker.access.principal import CAREGIVER, Principal
 from tracker.api.exceptions import APIProblem
 from tracker.api.queries import Limit, OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
 from tracker.lib.strict_model import Day, StrictModel
-from tracker.progress.models import Summary
+from tracker.progress import summaries
+from tracker.progress.models import SummaryPart
+from tracker.progress.summaries import Summary
 
 
 class SummaryOut(BaseModel):
-    """One week of one patient. ``figures`` is canonical JSON whose bytes have the SHA-256 ``digest``."""
+    """
+    One week of one patient, made of the categories that are shared with the reader (``figures.categories``).
+
+    ``figures`` is canonical JSON whose bytes have the SHA-256 ``digest``.
+    """
 
     id: UUID
     patient: UUID
@@ -52,15 +57,14 @@ class SummariesQuery(StrictModel):
 
 def _summary_out(row: Summary) -> dict[str, Any]:
     return {
-        "id": row.pk, "patient": row.patient_id, "week_start": row.week_start, "revision": row.revision,
-        "built_at": row.built_at, "algorithm": row.algorithm, "digest": row.digest,
-        "figures": json.loads(row.figures),
+        "id": row.id, "patient": row.patient_id, "week_start": row.week_start, "revision": row.revision,
+        "built_at": row.built_at, "algorithm": row.figures["algorithm"], "digest": row.digest, "figures": row.figures,
     }  # fmt: skip
 
 
 def _may_see_summaries(principal: Principal) -> None:
-    """A patient sees summaries where the clinic's policy says so."""
-    if principal.is_patient:
+    """A patient sees summaries where the clinic's policy says so, and so do those whom a patient shows them."""
+    if principal.is_patient or principal.role == CAREGIVER:
         clinic = Clinic.objects.get(pk=principal.clinic_id)
         if not clinic.patients_see_summaries:
             raise APIProblem("not_shared_by_clinic")
@@ -79,10 +83,7 @@ class Summaries(ClinicalAPIView):
         query = parse_query(request, SummariesQuery)
         _may_see_summaries(principal_of(request))
         patient = patient_of(request, query.patient, "api/summaries", EVERYTHING)
-        rows = Summary.objects.filter(patient_id=patient.pk)
-        if query.week:
-            rows = rows.filter(week_start__lte=query.week, week_start__gt=query.week - timedelta(days=7))
-        page = rows.order_by("-week_start")[: query.limit]
+        page = summaries.newest(patient.pk, limit=query.limit, on=query.week)
         return Response({"summaries": [_summary_out(row) for row in page]})
 
 
@@ -97,9 +98,11 @@ class OneSummary(ClinicalAPIView):
     def get(self, request: Request, summary_id: UUID) -> Response:
         principal = principal_of(request)
         _may_see_summaries(principal)
-        row = Summary.objects.filter(pk=summary_id, patient_id__in=principal.patients).first()
-        if row is None:
+        own = SummaryPart.objects.filter(summary_id=summary_id, patient_id__in=principal.patients)
+        parts = list(own.order_by("category"))
+        if not any(part.is_due for part in parts):
             raise NotFoundOrHidden
+        (row,) = summaries.together(parts)
         if not principal.is_patient:
             open_chart(
                 principal,

@@ -4,13 +4,13 @@ A patient's page: alerts, the timeline, the newest summary, what was recorded, w
 Six queries beside opening the chart itself, whatever the length of the record in the chosen range.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Case, Count, F, Max, Min, Subquery, Sum, TextField, Value, When
+from django.db.models import Avg, Count, Max, Min, Sum
 
 from tracker.access import consent_texts, policy
 from tracker.access.policy import Action, Category
@@ -26,7 +26,8 @@ from tracker.dashboard.pages import recent_entries as recent_entries_page
 from tracker.dashboard.pages import summary as summary_page
 from tracker.instruments.measures import Measure
 from tracker.lib import days
-from tracker.progress.models import Summary
+from tracker.progress import summaries
+from tracker.progress.summaries import Summary
 from tracker.records import measures
 from tracker.records.models import MeasureState, Observation
 from tracker.reminders.models import CheckIn
@@ -109,8 +110,9 @@ def patient_page(
     if week is None and last_on and _end(last_on, today) != today:
         # The weeks after the end of a record hold nothing; its last one does.
         week = days.week_start(last_on)
-    weeks, figures, shown_on = _summaries(patient.pk, week)
-    position = weeks.index(shown_on) if shown_on in weeks else None
+    weeks, summary = _summaries(patient.pk, week)
+    position = weeks.index(summary.week_start) if summary else None
+    figures = summary.figures if summary else None
     return PatientPage(
         id=patient.pk,
         name=patient.name,
@@ -199,7 +201,7 @@ def _end(last_on: date, today: date) -> date:
 def _timeline(
     tallies: Sequence[timeline_panels.Tally],
     marks: Sequence[Mark],
-    figures: str,
+    figures: Mapping[str, Any] | None,
     chosen: str,
     last_on: date | None,
     today: date,
@@ -231,21 +233,11 @@ def _timeline(
     )
 
 
-def _summaries(patient_id: UUID, week: date | None) -> tuple[list[date], str, date | None]:
-    """Return the weeks that have a summary, newest first, and the figures of the one to show. One query."""
-    own = Summary.objects.filter(patient=patient_id)
-    wanted: Any = week or Subquery(own.order_by("-week_start").values("week_start")[:1])
-    rows = list(
-        own.annotate(
-            shown=Case(
-                When(week_start=wanted, then=F("figures")), default=Value(""), output_field=TextField()
-            )
-        )
-        .order_by("-week_start")
-        .values_list("week_start", "shown")
-    )
-    shown = next(((on, figures) for on, figures in rows if figures), (None, ""))
-    return [on for on, _ in rows], shown[1], shown[0]
+def _summaries(patient_id: UUID, week: date | None) -> tuple[list[date], Summary | None]:
+    """Return the weeks that have a summary, newest first, and the one to show: of ``week``, or the newest."""
+    weeks = summaries.weeks(patient_id)
+    shown_on = week or next(iter(weeks), None)
+    return weeks, summaries.of_week(patient_id, shown_on) if shown_on in weeks else None
 
 
 def _check_ins(patient_id: UUID, at: datetime) -> list[PlannedCheckIn]:

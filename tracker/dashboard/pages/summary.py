@@ -1,6 +1,5 @@
-"""A stored progress summary, put into words: figures in, what the page shows out."""
+"""A progress summary, put into words: figures in, what the page shows out."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -64,10 +63,9 @@ class SummaryView:
     algorithm: str
 
 
-def read(figures: str) -> SummaryView:
-    """Return the stored figures of a week as a page shows them."""
-    facts = json.loads(figures)
-    week, logged = facts["week"], facts["logged"]
+def read(figures: Mapping[str, Any]) -> SummaryView:
+    """Return the figures of a week (``progress.summaries``) as a page shows them."""
+    week, logged = figures["week"], figures["logged"]
     starts_on, ends_on = date.fromisoformat(week["starts_on"]), date.fromisoformat(week["ends_on"])
     return SummaryView(
         week_start=starts_on,
@@ -78,19 +76,19 @@ def read(figures: str) -> SummaryView:
         missed=formatting.listed([date.fromisoformat(on) for on in logged["days_missed"]]),
         entries=", ".join(_entries(kind, n) for kind, n in sorted(logged["entries"].items()) if n),
         entered_late=logged["entered_late"],
-        changes=[_change(measure) for measure in facts["measures"]],
-        basis=_bases(facts["measures"]),
-        medication=[_medication(item, logged["days_expected"]) for item in facts["medication"]],
-        sessions=[_session(session) for session in facts["sessions"]],
-        alerts=facts["alerts"]["raised"],
-        algorithm=facts["algorithm"],
+        changes=[_change(measure) for measure in figures["measures"]],
+        basis=_bases(figures["measures"]),
+        medication=[_medication(item, logged["days_expected"]) for item in figures["medication"]],
+        sessions=[_session(session) for session in figures["sessions"]],
+        alerts=figures["alerts"]["raised"],
+        algorithm=figures["algorithm"],
     )
 
 
-def baselines(figures: str) -> Mapping[str, Baseline]:
+def baselines(figures: Mapping[str, Any]) -> Mapping[str, Baseline]:
     """Return measure to baseline, for the chart."""
     found = {}
-    for measure in json.loads(figures)["measures"]:
+    for measure in figures["measures"]:
         held = measure["baseline"]
         if held:
             found[measure["measure"]] = Baseline(
