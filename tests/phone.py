@@ -15,7 +15,7 @@ from tests import factories, openapi
 from tracker.access import devices
 from tracker.access.principal import load_principal, with_session
 from tracker.accounts import sessions
-from tracker.accounts.models import User
+from tracker.accounts.models import AccountKind, User
 from tracker.accounts.sessions import SessionStore
 from tracker.lib import rls
 
@@ -23,16 +23,18 @@ from tracker.lib import rls
 def token_of(user: User, *, second_factor: bool = True) -> str:
     """Sign in without the password, which is slow on purpose; ``test_sign_in`` goes the whole way."""
     with transaction.atomic():
-        is_patient = load_principal(user.pk, timezone.now()).is_patient
+        principal = load_principal(user.pk, timezone.now())
         rls.reset()
     methods = [{"method": "password", "at": time.time()}]
-    if second_factor and not is_patient:
+    if second_factor and principal.is_staff:
         methods.append({"method": "mfa", "at": time.time(), "type": "totp"})
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[sessions.KIND] = sessions.PATIENT if is_patient else sessions.STAFF
+    # As ``accounts.adapter`` does.
+    is_patients = User.objects.filter(pk=user.pk, kind=AccountKind.PATIENT).exists()
+    session[sessions.KIND] = sessions.PATIENT if is_patients else sessions.STAFF
     session[sessions.STARTED_AT] = time.time()
     session["account_authentication_methods"] = methods
     session["account_authentication_methods_user"] = str(user.pk)

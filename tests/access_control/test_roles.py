@@ -139,7 +139,8 @@ def test_a_phone_of_a_patient_who_is_staff_too_stays_signed_in_for_ninety_days(w
     assert Session.objects.get(device_id=device).expire_date > timezone.now() + sessions.STAFF_WHOLE
 
 
-def test_a_patients_account_that_becomes_a_caregivers_needs_a_second_factor_for_that(world):
+def test_a_patient_acts_as_a_caregiver_without_a_second_factor_in_a_sign_in_as_short_as_that_of_staff(world):
+    begun_before = Phone(world.bea.user, paired=False)
     given = factories.caregiver(world.ada, world.bea.user, Category.PAIN)
     phone = Phone(world.bea.user, paired=False)
     assert User.objects.get(pk=world.bea.user_id).kind == AccountKind.CAREGIVER
@@ -147,7 +148,14 @@ def test_a_patients_account_that_becomes_a_caregivers_needs_a_second_factor_for_
 
     assert phone.call("PUT", f"me/roles/{given.pk}").status_code == 204
 
-    assert phone.get("me").status_code == 403
+    assert phone.get("me").json()["role"] == "caregiver"
+    assert phone.get(f"records?patient={world.ada.pk}").status_code == 200
+    assert (
+        Session.objects.get(pk=sessions.key_hash(phone.token)).expire_date
+        < timezone.now() + sessions.STAFF_WHOLE
+    )
+    assert begun_before.call("PUT", f"me/roles/{given.pk}").status_code == 204
+    assert begun_before.get("me").status_code == 401
 
 
 def test_an_account_accepts_over_the_api_by_its_sign_in_alone(world):

@@ -107,8 +107,6 @@ def accept_with_account(
     """
     Take a patient's invitation as somebody who has signed in to an account; it replaces what they saw of that patient.
 
-    A patient's account needs a second factor from then on, to sign in as a caregiver.
-
     :raises devices.UseOlderDevice: if it is a patient's account, and ``session`` may give it no other role
         (``devices.require_older_for_role``), whatever the code is.
     :raises InvitationRejected: if it is not to be had, or it is the patient's own account.
@@ -117,7 +115,8 @@ def accept_with_account(
     def existing(own_account_id: UUID | None) -> User | None:
         if own_account_id == user_id:
             return None
-        invitations.require_second_factor(user_id, AccountKind.CAREGIVER)
+        # Sign-ins from now on end as early as those of staff, unless they are a phone's.
+        User.objects.filter(pk=user_id, kind=AccountKind.PATIENT).update(kind=AccountKind.CAREGIVER)
         return User.objects.get(pk=user_id)
 
     with transaction.atomic():

@@ -99,6 +99,11 @@ class Principal:
         return self.patient_id is not None
 
     @property
+    def is_staff(self) -> bool:
+        """Whether this person acts as a member of staff, who has shown a second factor; a caregiver need not."""
+        return self.staff_id is not None
+
+    @property
     def own_patient_id(self) -> UUID:
         """
         The patient that this person is.

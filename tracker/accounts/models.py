@@ -15,7 +15,7 @@ from tracker.lib.table_rights import TableRights
 
 
 class AccountKind(models.TextChoices):
-    """How the owner signs in. Only whoever is nothing but a patient may do without a second factor."""
+    """How the owner signs in: staff with a second factor. Only a patient's sign-in lasts longer than a day."""
 
     STAFF = "staff", "staff"
     PATIENT = "patient", "patient"
@@ -41,7 +41,7 @@ class User(AbstractBaseUser):
 
     ``email`` is encrypted: sign-in asks for it before anybody is known, so no row security can stand before it.
     ``kind`` says how somebody signs in, never what they may see. It is set where the account is made;
-    it becomes another when a patient accepts a role that needs a second factor, and never becomes less.
+    it becomes another when a patient accepts a role of a caregiver, or anybody one of staff, and never becomes less.
     """
 
     db_rights = TableRights(fixed=("id",))

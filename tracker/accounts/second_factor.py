@@ -1,4 +1,4 @@
-"""The second factor of sign-in: staff must have one, patients may."""
+"""The second factor of sign-in: staff must have one, patients and caregivers may."""
 
 import struct
 from typing import Any
@@ -93,5 +93,5 @@ def _is_current(row: Any) -> bool:
 
 
 def is_required(user: User) -> bool:
-    """Return whether somebody needs a second factor: everybody but patients."""
-    return user.kind != AccountKind.PATIENT
+    """Return whether somebody needs a second factor: staff do, whatever else they are."""
+    return user.kind == AccountKind.STAFF

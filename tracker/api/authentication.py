@@ -39,7 +39,7 @@ class SessionToken(BaseAuthentication):
         # Whom a refusal is about (``refusals``).
         request._request.token_holder = principal
         request._request.META[ACCOUNT] = str(principal.user_id)
-        if not (principal.is_patient or session.has_second_factor):
+        if principal.is_staff and not session.has_second_factor:
             raise APIProblem("second_factor_required")
         if not (principal.is_patient or session.is_staffs):
             # Begun as a patient's: on a phone, or before the person was anything else.

@@ -177,7 +177,8 @@ def accept_with_account(
         if invitation.invited_by_id == user_id or _has_role(user_id, for_patient):
             return None
         if not for_patient:
-            require_second_factor(user_id, AccountKind.STAFF)
+            # From now on the account needs a second factor to sign in.
+            User.objects.filter(pk=user_id).update(kind=AccountKind.STAFF)
         return User.objects.get(pk=user_id)
 
     with transaction.atomic():
@@ -195,11 +196,6 @@ def new_account(email: str, password: str, kind: AccountKind) -> User | None:
             return User.objects.create_user(email, password, kind=kind)
     except IntegrityError:
         return None
-
-
-def require_second_factor(user_id: UUID, kind: AccountKind) -> None:
-    """Note that a patient's account is from now on also somebody's who needs a second factor to sign in."""
-    User.objects.filter(pk=user_id, kind=AccountKind.PATIENT).update(kind=kind)
 
 
 def _has_role(user_id: UUID, for_patient: bool) -> bool:

@@ -148,7 +148,7 @@ def _signed_in_principal(request: HttpRequest, at: datetime, is_poll: bool) -> P
     if not (principal.is_patient or session.is_staffs):
         # Begun as a patient's, before the person was anything else.
         return None
-    if not (principal.is_patient or session.has_second_factor):
+    if principal.is_staff and not session.has_second_factor:
         raise SecondFactorMissingError
     if not is_poll:
         sessions.touch(session, at)

@@ -48,7 +48,7 @@ class OneRole(ClinicalAPIView):
     """
     Let this sign-in act as another of my roles, from the next request on. A phone that is paired stays a patient's.
 
-    As staff or caregiver it needs the second factor.
+    As staff it needs the second factor.
     """
 
     actions = {"PUT": Action.SEE_SELF}
