@@ -32,6 +32,11 @@ BEAT_SCHEDULE = (
         600.0,
     ),
     ("refresh progress summaries", "tracker.progress.tasks.refresh_stale", 15.0),
+    (
+        "remove addresses of invitations that nobody can accept",
+        "tracker.outbox.tasks.remove_useless_letters",
+        3600.0,
+    ),
     ("retire phones whose day has come", "tracker.access.tasks.retire_due_devices", 300.0),
     ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
 )

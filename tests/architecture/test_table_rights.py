@@ -42,6 +42,7 @@ REMOVABLE = {
     "instruments_permission",
     "keys_datakey",
     "mfa_authenticator",
+    "outbox_letter",
     "progress_summarypart",
     "records_measurestate",
     "records_observation",

@@ -18,7 +18,7 @@ from tracker.access.principal import load_principal
 from tracker.lib import days
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
-from tracker.progress import summaries
+from tracker.progress import summaries as progress
 from tracker.records.kinds.pain import PainEntry
 from tracker.reminders import actions as reminders
 
@@ -136,12 +136,12 @@ def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
 
             def weeks() -> int:
                 with as_clinic(live.world.clinic.pk):
-                    return len(summaries.weeks(live.world.ada.pk))
+                    return len(progress.weeks(live.world.ada.pk))
 
             servers.wait_until(weeks, what="a summary")
 
     with as_clinic(live.world.clinic.pk):
-        every = summaries.weeks(live.world.ada.pk)
+        every = progress.weeks(live.world.ada.pk)
         days = set(PainEntry.objects.values_list("local_date", flat=True))
     assert {day - timedelta(days=day.weekday()) for day in days} <= set(every)
 

@@ -8,6 +8,7 @@ from django.core import mail
 
 from tests import factories
 from tracker.instruments import catalogue
+from tracker.outbox import letters
 from tracker.outbox.channels import CHANNELS, Email
 from tracker.outbox.message_texts import TEXTS, MessageText
 from tracker.outbox.models import Message
@@ -19,6 +20,7 @@ HEALTH = (
     "phq", "psych", "questionnaire", "safety", "score", "session", "suicid", "symptom", "taper", "team",
     "therap", "treatment", "urgent", "visit",
 )  # fmt: skip
+CODE = "2222-3333-4444-5555"
 REFERENCE = uuid.UUID("0191d6a0-0000-7000-8000-00000000beef")
 
 
@@ -31,9 +33,11 @@ def leaving(words: str, world: factories.World, settings) -> str:
     """One mail as it leaves, headers and all, without the address that it goes to."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PUBLIC_URL = "https://app.invalid"
-    Email().send(world.ben.user.email, Message(pk=REFERENCE, words=words))
-    (message,) = mail.outbox
-    text = message.message().as_string()
+    message = Message(pk=REFERENCE, words=words)
+    message.code = CODE if words == letters.WORDS else ""
+    Email().send(world.ben.user.email, message)
+    (sent,) = mail.outbox
+    text = sent.message().as_string()
     assert world.ben.user.email in text
     # The day on which it was handed over is no secret; the time of a visit would be.
     return re.sub(r"(?m)^Date: .*\n", "", text.replace(world.ben.user.email, ""))
@@ -67,15 +71,18 @@ def test_a_message_text_holds_no_name_and_no_time(sent, world):
 
 
 def test_a_mail_leads_to_the_sign_in_and_to_nothing_behind_it(sent):
-    assert re.findall(r"https?://\S+", sent) == ["https://app.invalid"]
+    (link,) = re.findall(r"https?://\S+", sent)
+    # A letter's opens the page that makes an account.
+    assert link in {"https://app.invalid", f"https://app.invalid/accounts/invitation/accept/#{CODE}"}
     assert str(REFERENCE) in sent
 
 
-def test_every_mail_is_the_same_but_for_its_reference_save_that_a_security_notice_says_that_it_is_one():
+def test_every_mail_is_the_same_but_for_its_reference_save_a_security_notice_and_an_invitation():
     mails = [(words.mail_subject, words.mail_body) for words in TEXTS.values()]
 
-    assert {subject for subject, _ in mails} == {"You have a new message", "A change to your account"}
-    assert len(set(mails)) == 2
+    subjects = {subject for subject, _ in mails}
+    assert subjects == {"You have a new message", "A change to your account", "You are invited"}
+    assert len(set(mails)) == 3
 
 
 @pytest.mark.parametrize("words", sorted(TEXTS))

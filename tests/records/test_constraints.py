@@ -238,6 +238,14 @@ CHECKS: dict[str, Case] = (
             Alert, ({"place": 1, "answer_count": 1},), ({"place": 0}, {"answer_count": 0})
         ),
         "alert_level_is_known": codes(Alert, "level", ("EMERGENCY", "URGENT", "HIGH", "REVIEW")),
+        "message_to_nobody_known_is_a_letter": Case(
+            Message,
+            ({"recipient_id": None, "channel": "EMAIL", "patient": uuid.uuid4()},),
+            (
+                {"recipient_id": None, "channel": "EMAIL", "patient": None},
+                {"recipient_id": None, "channel": "INBOX", "patient": uuid.uuid4()},
+            ),
+        ),
         "message_channel_is_a_code": Case(
             Message, ({"channel": "SMS"},), ({"channel": "e-mail"}, {"channel": "X1"})
         ),

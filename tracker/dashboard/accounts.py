@@ -38,7 +38,7 @@ from tracker.accounts.decorators import (
 )
 from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
 from tracker.clinics import invitation_codes
-from tracker.dashboard import staff
+from tracker.dashboard import invitation_pages
 
 PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
 
@@ -56,7 +56,8 @@ def _next(request: HttpRequest) -> str:
 
 def _is_factor_due(request: HttpRequest) -> bool:
     user: Any = request.user
-    return not _shown(request) and second_factor.count(user) > 0
+    # Who it is comes first: it loads the session, which says what was shown.
+    return user.is_authenticated and not _shown(request) and second_factor.count(user) > 0
 
 
 def _ask_for_factor(request: HttpRequest) -> HttpResponse:
@@ -70,7 +71,12 @@ def _ask_for_passkey(request: HttpRequest) -> HttpResponse:
 
 def guarded(view: View) -> View:
     """Let in who has signed in, with their second factor if they have one."""
-    return never_cache(login_required(require_second_factor(_is_factor_due, _ask_for_factor)(view)))
+    return never_cache(login_required(shows_factor(view)))
+
+
+def shows_factor(view: View) -> View:
+    """Of an account that has signed in ask for its second factor, if it has one."""
+    return require_second_factor(_is_factor_due, _ask_for_factor)(view)
 
 
 def _say_last_factor(request: HttpRequest) -> HttpResponse:
@@ -177,6 +183,9 @@ def _off(request: HttpRequest, **parts: Any) -> HttpResponse:
 
 
 # By the route's name: the kind of the tries, and whose account is tried.
+_INVITATION = Throttle(
+    "invitation", lambda request: invitation_codes.throttle_account(request.POST.get("code"))
+)
 THROTTLES = {
     "account_login": Throttle("sign-in", form_field("login")),
     "account_reauthenticate": Throttle("sign-in", session_user),
@@ -188,9 +197,8 @@ THROTTLES = {
     "account_change_password": Throttle("second-factor", session_user),
     "account_reset_password": Throttle("reset", form_field("email")),
     "account_reset_password_from_key": Throttle("reset", session_user),
-    "accept_invitation": Throttle(
-        "invitation", lambda request: invitation_codes.throttle_account(request.POST.get("code"))
-    ),
+    "accept_invitation": _INVITATION,
+    "accept_caregiver_invitation": _INVITATION,
 }
 urlpatterns = [
     path("login/", account.login, name="account_login"),
@@ -211,7 +219,12 @@ urlpatterns = [
         account.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("invitation/", staff.accept, name="accept_invitation"),
+    path("invitation/", shows_factor(invitation_pages.accept_as_staff), name="accept_invitation"),
+    path(
+        "invitation/accept/",
+        shows_factor(invitation_pages.accept_as_caregiver),
+        name="accept_caregiver_invitation",
+    ),
     path("second-factor/", choose_factor, name="second_factor"),
     path("2fa/", guarded(mfa.index), name="mfa_index"),
     path("2fa/authenticate/", decrypted(steady(mfa.authenticate)), name="mfa_authenticate"),

@@ -1,24 +1,18 @@
-"""Pages of invitations of patients and staff, and of disabling a staff account."""
+"""Pages of inviting patients and staff, and of disabling a staff account."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from tracker.access import devices
-from tracker.access.policy import Action, public
+from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.accounts import sessions, throttle
 from tracker.accounts.adapter import public_url
 from tracker.alerts.notification import notify_responders_again
 from tracker.clinics import invitations
@@ -27,7 +21,7 @@ from tracker.clinics.approvals import refuse as refuse_new_staff
 from tracker.clinics.models import StaffMember
 from tracker.clinics.staff import LastFallbackContact
 from tracker.dashboard.decorators import clinical_page
-from tracker.dashboard.forms import AcceptForm, EnrolForm, StaffForm
+from tracker.dashboard.forms import EnrolForm, StaffForm
 from tracker.lib import days, rls
 from tracker.outbox import new_staff, staff_notices
 
@@ -199,47 +193,3 @@ refuse = _staff_change(
     "Refused. The account opens nothing here.",
     page="dashboard:approvals",
 )
-
-
-@public("a member of staff who has no account yet: the code decides")
-@never_cache
-@require_http_methods(["GET", "POST"])
-def accept(request: HttpRequest) -> HttpResponse:
-    """
-    Accept a staff invitation: the code makes the account, or gives the one that is signed in another role.
-
-    The second factor follows at the next sign-in.
-    """
-    user: Any = request.user
-    has_account = user.is_authenticated
-    form = AcceptForm(request.POST or None, has_account=has_account)
-    if request.method == "POST" and form.is_valid():
-        asked: dict[str, Any] = form.cleaned_data
-        common: Any = {
-            "code": asked["code"], "birth_date": None, "at": timezone.now(), "for_patient": False,
-            "on_begin": new_staff.notify,
-        }  # fmt: skip
-        try:
-            if has_account:
-                devices.require_older_for_role(user.pk, sessions.of_request(request), common["at"])
-                invitations.accept_with_account(user_id=user.pk, **common)
-                logout(request)
-            else:
-                invitations.accept(email=asked["email"], password=asked["password"], **common)
-            throttle.give_back("invitation", address=throttle.client_ip(request))
-        except invitations.InvitationRejected:
-            form.add_error(
-                None, "This does not fit an open invitation. Ask your administrator for another code."
-            )
-        except devices.UseOlderDevice:
-            form.add_error(
-                None,
-                "Set up a second factor in the app, on your phone. Then sign in here with it and try again.",
-            )
-        else:
-            messages.success(
-                request, "Welcome. If your clinic asks a second person, sign in once they have agreed."
-            )
-            return redirect("account_login")
-    context = {"form": form, "has_account": has_account}
-    return render(request, "account/invitation.html", context, status=422 if form.errors else 200)

@@ -3,8 +3,12 @@
 from tracker.lib.table_constraints import CompositeForeignKey, TableConstraint, Trigger
 
 
-def encrypted_table() -> list[TableConstraint]:
-    """Rows are encrypted with a key of their patient, and only ever re-encrypted (``sql/functions.sql``)."""
+def encrypted_table(*, is_temporary: bool = False) -> list[TableConstraint]:
+    """
+    Rows are encrypted with a key of their patient, and only ever re-encrypted (``sql/functions.sql``).
+
+    ``is_temporary``: they may be removed.
+    """
     return [
         CompositeForeignKey(
             name="%(app_label)s_%(class)s_key_of_patient",
@@ -14,7 +18,7 @@ def encrypted_table() -> list[TableConstraint]:
         ),
         Trigger(
             name="%(class)s_only_reencrypted",
-            when="BEFORE UPDATE OR DELETE",
+            when="BEFORE UPDATE" if is_temporary else "BEFORE UPDATE OR DELETE",
             execute="keys_only_reencrypted()",
         ),
     ]

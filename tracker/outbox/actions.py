@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
+from tracker.outbox import letters
 from tracker.outbox.channels import CHANNELS, Channel
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
@@ -253,6 +254,7 @@ def _deliver(message: Message) -> int:
         log.warning("message not sent", channel=message.channel, attempt=message.attempts + 1, error=problem)
         return 0
     with transaction.atomic(), rls.as_clinic(message.clinic_id):
+        letters.remove(message)
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())
 
 
@@ -272,7 +274,7 @@ def _is_still_due(message: Message) -> bool:
 def _send(message: Message) -> str | None:
     """Send by the message's channel; return None, or why nobody can be reached by it."""
     channel = CHANNELS[message.channel]
-    address = channel.address(message.recipient)
+    address = channel.address(message.recipient) if message.recipient else letters.open_for_sending(message)
     if address is None:
         return "no address"
     if channel.uses_network:

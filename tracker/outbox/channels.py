@@ -59,7 +59,7 @@ class Email:
         EmailMessage(
             subject=text.mail_subject,
             # The reference is the message's own random id: it opens nothing without signing in.
-            body=text.mail_body.format(url=settings.PUBLIC_URL, reference=message.pk),
+            body=text.mail_body.format(url=settings.PUBLIC_URL, reference=message.pk, code=message.code),
             to=[address],
             headers={"Message-ID": f"<{message.pk}@interlude>", "Auto-Submitted": "auto-generated"},
         ).send()

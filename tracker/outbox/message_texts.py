@@ -89,6 +89,13 @@ TEXTS = {
     "caregiver-accepted": _security(
         f"Somebody accepted an invitation to read a part of your record. {_WHERE}"
     ),
+    "caregiver-letter": MessageText(
+        inbox="",
+        channels=(EMAIL,),
+        mail_subject="You are invited",
+        mail_body="Somebody who trusts you invites you to the app. Who it is, you know from them; if not, leave it.\n\n"
+        "This link works once, for seven days: {url}/accounts/invitation/accept/#{code}\nReference: {reference}\n",
+    ),
     "consent-widened": _security(f"A team is shown more of your record than before. {_WHERE}"),
     "sharing-ended": _security(
         "To be safe we ended what a new phone, or a phone that signed in anew, had lately shown to others, and "

@@ -9,10 +9,13 @@ from django.db.models.functions import Now
 
 from tracker.accounts.models import User
 from tracker.clinics.models import ClinicOwned
+from tracker.clinics.rls import patient_of_clinic
+from tracker.keys.encrypted_table import encrypted_table
+from tracker.keys.models import EncryptedText
 from tracker.lib import rls
 from tracker.lib.table_constraints import RowLevelSecurity
 from tracker.lib.table_rights import TableRights
-from tracker.outbox.channels import INBOX
+from tracker.outbox.channels import EMAIL, INBOX
 from tracker.outbox.message_texts import EVEN_IF_INACTIVE, TEXTS, MessageText
 
 
@@ -35,8 +38,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         )
 
     def deliverable(self) -> Self:
-        """Not to somebody who is switched off, but for what tells them that."""
-        return self.filter(Q(recipient__is_active=True) | Q(words__in=EVEN_IF_INACTIVE))
+        """Not to somebody who is switched off, but for what tells them that; a letter's address is nobody's yet."""
+        return self.filter(
+            Q(recipient__is_active=True) | Q(recipient__isnull=True) | Q(words__in=EVEN_IF_INACTIVE)
+        )
 
     def inbox_of(self, user_id: uuid.UUID) -> Self:
         return self.filter(
@@ -49,7 +54,8 @@ _READERS = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR recipient_id = {rls.PERS
 
 class Message(ClinicOwned):
     """
-    One thing to say to one person by one channel, at most once per ``key``.
+    One thing to say to one person by one channel, at most once per ``key``. Without a ``recipient`` it goes to somebody
+    who has no account, or none that is known, at the address in its ``Letter``.
 
     ``words`` names a fixed text (``outbox.message_texts``). ``subject`` points at what it is about, such as
     ``check_in/<id>``; it is shown only after sign-in. No health value is ever kept here. ``queued_at`` is by the
@@ -58,7 +64,7 @@ class Message(ClinicOwned):
 
     db_rights = TableRights(fixed=("recipient", "channel", "words", "subject", "patient", "key"))
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    recipient = models.ForeignKey(User, models.PROTECT, related_name="+")
+    recipient = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     channel = models.CharField(max_length=8)
     words = models.CharField(max_length=40)
     subject = models.CharField(max_length=120)
@@ -88,6 +94,10 @@ class Message(ClinicOwned):
                 delete=rls.CLINIC_JOB,
             ),
             models.UniqueConstraint(fields=["clinic_id", "key"], name="message_once_per_key"),
+            models.CheckConstraint(
+                condition=Q(recipient__isnull=False) | Q(channel=EMAIL, patient__isnull=False),
+                name="message_to_nobody_known_is_a_letter",
+            ),
             # A class of ``outbox.channels`` has this code: a new one needs no migration.
             models.CheckConstraint(
                 condition=Q(channel__regex=r"^[A-Z]{1,8}$"), name="message_channel_is_a_code"
@@ -105,7 +115,37 @@ class Message(ClinicOwned):
     def __str__(self) -> str:
         return f"message/{self.pk}"
 
+    # Of a letter that is being sent: the code of its link (``outbox.letters``).
+    code = ""
+
     @property
     def text(self) -> MessageText:
         """The fixed text that ``words`` names."""
         return TEXTS[self.words]
+
+
+class Letter(EncryptedText):
+    """
+    The address of a message to somebody who has no account, and the code in its link: JSON of ``address`` and ``code``.
+
+    It is encrypted under the key of the patient who invites, and removed once it is sent or cannot be used any more.
+    """
+
+    db_rights = TableRights(delete="sent, or of no use any more")
+    pk = models.CompositePrimaryKey("patient_id", "message_id")
+    message_id = models.UUIDField()
+
+    KEY_FIELDS = ("message_id",)
+
+    class Meta(EncryptedText.Meta):
+        constraints = [
+            patient_of_clinic(),
+            RowLevelSecurity(
+                name="%(class)s_rls", read=rls.CLINIC_JOB, insert=rls.CLINIC_JOB, update=rls.CLINIC_JOB,
+                delete=rls.CLINIC_JOB,
+            ),
+            *encrypted_table(is_temporary=True),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"letter/{self.message_id}"

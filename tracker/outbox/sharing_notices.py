@@ -13,7 +13,7 @@ from tracker.access import caregivers, consent
 from tracker.access.models import Caregiver
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
-from tracker.outbox import security_notices
+from tracker.outbox import letters, security_notices
 
 
 def invite_caregiver_and_notify(
@@ -23,12 +23,15 @@ def invite_caregiver_and_notify(
     categories: Collection[Category],
     at: datetime,
     ends_at: datetime | None,
+    address: str | None = None,
 ) -> tuple[Caregiver, str]:
-    """Do ``access.caregivers.invite``, which says what it raises, and tell the patient."""
+    """Do ``access.caregivers.invite``, which says what it raises; tell the patient, mail the code to ``address``."""
     caregiver, code = caregivers.invite(
         principal=principal, name=name, categories=categories, at=at, ends_at=ends_at
     )
     _notify(principal, "caregiver-invited", at)
+    if address is not None:
+        letters.enqueue(caregiver=caregiver, address=address, code=code, at=at)
     return caregiver, code
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from tracker.lib import logs
-from tracker.outbox import actions
+from tracker.outbox import actions, letters
 
 log = logs.get(__name__)
 with tempfile.TemporaryFile() as _file:
@@ -33,6 +33,12 @@ def deliver_by_network() -> int:
     """
     with _network_slot() as is_free:
         return actions.deliver_by_network(at=timezone.now()) if is_free else 0
+
+
+@shared_task
+def remove_useless_letters() -> int:
+    """Remove addresses of invitations that nobody can accept any more. Safe at any time, and twice."""
+    return letters.remove_useless(at=timezone.now())
 
 
 @contextmanager

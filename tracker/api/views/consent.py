@@ -19,6 +19,7 @@ from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
+from tracker.api.schemas import Email
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.invitations import TooManyInvitations
 from tracker.lib import codes
@@ -48,11 +49,16 @@ class ConsentsIn(StrictModel):
 
 
 class CaregiverIn(StrictModel):
-    """Somebody close who may read these categories, until ``ends_at`` if it is given, once they have accepted."""
+    """
+    Somebody close who may read these categories, until ``ends_at`` if it is given, once they have accepted.
+
+    With ``email`` the code is mailed there too, in a link, whether or not the address has an account.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=120), STORABLE]
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
+    email: Email | None = None
 
 
 class MyConsents(ClinicalAPIView):
@@ -98,8 +104,9 @@ class Caregivers(ClinicalAPIView):
     Invite somebody close to read a part of my record. It needs a sign-in of the last five minutes, on a phone that is
     not new.
 
-    The ``code`` of the answer is shown this once: hand it over. It works once and until ``accept_by``, and nobody sees
-    anything before it was accepted (POST /api/v1/invitations/accept).
+    The ``code`` of the answer is shown this once: hand it over, or name an ``email`` to have it mailed. It works once
+    and until ``accept_by``, and nobody sees anything before it was accepted (POST /api/v1/invitations/accept, or the
+    page that the mail's link leads to).
     """
 
     actions = {"POST": Action.CHANGE_CONSENT}
@@ -123,6 +130,7 @@ class Caregivers(ClinicalAPIView):
                 name=body.name,
                 categories=frozenset(body.categories),
                 ends_at=body.ends_at,
+                address=body.email,
                 at=at,
             )
         except TooManyInvitations:
