@@ -4,6 +4,7 @@ Real PostgreSQL, as the role that owns nothing; the same actors everywhere. Valk
 Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the servers and sets the addresses.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -38,6 +39,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """The whole suite: a process for each processor. Chosen files, and long suites that kill and measure: one."""
     is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     return len(os.sched_getaffinity(0)) if is_whole and not config.getoption("--full") else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector away from what stays until the end: modules, and thousands of tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_report_header() -> str:
