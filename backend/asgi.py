@@ -1,5 +1,6 @@
 """The web process's application. Only here are database connections pooled: Celery closes a pool between tasks."""
 
+import gc
 import os
 from importlib import import_module
 
@@ -19,6 +20,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 # A connection for each thread.
 os.environ.setdefault("DATABASE_POOL", str(THREADS + SIGN_IN_THREADS + HEALTH_THREADS))
 
+# What a start makes, stays: to search it for garbage again and again is two fifths of the start's time.
+gc.disable()
 _django = get_wsgi_application()
 # These need the apps, which are there only now.
 refuse = import_module("backend.errors").refuse
@@ -37,6 +40,8 @@ _PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"
 if _PROBLEMS:
     raise ImproperlyConfigured("; ".join(_PROBLEMS))
 import_module("backend.startup").check_service()
+gc.freeze()
+gc.enable()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -29,9 +29,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 class DataDir:
-    """The paths of one data folder."""
+    """The paths of one data folder; the servers' files may lie elsewhere."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, servers: Path | None = None) -> None:
         self.path = path
         self.folders = [path / name for name in ("run", "log", "mail", "anchors")]
         self.run, self.log, self.mail, self.anchors = self.folders
@@ -41,7 +41,7 @@ class DataDir:
         # True only while things run: what `up` prints, and the product's settings.
         self.status = self.run / "status.json"
         name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
-        self.servers = SERVERS_OF_ROOT / name if os.geteuid() == 0 else path / "servers"
+        self.servers = servers or (SERVERS_OF_ROOT / name if os.geteuid() == 0 else path / "servers")
 
     def lock_of(self, service: str) -> Path:
         return self.lock if service == "dev" else self.run / f"{service}.lock"

@@ -4,10 +4,11 @@ Real PostgreSQL, as the role that owns nothing; the same actors everywhere. Valk
 Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the servers and sets the addresses.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ import redis
 from django.core.signals import request_finished
 from django.db import connections, transaction
 
-from tests import databases, factories, rls_context, selection
+from tests import databases, factories, rls_context, selection, servers
 from tracker.lib import rls
 
 
@@ -38,6 +39,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """The whole suite: a process for each processor. Chosen files, and long suites that kill and measure: one."""
     is_whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     return len(os.sched_getaffinity(0)) if is_whole and not config.getoption("--full") else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector away from what stays until the end: modules, and thousands of tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_report_header() -> str:
@@ -94,14 +106,18 @@ def fresh_database(template_database: str) -> Iterator[Callable[[], dict[str, st
         yield lambda: databases.addresses(stack.enter_context(databases.temporary(template_database)))
 
 
-@pytest.fixture
-def queue() -> str:
-    """The address of an empty Valkey database; each process that runs tests has a number of its own."""
+def empty_queue() -> str:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     address = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{1 + worker % 15}").geturl()
     with redis.from_url(address) as valkey:
         valkey.flushdb()
     return address
+
+
+@pytest.fixture
+def queue() -> str:
+    """The address of an empty Valkey database; each process that runs tests has a number of its own."""
+    return empty_queue()
 
 
 @pytest.fixture
@@ -116,6 +132,10 @@ def world(shared_world: factories.World) -> Iterator[factories.World]:
     yield shared_world
     if not connections["default"].needs_rollback:
         rls.reset()
+
+
+# One actor asks for what many people would.
+UNLIMITED = {"READS_PER_MINUTE": str(10**9), "WRITES_PER_MINUTE": str(10**9)}
 
 
 @dataclass(frozen=True)
@@ -143,17 +163,38 @@ def live(
     tmp_path: Path,
 ) -> Iterator[Live]:
     """Transactions really end here, and other processes see what was committed."""
-    settings = connections["default"].settings_dict
-    before = settings["NAME"]
     mail = tmp_path / "mail"
     mail.mkdir()
-    # One actor asks for what many people would.
-    unlimited = {"READS_PER_MINUTE": str(10**9), "WRITES_PER_MINUTE": str(10**9)}
     template = template_database if actors else actors_database
-    with django_db_blocker.unblock(), databases.temporary(template) as name:
-        databases.connect_as(settings["USER"], settings["PASSWORD"], name)
+    with django_db_blocker.unblock(), databases.temporary(template) as name, databases.connected(name):
         with transaction.atomic():
             world = actors() if actors else databases.actors.world()
         addresses = databases.addresses(name) | {"REDIS_URL": queue, "MAIL_DIR": str(mail)}
-        yield Live(world, addresses | unlimited, mail)
-        databases.connect_as(settings["USER"], settings["PASSWORD"], before)
+        yield Live(world, addresses | UNLIMITED, mail)
+
+
+@dataclass(frozen=True)
+class SharedLive(Live):
+    """The same with a web server, for all tests of a file."""
+
+    url: str
+
+
+@pytest.fixture(scope="module")
+def site(actors_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedLive]:
+    """For tests that do nothing to the server which the next one would mind: most take less time than its start."""
+    mail = tmp_path_factory.mktemp("mail")
+    with databases.temporary(actors_database) as name:
+        environment = (
+            databases.addresses(name) | {"REDIS_URL": empty_queue(), "MAIL_DIR": str(mail)} | UNLIMITED
+        )
+        with servers.web(environment) as url:
+            yield SharedLive(databases.actors.world(), environment, mail, url)
+
+
+@pytest.fixture
+def shared_live(site: SharedLive, django_db_blocker: Any) -> Iterator[SharedLive]:
+    """``live`` in the database of the file's own web server, where the tests before have left their rows."""
+    name = urlsplit(site.environment["DATABASE_URL"]).path.lstrip("/")
+    with django_db_blocker.unblock(), databases.connected(name):
+        yield replace(site, world=databases.actors.world())

@@ -65,6 +65,16 @@ def connect_as(user: object, password: object, name: str) -> None:
     connection.settings_dict |= {"NAME": name, "USER": user, "PASSWORD": password}
 
 
+@contextmanager
+def connected(name: str) -> Iterator[None]:
+    """Let Django's connection lead to another database until the block ends."""
+    settings = connections["default"].settings_dict
+    before = settings["NAME"]
+    connect_as(settings["USER"], settings["PASSWORD"], name)
+    yield
+    connect_as(settings["USER"], settings["PASSWORD"], before)
+
+
 def connect_as_owner(name: str) -> None:
     owner = env.database("DATABASE_OWNER_URL")
     connect_as(owner["USER"], owner["PASSWORD"], name)

@@ -13,6 +13,7 @@ import pytest
 from django.db import transaction
 
 from tests import factories, owner, servers
+from tests.conftest import SharedLive
 from tests.phone import Phone
 from tests.rls_context import as_clinic
 from tracker.records import change_counter
@@ -32,13 +33,16 @@ def in_pieces() -> Iterator[bytes]:
 
 
 @pytest.fixture
-def line(live) -> Iterator[httpx.Client]:
+def live(shared_live: SharedLive) -> SharedLive:
+    """One web process answers all tests here, as it does with all phones."""
+    return shared_live
+
+
+@pytest.fixture
+def line(live: SharedLive) -> Iterator[httpx.Client]:
     """One connection to a real web process."""
     one = httpx.Limits(max_connections=1)
-    with (
-        servers.web(live.environment) as url,
-        httpx.Client(base_url=f"{url}/api/v1/", trust_env=False, timeout=30, limits=one) as line,
-    ):
+    with httpx.Client(base_url=f"{live.url}/api/v1/", trust_env=False, timeout=30, limits=one) as line:
         yield line
 
 
@@ -187,11 +191,10 @@ def test_a_body_that_does_not_come_is_answered_with_408_when_its_time_is_over(li
 
 
 def test_a_second_web_server_on_the_same_port_does_not_start(live):
-    with servers.web(live.environment) as url:
-        second = subprocess.run(
-            [sys.executable, "-m", "backend.serve", "--port", str(urlsplit(url).port)],
-            cwd=servers.ROOT, env=os.environ | live.environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+    second = subprocess.run(
+        [sys.executable, "-m", "backend.serve", "--port", str(urlsplit(live.url).port)],
+        cwd=servers.ROOT, env=os.environ | live.environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
 
     assert second.returncode == 1
     assert "cannot listen on port" in second.stderr

@@ -15,6 +15,7 @@ from tests.http_phone import Phone
 from tests.rls_context import as_clinic
 from tracker.access.chart import open_chart
 from tracker.access.principal import load_principal
+from tracker.clinics.models import Patient
 from tracker.lib import days
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
@@ -27,8 +28,9 @@ DELIVER = ("tracker.outbox.tasks.deliver_in_app", "tracker.outbox.tasks.deliver_
 PLAN = "tracker.reminders.tasks.plan_reminders"
 
 
-def phone_of_ada(url: str, live) -> Phone:
-    return Phone(url, live.world.ada.user.email, factories.PASSWORD, patience_s=20)
+def phone_of(patient: Patient, url: str) -> Phone:
+    assert patient.user
+    return Phone(url, patient.user.email, factories.PASSWORD, patience_s=20)
 
 
 def pain_of_days(n: int) -> list[dict[str, Any]]:
@@ -39,12 +41,9 @@ def pain_of_days(n: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(live):
-    with (
-        servers.web(live.environment) as url,
-        servers.worker(live.environment),
-        phone_of_ada(url, live) as phone,
-    ):
+def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(shared_live):
+    live = shared_live
+    with servers.worker(live.environment), phone_of(live.world.ada, live.url) as phone:
         results = phone.push("first-batch", pain_of_days(30))
 
         servers.hint(live.environment, REFRESH)
@@ -62,7 +61,7 @@ def test_a_worker_turns_what_a_phone_sent_into_summaries_that_the_patient_reads(
 def test_an_alert_is_delivered_by_the_watch_although_the_broker_is_dead(live):
     dead = live.environment | {"REDIS_URL": f"redis://127.0.0.1:{servers.free_port()}/0"}
     with servers.web(dead) as url:
-        with phone_of_ada(url, live) as phone:
+        with phone_of(live.world.ada, url) as phone:
             stored = phone.push("positive", [factories.phq9([0] * 8 + [1])])
 
         with servers.running("manage.py", "watch", "--every", "0.2", environment=dead):
@@ -124,24 +123,26 @@ def test_a_reminder_goes_out_exactly_once_with_no_health_word_in_it(live):
         assert word not in words.replace(str(ada.user.email).lower(), "")
 
 
-def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(live):
-    with servers.web(live.environment) as url:
-        with phone_of_ada(url, live) as phone:
-            phone.push("one-batch", pain_of_days(60))
-        with servers.worker(live.environment) as first:
-            servers.hint(live.environment, REFRESH)
-            os.killpg(first.pid, 9)
-        with servers.worker(live.environment):
-            servers.hint(live.environment, REFRESH)
+def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing(shared_live):
+    live = shared_live
+    # Nobody else at this clinic has summaries that other tests waited for.
+    gus, clinic = live.world.gus, live.world.other_clinic
+    with phone_of(gus, live.url) as phone:
+        phone.push("one-batch", pain_of_days(60))
+    with servers.worker(live.environment) as first:
+        servers.hint(live.environment, REFRESH)
+        os.killpg(first.pid, 9)
+    with servers.worker(live.environment):
+        servers.hint(live.environment, REFRESH)
 
-            def weeks() -> int:
-                with as_clinic(live.world.clinic.pk):
-                    return len(progress.weeks(live.world.ada.pk))
+        def weeks() -> int:
+            with as_clinic(clinic.pk):
+                return len(progress.weeks(gus.pk))
 
-            servers.wait_until(weeks, what="a summary")
+        servers.wait_until(weeks, what="a summary")
 
-    with as_clinic(live.world.clinic.pk):
-        every = progress.weeks(live.world.ada.pk)
+    with as_clinic(clinic.pk):
+        every = progress.weeks(gus.pk)
         days = set(PainEntry.objects.values_list("local_date", flat=True))
     assert {day - timedelta(days=day.weekday()) for day in days} <= set(every)
 
@@ -159,7 +160,7 @@ def test_a_broker_that_hangs_delays_neither_the_answer_nor_what_to_do_now(live):
     with ExitStack() as stack:
         address = stack.enter_context(hung_broker())
         url = stack.enter_context(servers.web(live.environment | {"REDIS_URL": address}))
-        phone = stack.enter_context(phone_of_ada(url, live))
+        phone = stack.enter_context(phone_of(live.world.ada, url))
         answer = phone.http.post(
             "/api/v1/sync/push",
             json=factories.batch(factories.phq9([0] * 8 + [3]), device=phone.device),
@@ -173,13 +174,14 @@ def test_a_broker_that_hangs_delays_neither_the_answer_nor_what_to_do_now(live):
     assert ready.json()["broker"].startswith("unavailable")
 
 
-def test_a_pull_beside_a_busy_phone_skips_nothing(live):
+def test_a_pull_beside_a_busy_phone_skips_nothing(shared_live):
     """Two phones of one patient: one pushes several kinds at a time, the other follows with its cursor."""
+    bea, url = shared_live.world.bea, shared_live.url
     sent: list[str] = []
     done = threading.Event()
 
-    def push_on(url: str) -> None:
-        with phone_of_ada(url, live) as phone:
+    def push_on() -> None:
+        with phone_of(bea, url) as phone:
             for n in range(60):
                 batch = [
                     factories.pain(n % 11),
@@ -192,8 +194,8 @@ def test_a_pull_beside_a_busy_phone_skips_nothing(live):
         done.set()
 
     seen: list[str] = []
-    with servers.web(live.environment | {"DATABASE_POOL": "8"}) as url, phone_of_ada(url, live) as phone:
-        pusher = threading.Thread(target=push_on, args=(url,))
+    with phone_of(bea, url) as phone:
+        pusher = threading.Thread(target=push_on)
         pusher.start()
         cursor, last_round = "", False
         while not last_round:
