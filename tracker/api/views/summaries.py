@@ -20,6 +20,7 @@ from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
 from tracker.lib.strict_model import Day, StrictModel
+from tracker.progress.figures import SummaryFigures
 from tracker.progress.models import Summary
 
 
@@ -33,7 +34,7 @@ class SummaryOut(BaseModel):
     built_at: datetime
     algorithm: str
     digest: str
-    figures: dict[str, Any]
+    figures: SummaryFigures
 
 
 class SummaryList(BaseModel):
