@@ -244,7 +244,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Interlude",
-    "DESCRIPTION": "What happens between treatment sessions: records in, progress out.",
+    "DESCRIPTION": (
+        "What happens between treatment sessions: records in, progress out. Sign-in, second factor, password reset and"
+        " re-authentication have a document of their own, `/api/v1/schema/accounts`; `docs/api.md` shows how to begin."
+    ),
     "VERSION": VERSION,
     "CONTACT": {"name": "The developers of Interlude"},
     "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},

@@ -39,7 +39,7 @@ _TAGS = {
     "break-glass": "Access in an emergency.",
     "access-log": "Who saw what.",
 }
-_RETRY_AFTER = {
+RETRY_AFTER = {
     "Retry-After": {
         "description": "seconds until the same may be sent again",
         "required": True,
@@ -56,7 +56,7 @@ def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
         for operation in path.values():
             _complete(operation)
     for schema in schemas.values():
-        _simplify(schema)
+        simplify(schema)
     return result
 
 
@@ -75,11 +75,11 @@ def _complete(operation: dict[str, Any]) -> None:
             described = [*response.get("content", {}).values(), {"schema": _REF}]
             response["content"] = {CONTENT_TYPE: described[0]}
         if status in ("429", "503"):
-            response["headers"] = _RETRY_AFTER
+            response["headers"] = RETRY_AFTER
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _simplify(schema: dict[str, Any]) -> None:
+def simplify(schema: dict[str, Any]) -> None:
     """Simplify a schema and what is in it: without the titles that repeat a name, and without defaults."""
     schema.pop("title", None)
     _name_keys_by_pattern(schema)
@@ -90,9 +90,9 @@ def _simplify(schema: dict[str, Any]) -> None:
         _without_default(part, may_be_null=name in required)
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
-            _simplify(schema[key])
+            simplify(schema[key])
     for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        _simplify(part)
+        simplify(part)
 
 
 def _without_default(schema: dict[str, Any], *, may_be_null: bool) -> None:
