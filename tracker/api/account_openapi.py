@@ -17,7 +17,7 @@ from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from tracker.api.exceptions import CONTENT_TYPE
-from tracker.api.openapi import component_name
+from tracker.api.openapi import DEVICE_ID, component_name
 from tracker.api.openapi_hooks import RETRY_AFTER, simplify
 from tracker.api.schemas import Problem
 
@@ -35,7 +35,7 @@ _DEVICE = {
     "name": "X-Device",
     "in": "header",
     "description": "The phone's id: a paired token works with it alone. Send it with the sign-in too.",
-    "schema": {"type": "string", "format": "uuid"},
+    "schema": DEVICE_ID,
 }
 # What allauth answers and does not describe.
 _ANSWERS = {

@@ -25,6 +25,8 @@ def problems(*codes: str, body: type[Problem] = Problem) -> dict[int, OpenApiRes
     return {status: OpenApiResponse(body, " ".join(lines)) for status, lines in sentences.items()}
 
 
+# Not ``format: uuid``: generated clients make an object of it, which their HTTP libraries take for no header.
+DEVICE_ID = {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"}
 LOCATION = OpenApiParameter(
     "Location",
     {"type": "string", "format": "uri-reference"},
@@ -55,7 +57,7 @@ def _device_header(view: Any, method: str) -> list[OpenApiParameter]:
     return [
         OpenApiParameter(
             "X-Device",
-            {"type": "string", "format": "uuid"},
+            DEVICE_ID,
             OpenApiParameter.HEADER,
             required=roles == {"PATIENT"},
             description="The phone that a patient's session is bound to. Staff and caregivers have none.",
