@@ -262,6 +262,9 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
+# The oldest version of an app that may do all (``X-App-Version``); older ones may still send entries. Empty: every one.
+MINIMUM_APP_VERSION = env.version("MINIMUM_APP_VERSION")
+
 # What one signed-in person may ask for. A phone that was offline for a month needs some ten: a push takes 500 records.
 READS_PER_MINUTE = env.number("READS_PER_MINUTE", 1200, low=60, high=10**9)
 WRITES_PER_MINUTE = env.number("WRITES_PER_MINUTE", 600, low=60, high=10**9)

@@ -1,8 +1,8 @@
 """
 Breaking changes between two OpenAPI documents: what a client that was written by the old one would no longer do.
 
-What a request may hold must not become narrower, and what an answer holds must not become less. A value that is new in a
-list of codes of an answer, and a new field, break nothing: docs/api.md tells clients to expect them.
+What a request may hold must not become narrower, and what an answer holds must not become less. A value that is new in
+a list of codes of an answer, and a new field, break nothing: docs/api.md tells clients to expect them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -49,33 +49,41 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "a field of an answer": (lambda it: schemas(it)["Me"]["properties"].pop("name"), "answer Me.name: removed"),
     "a field that is always there": (
-        lambda it: schemas(it)["Me"]["required"].remove("name"), "answer Me.name: may be absent",
+        lambda it: schemas(it)["Me"]["required"].remove("name"),
+        "answer Me.name: may be absent",
     ),
     "a field of a request": (
-        lambda it: schemas(it)["PainData"]["properties"].pop("least"), "request PainData.least: removed",
+        lambda it: schemas(it)["PainData"]["properties"].pop("least"),
+        "request PainData.least: removed",
     ),
     "a new required field": (
-        lambda it: schemas(it)["PushRequest"]["required"].append("cursor"), "request PushRequest.cursor: is required",
+        lambda it: schemas(it)["PushRequest"]["required"].append("cursor"),
+        "request PushRequest.cursor: is required",
     ),
     "a code": (
-        lambda it: schemas(it)["PainQuality"]["enum"].remove("burning"), "request PainQuality: takes no burning",
+        lambda it: schemas(it)["PainQuality"]["enum"].remove("burning"),
+        "request PainQuality: takes no burning",
     ),
     "a narrower limit": (
-        lambda it: schemas(it)["PainData"]["properties"]["intensity"].update(maximum=5), "request PainData.intensity: maximum 5",
+        lambda it: schemas(it)["PainData"]["properties"]["intensity"].update(maximum=5),
+        "request PainData.intensity: maximum 5",
     ),
     "a new limit": (
         lambda it: schemas(it)["PushRequest"]["properties"]["records"].update(minItems=2),
         "request PushRequest.records: minItems 2",
     ),
     "another type": (
-        lambda it: schemas(it)["Me"]["properties"]["name"].update(type="integer"), "answer Me.name: may be integer",
+        lambda it: schemas(it)["Me"]["properties"]["name"].update(type="integer"),
+        "answer Me.name: may be integer",
     ),
     "a kind of record": (
-        lambda it: schemas(it)["RecordRequest"]["discriminator"]["mapping"].pop("sleep"), "request RecordRequest sleep: removed",
+        lambda it: schemas(it)["RecordRequest"]["discriminator"]["mapping"].pop("sleep"),
+        "request RecordRequest sleep: removed",
     ),
     "an answer": (lambda it: it["paths"][PATH]["post"]["responses"].pop("200"), f"POST {PATH} 200: removed"),
     "a query parameter": (
-        lambda it: it["paths"]["/api/v1/summaries"]["get"]["parameters"].clear(), "GET /api/v1/summaries: takes no week in query",
+        lambda it: it["paths"]["/api/v1/summaries"]["get"]["parameters"].clear(),
+        "GET /api/v1/summaries: takes no week in query",
     ),
     "a new required header": (
         lambda it: it["paths"]["/api/v1/me"]["get"]["parameters"].append(

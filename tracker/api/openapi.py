@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from tracker.access import policy
+from tracker.api import versions
 from tracker.api.schemas import Problem
 from tracker.clinics.models import Role
 from tracker.lib.error_codes import CODES
@@ -46,6 +47,16 @@ class AutoSchema(openapi.AutoSchema):
             *_device_header(self.view, str(self.method)),
             *(_parameters(model) if model else ()),
         ]
+
+    def is_deprecated(self) -> bool:
+        return str(self.method) in getattr(self.view, "deprecations", {})
+
+    def get_operation(self, *args: Any, **more: Any) -> Any:
+        operation = super().get_operation(*args, **more)  # type: ignore[no-untyped-call]
+        action = getattr(self.view, "actions", {}).get(self.method)
+        if operation and versions.may_be_refused(action):
+            operation["responses"]["426"] = {"description": "`app_too_old`: " + CODES["app_too_old"].detail}
+        return operation
 
 
 def _device_header(view: Any, method: str) -> list[OpenApiParameter]:
