@@ -101,6 +101,10 @@ def test_a_route_ends_no_earlier_than_a_year_after_its_deprecation():
 
 
 def test_a_version_is_compared_by_its_numbers():
-    assert versions.as_numbers("1.10") > versions.as_numbers("1.9")
+    newer, older = versions.as_numbers("1.10"), versions.as_numbers("1.9")
+
+    assert newer
+    assert older
+    assert newer > older
     assert versions.as_numbers("1") == versions.as_numbers("1.0.0.0")
     assert versions.as_numbers("x") is None

@@ -52,7 +52,7 @@ class AutoSchema(openapi.AutoSchema):
         return str(self.method) in getattr(self.view, "deprecations", {})
 
     def get_operation(self, *args: Any, **more: Any) -> Any:
-        operation = super().get_operation(*args, **more)  # type: ignore[no-untyped-call]
+        operation = super().get_operation(*args, **more)
         action = getattr(self.view, "actions", {}).get(self.method)
         if operation and versions.may_be_refused(action):
             operation["responses"]["426"] = {"description": "`app_too_old`: " + CODES["app_too_old"].detail}
