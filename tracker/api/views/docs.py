@@ -4,13 +4,14 @@ from functools import cache
 from threading import Lock
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.encoding import force_bytes
-from django.views import View
+from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from tracker.api import account_openapi
 from tracker.lib import middleware
@@ -55,13 +56,14 @@ class Schema(SpectacularAPIView):
         )
 
 
-class AccountSchema(View):
+class AccountSchema(APIView):
     """The OpenAPI document of sign-in, as YAML."""
 
     public = "the description of the interface, the same for all"
-    http_method_names = ("get", "head")
+    renderer_classes = [OpenApiYamlRenderer]
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
         return HttpResponse(_account_document(), content_type="application/vnd.oai.openapi")
 
 
