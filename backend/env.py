@@ -7,6 +7,7 @@ There is no default for a secret. ``NAME_FILE`` may name a file that holds the v
 import base64
 import binascii
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -55,6 +56,14 @@ def number(name: str, default: int, *, low: int, high: int) -> int:
         raise BadEnvironment(f"{name} must be a whole number.") from None
     if not low <= value <= high:
         raise BadEnvironment(f"{name} must be from {low} to {high}.")
+    return value
+
+
+def version(name: str) -> str:
+    """Return a version such as 1.4 or 2.0.13; an empty text if it is not set."""
+    value = text(name, "")
+    if value and not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,3}", value, re.ASCII):
+        raise BadEnvironment(f"{name} must be a version such as 1.4 or 2.0.13.")
     return value
 
 

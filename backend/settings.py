@@ -244,7 +244,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Interlude",
-    "DESCRIPTION": "What happens between treatment sessions: records in, progress out.",
+    "DESCRIPTION": (
+        "What happens between treatment sessions: records in, progress out. Sign-in, second factor, password reset and"
+        " re-authentication have a document of their own, `/api/v1/schema/accounts`; `docs/api.md` shows how to begin."
+    ),
     "VERSION": VERSION,
     "CONTACT": {"name": "The developers of Interlude"},
     "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
@@ -258,6 +261,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["tracker.api.openapi_hooks.complete"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# The oldest version of an app that may do all (``X-App-Version``); older ones may still send entries. Empty: every one.
+MINIMUM_APP_VERSION = env.version("MINIMUM_APP_VERSION")
 
 # What one signed-in person may ask for. A phone that was offline for a month needs some ten: a push takes 500 records.
 READS_PER_MINUTE = env.number("READS_PER_MINUTE", 1200, low=60, high=10**9)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from launcher.output import ROOT
 from launcher.venv import DEMO, DEVELOPMENT, VENV, is_offline
 
-LOCKS = ("requirements.txt", DEMO, DEVELOPMENT)
+LOCKS = ("requirements.txt", DEMO, DEVELOPMENT, "tests/contract/requirements.txt")
 
 
 class CheckResult(NamedTuple):

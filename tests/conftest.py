@@ -24,10 +24,12 @@ from tracker.lib import rls
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long fault, fuzz and load suites too")
+    parser.addoption("--contract", action="store_true", help="run the tests that generate clients too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: a long suite, run by `./dev test --full`")
+    config.addinivalue_line("markers", "contract: generates clients; `./dev test --contract tests/contract`")
     config.pluginmanager.register(selection.Selection(config), "selection")
     # The processes that tests start are the product, with the product's settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings"

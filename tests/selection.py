@@ -13,6 +13,7 @@ import pytest
 from tests.settings import NOWHERE
 
 LONG = "long test{s} left out (fault, fuzz and load suites): ./dev test --full runs them"
+CONTRACT = "test{s} of generated clients left out: ./dev test --contract tests/contract runs them"
 NO_SERVER = (
     "test{s} left out (no address of PostgreSQL or Valkey is set): ./dev test starts both and runs them"
 )
@@ -29,10 +30,12 @@ def has_valkey() -> bool:
     return NOWHERE not in os.environ["REDIS_URL"]
 
 
-def reason_to_leave_out(item: pytest.Item, *, full: bool) -> str | None:
+def reason_to_leave_out(item: pytest.Item, *, full: bool, contract: bool) -> str | None:
     """Return the sentence that the summary counts the test under; None if it runs."""
     if not full and item.get_closest_marker("full"):
         return LONG
+    if not contract and item.get_closest_marker("contract"):
+        return CONTRACT
     fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("django_db"):
         fixtures.add("db")
@@ -46,10 +49,11 @@ class Selection:
 
     def __init__(self, config: pytest.Config) -> None:
         self.full = bool(config.getoption("--full"))
+        self.contract = bool(config.getoption("--contract"))
         self.left_out: Counter[str] = Counter()
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        reasons = {item: reason_to_leave_out(item, full=self.full) for item in items}
+        reasons = {item: reason_to_leave_out(item, full=self.full, contract=self.contract) for item in items}
         left_out = [item for item, reason in reasons.items() if reason]
         if left_out:
             config.hook.pytest_deselected(items=left_out)

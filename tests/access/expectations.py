@@ -147,6 +147,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     # No worker and no watch run in the tests of the matrix.
     "GET health/safety": Row(public=True),
     "GET api/v1/schema": Row(public=True),
+    "GET api/v1/schema/accounts": Row(public=True),
     "GET api/v1/docs": Row(public=True),
     "POST api/v1/invitations/accept": Row(public=True, answer=403, body=stranger),
     "GET api/v1/me": Row(),

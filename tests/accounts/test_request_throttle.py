@@ -25,6 +25,7 @@ OPEN = {
     "health/ready",
     "health/safety",
     "api/v1/schema",
+    "api/v1/schema/accounts",
     "api/v1/docs",
 }
 SAMPLES = {"uuid": str(uuid.UUID(int=1)), "int": "1", "code": "phq-9", "str": "x", "slug": "x"}

@@ -11,7 +11,7 @@ from tests.rls_context import as_clinic
 from tracker.alerts import escalation, models, rules
 from tracker.alerts.models import Alert
 from tracker.instruments import alert_rules, catalogue
-from tracker.instruments.base import Level
+from tracker.instruments.base import AlertLevel
 
 # What meets the rules that no instrument's file declares.
 OF_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -45,7 +45,7 @@ def test_levels_of_alerts_are_those_of_the_rules_gravest_first():
 def test_every_declared_alert_rule_has_a_level_a_label_and_an_evaluator(rule):
     declared = rules.declared()[rule]
 
-    assert declared.level in get_args(Level)
+    assert declared.level in get_args(AlertLevel.__value__)
     assert declared.version >= 1
     assert rules.label(rule) == declared.label
     assert declared.label not in {"", rule}

@@ -132,7 +132,7 @@ def test_leaving_a_team_ends_the_view_of_its_patients(world):
 
 
 def test_every_route_of_the_api_names_its_rights():
-    open_to_all = {"live", "ready", "safety", "schema", "docs", "accept-invitation"}
+    open_to_all = {"live", "ready", "safety", "schema", "account-schema", "docs", "accept-invitation"}
     for pattern in api_urls.urlpatterns:
         view = getattr(pattern.callback, "cls", None) or getattr(pattern.callback, "view_class", None)
         assert pattern.name in open_to_all or (

@@ -61,7 +61,7 @@ def test_every_route_of_records_names_the_union_of_the_openapi_document():
     assert component("RecordPage")["properties"]["records"]["items"] == held
     assert component("RecordReply")["properties"]["record"] == held
     assert component("PushResult")["properties"]["server"] == held
-    assert held in component("Problem")["properties"]["server"]["anyOf"]
+    assert component("RecordConflict")["properties"]["server"] == held
     assert component("RecordHistory")["properties"]["versions"]["items"] == version
 
 

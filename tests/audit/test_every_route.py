@@ -16,7 +16,7 @@ from tracker.api import urls as api
 from tracker.audit.models import AuditEvent
 from tracker.dashboard import urls as dashboard
 
-OPEN_TO_ALL = {"live", "ready", "safety", "schema", "docs", "accept-invitation"}
+OPEN_TO_ALL = {"live", "ready", "safety", "schema", "account-schema", "docs", "accept-invitation"}
 ROUTES = [pattern for pattern in api.urlpatterns if pattern.name not in OPEN_TO_ALL]
 PAGES = list(dashboard.urlpatterns)
 

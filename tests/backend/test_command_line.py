@@ -32,6 +32,7 @@ NEW_CLINIC = (
 )  # fmt: skip
 # Every command of ours: what it is called with, and whether it runs as the owner.
 OURS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "account_schema": (("--file", "/dev/null"), False),
     "audit": (("verify",), False),
     "check_questionnaire": (("none.yaml",), False),
     "create_clinic": (NEW_CLINIC, False),
@@ -50,7 +51,7 @@ OURS: dict[str, tuple[tuple[str, ...], bool]] = {
     "score": (("phq-9", "/dev/null"), False),
     "watch": (("--once",), False),
 }
-WITHOUT_DATABASE = {"check_questionnaire", "score"}
+WITHOUT_DATABASE = {"account_schema", "check_questionnaire", "score"}
 ON_DATABASE = sorted(set(OURS) - WITHOUT_DATABASE)
 
 

@@ -53,7 +53,7 @@ def facts(
     )
 
 
-def week(given: Facts, n: int = 0, today: date | None = None) -> dict[str, Any]:
+def week(given: Facts, n: int = 0, today: date | None = None) -> Any:
     """The figures of the n-th week, seen long afterwards unless ``today`` is given."""
     return trends.weekly_figures(given, day(7 * n), today or day(365))
 

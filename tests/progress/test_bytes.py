@@ -57,10 +57,10 @@ def test_now_and_baseline_lie_within_what_was_said(values):
 
     for monday in trends.weeks_to_summarize(held, day(70)):
         for row in trends.weekly_figures(held, monday, day(70))["measures"]:
-            for part in ("now", "baseline"):
-                if row[part]:
+            for part in (row["now"], row["baseline"]):
+                if part:
                     low, high = min(values.values()), max(values.values())
-                    assert low - 1e-9 <= row[part]["value"] <= high + 1e-9
+                    assert low - 1e-9 <= part["value"] <= high + 1e-9
 
 
 @few

@@ -145,7 +145,9 @@ def test_the_newest_questionnaire_of_a_summary_is_that_of_the_newest_instant(wor
     with as_clinic(world.clinic.pk):
         facts = progress.load(Patient.objects.get(pk=world.ada.pk))[Category.MOOD]
     figures = trends.weekly_figures(facts, date(2026, 11, 16), date(2026, 11, 22))
-    assert next(row["now"]["value"] for row in figures["measures"] if row["measure"] == "phq-9") == 8
+    now = next(row["now"] for row in figures["measures"] if row["measure"] == "phq-9")
+    assert now
+    assert now["value"] == 8
     assert current(phone, "phq-9")["current"]["last"] == 8
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import get_args
 from uuid import UUID
 
-from tracker.instruments.base import Level
+from tracker.instruments.base import AlertLevel
 
 # An answer that arrives this late still alerts; it is marked, so that the reader knows.
 HISTORICAL_AFTER = timedelta(days=7)
@@ -19,7 +19,7 @@ _AFTERWARDS = timedelta(minutes=60)
 TEAM_STEPS = 2
 # Answers that join an open alert are told together, a patient's at most so often (docs/alerts.md).
 NOTIFY_AGAIN_AFTER = timedelta(minutes=10)
-GRAVEST_FIRST = tuple(level.upper() for level in get_args(Level))
+GRAVEST_FIRST = tuple(level.upper() for level in get_args(AlertLevel.__value__))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Schemas of what a patient shares: answers, and the ``server`` of a problem."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -62,6 +62,25 @@ class ConsentChangeOut(BaseModel):
     at: datetime
 
 
+class CategoryWords(BaseModel):
+    """What the text of consent says of one category."""
+
+    label: str
+    says: str
+    redisclosure: str | None = None
+
+
+class ConsentWords(BaseModel):
+    """The words in which consent is asked. ``categories`` has what is said of each, by its code."""
+
+    language: str
+    title: str
+    intro: str
+    always: str
+    emergency: str
+    categories: dict[str, CategoryWords]
+
+
 class Consents(BaseModel):
     """
     Who sees what of me now, how it came to be, and the words in which I was asked.
@@ -72,7 +91,7 @@ class Consents(BaseModel):
 
     version: int
     text_version: int
-    text: dict[str, Any]
+    text: ConsentWords
     teams: list[TeamConsent]
     caregivers: list[CaregiverOut]
     break_glass: list[PatientBreakGlassOut]

@@ -1,12 +1,11 @@
 """Schema of a measure, where its numbers are read and where all are listed."""
 
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
-from tracker.instruments.base import Direction, Family
+from tracker.instruments.base import Aggregation, Direction, MeasureFamily
 from tracker.instruments.measures import Measure
-from tracker.lib.strict_model import code_from
 
 
 class MeasureOut(BaseModel):
@@ -23,9 +22,9 @@ class MeasureOut(BaseModel):
     low: float | None
     high: float | None
     step: float
-    direction: code_from("Direction", get_args(Direction))  # type: ignore[valid-type]
-    family: code_from("MeasureFamily", get_args(Family))  # type: ignore[valid-type]
-    aggregation: code_from("Aggregation", ("mean", "sum"))  # type: ignore[valid-type]
+    direction: Direction
+    family: MeasureFamily
+    aggregation: Aggregation
     instrument: str | None
 
 

@@ -1,5 +1,6 @@
 """The OpenAPI document: pydantic models as schemas and parameters. ``openapi_hooks`` completes what comes of it."""
 
+import json
 from collections import defaultdict
 from typing import Any
 
@@ -11,19 +12,22 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from tracker.access import policy
+from tracker.api import versions
 from tracker.api.schemas import Problem
 from tracker.clinics.models import Role
 from tracker.lib.error_codes import CODES
 
 
-def problems(*codes: str) -> dict[int, OpenApiResponse]:
+def problems(*codes: str, body: type[Problem] = Problem) -> dict[int, OpenApiResponse]:
     """Return the responses of an operation for these codes, by status; the common ones are there anyway."""
     sentences: dict[int, list[str]] = defaultdict(list)
     for code in codes:
         sentences[CODES[code].status].append(f"`{code}`: {CODES[code].detail}")
-    return {status: OpenApiResponse(Problem, " ".join(lines)) for status, lines in sentences.items()}
+    return {status: OpenApiResponse(body, " ".join(lines)) for status, lines in sentences.items()}
 
 
+# Not ``format: uuid``: generated clients make an object of it, which their HTTP libraries take for no header.
+DEVICE_ID = {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"}
 LOCATION = OpenApiParameter(
     "Location",
     {"type": "string", "format": "uri-reference"},
@@ -44,6 +48,16 @@ class AutoSchema(openapi.AutoSchema):
             *(_parameters(model) if model else ()),
         ]
 
+    def is_deprecated(self) -> bool:
+        return str(self.method) in getattr(self.view, "deprecations", {})
+
+    def get_operation(self, *args: Any, **more: Any) -> Any:
+        operation = super().get_operation(*args, **more)
+        action = getattr(self.view, "actions", {}).get(self.method)
+        if operation and versions.may_be_refused(action):
+            operation["responses"]["426"] = {"description": "`app_too_old`: " + CODES["app_too_old"].detail}
+        return operation
+
 
 def _device_header(view: Any, method: str) -> list[OpenApiParameter]:
     """``X-Device``, where the caller is signed in: patients alone have a phone that is paired."""
@@ -54,7 +68,7 @@ def _device_header(view: Any, method: str) -> list[OpenApiParameter]:
     return [
         OpenApiParameter(
             "X-Device",
-            {"type": "string", "format": "uuid"},
+            DEVICE_ID,
             OpenApiParameter.HEADER,
             required=roles == {"PATIENT"},
             description="The phone that a patient's session is bound to. Staff and caregivers have none.",
@@ -95,6 +109,33 @@ class _ComponentSchema(GenerateJsonSchema):
         return component_name(super().normalize_name(name))
 
 
+def _prefixed(schema: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """
+    Give the models that a model holds names of their own in the document: ``Item`` is ``InstrumentItem``.
+
+    They are closed where a file is read; an answer may grow. What is null in a file is left out of an answer.
+    """
+    names = {
+        name: prefix + name
+        for name, part in schema["$defs"].items()
+        if "properties" in part and not name.startswith(prefix)
+    }
+    text = json.dumps(schema)
+    for name, new in names.items():
+        text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{new}"')
+    renamed: dict[str, Any] = json.loads(text)
+    renamed["$defs"] = {names.get(name, name): part for name, part in renamed["$defs"].items()}
+    for part in (renamed, *renamed["$defs"].values()):
+        if part.get("additionalProperties") is False:
+            del part["additionalProperties"]
+        fields = part.get("properties", {})
+        named = [
+            name for name in part.pop("required", ()) if {"type": "null"} not in fields[name].get("anyOf", ())
+        ]
+        part |= {"required": named} if named else {}
+    return renamed
+
+
 class PydanticInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Lets pydantic models stand for serializers in the OpenAPI document."""
 
@@ -119,6 +160,8 @@ class PydanticInSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-c
         schema = self.target.model_json_schema(
             ref_template="#/components/schemas/{model}", schema_generator=_ComponentSchema
         )
+        if hasattr(self.target, "component_prefix"):
+            schema = _prefixed(schema, self.target.component_prefix)
         for name, part in schema.pop("$defs", {}).items():
             component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part

@@ -39,7 +39,7 @@ _TAGS = {
     "break-glass": "Access in an emergency.",
     "access-log": "Who saw what.",
 }
-_RETRY_AFTER = {
+RETRY_AFTER = {
     "Retry-After": {
         "description": "seconds until the same may be sent again",
         "required": True,
@@ -56,7 +56,7 @@ def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
         for operation in path.values():
             _complete(operation)
     for schema in schemas.values():
-        _simplify(schema)
+        simplify(schema)
     return result
 
 
@@ -72,24 +72,27 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         response["description"] = response["description"] or common.get(status) or "done"
         if int(status) >= 400:
-            response["content"] = {CONTENT_TYPE: {"schema": _REF}}
+            described = [*response.get("content", {}).values(), {"schema": _REF}]
+            response["content"] = {CONTENT_TYPE: described[0]}
         if status in ("429", "503"):
-            response["headers"] = _RETRY_AFTER
+            response["headers"] = RETRY_AFTER
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _simplify(schema: dict[str, Any]) -> None:
+def simplify(schema: dict[str, Any]) -> None:
     """Simplify a schema and what is in it: without the titles that repeat a name, and without defaults."""
     schema.pop("title", None)
     _name_keys_by_pattern(schema)
+    _simplify_number(schema)
+    _simplify_tuple(schema)
     required = schema.get("required", ())
     for name, part in schema.get("properties", {}).items():
         _without_default(part, may_be_null=name in required)
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
-            _simplify(schema[key])
+            simplify(schema[key])
     for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        _simplify(part)
+        simplify(part)
 
 
 def _without_default(schema: dict[str, Any], *, may_be_null: bool) -> None:
@@ -100,7 +103,7 @@ def _without_default(schema: dict[str, Any], *, may_be_null: bool) -> None:
     What null would say is said by leaving the field out.
     """
     default = schema.pop("default", None)
-    if default is not None and default != [] and default != "":
+    if isinstance(default, bool | int | float | str) and default != "":
         said = schema.get("description", "")
         schema["description"] = (
             f"{said} Without it: `{default!s}`.".strip()
@@ -121,3 +124,18 @@ def _name_keys_by_pattern(schema: dict[str, Any]) -> None:
     if "patternProperties" in schema:
         ((pattern, values),) = schema.pop("patternProperties").items()
         schema |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
+
+
+def _simplify_number(schema: dict[str, Any]) -> None:
+    """State an integer or a number as a number, which both are."""
+    options = schema.get("anyOf", [])
+    if {"type": "integer"} in options and {"type": "number"} in options:
+        options.remove({"type": "integer"})
+        if len(options) == 1:
+            schema |= schema.pop("anyOf")[0]
+
+
+def _simplify_tuple(schema: dict[str, Any]) -> None:
+    """State a tuple of equal parts as a list of so many: few generators know ``prefixItems``."""
+    if "prefixItems" in schema:
+        schema["items"], *_ = schema.pop("prefixItems")

@@ -32,7 +32,7 @@ class HeldEnvelope(BaseModel):
     entered_late: bool
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     removed: bool
-    unreadable: Literal[True] | None = None
+    unreadable: bool | None = None
     amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
     data: Any = None
 

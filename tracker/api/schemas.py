@@ -63,9 +63,9 @@ class Problem(BaseModel):
     """
     RFC 9457, with a stable ``code`` (``docs/errors.md``) and the fields that could not be taken.
 
-    ``server`` is our copy, where another version is held: a record, or what is shared. ``guidance`` comes with every
-    refusal of a write, but for those of staff, and with every 503, there in words that hold everywhere: the clinic's
-    own text is better. ``alerted`` says whether an answer in what was refused raised an alert.
+    ``guidance`` comes with every refusal of a write, but for those of staff, and with every 503, there in words that
+    hold everywhere: the clinic's own text is better. ``alerted`` says whether an answer in what was refused raised an
+    alert.
     """
 
     type: str
@@ -75,6 +75,17 @@ class Problem(BaseModel):
     detail: str
     request_id: str
     errors: list[FieldProblem] = []
-    server: HeldRecord | Consents | None = None
     guidance: Guidance | None = None
     alerted: bool | None = None
+
+
+class RecordConflict(Problem):
+    """``server`` is our copy of the record, where another version is held."""
+
+    server: HeldRecord | None = None
+
+
+class ConsentConflict(Problem):
+    """``server`` is what is shared now, where it was changed meanwhile."""
+
+    server: Consents | None = None

@@ -99,6 +99,7 @@ urlpatterns = [
         docs.Schema.as_view(**OPEN),
         name="schema",
     ),
+    path(V1 + "schema/accounts", docs.AccountSchema.as_view(**OPEN), name="account-schema"),
     path(
         V1 + "docs",
         docs.Docs.as_view(url_name="schema", **OPEN),

@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from tracker.instruments import scoring
-from tracker.instruments.base import Level
+from tracker.instruments.base import AlertLevel
 from tracker.instruments.definition import InstrumentDefinition
 
 
@@ -26,7 +26,7 @@ class AlertRule:
 
     id: str
     version: int
-    level: Level
+    level: AlertLevel
     label: str
     evaluate: Callable[[Mapping[str, Any]], float | bool | None]
 

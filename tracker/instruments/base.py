@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StrictFloat, StrictInt, StringConstraints
+from typing_extensions import TypeAliasType
 
 Number = StrictInt | StrictFloat
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
@@ -12,15 +13,20 @@ Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$
 Loinc = Annotated[str, StringConstraints(pattern=r"^[0-9]+-[0-9]$", strict=True)]
 LoincAnswer = Annotated[str, StringConstraints(pattern=r"^LA[0-9]+-[0-9]$", strict=True)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", strict=True)]
-LocalizedText = dict[Language, Text]
+# By language. Types that are said to be an alias have their name in the OpenAPI document too.
+LocalizedText = TypeAliasType("LocalizedText", dict[Language, Text])
 Sources = tuple[Text, ...]
 
-Direction = Literal["higher_worse", "higher_better", "neutral"]
-Family = Literal["pain", "mood", "anxiety", "function", "sleep", "medication", "wellbeing", "safety", "other"]
+Direction = TypeAliasType("Direction", Literal["higher_worse", "higher_better", "neutral"])
+MeasureFamily = TypeAliasType(
+    "MeasureFamily",
+    Literal["pain", "mood", "anxiety", "function", "sleep", "medication", "wellbeing", "safety", "other"],
+)
+Aggregation = TypeAliasType("Aggregation", Literal["mean", "sum"])
 # What a patient shares on its own, as far as questionnaires are concerned.
-Category = Literal["pain", "mood", "medication", "treatment"]
+InstrumentCategory = TypeAliasType("InstrumentCategory", Literal["pain", "mood", "medication", "treatment"])
 # Of an alert, the gravest first.
-Level = Literal["emergency", "urgent", "high", "review"]
+AlertLevel = TypeAliasType("AlertLevel", Literal["emergency", "urgent", "high", "review"])
 
 
 class CatalogueModel(BaseModel):

@@ -10,18 +10,19 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, StrictBool, StrictInt
+from typing_extensions import TypeAliasType
 
 from tracker.instruments.base import (
+    AlertLevel,
     CatalogueModel,
-    Category,
     Code,
     Direction,
-    Family,
-    Level,
+    InstrumentCategory,
     LocalizedText,
     Loinc,
     LoincAnswer,
     MeasureCode,
+    MeasureFamily,
     Number,
     Sources,
     Text,
@@ -29,21 +30,27 @@ from tracker.instruments.base import (
 )
 from tracker.instruments.score_schema import Band, Change, ScoreRule, Scoring
 
+SourceGrade = TypeAliasType(
+    "SourceGrade", Literal["primary", "official_example", "secondary", "conflict", "general"]
+)
+LicenseStatus = TypeAliasType(
+    "LicenseStatus",
+    Literal["free", "free_noncommercial", "permission_needed", "licensed", "project_authored", "unclear"],
+)
+
 
 class Source(CatalogueModel):
     """Where a fact comes from, and how sure it is."""
 
     cite: Text
-    grade: Literal["primary", "official_example", "secondary", "conflict", "general"]
+    grade: SourceGrade
     note: Text | None = None
 
 
 class License(CatalogueModel):
     """What the rights holder allows. Without ``wording_may_ship`` no item carries a text."""
 
-    status: Literal[
-        "free", "free_noncommercial", "permission_needed", "licensed", "project_authored", "unclear"
-    ]
+    status: LicenseStatus
     wording_may_ship: StrictBool
     text: Text
     copyright: Text | None = None
@@ -85,7 +92,7 @@ class ItemMeasure(CatalogueModel):
 
     code: MeasureCode
     label: LocalizedText
-    family: Family
+    family: MeasureFamily
     direction: Direction
     daily: StrictBool = True
     has_true_zero: StrictBool = False
@@ -134,7 +141,7 @@ class SafetyRule(CatalogueModel):
     version: StrictInt = 1
     label: Text
     when: SafetyWhen
-    level: Level
+    level: AlertLevel
     within: Text | None = None
     do: Text | None = None
     src: Sources
@@ -163,7 +170,7 @@ class InstrumentDefinition(CatalogueModel):
     version: Version
     corrects: tuple[Version, ...] = ()
     title: LocalizedText
-    category: Category
+    category: InstrumentCategory
     terms: License
     recall: RecallPeriod
     codes: Codes = Codes()

@@ -8,10 +8,9 @@ rescaled between measures.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Literal
 
 from tracker.instruments import catalogue
-from tracker.instruments.base import Direction, Family
+from tracker.instruments.base import Aggregation, Direction, MeasureFamily
 from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.instruments.score_calculators import Bands
 from tracker.instruments.score_schema import Band, Change, Points, ScoreRule
@@ -39,7 +38,7 @@ class Measure:
     low: float
     high: float
     direction: Direction
-    family: Family
+    family: MeasureFamily
     is_questionnaire: bool = False
     step: float = 1
     has_true_zero: bool = False
@@ -49,7 +48,7 @@ class Measure:
     reliable_change: float | None = None
     cadence_days: int | None = 1
     instrument: str | None = None
-    aggregation: Literal["mean", "sum"] = "mean"
+    aggregation: Aggregation = "mean"
 
     def band(self, value: float) -> str | None:
         """The name of the stretch that ``value`` lies in, if the measure has bands."""

@@ -3,13 +3,14 @@
 from typing import Literal
 
 from pydantic import StrictBool, StrictInt
+from typing_extensions import TypeAliasType
 
 from tracker.instruments.base import (
     CatalogueModel,
     Direction,
-    Family,
     LocalizedText,
     MeasureCode,
+    MeasureFamily,
     Number,
     Sources,
     Text,
@@ -124,18 +125,23 @@ class Reliability(CatalogueModel):
     src: Sources
 
 
+ScoreMethod = TypeAliasType(
+    "ScoreMethod", Literal["sum", "mean", "tiers", "branches", "count", "worst", "marks", "areas"]
+)
+
+
 class ScoreRule(CatalogueModel):
     """How one score comes about."""
 
     name: MeasureCode
     label: LocalizedText
-    rule: Literal["sum", "mean", "tiers", "branches", "count", "worst", "marks", "areas"]
+    rule: ScoreMethod
     items: Literal["scored"] | tuple[Text, ...] = "scored"
     times: Number = 1
     at_least: Number | None = None
     range: tuple[Number, Number] | None
     direction: Direction
-    family: Family
+    family: MeasureFamily
     unit: Text | None = None
     has_true_zero: StrictBool = False
     stated_within: Number = 0
@@ -174,13 +180,16 @@ class Screen(CatalogueModel):
     src: Sources
 
 
+CompletionRule = TypeAliasType("CompletionRule", Literal["scored", "decided"])
+
+
 class Scoring(CatalogueModel):
     """``version`` changes whenever a score would."""
 
     version: Text
     main: MeasureCode | None = None
     scores: tuple[ScoreRule, ...] = ()
-    complete_when: Literal["scored", "decided"] | tuple[Text, ...] = "scored"
+    complete_when: CompletionRule | tuple[Text, ...] = "scored"
     in_order: tuple[tuple[Text, ...], ...] = ()
     screens: tuple[Screen, ...] = ()
     note: Text | None = None

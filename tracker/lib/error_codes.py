@@ -183,6 +183,12 @@ REQUEST = (
         "Another version is held than If-Match names.",
         "Show `server`; to insist, send it with the ETag of `server`.",
     ),
+    _request(
+        "app_too_old",
+        426,
+        "This version of the app is too old.",
+        "Ask for an update; keep writing: entries, pairing and what is shared are still taken.",
+    ),
     _request("too_large", 413, "The body is too large.", "Send fewer records at a time."),
     _request("not_json", 415, "Send application/json in UTF-8."),
     _request("unknown_encoding", 415, "Send the body as it is, or with Content-Encoding: gzip."),

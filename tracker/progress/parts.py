@@ -34,7 +34,7 @@ def weekly_part(facts: trends.Facts, week_start: date, today: date) -> Part | No
     Its ``days`` are the logged days: each with the entries by kind, and how many were entered late. ``first_on`` is the
     category's first logged day of all.
     """
-    figures = trends.weekly_figures(facts, week_start, today)
+    figures: dict[str, Any] = {**trends.weekly_figures(facts, week_start, today)}
     del figures["logged"]
     through = figures["week"]["through_on"]
     days = [on for on in sorted(facts.entries) if on <= through]

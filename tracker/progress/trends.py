@@ -13,6 +13,17 @@ from typing import Any
 
 from tracker.instruments.measures import Measure
 from tracker.lib import codes, days
+from tracker.progress.figures import (
+    BaselineBasis,
+    ChangeWord,
+    SummaryBaseline,
+    SummaryChange,
+    SummaryFigures,
+    SummaryLogged,
+    SummaryMeasure,
+    SummaryMedication,
+    SummaryValue,
+)
 
 ALGORITHM = "progress/4"
 WEEK = timedelta(days=6)
@@ -88,7 +99,7 @@ def weeks_to_summarize(facts: Facts, today: date) -> list[date]:
     return sorted(monday for monday in told if monday <= today)
 
 
-def weekly_figures(facts: Facts, week_start: date, today: date) -> dict[str, Any]:
+def weekly_figures(facts: Facts, week_start: date, today: date) -> SummaryFigures:
     """Return the figures of the week that starts on the Monday ``week_start``, as known on ``today``."""
     ends_on = week_start + WEEK
     through = min(ends_on, today)
@@ -135,7 +146,7 @@ def _rounded(value: Any) -> Any:
 def logged_days(
     entries: Mapping[date, Mapping[str, int]], entered_late: Mapping[date, int], begun_on: date | None, first: date,
     last: date, today: date,
-) -> dict[str, Any]:  # fmt: skip
+) -> SummaryLogged:  # fmt: skip
     """Return which days from ``first`` to ``last`` were logged and which missed, in a record begun on ``begun_on``."""
     # Nothing was expected before the record began, or while it has no entry, and today is not over.
     begun = max(first, begun_on or today)
@@ -160,7 +171,7 @@ def _known(facts: Facts, through: date) -> list[str]:
     return sorted(name for name in names if not name.startswith("dose."))
 
 
-def _measure(facts: Facts, name: str, first: date, last: date) -> dict[str, Any]:
+def _measure(facts: Facts, name: str, first: date, last: date) -> SummaryMeasure:
     measure = facts.measures[name]
     values = facts.values[name]
     if measure.aggregation == "sum":
@@ -190,24 +201,25 @@ def _mean(values: Sequence[DayValue]) -> float:
     return sum(value.mean for value in values) / len(values)
 
 
-def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
+def _basis(facts: Facts) -> BaselineBasis:
+    return "first_days" if facts.first_session_on() is None else "before_treatment"
+
+
+def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> SummaryBaseline | None:
     """The mean of the daily means in the 14 days before the first session, or of the first 14 days."""
     session_on = facts.first_session_on()
-    if session_on is not None:
-        start, basis = session_on - timedelta(days=BASELINE_DAYS), "before_treatment"
-    else:
-        start, basis = values[0].on, "first_days"
+    start = values[0].on if session_on is None else session_on - timedelta(days=BASELINE_DAYS)
     end = start + timedelta(days=BASELINE_DAYS - 1)
     inside = _window(values, start, end)
     if not inside:
         return None
     return {
-        "value": _mean(inside), "n": len(inside), "basis": basis, "from": start, "to": end,
+        "value": _mean(inside), "n": len(inside), "basis": _basis(facts), "from": start, "to": end,
         "provisional": len(inside) < MIN_DAYS_BASELINE,
     }  # fmt: skip
 
 
-def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] | None:
+def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> SummaryBaseline | None:
     """
     The last form in days -14 to 0 before the first session; without a session, the first form.
 
@@ -215,18 +227,17 @@ def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> dict[str, Any] |
     """
     session_on = facts.first_session_on()
     if session_on is not None:
-        basis = "before_treatment"
         inside = _window(values, session_on - timedelta(days=BASELINE_DAYS), session_on)
         found = [(value.on, value.before_dosing) for value in inside if value.before_dosing is not None]
     else:
-        basis, found = "first_days", [(values[0].on, values[0].first)]
+        found = [(values[0].on, values[0].first)]
     if not found:
         return None
     on, value = found[-1]
-    return {"value": value, "n": 1, "basis": basis, "from": on, "to": on, "provisional": False}
+    return {"value": value, "n": 1, "basis": _basis(facts), "from": on, "to": on, "provisional": False}
 
 
-def _daily_now(values: Sequence[DayValue], first: date, last: date) -> dict[str, Any] | None:
+def _daily_now(values: Sequence[DayValue], first: date, last: date) -> SummaryValue | None:
     """The mean of this week's daily means; None with fewer than four days, since a few days say little."""
     inside = _window(values, first, last)
     if len(inside) < MIN_DAYS_NOW:
@@ -239,7 +250,7 @@ def newest(values: Sequence[DayValue]) -> DayValue:
     return max(values, key=lambda value: (value.last_at is not None, value.last_at or value.on, value.on))
 
 
-def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> dict[str, Any] | None:
+def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> SummaryValue | None:
     """The last form, if it is not older than one and a half times its cadence."""
     inside = [value for value in values if value.on <= last]
     cadence = measure.cadence_days or USUAL_CADENCE
@@ -250,8 +261,8 @@ def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> dict[
 
 
 def _change(
-    measure: Measure, baseline: dict[str, Any] | None, now: dict[str, Any] | None
-) -> dict[str, Any] | None:
+    measure: Measure, baseline: SummaryBaseline | None, now: SummaryValue | None
+) -> SummaryChange | None:
     """
     The change from baseline, in the measure's own unit and direction.
 
@@ -267,7 +278,7 @@ def _change(
     return {"absolute": absolute, "percent": percent, "word": change_label(measure, absolute)}
 
 
-def change_label(measure: Measure, absolute: float) -> str:
+def change_label(measure: Measure, absolute: float) -> ChangeWord:
     """
     Return what a change means for the patient.
 
@@ -283,7 +294,7 @@ def change_label(measure: Measure, absolute: float) -> str:
     return "worse" if (absolute > 0) == (measure.direction == "higher_worse") else "better"
 
 
-def _medication(facts: Facts, first: date, last: date) -> list[dict[str, Any]]:
+def _medication(facts: Facts, first: date, last: date) -> list[SummaryMedication]:
     inside = [use for use in facts.uses if first <= use.on <= last]
     return [
         _one_medication(facts, name, inside, first, last) for name in sorted({u.medication for u in inside})
@@ -292,7 +303,7 @@ def _medication(facts: Facts, first: date, last: date) -> list[dict[str, Any]]:
 
 def _one_medication(
     facts: Facts, name: str, uses: Sequence[MedicationDay], first: date, last: date
-) -> dict[str, Any]:
+) -> SummaryMedication:
     own = [use for use in uses if use.medication == name]
     doses = _window(facts.values.get(f"dose.{name}", ()), first, last)
     # A day's dose is the sum of its doses, not their mean.

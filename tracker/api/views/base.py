@@ -14,11 +14,12 @@ from tracker.access import policy
 from tracker.access.chart import open_chart
 from tracker.access.principal import Principal
 from tracker.accounts import request_throttle, routes, sessions
-from tracker.api import auditing
+from tracker.api import auditing, versions
 from tracker.api.exceptions import parameter_problem
 from tracker.api.parsers import validate
 from tracker.api.permissions import ActionPermission
 from tracker.api.queries import NoParameters, parse_query
+from tracker.api.versions import Deprecation
 from tracker.audit import actions as audit
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
@@ -31,11 +32,12 @@ class ClinicalAPIView(APIView):
 
     ``actions`` names the right that each method needs; a view without it does not start. ``queries`` names the model
     of the query parameters of a method; a method without one takes no parameters. A patient needs a paired device,
-    save for ``methods_before_pairing``.
+    save for ``methods_before_pairing``. ``deprecations`` names the methods that are about to end.
     """
 
     actions: ClassVar[dict[str, policy.Action]]
     queries: ClassVar[dict[str, type[StrictModel]]] = {}
+    deprecations: ClassVar[dict[str, Deprecation]] = {}
     methods_before_pairing: ClassVar[frozenset[str]] = frozenset()
     permission_classes = [ActionPermission]
 
@@ -48,6 +50,7 @@ class ClinicalAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = method_of(request)
+        versions.check(request, self.actions.get(method))
         if method in self.actions and method not in self.queries:
             parse_query(request, NoParameters)
 
@@ -81,6 +84,9 @@ class ClinicalAPIView(APIView):
         if holder is not None:
             cost = request_throttle.cost(getattr(request, "decoded_bytes", 0))
             request_throttle.count(request_throttle.kind_of(request.method), holder.user_id, cost)
+        if deprecation := self.deprecations.get(str(request.method)):
+            for name, value in deprecation.headers().items():
+                response[name] = value
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel
 from rest_framework.request import Request
@@ -10,6 +9,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.api.exceptions import APIProblem
+from tracker.api.instrument_schemas import FhirQuestionnaire, InstrumentOut
 from tracker.api.measure_schemas import MeasureOut, measure_out
 from tracker.api.openapi import problems
 from tracker.api.renderers import JSONRenderer
@@ -43,6 +43,13 @@ class InstrumentList(BaseModel):
 def _cacheable(body: Any) -> Response:
     """Return ``body`` to be kept and asked for anew: ``ConditionalGetMiddleware`` adds an ETag and answers 304."""
     return Response(body, headers={"Cache-Control": "private, no-cache"})
+
+
+def _without_nulls(content: Any) -> Any:
+    """Return the content of a file as an answer: what it says nothing of is left out, as everywhere."""
+    if isinstance(content, dict):
+        return {name: _without_nulls(part) for name, part in content.items() if part is not None}
+    return list(map(_without_nulls, content)) if isinstance(content, list) else content
 
 
 def _published(request: Request, instrument: str, version: str) -> tuple[Version, dict[str, Any] | None]:
@@ -124,12 +131,14 @@ class OneInstrument(ClinicalAPIView):
     @extend_schema(
         operation_id="instruments_read",
         summary="Read a questionnaire",
-        responses={200: OpenApiTypes.OBJECT, 304: None},
+        responses={200: InstrumentOut, 304: None},
     )
     def get(self, request: Request, instrument: str, version: str) -> Response:
         row, clinic_wording = _published(request, instrument, version)
         content = wording.worded(row.content, clinic_wording) if clinic_wording else row.content
-        return _cacheable({"available": row.available, "content_hash": row.content_hash} | content)
+        return _cacheable(
+            _without_nulls({"available": row.available, "content_hash": row.content_hash} | content)
+        )
 
 
 class OneQuestionnaire(ClinicalAPIView):
@@ -147,8 +156,8 @@ class OneQuestionnaire(ClinicalAPIView):
         operation_id="instruments_fhir",
         summary="Read a questionnaire as a FHIR resource",
         responses={
-            (200, FHIR_JSON): OpenApiTypes.OBJECT,
-            (200, JSONRenderer.media_type): OpenApiTypes.OBJECT,
+            (200, FHIR_JSON): FhirQuestionnaire,
+            (200, JSONRenderer.media_type): FhirQuestionnaire,
             304: None,
             **problems("wording_not_available"),
         },

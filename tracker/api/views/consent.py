@@ -19,7 +19,7 @@ from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
-from tracker.api.schemas import Email
+from tracker.api.schemas import ConsentConflict, Email
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.invitations import TooManyInvitations
 from tracker.lib import codes
@@ -76,7 +76,8 @@ class MyConsents(ClinicalAPIView):
         request=ConsentsIn,
         responses={
             200: Consents,
-            **problems("consents_changed", "consent_text_outdated", "use_older_device"),
+            **problems("consents_changed", "consent_text_outdated", body=ConsentConflict),
+            **problems("use_older_device"),
         },
     )
     def put(self, request: Request) -> Response:

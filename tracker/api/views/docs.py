@@ -1,15 +1,19 @@
 """The documentation page of the API, and its OpenAPI document."""
 
+from functools import cache
 from threading import Lock
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils.encoding import force_bytes
+from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from tracker.api import account_openapi
 from tracker.lib import middleware
 
 
@@ -50,3 +54,19 @@ class Schema(SpectacularAPIView):
             content_type=renderer.media_type,
             headers={"Content-Disposition": f'inline; filename="interlude.{renderer.format}"'},
         )
+
+
+class AccountSchema(APIView):
+    """The OpenAPI document of sign-in, as YAML."""
+
+    public = "the description of the interface, the same for all"
+    renderer_classes = [OpenApiYamlRenderer]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(_account_document(), content_type="application/vnd.oai.openapi")
+
+
+@cache
+def _account_document() -> str:
+    return account_openapi.as_yaml()

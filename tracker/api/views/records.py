@@ -30,7 +30,7 @@ from tracker.api.queries import (
     parse_query,
 )
 from tracker.api.record_schemas import HeldRecord, RecordIn, RecordVersion
-from tracker.api.schemas import Guidance
+from tracker.api.schemas import Guidance, RecordConflict
 from tracker.api.views.base import (
     ClinicalAPIView,
     patient_of,
@@ -56,7 +56,10 @@ _MATCH_HEADER = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="the ETag of the version that this one follows"
 )
 _REFUSED = frozenset({"conflict", "retry", "rejected"})
-_CONFLICTS = problems("idempotency_key_reused", "newer_version_held", "missing_base_revision")
+_CONFLICTS = problems(
+    "idempotency_key_reused", "newer_version_held", "missing_base_revision", body=RecordConflict
+)
+_FAILED_PRECONDITION = problems("precondition_failed", body=RecordConflict)
 
 
 class RecordHistory(BaseModel):
@@ -263,7 +266,7 @@ class OneRecord(ClinicalAPIView):
         summary="Amend a record",
         parameters=[_KEY_HEADER, _MATCH_HEADER],
         request=RecordIn,
-        responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
+        responses={200: RecordReply, **_CONFLICTS, **_FAILED_PRECONDITION},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
         item, principal = request.data, principal_of(request)
@@ -286,7 +289,7 @@ class OneRecord(ClinicalAPIView):
         operation_id="records_remove",
         summary="Remove a record",
         parameters=[_KEY_HEADER, _MATCH_HEADER],
-        responses={200: RecordReply, **_CONFLICTS, **problems("precondition_failed")},
+        responses={200: RecordReply, **_CONFLICTS, **_FAILED_PRECONDITION},
     )
     def delete(self, request: Request, record_id: UUID) -> Response:
         query, principal = parse_query(request, RemovalQuery), principal_of(request)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from tracker.access.chart import open_chart
 from tracker.access.policy import EVERYTHING, Action
 from tracker.access.principal import CAREGIVER, Principal
+from tracker.api.consent_schemas import Named
 from tracker.api.exceptions import APIProblem
 from tracker.api.queries import Limit, OfPatient, parse_query
 from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
@@ -20,8 +21,15 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic
 from tracker.lib.strict_model import Day, StrictModel
 from tracker.progress import summaries
+from tracker.progress.figures import SummaryFigures
 from tracker.progress.models import SummaryPart
 from tracker.progress.summaries import Summary
+
+
+class SharedFigures(SummaryFigures):
+    """The figures of one week, of the categories that the reader sees."""
+
+    categories: list[Named]
 
 
 class SummaryOut(BaseModel):
@@ -38,7 +46,7 @@ class SummaryOut(BaseModel):
     built_at: datetime
     algorithm: str
     digest: str
-    figures: dict[str, Any]
+    figures: SharedFigures
 
 
 class SummaryList(BaseModel):

@@ -1,0 +1,54 @@
+"""Every example of docs/api.md is sent as it stands, in order, by somebody who was invited just now."""
+
+import json
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+from django.utils import timezone
+
+from tests import factories, openapi
+from tests.rls_context import as_user
+from tests.sync.test_docs import agrees, examples
+from tracker.clinics import invitations
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+
+
+def invited(world: factories.World) -> str:
+    """The code that Ben hands over."""
+    with as_user(world.ben) as ben:
+        return invitations.enrol(
+            principal=ben, name="Robin", birth_date=date(1980, 2, 29), time_zone=factories.ZONE,
+            team_id=world.team.pk, at=timezone.now(),
+        )[1]  # fmt: skip
+
+
+def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, client):
+    said = {"{device}": str(uuid4()), "{code}": invited(world)}
+    headers = {"X-Device": said["{device}"]}
+
+    def filled(part):
+        text = json.dumps(part)
+        for name, value in said.items():
+            text = text.replace(name, value)
+        return json.loads(text)
+
+    steps = examples(PAGE)
+    for step in steps:
+        path = "/" + step.path if step.path.startswith("_") else step.path
+        path = path if path.startswith("/") else f"/api/v1/{path}"
+        body = b"" if step.body is None else json.dumps(filled(step.body)).encode()
+        answer = client.generic(step.method, path, body, content_type="application/json", headers=headers)
+
+        assert answer.status_code == step.status, (path, answer.content)
+        assert openapi.problems(step.method, path, answer) == []
+        if step.answer is not None:
+            real = answer.json()
+            assert agrees(filled(step.answer), real), f"{path}: {json.dumps(real, indent=1)}"
+        if token := ((answer.content and answer.json().get("meta")) or {}).get("session_token"):
+            headers["X-Session-Token"] = token
+
+    assert {step.path.partition("?")[0].rpartition("/")[2] for step in steps} >= {
+        "accept", "login", "devices", "push", "pull", "reauthenticate", "session",
+    }  # fmt: skip
