@@ -292,14 +292,18 @@ def test_a_mistake_comes_back_with_the_form(ben, path, world, sent, told):
         assert not CheckIn.objects.exists()
 
 
-def test_the_same_time_is_not_planned_twice(ben, path, world):
+@pytest.mark.parametrize("time", ["09:30", "09:49", "09:11"])
+def test_check_ins_that_overlap_are_not_planned_and_the_page_says_why(ben, path, world, time):
     sent = {"on": "2026-03-04", "time": "09:30", "minutes": "20"}
     ben.post(f"{path}check-ins/", sent)
 
-    answer = ben.post(f"{path}check-ins/", sent)
+    answer = ben.post(f"{path}check-ins/", sent | {"time": time})
+    kim = factories.patient(world.clinic, "kim", world.team)
+    other = ben.post(f"/patients/{kim.pk}/check-ins/", sent | {"time": time})
 
-    assert answer.status_code == 422
-    assert "There is a check-in at that time already." in text(answer)
+    assert (answer.status_code, other.status_code) == (422, 422)
+    assert "The patient has another check-in that overlaps with this one." in text(answer)
+    assert "You have a check-in with another patient that overlaps with this one." in text(other)
 
 
 def test_a_check_in_can_be_cancelled(ben, path, world):

@@ -268,7 +268,6 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
     ),
     "summary_once_per_week": (Summary, ("patient_id", "week_start")),
-    "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
     "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
     "alert_one_open_per_patient_and_rule": (Alert, ("patient_id", "rule")),
     "alert_of_one_patient": (Alert, ("clinic_id", "patient_id", "id")),
@@ -343,7 +342,30 @@ def test_a_cancelled_check_in_leaves_its_time_free(inside):
     write(CheckIn, first | {"cancelled_at": factories.MONDAY})
     write(CheckIn, first)
 
-    assert refused_by(CheckIn, first) == "check_in_once_at_a_time"
+    assert refused_by(CheckIn, first) in {"check_in_patient_is_free", "check_in_clinician_is_free"}
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [("staff_member_id", "check_in_patient_is_free"), ("patient_id", "check_in_clinician_is_free")],
+)
+@pytest.mark.parametrize(
+    ("earlier", "minutes", "is_free"),
+    [(timedelta(0), 20, False), (timedelta(minutes=19), 5, False), (-timedelta(minutes=9), 10, False),
+     (timedelta(minutes=20), 5, True), (-timedelta(minutes=10), 10, True)],
+)  # fmt: skip
+def test_check_ins_of_a_patient_or_of_a_clinician_do_not_overlap(
+    inside, other, name, earlier, minutes, is_free
+):
+    first = valid(CheckIn, inside)
+    write(CheckIn, first)
+    somebody_else = {"staff_member_id": inside.dan.pk, "patient_id": inside.bea.pk}[other]
+    second = first | {other: somebody_else, "starts_at": first["starts_at"] + earlier, "minutes": minutes}
+
+    if is_free:
+        write(CheckIn, second)
+    else:
+        assert refused_by(CheckIn, second) == name
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def _plan(
     except reminders.InThePastError:
         form.add_error("on", "That time has passed where the patient lives.")
     except reminders.AlreadyPlannedError:
-        form.add_error("time", "There is a check-in at that time already.")
+        form.add_error("time", "The patient has another check-in that overlaps with this one.")
+    except reminders.ClinicianBusyError:
+        form.add_error("time", "You have a check-in with another patient that overlaps with this one.")
     else:
         # The clock of the night that clocks change may differ from what was typed: say what was planned.
         when = formatting.moment(days.local(starts_at, patient.time_zone))

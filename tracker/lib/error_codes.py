@@ -132,8 +132,14 @@ REQUEST = (
     _request(
         "already_planned",
         409,
-        "There is a check-in at that time already.",
+        "The patient has another check-in that overlaps with this one.",
         "Show the check-ins; let the person choose another time.",
+    ),
+    _request(
+        "clinician_busy",
+        409,
+        "Whoever plans this check-in has another one, with somebody else, that overlaps with it.",
+        "Let the person choose another time.",
     ),
     _request(
         "consents_changed",
