@@ -1,7 +1,7 @@
 """A patient's page: the timeline, the summary, entries, check-ins."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from tests import factories
 from tests.dashboard.conftest import NOW, text
 from tests.rls_context import as_clinic, as_user
+from tracker.alerts.models import Alert
+from tracker.dashboard import formatting
 from tracker.instruments import catalogue
+from tracker.lib import days
 from tracker.progress import actions as progress
 from tracker.records import actions as records
 from tracker.reminders.models import CheckIn
@@ -239,6 +242,27 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
     assert "1 open alert" in page
     assert f'name="back" value="{world.ada.pk}"' in page
+
+
+def test_the_answers_of_an_alert_stand_on_a_page_of_their_own_with_their_dates(
+    ben, cleo, path, world, send, django_assert_num_queries
+):
+    ages = [0.1, *(30 * month for month in range(1, 4))]
+    send(world.ada, *[factories.phq9([0] * 8 + [1], recorded_at=at(age)) for age in ages])
+    with as_clinic(world.clinic.pk):
+        alert = Alert.objects.open().get(patient=world.ada)
+    page = f"/alerts/{alert.pk}/answers/"
+
+    assert f'href="{page}"><strong>4 answers</strong>' in ben.get(path).content.decode()
+    with django_assert_num_queries(8):
+        told = text(ben.get(page))
+    assert "Ada: " in told
+    assert "4 answers of one alert" in told
+    assert told.count("more than 7 days later") == 3
+    on = [days.local(datetime.fromisoformat(at(age)), factories.ZONE) for age in ages]
+    places = [told.index(formatting.moment(moment)) for moment in on]
+    assert places == sorted(places)
+    assert cleo.get(page).status_code == 404
 
 
 def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
