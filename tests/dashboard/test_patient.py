@@ -227,6 +227,21 @@ def test_a_form_without_a_total_that_was_amended_is_read_at_a_glance(ben, path, 
     assert "complete, amended" in text(ben.get(path))
 
 
+def test_answers_without_a_score_and_a_stated_total_that_differs_are_read_at_a_glance(ben, path, world, send):
+    unscored, differs = factories.phq9([1] * 9), factories.phq9([2] * 8 + [0])
+    unscored["data"]["version"] = "2050"
+    differs["data"]["reported_total"] = 14
+    send(world.ada, unscored, differs)
+
+    told = text(ben.get(path))
+
+    assert "Patient Health Questionnaire 9-item, unscored: unknown version" in told
+    assert (
+        "Patient Health Questionnaire 9-item: 16 (moderately severe); the app stated 14, which differs"
+        in told
+    )
+
+
 def test_a_removed_entry_is_not_listed(ben, path, world, send):
     entry = factories.pain(9)
     send(world.ada, entry)

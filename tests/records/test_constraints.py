@@ -206,7 +206,12 @@ CHECKS: dict[str, Case] = (
         ),
         "journal_mood_0_to_10": scale(JournalEntry, "mood", 0, 10),
         "journal_share_is_known": codes(JournalEntry, "share", ("none", "entry")),
-        "response_status_is_known": codes(Response, "status", ("draft", "incomplete", "complete", "amended")),
+        "response_status_is_known": codes(
+            Response, "status", ("draft", "incomplete", "complete", "amended", "unscored")
+        ),
+        "response_total_check_is_known": codes(
+            Response, "reported_total_check", ("agrees", "differs", "not_recomputable")
+        ),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
         "measure_state_basis_is_known": codes(
             MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from tracker.api.consent_schemas import Named
 from tracker.lib.strict_model import code_from
 from tracker.records.kinds import KINDS, Record
+from tracker.records.kinds.questionnaire import Scoring
 from tracker.records.patient_record import AmendmentReason, ClockSkew, ZoneCheck
 
 
@@ -53,12 +54,16 @@ class VersionEnvelope(HeldEnvelope):
     overwritten: dict[str, Any] | None = None
 
 
+def _scored(envelope: type[BaseModel]) -> type[BaseModel]:
+    return create_model(f"Scored{envelope.__name__}", __base__=envelope, scoring=(Scoring | None, None))
+
+
 def _of_each_kind(envelope: type[BaseModel], name: str) -> Any:
     """A union of one model of ``envelope`` for each kind, such as ``HeldDailyRecord`` by the name ``Held{}Record``."""
     models = tuple(
         create_model(
             name.format(kind.name.title().replace("_", "")),
-            __base__=envelope,
+            __base__=_scored(envelope) if kind.scored else envelope,
             __doc__=kind.payload.__doc__,
             kind=(Literal[kind.name], ...),  # type: ignore[arg-type]
             data=(kind.payload | None, None),  # type: ignore[arg-type]

@@ -251,8 +251,8 @@ RECORD = (
     _field("systolic_not_above_diastolic", "Systolic is not above diastolic."),
     _field(
         "unknown_instrument",
-        "This version of the instrument is not known here.",
-        "Read the instruments again.",
+        "No version of this instrument is known here.",
+        "Read the instruments again; keep the answers.",
     ),
     _field("unknown_item", "The instrument has no such item.", "Read the instrument again."),
     _field("off_step", "The value is between two steps."),

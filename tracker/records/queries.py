@@ -79,7 +79,12 @@ def _row_of(note: FormerVersion) -> PatientRecord:
 
 
 def envelope(
-    kind: Kind, row: PatientRecord, data: dict[str, Any] | None, *, unreadable: bool = False
+    kind: Kind,
+    row: PatientRecord,
+    data: dict[str, Any] | None,
+    *,
+    unreadable: bool = False,
+    scoring: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a record as the wire shows it. A tombstone has no data, nor has one that is ``unreadable``."""
     return {
@@ -98,6 +103,7 @@ def envelope(
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
         **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
+        **({} if scoring is None else {"scoring": scoring}),
     }
 
 
@@ -112,16 +118,17 @@ def serialize(
     the whole, and a reader keeps the copy that they have.
     """
     rows = [(kind, row) for kind, row in rows if as_patient or kind.is_visible_to_others(row)]
-    beside = _beside(patient_id, rows)
+    beside, scorings = _beside(patient_id, rows), _scorings(patient_id, rows)
     serialized = []
     for kind, row in rows:
+        scoring = scorings.get((row.id, row.revision))
         part = beside.get((row.id, row.revision), {})
         if row.removed_at is not None:
             serialized.append(envelope(kind, row, None))
         elif part is None:
             serialized.append(envelope(kind, row, None, unreadable=True))
         else:
-            serialized.append(envelope(kind, row, kind.to_data(row) | part))
+            serialized.append(envelope(kind, row, kind.to_data(row) | part, scoring=scoring))
     return serialized
 
 
@@ -129,16 +136,31 @@ def _beside(
     patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
 ) -> dict[tuple[UUID, int], dict[str, Any] | None]:
     """What of the rows' data stands in other tables, by id and revision: the texts of the journal."""
-    groups: dict[str, list[PatientRecord]] = {}
-    for kind, row in rows:
-        if kind.load_beside is not None and row.removed_at is None:
-            groups.setdefault(kind.name, []).append(row)
     beside: dict[tuple[UUID, int], dict[str, Any] | None] = {}
-    for name, found in groups.items():
-        load = KINDS[name].load_beside
-        assert load is not None
-        beside |= load(patient_id, found)
+    for kind, found in _present(rows).items():
+        if kind.load_beside is not None:
+            beside |= kind.load_beside(patient_id, found)
     return beside
+
+
+def _scorings(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """What was made of the rows' answers, by id and revision."""
+    scorings: dict[tuple[UUID, int], dict[str, Any]] = {}
+    for kind, found in _present(rows).items():
+        if kind.load_scoring is not None:
+            scorings |= kind.load_scoring(patient_id, found)
+    return scorings
+
+
+def _present(rows: Sequence[tuple[Kind, PatientRecord]]) -> dict[Kind, list[PatientRecord]]:
+    """The rows that are not removed, by kind."""
+    groups: dict[Kind, list[PatientRecord]] = {}
+    for kind, row in rows:
+        if row.removed_at is None:
+            groups.setdefault(kind, []).append(row)
+    return groups
 
 
 def get_many(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[Kind, PatientRecord]]:

@@ -18,6 +18,7 @@ from tracker.lib import days, rls
 from tracker.records import categories, change_counter, clocks, measure_state, measures, observations, store
 from tracker.records.kinds import KINDS, RECORD
 from tracker.records.kinds.base import Kind
+from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import MeasureState, Observation
 from tracker.records.patient_record import PatientRecord
 
@@ -28,7 +29,7 @@ _Key = tuple[UUID, str]
 class Report:
     """
     What was looked at, and what differs: (patient, record or measure, what is wrong). ``unknown`` counts responses
-    to instruments that the catalogue no longer has.
+    without a score, to versions of instruments that the catalogue has not or had not: ``rescore`` scores them.
     """
 
     records: int = 0
@@ -81,6 +82,9 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
     for kind in KINDS.values():
         for row in kind.rows(patient_id).filter(removed_at__isnull=True):
             report.records += 1
+            if getattr(row, "status", None) == Status.UNSCORED:
+                report.unknown += 1
+                continue
             try:
                 item = accepted(kind, row)
             except catalogue.UnknownInstrumentError:

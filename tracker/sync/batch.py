@@ -29,11 +29,12 @@ class ItemResult:
     pointer: str = ""
     detail: str = ""
     server: dict[str, Any] | None = None
+    scoring: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         optional = {
             "revision": self.revision, "code": self.code, "pointer": self.pointer,
-            "detail": self.detail, "server": self.server,
+            "detail": self.detail, "server": self.server, "scoring": self.scoring,
         }  # fmt: skip
         present = {name: value for name, value in optional.items() if value}
         return {"id": self.id, "status": self.status, **present}

@@ -136,7 +136,8 @@ def decide(
     if version.status == Status.CONFLICT and current is not None and edit is not None:
         return _decide_edit(sent, current, edit, has_space=has_space, key=key)
     if version.status != Status.STORED:
-        return Decision(sent.result(version.status, version.code))
+        again = records.scoring_again(sent.record) if version.status == Status.REPLAYED else None
+        return Decision(replace(sent.result(version.status, version.code), scoring=again))
     return _accept(sent, current, has_space=has_space)
 
 
@@ -173,7 +174,10 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
     accepted = records.AcceptedRecord(
         sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends, keeps_ahead
     )
-    return Decision(sent.result(Status.STORED, code), accepted)
+    return Decision(
+        replace(sent.result(Status.STORED, code), scoring=records.shown_scoring(sent.record, result)),
+        accepted,
+    )
 
 
 def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -> None:
@@ -187,16 +191,18 @@ def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -
 def _score(record: Record) -> scoring.Result | None:
     """
     Score a response. Answers that cannot be used are refused by item, so that the phone can mend them,
-    unless one of them is a positive safety answer: then the answers are kept as incomplete.
+    unless one of them is a positive safety answer: then the answers are kept as incomplete. Answers to a version
+    that is not known here have no score: they are kept as they came.
 
-    :raises _RefusedError: naming the item.
+    :raises _RefusedError: naming the item, or an instrument of which no version is known.
     """
     if not KINDS[record.kind].scored or record.data is None:
         return None
     try:
         result = records.score(record.data)
     except catalogue.UnknownInstrumentError:
-        raise _RefusedError("unknown_instrument", "/data/instrument") from None
+        _refuse_unknown_instrument(record.data)
+        return None
     if result.errors and not result.safety_findings:
         problem = result.errors[0]
         pointer = validation_errors.pointer(("data", "answers", problem.item))
@@ -204,9 +210,21 @@ def _score(record: Record) -> scoring.Result | None:
     return result
 
 
+def _refuse_unknown_instrument(data: Any) -> None:
+    """
+    Take answers to an unknown version of a known instrument.
+
+    :raises _RefusedError: if no version of the instrument is known: nobody could say who may see the answers.
+    """
+    try:
+        catalogue.latest(data.instrument)
+    except catalogue.UnknownInstrumentError:
+        raise _RefusedError("unknown_instrument", "/data/instrument") from None
+
+
 def refuse_unstorable(decision: Decision) -> Decision:
     """Return the decision on a record that the database refused."""
-    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored")
+    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored", scoring=None)
     return Decision(result)
 
 

@@ -28,6 +28,7 @@ from tracker.lib.cursors import InvalidCursor
 from tracker.lib.strict_model import Id, StrictModel, code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
+from tracker.records.kinds.questionnaire import Scoring
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.merge import Status
@@ -68,6 +69,10 @@ class PushResult(BaseModel):
     pointer: str | None = None
     detail: str | None = None
     server: HeldRecord | None = None
+    scoring: Scoring | None = Field(
+        default=None,
+        description="of a questionnaire response that is stored",
+    )
 
 
 class PushReceipt(BaseModel):
