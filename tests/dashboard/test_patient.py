@@ -242,6 +242,15 @@ def test_answers_without_a_score_and_a_stated_total_that_differs_are_read_at_a_g
     )
 
 
+def test_an_imported_entry_says_so_and_is_drawn(ben, path, world, send):
+    send(world.ada, factories.pain(7, recorded_at=at(200), origin="imported"))
+
+    page = ben.get(f"{path}?range=all")
+
+    assert "imported" in text(page)
+    assert "Pain" in text(page)
+
+
 def test_a_removed_entry_is_not_listed(ben, path, world, send):
     entry = factories.pain(9)
     send(world.ada, entry)

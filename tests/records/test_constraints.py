@@ -60,6 +60,11 @@ ENVELOPE = {
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
         "clock_skew_is_known": codes(model, "clock_skew", ("none", "ahead", "behind")),
+        "origin_is_known": codes(model, "origin", ("entered", "imported")),
+        "source_device_is_known": codes(
+            model, "source_device", ("medical_device", "ring", "watch", "phone", "other")
+        ),
+        "source_who_is_known": codes(model, "source_who", ("patient", "caregiver", "device")),
         "zone_check_is_known": codes(model, "zone_check", ("consistent", "offset_differs", "unknown_zone")),
         "offset_within_a_day": scale(model, "utc_offset_minutes", -1439, 1439),
         "amendment_reason_is_known": codes(
@@ -156,6 +161,7 @@ CHECKS: dict[str, Case] = (
         "former_version_category_is_known": codes(FormerVersion, "category", tuple(Category)),
         "response_category_is_known": codes(Response, "category", tuple(Category)),
         "score_category_is_known": codes(Score, "category", tuple(Category)),
+        "observation_origin_is_known": codes(Observation, "origin", ("entered", "imported")),
         "observation_clock_skew_is_known": codes(Observation, "clock_skew", ("none", "ahead", "behind")),
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
         "measure_state_category_is_known": codes(MeasureState, "category", tuple(Category)),

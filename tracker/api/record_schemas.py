@@ -16,6 +16,7 @@ from tracker.lib.strict_model import code_from
 from tracker.records.kinds import KINDS, Record
 from tracker.records.kinds.questionnaire import Scoring
 from tracker.records.patient_record import AmendmentReason, ClockSkew, ZoneCheck
+from tracker.records.reading_source import Origin, Source
 
 
 class HeldEnvelope(BaseModel):
@@ -35,6 +36,8 @@ class HeldEnvelope(BaseModel):
     removed: bool
     unreadable: Literal[True] | None = None
     amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
+    origin: code_from("Origin", Origin.values) | None = None  # type: ignore[valid-type]
+    source: Source | None = None
     data: Any = None
 
 
@@ -92,6 +95,8 @@ class HeldRecord(RootModel[_Held]):
     ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
     ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
     offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
+
+    ``origin`` is ``imported`` of what was brought along from elsewhere, which counts however old it is.
 
     Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
     next version repairs it.

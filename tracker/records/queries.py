@@ -13,11 +13,13 @@ from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
 from tracker.records.patient_record import PatientRecord
+from tracker.records.reading_source import Origin
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
     "id", "revision", "recorded_at", "utc_offset_minutes", "time_zone", "zone_check", "local_date", "received_at",
     "entered_late", "clock_skew", "sequence", "removed_at", "amendment_reason",
+    "origin", "source_device", "source_app", "source_who",
 )  # fmt: skip
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
@@ -101,10 +103,18 @@ def envelope(
         "clock_skew": row.clock_skew,
         "removed": row.removed_at is not None,
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
+        **({} if row.origin == Origin.ENTERED else {"origin": row.origin}),
+        **({"source": of} if (of := source(row)) else {}),
         **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
         **({} if scoring is None else {"scoring": scoring}),
     }
+
+
+def source(row: PatientRecord) -> dict[str, str]:
+    """Return where a reading comes from as the wire shows it; empty where nothing is named."""
+    named = {"device": row.source_device, "app": row.source_app, "who": row.source_who}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def serialize(

@@ -13,6 +13,7 @@ from tracker.records.kinds import KINDS, Record, questionnaire
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.questionnaire import FINISHED, Status
 from tracker.records.patient_record import PatientRecord
+from tracker.records.reading_source import Origin
 
 __all__ = [
     "FINISHED",
@@ -128,7 +129,7 @@ def _tombstone(provenance: Provenance, item: AcceptedRecord) -> _Tombstone:
 
 
 def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
-    record = item.record
+    record, source = item.record, item.record.source
     columns = kind.to_row(record.data)
     if kind.scored:
         columns["status"] = item.status.value
@@ -151,6 +152,10 @@ def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
         entered_late=clock.entered_late,
         clock_skew=clock.clock_skew,
         amendment_reason=record.amendment_reason,
+        origin=record.origin or Origin.ENTERED.value,
+        source_device=source.device if source else None,
+        source_app=source.app if source else None,
+        source_who=source.who if source else None,
         fingerprint=item.fingerprint,
         removed_at=None,
         **columns,
