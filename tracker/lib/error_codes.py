@@ -230,8 +230,14 @@ FIELD = (
     _field("in_the_past", "The instant has passed."),
     _field("not_a_day", "Not a day such as 1980-12-31.", APP_IS_WRONG),
     _field("not_a_time", "Not a local time such as 20:30.", APP_IS_WRONG),
-    _field("not_a_uuid", "Not a UUID with hyphens.", APP_IS_WRONG),
-    _field("not_an_instant", "Not an RFC 3339 instant with an offset.", APP_IS_WRONG),
+    _field(
+        "not_a_uuid", "Not a UUID with hyphens, such as 0196f0a1-0000-7000-8000-000000000001.", APP_IS_WRONG
+    ),
+    _field(
+        "not_an_instant",
+        "Not an RFC 3339 instant with an offset, such as 2026-03-02T08:15:00+01:00.",
+        APP_IS_WRONG,
+    ),
     _field("instant_out_of_range", "The year is not from 1970 to 2199."),
     _field("unknown_time_zone", "Not an IANA time zone such as Europe/Amsterdam.", APP_IS_WRONG),
     _field("not_this_device", "X-Device names another device.", APP_IS_WRONG),
@@ -249,6 +255,7 @@ RECORD = (
     _field("duration_without_effect", "A duration is given for an effect that is not named."),
     _field("incomplete_blood_pressure", "A blood pressure has both values."),
     _field("systolic_not_above_diastolic", "Systolic is not above diastolic."),
+    _field("two_units", "A value comes in one unit, not in two.", APP_IS_WRONG),
     _field(
         "unknown_instrument",
         "No version of this instrument is known here.",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
+from tracker.lib.validation_errors import FieldError
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
@@ -75,8 +76,11 @@ class _RefusedError(Exception):
     code: str
     pointer: str = ""
     detail: str = ""
+    errors: tuple[FieldError, ...] = ()
 
 
+# So many of a record's errors are told at once.
+MOST_ERRORS = 20
 Round = Sequence[SentRecord]
 Current = Mapping[UUID, CurrentVersion]
 
@@ -93,9 +97,7 @@ def sent_records(items: Sequence[Record | InvalidItem], *, first: int, key: byte
 def refuse_invalid(items: Sequence[Record | InvalidItem]) -> dict[int, Decision]:
     """Return the decisions on the items that could not be read, by their place."""
     return {
-        place: Decision(ItemResult(item.id, Status.REJECTED, None, item.code, item.pointer, item.detail))
-        for place, item in enumerate(items)
-        if isinstance(item, InvalidItem)
+        place: Decision(_rejected(item)) for place, item in enumerate(items) if isinstance(item, InvalidItem)
     }
 
 
@@ -167,7 +169,8 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
         _check(sent.record, current, has_space=has_space)
         result = _score(sent.record)
     except _RefusedError as refused:
-        return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
+        rejected = sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail)
+        return Decision(replace(rejected, errors=refused.errors))
     amends = current is not None and current.is_finished
     # An amendment that keeps the instant of a wrong clock does not set that clock right.
     keeps_ahead = current is not None and current.ahead_at == sent.record.recorded_at
@@ -204,10 +207,32 @@ def _score(record: Record) -> scoring.Result | None:
         _refuse_unknown_instrument(record.data)
         return None
     if result.errors and not result.safety_findings:
-        problem = result.errors[0]
-        pointer = validation_errors.pointer(("data", "answers", problem.item))
-        raise _RefusedError(problem.code, pointer, problem.detail)
+        errors = tuple(map(_field_error, result.errors[:MOST_ERRORS]))
+        raise _RefusedError(errors[0].code, errors[0].pointer, errors[0].detail, errors)
     return result
+
+
+def _field_error(problem: scoring.Problem) -> FieldError:
+    pointer = validation_errors.pointer(("data", "answers", problem.item))
+    return FieldError(pointer, problem.code, problem.detail)
+
+
+def _rejected(item: InvalidItem) -> ItemResult:
+    first = item.errors[0]
+    return ItemResult(
+        item.id, Status.REJECTED, None, first.code, first.pointer, first.detail, errors=item.errors
+    )
+
+
+def errors_again(item: Record | InvalidItem) -> tuple[FieldError, ...]:
+    """Return what is wrong with a record that was rejected and comes again; nothing if it was refused as a whole."""
+    if isinstance(item, InvalidItem):
+        return item.errors
+    try:
+        _score(item)
+    except _RefusedError as refused:
+        return refused.errors
+    return ()
 
 
 def _refuse_unknown_instrument(data: Any) -> None:

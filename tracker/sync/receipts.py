@@ -8,12 +8,13 @@ from uuid import UUID
 from tracker.access.principal import Principal
 from tracker.records.kinds import Record
 from tracker.records.store import Provenance, scoring_again
+from tracker.sync import decisions
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.merge import Status
 from tracker.sync.models import SyncBatch
 from tracker.sync.parsing import InvalidItem
 
-_HEALTH_DATA = frozenset({"server", "scoring"})
+_NOT_KEPT = frozenset({"server", "scoring", "errors"})
 
 
 class KeyReusedError(Exception):
@@ -38,14 +39,17 @@ def issue_again(batch: SyncBatch, fingerprint: bytes, items: Sequence[Record | I
     """
     if bytes(batch.fingerprint) != fingerprint:
         raise KeyReusedError
-    results = [_with_scoring(row, item) for row, item in zip(batch.results["results"], items, strict=True)]
+    results = [_again(row, item) for row, item in zip(batch.results["results"], items, strict=True)]
     return Receipt(batch.receipt, results, batch.head, batch.results["alerted"])
 
 
-def _with_scoring(row: dict[str, Any], item: Record | InvalidItem) -> dict[str, Any]:
-    """A result with the score, which is made again of the answers that came again."""
-    is_held = row["status"] in {Status.STORED, Status.REPLAYED} and not isinstance(item, InvalidItem)
-    scoring = scoring_again(item) if is_held else None  # type: ignore[arg-type]
+def _again(row: dict[str, Any], item: Record | InvalidItem) -> dict[str, Any]:
+    """A result with what was left out of it, made again of the record that came again."""
+    if row["status"] == Status.REJECTED:
+        errors = decisions.errors_again(item)
+        return row | {"errors": [error.as_dict() for error in errors]} if len(errors) > 1 else row
+    is_held = row["status"] in {Status.STORED, Status.REPLAYED}
+    scoring = scoring_again(item) if is_held and not isinstance(item, InvalidItem) else None
     return row if scoring is None else row | {"scoring": scoring}
 
 
@@ -57,10 +61,8 @@ def exists(principal: Principal, sent: BatchKey) -> bool:
 
 
 def save(provenance: Provenance, sent: BatchKey, fingerprint: bytes, receipt: Receipt) -> None:
-    """Keep the receipt: ids and statuses. Copies of records and scores are health data and are left out."""
-    bare = [
-        {name: value for name, value in row.items() if name not in _HEALTH_DATA} for row in receipt.results
-    ]
+    """Keep the receipt: ids and statuses. Copies of records and scores are health data, errors long: left out."""
+    bare = [{name: value for name, value in row.items() if name not in _NOT_KEPT} for row in receipt.results]
     SyncBatch.objects.bulk_create(
         [
             SyncBatch(

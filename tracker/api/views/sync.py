@@ -18,7 +18,7 @@ from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BATCH_BYTES, validate
 from tracker.api.queries import DIGITS, NoParameters, OfPatient, parse_query
 from tracker.api.record_schemas import HeldRecord, RecordIn
-from tracker.api.schemas import Guidance
+from tracker.api.schemas import FieldProblem, Guidance
 from tracker.api.views.base import (
     ClinicalAPIView,
     patient_of,
@@ -68,6 +68,9 @@ class PushResult(BaseModel):
     code: str | None = None
     pointer: str | None = None
     detail: str | None = None
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="all that is wrong with the record, where that is more than one thing"
+    )
     server: HeldRecord | None = None
     scoring: Scoring | None = Field(
         default=None,
