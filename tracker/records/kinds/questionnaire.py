@@ -304,11 +304,17 @@ def _score_out(measure: str, score: Any) -> dict[str, Any]:
     }
 
 
+_SHOWN = (
+    "response_id", "revision", "measure", "value", "t", "band", "scoring_version", "answered", "items", "prorated",
+)  # fmt: skip
+
+
 def load_scoring(patient_id: UUID, rows: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any]]:
     """Return the scoring of responses, by id and revision; of several algorithm versions the last one."""
     found: dict[tuple[UUID, int], dict[str, Any]] = {}
     scores = Score.objects.filter(patient_id=patient_id, response_id__in={row.id for row in rows})
-    for score in scores.order_by("id"):
+    # Plain tuples with names: to build models takes longer.
+    for score in scores.order_by("id").values_list(*_SHOWN, named=True):
         found.setdefault((score.response_id, score.revision), {})[score.measure] = score
     return {
         (row.id, row.revision): scoring_of(
