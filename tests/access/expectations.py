@@ -224,6 +224,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/summaries/<uuid:summary_id>": Row(roles=READ, reach=tied(*WHOEVER, of=LOGGED)),
     "GET api/v1/alerts": Row(roles=TREAT),
     # That an answer needs attention is told whatever is shared.
+    "GET api/v1/alerts/<uuid:alert_id>/answers": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
     "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(
         roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), fixed={"answers": "1"}
     ),
@@ -277,6 +278,7 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     "POST emergency/end/": Row(roles=frozenset({"CLINICIAN"}), answer=302),
     "GET emergency/log/": Row(roles=frozenset({"PRIVACY_OFFICER"})),
     "GET alerts/": Row(roles=TREAT),
+    "GET alerts/<uuid:alert_id>/answers/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
     "POST alerts/<uuid:alert_id>/acknowledge/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), answer=302),
     "GET patients/<uuid:patient_id>/": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
     "GET patients/discharged/": Row(roles=TREAT),

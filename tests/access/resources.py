@@ -17,6 +17,7 @@ from tracker.outbox.models import Message
 from tracker.progress import actions as progress
 from tracker.progress import summaries
 from tracker.reminders import actions as reminders
+from tracker.reminders.models import CheckIn
 
 NOW = factories.MONDAY + timedelta(hours=1)
 # Numbers that nobody else has: each patient's own dose.
@@ -110,9 +111,12 @@ def _records(name: str, phone: Phone) -> Resource:
 
 def _derived(patient: Patient, by: StaffMember) -> Resource:
     progress.refresh(clinic_id=patient.clinic_id, patient_id=patient.pk, at=NOW)
+    # After those of the others: a clinician has one at a time.
+    with as_clinic(patient.clinic_id):
+        starts_at = NOW + timedelta(days=2, hours=CheckIn.objects.filter(clinic_id=patient.clinic_id).count())
     with as_user(by, NOW) as principal:
         planned = reminders.plan_check_in(
-            principal=principal, patient=patient, starts_at=NOW + timedelta(days=2), minutes=20, at=NOW
+            principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=NOW
         )
     with rls.as_patient(patient.clinic_id, patient.pk):
         return {

@@ -1,7 +1,9 @@
 """One open alert per patient and rule: further answers join it, each with a row of its own."""
 
 import uuid
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -14,6 +16,7 @@ from tracker.alerts.escalation import Finding
 from tracker.alerts.models import Alert
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
+from tracker.sync import ingest
 
 
 def messages(world: factories.World) -> int:
@@ -258,3 +261,60 @@ def test_the_database_refuses_an_alert_with_a_wrong_leader_or_place(world, chang
         change = {key: leaders.get(value, value) for key, value in change.items()}
         with pytest.raises(IntegrityError, match=name), transaction.atomic():
             Alert.objects.filter(pk=alert.pk).update(**change)
+
+
+def of_long_ago(number: int, values: list[int | None] | None = None) -> dict[str, Any]:
+    """A PHQ-9 with a positive item 9, answered weeks before it is sent."""
+    answered_at = LONG_AGO - number * timedelta(days=7)
+    return factories.phq9(values or [3] * 8 + [1], recorded_at=answered_at.isoformat())
+
+
+def send(world: factories.World, *records: dict[str, Any], at: datetime = RAISED) -> None:
+    with as_user(world.ada, at) as principal:
+        ingest.apply_batch(principal=principal, sent=None, items=list(records), at=at)
+
+
+def messages_by_rule(world: factories.World) -> Counter[str]:
+    with as_clinic(world.clinic.pk):
+        subjects = Message.objects.filter(words="alert").values_list("subject", flat=True)
+        return Counter(Alert.objects.get(pk=subject.partition("/")[2]).rule for subject in subjects)
+
+
+def test_a_history_of_sixty_forms_in_one_batch_is_one_alert_per_rule_and_pages_as_often_as_one_form(world):
+    """Sixty forms, both with item 9 and with a total of 20 or more, and steps for twelve hours."""
+    send(world, *[of_long_ago(number) for number in range(60)])
+    at_once = messages_by_rule(world)
+    steps = sum(escalate(minutes) for minutes in range(15, 12 * 60 + 1, 15))
+
+    with as_clinic(world.clinic.pk):
+        alerts = Alert.objects.open().order_by("rule").values_list("rule", "answer_count", "is_historical")
+        assert list(alerts) == [("phq9_item9", 60, True), ("phq9_severe", 60, True)]
+        assert Alert.objects.count() == 120
+    assert set(at_once.values()) == {len(team(world)) * len(TEXTS["alert"].channels)}
+    assert steps == 2 * (2 + 12)
+
+
+def test_a_current_answer_in_a_batch_of_history_heads_the_alert_and_is_told_as_one_of_now(world):
+    send(world, *[of_long_ago(number) for number in range(5)], factories.phq9([0] * 8 + [1]))
+
+    with as_clinic(world.clinic.pk):
+        leader = Alert.objects.open().get(rule="phq9_item9")
+    assert (leader.is_historical, leader.answer_count) == (False, 6)
+    assert leader.newest_answered_at == factories.MONDAY
+
+
+def test_a_current_answer_that_joins_a_historical_alert_begins_its_escalation_anew(world):
+    """The alert of long ago has had three steps, and its next one is due in an hour: those of now are not."""
+    raised(world, answered_at=LONG_AGO)
+    assert [escalate(minute) for minute in (15, 30, 60)] == [1, 1, 1]
+    raised(world, at=RAISED + 61 * MINUTE)
+
+    assert [escalate(minute) for minute in (61 + 14, 61 + 15, 61 + 30, 61 + 60)] == [0, 1, 1, 1]
+
+
+def test_a_historical_answer_that_joins_delays_and_restarts_no_escalation(world):
+    raised(world)
+    assert escalate(15) == 1
+    raised(world, at=RAISED + 16 * MINUTE, answered_at=LONG_AGO)
+
+    assert [escalate(minute) for minute in (29, 30)] == [0, 1]

@@ -1,7 +1,7 @@
 """The list of open alerts is read page by page, and acknowledging covers what was shown."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tests.phone import Phone
 from tests.rls_context import as_clinic
 from tracker.alerts import actions
 from tracker.alerts.escalation import Finding
+from tracker.alerts.models import Alert
 
 AT = factories.MONDAY
 
@@ -95,3 +96,48 @@ def test_an_alert_that_a_current_answer_has_joined_is_listed_with_the_times_of_t
     times = [datetime.fromisoformat(alert[name]) for name in ("newest_answered_at", "newest_raised_at")]
     assert [at.isoformat() for at in times] == [newest] * 2
     assert datetime.fromisoformat(alert["answered_at"]) == AT - timedelta(days=20)
+
+
+def test_each_answer_of_an_alert_is_listed_with_its_dates_page_by_page(world, ben):
+    """A history of five forms and an answer of now are one alert, and each of them is there to be seen."""
+    for number in range(1, 6):
+        raise_alert(world, "phq9_item9", days_before=20 * number)
+    raise_alert(world, "phq9_item9", minute=1)
+    (alert,) = ben.get("alerts").json()["alerts"]
+
+    pages: list[dict[str, Any]] = []
+    cursor = ""
+    while not pages or pages[-1]["next"]:
+        pages.append(ben.get(f"alerts/{alert['id']}/answers?limit=4{cursor}").json())
+        cursor = f"&cursor={pages[-1]['next']}"
+
+    answers = [answer for page in pages for answer in page["answers"]]
+    days_before = [(AT.date() - date.fromisoformat(answer["local_date"])).days for answer in answers]
+    assert days_before == [0, 20, 40, 60, 80, 100]
+    assert [answer["historical"] for answer in answers] == [False] + [True] * 5
+    assert {page["total"] for page in pages} == {6}
+    assert len({answer["record"] for answer in answers}) == 6
+    with as_clinic(world.clinic.pk):
+        Alert.objects.filter(place=2).update(answer_stored=False)
+    listed = ben.get(f"alerts/{alert['id']}/answers").json()["answers"]
+    assert [answer["record"] is None for answer in listed].count(True) == 1
+
+
+def test_a_cursor_of_the_answers_of_another_alert_is_refused(world, ben):
+    for rule in ("phq9_item9", "phq9_total"):
+        for _ in range(2):
+            raise_alert(world, rule)
+    first, second = (alert["id"] for alert in ben.get("alerts").json()["alerts"])
+    cursor = ben.get(f"alerts/{first}/answers?limit=1").json()["next"]
+
+    assert ben.get(f"alerts/{second}/answers?cursor={cursor}").json()["code"] == "invalid_cursor"
+
+
+def test_a_stranger_cannot_tell_the_answers_of_an_alert_from_nothing(world, ben):
+    raise_alert(world, "phq9_item9")
+    (alert,) = ben.get("alerts").json()["alerts"]
+    cleo = Phone(world.cleo.user)
+
+    answers = [cleo.get(f"alerts/{one}/answers") for one in (alert["id"], uuid.uuid4())]
+
+    assert [answer.status_code for answer in answers] == [404, 404]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from openapi_spec_validator import validate
 
 from tests import factories
@@ -230,3 +231,19 @@ def test_the_schema_is_made_once_and_asking_again_makes_none(client, monkeypatch
 
         assert again.content == first.content
         assert again["Content-Type"].startswith(accept)
+
+
+def test_check_ins_that_overlap_are_a_conflict_for_the_patient_and_for_the_clinician(world):
+    ben, at = Phone(world.ben.user), timezone.now() + timedelta(days=2)
+    kim = factories.patient(world.clinic, "kim", world.team)
+
+    def plan(patient, after: int, minutes: int):
+        starts_at = (at + timedelta(minutes=after)).isoformat()
+        body = {"patient": str(patient.pk), "starts_at": starts_at, "minutes": minutes}
+        answer = ben.post("check-ins", body)
+        return answer.status_code, answer.json().get("code")
+
+    assert plan(world.ada, 0, 60) == (201, None)
+    assert plan(world.ada, 30, 30) == (409, "already_planned")
+    assert plan(kim, 30, 30) == (409, "clinician_busy")
+    assert plan(kim, 60, 30) == (201, None)

@@ -1,7 +1,7 @@
 """A patient's page: the timeline, the summary, entries, check-ins."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from tests import factories
 from tests.dashboard.conftest import NOW, text
 from tests.rls_context import as_clinic, as_user
+from tracker.alerts.models import Alert
+from tracker.dashboard import formatting
 from tracker.instruments import catalogue
+from tracker.lib import days
 from tracker.progress import actions as progress
 from tracker.records import actions as records
 from tracker.reminders.models import CheckIn
@@ -224,6 +227,30 @@ def test_a_form_without_a_total_that_was_amended_is_read_at_a_glance(ben, path, 
     assert "complete, amended" in text(ben.get(path))
 
 
+def test_answers_without_a_score_and_a_stated_total_that_differs_are_read_at_a_glance(ben, path, world, send):
+    unscored, differs = factories.phq9([1] * 9), factories.phq9([2] * 8 + [0])
+    unscored["data"]["version"] = "2050"
+    differs["data"]["reported_total"] = 14
+    send(world.ada, unscored, differs)
+
+    told = text(ben.get(path))
+
+    assert "Patient Health Questionnaire 9-item, unscored: unknown version" in told
+    assert (
+        "Patient Health Questionnaire 9-item: 16 (moderately severe); the app stated 14, which differs"
+        in told
+    )
+
+
+def test_an_imported_entry_says_so_and_is_drawn(ben, path, world, send):
+    send(world.ada, factories.pain(7, recorded_at=at(200), origin="imported"))
+
+    page = ben.get(f"{path}?range=all")
+
+    assert "imported" in text(page)
+    assert "Pain" in text(page)
+
+
 def test_a_removed_entry_is_not_listed(ben, path, world, send):
     entry = factories.pain(9)
     send(world.ada, entry)
@@ -239,6 +266,27 @@ def test_open_alerts_stand_on_the_page_and_lead_back_to_it(ben, path, world, sen
 
     assert "1 open alert" in page
     assert f'name="back" value="{world.ada.pk}"' in page
+
+
+def test_the_answers_of_an_alert_stand_on_a_page_of_their_own_with_their_dates(
+    ben, cleo, path, world, send, django_assert_num_queries
+):
+    ages = [0.1, *(30 * month for month in range(1, 4))]
+    send(world.ada, *[factories.phq9([0] * 8 + [1], recorded_at=at(age)) for age in ages])
+    with as_clinic(world.clinic.pk):
+        alert = Alert.objects.open().get(patient=world.ada)
+    page = f"/alerts/{alert.pk}/answers/"
+
+    assert f'href="{page}"><strong>4 answers</strong>' in ben.get(path).content.decode()
+    with django_assert_num_queries(8):
+        told = text(ben.get(page))
+    assert "Ada: " in told
+    assert "4 answers of one alert" in told
+    assert told.count("more than 7 days later") == 3
+    on = [days.local(datetime.fromisoformat(at(age)), factories.ZONE) for age in ages]
+    places = [told.index(formatting.moment(moment)) for moment in on]
+    assert places == sorted(places)
+    assert cleo.get(page).status_code == 404
 
 
 def test_alerts_of_other_patients_stand_on_their_own_pages(ben, path, world, send):
@@ -292,14 +340,18 @@ def test_a_mistake_comes_back_with_the_form(ben, path, world, sent, told):
         assert not CheckIn.objects.exists()
 
 
-def test_the_same_time_is_not_planned_twice(ben, path, world):
+@pytest.mark.parametrize("time", ["09:30", "09:49", "09:11"])
+def test_check_ins_that_overlap_are_not_planned_and_the_page_says_why(ben, path, world, time):
     sent = {"on": "2026-03-04", "time": "09:30", "minutes": "20"}
     ben.post(f"{path}check-ins/", sent)
 
-    answer = ben.post(f"{path}check-ins/", sent)
+    answer = ben.post(f"{path}check-ins/", sent | {"time": time})
+    kim = factories.patient(world.clinic, "kim", world.team)
+    other = ben.post(f"/patients/{kim.pk}/check-ins/", sent | {"time": time})
 
-    assert answer.status_code == 422
-    assert "There is a check-in at that time already." in text(answer)
+    assert (answer.status_code, other.status_code) == (422, 422)
+    assert "The patient has another check-in that overlaps with this one." in text(answer)
+    assert "You have a check-in with another patient that overlaps with this one." in text(other)
 
 
 def test_a_check_in_can_be_cancelled(ben, path, world):

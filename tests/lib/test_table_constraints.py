@@ -13,7 +13,13 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 
 from tests import databases
-from tracker.lib.table_constraints import CompositeForeignKey, RowLevelSecurity, TableConstraint, Trigger
+from tracker.lib.table_constraints import (
+    CompositeForeignKey,
+    NoOverlap,
+    RowLevelSecurity,
+    TableConstraint,
+    Trigger,
+)
 
 POLICY = RowLevelSecurity(name="page_rls", read="clinic > 0")
 NARROWER = RowLevelSecurity(name="page_rls", read="clinic > 0", insert="clinic > 1", delete="false")
@@ -34,6 +40,10 @@ TRIGGER = Trigger(name="page_refuses", when="BEFORE UPDATE", execute="library_re
 OTHER_TRIGGER = Trigger(
     name="page_refuses", when="BEFORE DELETE", execute="library_refuse()", condition="OLD.clinic > 0"
 )
+
+SPAN = "int8range(book, book + 10)"
+APART = NoOverlap(name="page_apart", columns=["clinic"], span=SPAN)
+APART_FROM_ONE = NoOverlap(name="page_apart", columns=["clinic"], span=SPAN, condition="clinic > 0")
 
 
 def state(*constraints: TableConstraint) -> ProjectState:
@@ -110,6 +120,10 @@ def promises() -> dict[str, list[tuple[Any, ...]]]:
             "SELECT conname, condeferrable, pg_get_constraintdef(oid) FROM pg_constraint"
             " WHERE conrelid = 'library_page'::regclass AND contype = 'f'"
         ),
+        "overlaps": rows(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = 'library_page'::regclass AND contype = 'x'"
+        ),
         "triggers": rows(
             "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
             " WHERE tgrelid = 'library_page'::regclass AND NOT tgisinternal"
@@ -120,6 +134,7 @@ def promises() -> dict[str, list[tuple[Any, ...]]]:
 CASES = [
     pytest.param(POLICY, NARROWER, "policies", id="RowLevelSecurity"),
     pytest.param(KEY, DEFERRED, "keys", id="CompositeForeignKey"),
+    pytest.param(APART, APART_FROM_ONE, "overlaps", id="NoOverlap"),
     pytest.param(TRIGGER, OTHER_TRIGGER, "triggers", id="Trigger"),
 ]
 
@@ -134,7 +149,7 @@ def test_a_table_constraint_is_made_with_its_table_and_added_to_one_alike(owner,
 
     assert with_table == promises()
     assert with_table[what]
-    assert bare == {"rls": [(False, False)], "policies": [], "keys": [], "triggers": []}
+    assert bare == {"rls": [(False, False)], "policies": [], "keys": [], "overlaps": [], "triggers": []}
 
 
 @pytest.mark.parametrize(("constraint", "other", "what"), CASES)
@@ -161,7 +176,9 @@ def test_an_unchanged_table_constraint_is_no_change_and_another_is_one(constrain
     ]
 
 
-@pytest.mark.parametrize("constraint", [POLICY, NARROWER, KEY, DEFERRED, TRIGGER, OTHER_TRIGGER])
+@pytest.mark.parametrize(
+    "constraint", [POLICY, NARROWER, KEY, DEFERRED, APART, APART_FROM_ONE, TRIGGER, OTHER_TRIGGER]
+)
 def test_a_migration_holds_the_sql_of_a_table_constraint_as_text(constraint):
     text, imports = MigrationWriter.serialize(constraint)
     scope: dict[str, Any] = {}
@@ -193,6 +210,16 @@ def test_a_composite_key_refuses_a_row_of_another_clinic_at_once_or_at_the_commi
         rows("INSERT INTO library_page (clinic, book) VALUES (8, 1) RETURNING id")
     migrate(state(KEY), state(DEFERRED))
     assert promises()["keys"][0][1] is True
+
+
+def test_spans_of_the_same_columns_do_not_overlap_where_the_condition_holds(owner):
+    migrate(ProjectState(), state(APART_FROM_ONE))
+    insert = "INSERT INTO library_page (clinic, book) VALUES ({}, {}) RETURNING id"
+
+    for clinic, book in ((7, 1), (7, 11), (8, 5), (0, 1), (0, 1)):
+        rows(insert.format(clinic, book))
+    with pytest.raises(Exception, match="page_apart"):
+        rows(insert.format(7, 10))
 
 
 def test_a_trigger_fires_where_its_condition_holds(owner):

@@ -156,7 +156,7 @@ def of_alert(world: factories.World) -> Values:
         "id": uuid.uuid4(), "rule": uuid.uuid4().hex, "level": "URGENT", "source_kind": "response",
         "source_id": uuid.uuid4(), "answered_at": factories.MONDAY, "answered_on": date(2026, 3, 2),
         "raised_at": factories.MONDAY, "newest_answered_at": factories.MONDAY, "newest_raised_at": factories.MONDAY,
-        "notified_at": factories.MONDAY,
+        "notified_at": factories.MONDAY, "escalation_began_at": factories.MONDAY,
     }  # fmt: skip
 
 

@@ -60,6 +60,11 @@ ENVELOPE = {
     for name, case in {
         "revision_from_one": Case(model, ({"revision": 1},), ({"revision": 0},)),
         "clock_skew_is_known": codes(model, "clock_skew", ("none", "ahead", "behind")),
+        "origin_is_known": codes(model, "origin", ("entered", "imported")),
+        "source_device_is_known": codes(
+            model, "source_device", ("medical_device", "ring", "watch", "phone", "other")
+        ),
+        "source_who_is_known": codes(model, "source_who", ("patient", "caregiver", "device")),
         "zone_check_is_known": codes(model, "zone_check", ("consistent", "offset_differs", "unknown_zone")),
         "offset_within_a_day": scale(model, "utc_offset_minutes", -1439, 1439),
         "amendment_reason_is_known": codes(
@@ -156,6 +161,7 @@ CHECKS: dict[str, Case] = (
         "former_version_category_is_known": codes(FormerVersion, "category", tuple(Category)),
         "response_category_is_known": codes(Response, "category", tuple(Category)),
         "score_category_is_known": codes(Score, "category", tuple(Category)),
+        "observation_origin_is_known": codes(Observation, "origin", ("entered", "imported")),
         "observation_clock_skew_is_known": codes(Observation, "clock_skew", ("none", "ahead", "behind")),
         "observation_category_is_known": codes(Observation, "category", tuple(Category)),
         "measure_state_category_is_known": codes(MeasureState, "category", tuple(Category)),
@@ -207,7 +213,12 @@ CHECKS: dict[str, Case] = (
         ),
         "journal_mood_0_to_10": scale(JournalEntry, "mood", 0, 10),
         "journal_share_is_known": codes(JournalEntry, "share", ("none", "entry")),
-        "response_status_is_known": codes(Response, "status", ("draft", "incomplete", "complete", "amended")),
+        "response_status_is_known": codes(
+            Response, "status", ("draft", "incomplete", "complete", "amended", "unscored")
+        ),
+        "response_total_check_is_known": codes(
+            Response, "reported_total_check", ("agrees", "differs", "not_recomputable")
+        ),
         "score_answered_up_to_items": Case(Score, ({"answered": 9}, {"answered": 0}), ({"answered": 10},)),
         "measure_state_basis_is_known": codes(
             MeasureState, "baseline_basis", ("BEFORE_TREATMENT", "FIRST_DAYS")
@@ -276,7 +287,6 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "score_once_per_version": (
         Score, ("patient_id", "response_id", "revision", "measure", "scoring_version"),
     ),
-    "check_in_once_at_a_time": (CheckIn, ("patient_id", "starts_at")),
     "alert_once_per_rule_and_answer": (Alert, ("patient_id", "rule", "source_id")),
     "alert_one_open_per_patient_and_rule": (Alert, ("patient_id", "rule")),
     "alert_of_one_patient": (Alert, ("clinic_id", "patient_id", "id")),
@@ -351,7 +361,30 @@ def test_a_cancelled_check_in_leaves_its_time_free(inside):
     write(CheckIn, first | {"cancelled_at": factories.MONDAY})
     write(CheckIn, first)
 
-    assert refused_by(CheckIn, first) == "check_in_once_at_a_time"
+    assert refused_by(CheckIn, first) in {"check_in_patient_is_free", "check_in_clinician_is_free"}
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [("staff_member_id", "check_in_patient_is_free"), ("patient_id", "check_in_clinician_is_free")],
+)
+@pytest.mark.parametrize(
+    ("earlier", "minutes", "is_free"),
+    [(timedelta(0), 20, False), (timedelta(minutes=19), 5, False), (-timedelta(minutes=9), 10, False),
+     (timedelta(minutes=20), 5, True), (-timedelta(minutes=10), 10, True)],
+)  # fmt: skip
+def test_check_ins_of_a_patient_or_of_a_clinician_do_not_overlap(
+    inside, other, name, earlier, minutes, is_free
+):
+    first = valid(CheckIn, inside)
+    write(CheckIn, first)
+    somebody_else = {"staff_member_id": inside.dan.pk, "patient_id": inside.bea.pk}[other]
+    second = first | {other: somebody_else, "starts_at": first["starts_at"] + earlier, "minutes": minutes}
+
+    if is_free:
+        write(CheckIn, second)
+    else:
+        assert refused_by(CheckIn, second) == name
 
 
 @pytest.mark.parametrize(

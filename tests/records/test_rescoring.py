@@ -299,3 +299,37 @@ def _waits_for_a_lock(environment: dict[str, str]) -> bool:
         waiting = connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
     assert waiting is not None
     return bool(waiting[0])
+
+
+def test_answers_to_a_version_that_becomes_known_are_scored_and_pulled_again(world, correct):
+    phone = Phone(world.ada.user)
+    record = filled(4)
+    record["data"] |= {"version": "1999-2", "reported_total": 4}
+    phone.push(record)
+    cursor = phone.get("sync/pull").json()["cursor"]
+
+    assert "phq-9@1999-2: 1 responses are left alone" in rescore("--apply")
+    correct({'version: "1999"': 'version: "1999-2"'})
+    assert rescore("--apply").endswith("Done: 1 scores written for 1 patients; the old ones are kept.\n")
+
+    (pulled,) = phone.get(f"sync/pull?cursor={cursor}").json()["records"]
+    assert (pulled["revision"], pulled["data"]["status"]) == (1, "complete")
+    assert [score["value"] for score in pulled["scoring"]["scores"]] == [4]
+    assert pulled["scoring"]["reported_total"] == "agrees"
+    assert on_timeline(world.ada) == [(4, "minimal")]
+    # What became of its answers is no version of them.
+    assert len(phone.get(f"records/{record['id']}/history").json()["versions"]) == 1
+    assert rescore("--apply") == "Nothing to do: every score stands under the present scoring version.\n"
+
+
+def test_rederiving_counts_unscored_answers_and_finds_no_difference_in_them(world, correct):
+    record = filled(4)
+    record["data"]["version"] = "1999-2"
+    Phone(world.ada.user).push(record, filled(6))
+    out = io.StringIO()
+    correct({'version: "1999"': 'version: "1999-2"'})
+
+    call_command("rederive", stdout=out)
+
+    assert "1 responses to versions of instruments that are not known, or were not" in out.getvalue()
+    assert "No difference." in out.getvalue()

@@ -74,12 +74,32 @@ def test_a_check_in_in_the_past_is_refused(world, late):
 def test_two_at_one_time_are_refused_and_the_first_stands(world):
     first = plan(world.ben, world.ada)
 
-    with pytest.raises(actions.AlreadyPlannedError):
-        plan(world.dan, world.ada, minutes=40)
+    # The first lasts from 0 to 20.
+    for after, minutes in ((0, 40), (-10, 11), (19, 5), (-60, 240)):
+        with pytest.raises(actions.AlreadyPlannedError):
+            plan(world.dan, world.ada, STARTS + timedelta(minutes=after), minutes)
 
     with as_clinic(world.clinic.pk):
         assert [row.pk for row in CheckIn.objects.all()] == [first.pk]
     assert len(messages(world, "check-in-planned")) == len(TEXTS["check-in"].channels)
+
+
+def test_a_clinician_plans_no_two_check_ins_that_overlap_with_different_patients(world):
+    plan(world.ben, world.ada, minutes=60)
+    kim = factories.patient(world.clinic, "kim", world.team)
+
+    with pytest.raises(actions.ClinicianBusyError):
+        plan(world.ben, kim, STARTS + timedelta(minutes=30), 30)
+
+    plan(world.dan, kim, STARTS + timedelta(minutes=30), 30)
+
+
+def test_a_check_in_may_begin_when_another_ends_and_in_the_place_of_a_cancelled_one(world):
+    cancel(world.ben, plan(world.ben, world.ada).pk)
+    plan(world.ben, world.ada)
+
+    plan(world.ben, world.ada, STARTS + timedelta(minutes=20))
+    plan(world.ben, world.ada, STARTS - timedelta(minutes=30), 30)
 
 
 @pytest.mark.parametrize("minutes", [4, 241])
@@ -307,6 +327,22 @@ def test_a_check_in_of_the_hour_that_comes_twice_stays_at_the_one_that_was_meant
     with as_clinic(world.clinic.pk):
         check_in.refresh_from_db()
     assert (check_in.starts_at, check_in.zone_rules) == (second, days.RULES)
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=30), -timedelta(minutes=30)])
+def test_check_ins_in_a_row_without_a_gap_move_together_when_the_rules_of_their_zone_change(world, by):
+    row = [plan(world.ben, world.ada, STARTS + n * timedelta(minutes=30), 30) for n in range(4)]
+    with as_clinic(world.clinic.pk):
+        for check_in in sorted(row, key=lambda each: each.starts_at, reverse=by > timedelta(0)):
+            CheckIn.objects.filter(pk=check_in.pk).update(
+                starts_at=check_in.starts_at + by, zone_rules="2020a"
+            )
+
+    plan_due(PLANNED)
+
+    with as_clinic(world.clinic.pk):
+        moved = list(CheckIn.objects.order_by("starts_at").values_list("starts_at", "zone_rules"))
+    assert moved == [(STARTS + n * timedelta(minutes=30), days.RULES) for n in range(4)]
 
 
 def test_a_check_in_does_not_move_onto_another_one(world):

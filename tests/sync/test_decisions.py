@@ -56,11 +56,22 @@ def test_a_decision_says_what_the_phone_is_told_and_what_is_stored(item, current
 
 def test_a_decision_on_an_unknown_instrument_names_its_place():
     item = factories.phq9()
-    item["data"]["version"] = "2050"
+    item["data"]["instrument"] = "phq-10"
 
     result = decide(item).result
 
     assert (result.code, result.pointer) == ("unknown_instrument", "/data/instrument")
+
+
+def test_a_decision_on_an_unknown_version_stores_the_answers_without_a_score():
+    item = factories.phq9()
+    item["data"]["version"] = "2050"
+
+    decision = decide(item)
+
+    assert decision.store is not None
+    assert (decision.store.result, decision.store.status) == (None, "unscored")
+    assert decision.result.scoring == {"scores": [], "no_score": "unknown_version"}
 
 
 def test_a_stored_decision_carries_the_change_number_the_score_and_whether_it_amends():

@@ -184,7 +184,7 @@ def test_answers_that_cannot_be_used_are_refused_by_item(phone):
 
 def test_an_unknown_instrument_is_refused(phone):
     record = factories.phq9()
-    record["data"]["version"] = "2050"
+    record["data"]["instrument"] = "phq-10"
 
     assert phone.push(record).json()["results"][0]["code"] == "unknown_instrument"
 

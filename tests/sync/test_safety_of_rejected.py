@@ -47,7 +47,7 @@ def altered(**changes):
         (altered(recorded_at="yesterday"), "phq9_item9"),
         (altered(note="hello"), "phq9_item9"),
         (altered(id="no id"), "phq9_item9"),
-        (altered(data={"version": "2050"}), "phq9_item9"),
+        (altered(data={"instrument": "phq-10"}), "phq9_item9"),
         (altered(data={"status": "done"}), "phq9_item9"),
         (altered(data={"answers": {"/44260-8": 2, "/44250-9": [1]}}), "phq9_item9"),
         (altered(data={"answers": {"/44260-8": "2"}}), "unreadable_safety_answer"),

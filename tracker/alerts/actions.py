@@ -106,8 +106,8 @@ def _escalate_clinic(clinic_id: UUID, at: datetime) -> int:
     taken = 0
     with rls.as_clinic(clinic_id):
         soonest = at - timedelta(minutes=15)
-        waiting = Alert.objects.open().filter(clinic_id=clinic_id, raised_at__lte=soonest)
-        for alert in waiting.select_for_update(skip_locked=True).order_by("raised_at", "id"):
+        waiting = Alert.objects.open().filter(clinic_id=clinic_id, escalation_began_at__lte=soonest)
+        for alert in waiting.select_for_update(skip_locked=True).order_by("escalation_began_at", "id"):
             taken += _escalate(alert, at)
     return taken
 
@@ -115,7 +115,7 @@ def _escalate_clinic(clinic_id: UUID, at: datetime) -> int:
 def _escalate(alert: Alert, at: datetime) -> int:
     """Take the latest step that is due; after a standstill the missed ones are not sent one by one."""
     step = alert.escalation_step
-    while escalation.step_due_at(alert.raised_at, step) <= at:
+    while escalation.step_due_at(alert.escalation_began_at, step) <= at:
         step += 1
     if step == alert.escalation_step:
         return 0

@@ -74,7 +74,8 @@ class Assessment:
             alert.raise_count += 1
             # It is as one that has just come in: its steps begin anew.
             alert.level, alert.is_historical = finding.level, is_late
-            alert.raised_at, alert.escalation_step = self.at, 0
+            alert.raised_at = alert.escalation_began_at = self.at
+            alert.escalation_step = 0
             self.reopened.append(alert.pk)
             self._place(alert, finding)
 
@@ -90,7 +91,7 @@ class Assessment:
     def _lead(self, alert: Alert) -> None:
         alert.leader_id, alert.place, alert.answer_count, alert.escalation_step = None, 1, 1, 0
         alert.newest_answered_at, alert.newest_raised_at = alert.answered_at, self.at
-        alert.raised_at = alert.notified_at = self.at
+        alert.raised_at = alert.notified_at = alert.escalation_began_at = self.at
         self.open[alert.rule] = self.to_notify[alert.pk] = alert
 
     def _update_leader(self, leader: Alert, finding: Finding) -> None:
@@ -101,6 +102,9 @@ class Assessment:
             leader.newest_answered_at, leader.newest_raised_at = finding.answered_at, self.at
             leader.is_historical = is_late
         is_graver = escalation.is_graver(finding.level, leader.level)
+        if is_first_current:
+            # It is asked about as one that has just come in, whatever steps those of long ago have had.
+            leader.escalation_began_at, leader.escalation_step = self.at, 0
         if is_graver:
             leader.level = finding.level
         if is_graver or is_first_current or self.at - leader.notified_at >= escalation.NOTIFY_AGAIN_AFTER:
@@ -132,6 +136,7 @@ def _new_alert(clinic_id: UUID, patient_id: UUID, finding: Finding, at: datetime
         newest_answered_at=finding.answered_at,
         newest_raised_at=at,
         notified_at=at,
+        escalation_began_at=at,
     )
 
 

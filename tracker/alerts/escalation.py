@@ -54,15 +54,15 @@ def is_graver(level: str, than: str) -> bool:
     return gravity(level) < gravity(than)
 
 
-def step_due_at(raised_at: datetime, steps_taken: int) -> datetime:
+def step_due_at(began_at: datetime, steps_taken: int) -> datetime:
     """
     Return when the next step is due if nobody has acknowledged: 15, 30, 60 minutes, then every 60.
 
     The clock runs from the server's receipt, never from the phone's time.
     """
     if steps_taken < len(_STEPS):
-        return raised_at + _STEPS[steps_taken]
-    return raised_at + _STEPS[-1] + _AFTERWARDS * (steps_taken - len(_STEPS) + 1)
+        return began_at + _STEPS[steps_taken]
+    return began_at + _STEPS[-1] + _AFTERWARDS * (steps_taken - len(_STEPS) + 1)
 
 
 def notifies_whole_clinic(step: int) -> bool:

@@ -101,6 +101,9 @@ class Alert(PatientOwned):
     answered_on = models.DateField(help_text="the patient's local day of the answer, where they were then")
     raised_at = models.DateTimeField()
     escalation_step = models.SmallIntegerField(default=0)
+    escalation_began_at = models.DateTimeField(
+        help_text="of a leader: its steps run from here, its first answer's receipt, or that of the first current one"
+    )
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 

@@ -14,7 +14,9 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from tracker.api.consent_schemas import Named
 from tracker.lib.strict_model import code_from
 from tracker.records.kinds import KINDS, Record
+from tracker.records.kinds.questionnaire import Scoring
 from tracker.records.patient_record import AmendmentReason, ClockSkew, ZoneCheck
+from tracker.records.reading_source import Origin, Source
 
 
 class HeldEnvelope(BaseModel):
@@ -34,6 +36,8 @@ class HeldEnvelope(BaseModel):
     removed: bool
     unreadable: bool | None = None
     amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
+    origin: code_from("Origin", Origin.values) | None = None  # type: ignore[valid-type]
+    source: Source | None = None
     data: Any = None
 
 
@@ -53,12 +57,16 @@ class VersionEnvelope(HeldEnvelope):
     overwritten: dict[str, Any] | None = None
 
 
+def _scored(envelope: type[BaseModel]) -> type[BaseModel]:
+    return create_model(f"Scored{envelope.__name__}", __base__=envelope, scoring=(Scoring | None, None))
+
+
 def _of_each_kind(envelope: type[BaseModel], name: str) -> Any:
     """A union of one model of ``envelope`` for each kind, such as ``HeldDailyRecord`` by the name ``Held{}Record``."""
     models = tuple(
         create_model(
             name.format(kind.name.title().replace("_", "")),
-            __base__=envelope,
+            __base__=_scored(envelope) if kind.scored else envelope,
             __doc__=kind.payload.__doc__,
             kind=(Literal[kind.name], ...),  # type: ignore[arg-type]
             data=(kind.payload | None, None),  # type: ignore[arg-type]
@@ -87,6 +95,8 @@ class HeldRecord(RootModel[_Held]):
     ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
     ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
     offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
+
+    ``origin`` is ``imported`` of what was brought along from elsewhere, which counts however old it is.
 
     Nor has a record that is ``unreadable``: its text cannot be decrypted. It is not removed: keep a copy of it. The
     next version repairs it.

@@ -91,6 +91,7 @@ urlpatterns = [
     path(V1 + "summaries", summaries.Summaries.as_view(), name="summaries"),
     path(V1 + "summaries/<uuid:summary_id>", summaries.OneSummary.as_view(), name="summary"),
     path(V1 + "alerts", alerts.Alerts.as_view(), name="alerts"),
+    path(V1 + "alerts/<uuid:alert_id>/answers", alerts.Answers.as_view(), name="alert-answers"),
     path(V1 + "alerts/<uuid:alert_id>/acknowledge", alerts.Acknowledge.as_view(), name="acknowledge-alert"),
     path(V1 + "check-ins", check_ins.CheckIns.as_view(), name="check_ins"),
     path(V1 + "check-ins/<uuid:check_in_id>", check_ins.OneCheckIn.as_view(), name="check_in"),

@@ -27,6 +27,7 @@ urlpatterns = [
     path("emergency/end/", break_glass.end, name="end_emergency"),
     path("emergency/log/", break_glass.log, name="emergency_log"),
     path("alerts/", views.open_alerts, name="alerts"),
+    path("alerts/<uuid:alert_id>/answers/", views.alert_answers, name="alert_answers"),
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("patients/discharged/", care.discharged, name="discharged"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),

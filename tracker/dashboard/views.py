@@ -19,6 +19,7 @@ from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.fragments import render_fragment
+from tracker.dashboard.pages.alert_answers import answers_page
 from tracker.dashboard.pages.alerts import alert_box, page_number
 from tracker.dashboard.pages.caseload import caseload
 from tracker.dashboard.pages.delivery import late_since
@@ -64,6 +65,15 @@ def open_alerts(request: HttpRequest, principal: Principal, at: datetime) -> Htt
     _audit_read(principal, "alerts.read", {alert.patient_id for alert in box.open}, at)
     context = {"alerts": box, "polls": True, "late_since": late_since(principal, at)}
     return render(request, "dashboard/_alerts.html", context)
+
+
+@require_GET
+@clinical_page(Action.SEE_CASELOAD)
+def alert_answers(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
+    """The answers that an alert holds, each with its dates."""
+    page = answers_page(principal, alert_id, page_number(request.GET.get("page", "")))
+    _audit_read(principal, "alerts.read", {page.patient_id}, at)
+    return render(request, "dashboard/alert_answers.html", {"principal": principal, "page": page})
 
 
 @require_POST
@@ -137,7 +147,9 @@ def _plan(
     except reminders.InThePastError:
         form.add_error("on", "That time has passed where the patient lives.")
     except reminders.AlreadyPlannedError:
-        form.add_error("time", "There is a check-in at that time already.")
+        form.add_error("time", "The patient has another check-in that overlaps with this one.")
+    except reminders.ClinicianBusyError:
+        form.add_error("time", "You have a check-in with another patient that overlaps with this one.")
     else:
         # The clock of the night that clocks change may differ from what was typed: say what was planned.
         when = formatting.moment(days.local(starts_at, patient.time_zone))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -150,7 +151,7 @@ def _take_old_alerts(who: simulate.Simulated, now: datetime) -> None:
 
 @transaction.atomic
 def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
-    """Every third patient has a telehealth check-in within the next days."""
+    """Every third patient has a telehealth check-in within the next days, where the clinician is free then."""
     if who.number % 3:
         return
     principal = _enter(_clinician_of(who), now)
@@ -158,7 +159,10 @@ def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
     if not CheckIn.objects.upcoming(now).filter(patient=patient).exists():
         on = days.local_day(now, patient.time_zone) + timedelta(days=1 + who.number % 5)
         starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.time_zone)
-        reminders.plan_check_in(principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now)
+        with suppress(reminders.ClinicianBusyError):
+            reminders.plan_check_in(
+                principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now
+            )
 
 
 def take_old_alerts_of_diary(now: datetime) -> None:

@@ -132,8 +132,14 @@ REQUEST = (
     _request(
         "already_planned",
         409,
-        "There is a check-in at that time already.",
+        "The patient has another check-in that overlaps with this one.",
         "Show the check-ins; let the person choose another time.",
+    ),
+    _request(
+        "clinician_busy",
+        409,
+        "Whoever plans this check-in has another one, with somebody else, that overlaps with it.",
+        "Let the person choose another time.",
     ),
     _request(
         "consents_changed",
@@ -230,8 +236,14 @@ FIELD = (
     _field("in_the_past", "The instant has passed."),
     _field("not_a_day", "Not a day such as 1980-12-31.", APP_IS_WRONG),
     _field("not_a_time", "Not a local time such as 20:30.", APP_IS_WRONG),
-    _field("not_a_uuid", "Not a UUID with hyphens.", APP_IS_WRONG),
-    _field("not_an_instant", "Not an RFC 3339 instant with an offset.", APP_IS_WRONG),
+    _field(
+        "not_a_uuid", "Not a UUID with hyphens, such as 0196f0a1-0000-7000-8000-000000000001.", APP_IS_WRONG
+    ),
+    _field(
+        "not_an_instant",
+        "Not an RFC 3339 instant with an offset, such as 2026-03-02T08:15:00+01:00.",
+        APP_IS_WRONG,
+    ),
     _field("instant_out_of_range", "The year is not from 1970 to 2199."),
     _field("unknown_time_zone", "Not an IANA time zone such as Europe/Amsterdam.", APP_IS_WRONG),
     _field("not_this_device", "X-Device names another device.", APP_IS_WRONG),
@@ -249,10 +261,11 @@ RECORD = (
     _field("duration_without_effect", "A duration is given for an effect that is not named."),
     _field("incomplete_blood_pressure", "A blood pressure has both values."),
     _field("systolic_not_above_diastolic", "Systolic is not above diastolic."),
+    _field("two_units", "A value comes in one unit, not in two.", APP_IS_WRONG),
     _field(
         "unknown_instrument",
-        "This version of the instrument is not known here.",
-        "Read the instruments again.",
+        "No version of this instrument is known here.",
+        "Read the instruments again; keep the answers.",
     ),
     _field("unknown_item", "The instrument has no such item.", "Read the instrument again."),
     _field("off_step", "The value is between two steps."),

@@ -1,5 +1,5 @@
 """
-Table constraints that Django lacks: row-level security, composite foreign keys and triggers.
+Table constraints that Django lacks: row-level security, composite foreign keys, spans that do not overlap, triggers.
 
 They stand in ``Meta.constraints``, so ``makemigrations`` writes them into the migration of their table. A migration
 holds their arguments, conditions as SQL text: a later change of the helper that made a condition changes no old
@@ -126,6 +126,32 @@ class CompositeForeignKey(TableConstraint):
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
             f" FOREIGN KEY ({here}) REFERENCES {quote(self.to_table)} ({there})"
             + (" DEFERRABLE INITIALLY DEFERRED" if self.deferred else "")
+        )
+
+    def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
+        quote = schema_editor.quote_name
+        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
+
+
+class NoOverlap(TableConstraint):
+    """
+    Of rows with the same ``columns`` no two have a ``span`` (SQL of a range) in common.
+
+    ``condition`` (SQL) says which rows count. Columns that are no ranges need the extension ``btree_gist``.
+    """
+
+    def __init__(self, *, name: str, columns: Sequence[str], span: str, condition: str | None = None) -> None:
+        columns = tuple(columns)
+        super().__init__(name=name, columns=columns, span=span, condition=condition)
+        self.columns, self.span, self.condition = columns, span, condition
+
+    def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
+        quote = schema_editor.quote_name
+        same = "".join(f"{quote(column)} WITH =, " for column in self.columns)
+        return (
+            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
+            f" EXCLUDE USING gist ({same}{self.span} WITH &&)"
+            + (f" WHERE ({self.condition})" if self.condition else "")
         )
 
     def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]

@@ -1,9 +1,11 @@
 """
 Errors of the validator as the wire tells them: a stable code, an RFC 6901 pointer, a sentence. Pure.
 
-The same value gets the same error on every route. No value is echoed, and no word of the validator's own.
+The same value gets the same error on every route. No value is echoed, and no word of the validator's own: what is asked
+for (a limit, the codes that are offered, the type) stands behind the sentence of the code.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
@@ -16,6 +18,7 @@ from tracker.lib.error_codes import CODES
 
 _MOST = 20
 _DEEPEST, _LONGEST_PART = 6, 80
+_QUOTED = re.compile(r"'([^']*)'")
 _CODES = {
     "extra_forbidden": "unknown_field",
     "missing": "missing_field",
@@ -35,6 +38,29 @@ _CODES = {
     "too_long": "too_many",
     "too_short": "too_short",
 }
+# What a limit of the validator is called, and how it is said.
+_LIMITS = {
+    "greater_than_equal": ("ge", "at least {}"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than_equal": ("le", "at most {}"),
+    "less_than": ("lt", "less than {}"),
+    "string_too_long": ("max_length", "at most {} characters"),
+    "string_too_short": ("min_length", "at least {} characters"),
+    "too_long": ("max_length", "at most {}"),
+    "too_short": ("min_length", "at least {}"),
+}
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+_LONGEST_HINT = 400
 _OWN_WORDS = frozenset(get_args(core_schema.ErrorType))
 
 
@@ -66,7 +92,10 @@ def of(problem: ValidationError, document: Any, *, tag: str | None = None) -> li
     ``tag`` is what the validator puts in front of each place in a union that is told apart by a field.
     """
     found = problem.errors(include_input=False, include_url=False)[:_MOST]
-    return [_error(error, document, tag) for error in found]
+    errors = dict.fromkeys(_error(error, document, tag) for error in found)
+    # Of a value that may be of several types each is tried: what is wrong in the one that fits is told.
+    explained = {error.pointer for error in errors if error.code != "wrong_type"}
+    return [error for error in errors if error.code != "wrong_type" or error.pointer not in explained]
 
 
 def field_error(place: Iterable[str | int], code: str) -> FieldError:
@@ -76,13 +105,30 @@ def field_error(place: Iterable[str | int], code: str) -> FieldError:
 
 def _error(error: ErrorDetails, document: Any, tag: str | None) -> FieldError:
     kind, loc = error["type"], error["loc"]
-    place = _place(loc[1:] if tag is not None and loc[:1] == (tag,) else loc, document, kind)
+    loc = loc[1:] if tag is not None and loc[:1] == (tag,) else loc
+    place = _place(loc, document, kind)
+    # Where several types were tried, what one of them asks for is not all that there is.
+    hint = _hint(error) if len(place) == len(loc) else ""
     if kind.startswith("union_tag_"):
         place.append(str(error["ctx"]["discriminator"]).strip("'"))
     code = _code(kind)
     # A kind of record may have a code of its own: the sentence is then the one that it was raised with.
     sentence = CODES[code].detail if code in CODES else error["msg"]
+    if hint:
+        sentence = f"{sentence.rstrip('.')}: {hint}."
     return FieldError(pointer(place[:_DEEPEST]), code, sentence)
+
+
+def _hint(error: ErrorDetails) -> str:
+    """What is asked for, in our words; nothing where the code says it."""
+    kind, about = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        offered = ", ".join(_QUOTED.findall(str(about.get("expected", ""))))
+        return f"one of {offered}" if 0 < len(offered) <= _LONGEST_HINT else ""
+    if kind in _LIMITS:
+        name, said = _LIMITS[kind]
+        return said.format(about[name]) if type(about.get(name)) in (int, float) else ""
+    return _TYPES.get(kind, "")
 
 
 def _place(loc: tuple[str | int, ...], document: Any, kind: str) -> list[str | int]:

@@ -14,7 +14,7 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.lib import bulk, days, logs, rls
 from tracker.progress import parts, trends
 from tracker.progress.models import SummaryPart, SummaryState
-from tracker.records import categories, change_counter, clocks, measures
+from tracker.records import categories, change_counter, clocks, measures, reading_source
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 
@@ -35,7 +35,7 @@ LIMIT %(at_once)s
 """
 
 # As in ``records.measure_state``: what was dated ahead of its receipt, or long before enrolment, counts in no number.
-_PLAUSIBLE = "local_date >= %(earliest)s AND clock_skew <> 'ahead'"
+_PLAUSIBLE = "(local_date >= %(earliest)s OR origin = 'imported') AND clock_skew <> 'ahead'"
 _ENTRIES = """
 SELECT category, local_date, kind, count(*), sum(entered_late) FROM (
 {kinds}
@@ -63,7 +63,7 @@ SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
        )))[1], max(at)
-FROM records_observation WHERE patient_id = %(patient)s AND {_PLAUSIBLE}
+FROM records_observation AS o WHERE patient_id = %(patient)s AND {reading_source.counted_sql("o", "%(earliest)s")}
 GROUP BY measure, local_date ORDER BY measure, local_date
 """
 _USES = f"""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tracker.lib import days
 from tracker.records.kinds import KINDS, Record
 from tracker.records.patient_record import ClockSkew, ZoneCheck
+from tracker.records.reading_source import Origin
 
 AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=30)
@@ -20,11 +21,6 @@ BEFORE_ENROLMENT = timedelta(days=90)
 def earliest(enrolled_on: date) -> date:
     """Return the first day that may count in a number of a patient who was enrolled on that day."""
     return enrolled_on - BEFORE_ENROLMENT
-
-
-def counts(skew: str, local_date: date, enrolled_on: date) -> bool:
-    """Return whether a value counts in numbers: not where the clock is known to be wrong."""
-    return skew != ClockSkew.AHEAD and local_date >= earliest(enrolled_on)
 
 
 class Clock(NamedTuple):
@@ -53,7 +49,8 @@ def read(record: Record, received_at: datetime, *, keeps_ahead: bool = False) ->
     recorded_at, zone_name = record.recorded_at, record.time_zone
     offset = days.offset_minutes(recorded_at)
     occurred_at = occurrence(record)
-    skew = clock_skew(recorded_at, max(recorded_at, occurred_at), received_at)
+    is_imported = record.origin == Origin.IMPORTED
+    skew = clock_skew(recorded_at, max(recorded_at, occurred_at), received_at, is_imported=is_imported)
     local_date = days.as_lived(occurred_at, zone_name, offset).date()
     return Clock(
         occurred_at=occurred_at,
@@ -81,10 +78,16 @@ def zone_check(at: datetime, zone_name: str) -> str:
     return ZoneCheck.OFFSET_DIFFERS.value
 
 
-def clock_skew(recorded_at: datetime, latest: datetime, received_at: datetime) -> str:
-    """Return what we think of the phone's clock; ``latest`` is the latest instant that the record tells of."""
+def clock_skew(
+    recorded_at: datetime, latest: datetime, received_at: datetime, *, is_imported: bool = False
+) -> str:
+    """
+    Return what we think of the phone's clock; ``latest`` is the latest instant that the record tells of.
+
+    What is imported is old by its nature, and may not be ahead all the same.
+    """
     if latest > received_at + AHEAD:
         return ClockSkew.AHEAD.value
-    if recorded_at < received_at - BEHIND:
+    if recorded_at < received_at - BEHIND and not is_imported:
         return ClockSkew.BEHIND.value
     return ClockSkew.NONE.value

@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.records import categories, clocks, measures
+from tracker.records import categories, clocks, measures, reading_source
 
 # A phone whose clock is known to be wrong is believed in its entry, but in no number: what it dated ahead of its
 # receipt, or long before the patient was enrolled, moves no baseline and is nobody's last value.
-_COUNTED = """o.patient_id = %(patient)s AND o.measure = wanted.measure
-      AND o.clock_skew <> 'ahead' AND o.local_date >= plausible.earliest"""
+_COUNTED = "o.patient_id = %(patient)s AND o.measure = wanted.measure AND " + reading_source.counted_sql(
+    "o", "plausible.earliest"
+)
 # Local days of neighbouring instants lie this far apart at most, however somebody travels.
 _MOST_DAYS_APART = 3
 
@@ -88,12 +89,12 @@ _OF_DAY = """CASE WHEN wanted.is_sum THEN sum(o.value ORDER BY o.at, o.source_id
 _REFRESH = _REFRESH.replace("{of_day}", _OF_DAY)
 _REFRESH = _REFRESH.replace("{counted}", _COUNTED)
 
-_DELETE_EMPTY = """
+_DELETE_EMPTY = f"""
 DELETE FROM records_measurestate c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
     SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
-      AND o.clock_skew <> 'ahead' AND o.local_date >= p.enrolled_on - %(before)s
+      AND {reading_source.counted_sql("o", "p.enrolled_on - %(before)s")}
 )
 """
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Self
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from tracker.access.policy import Category
 from tracker.access.rls import SHARED_BY_ROW, by_category, by_row_category
@@ -14,9 +15,10 @@ from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of, within
 from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
-from tracker.records import clocks
+from tracker.records import clocks, reading_source
 from tracker.records.kinds import KINDS
 from tracker.records.patient_record import ClockSkew, PatientRecord
+from tracker.records.reading_source import Origin
 
 __all__ = [
     "ChangeCounter",
@@ -96,8 +98,14 @@ class ObservationQuerySet(models.QuerySet["Observation"]):
     """Observations, narrowed in words of the domain."""
 
     def counted(self, enrolled_on: date) -> Self:
-        """Those of a patient enrolled on that day that count: not those of a clock that is known to be wrong."""
-        return self.filter(local_date__gte=clocks.earliest(enrolled_on)).exclude(clock_skew=ClockSkew.AHEAD)
+        """Those of a patient enrolled on that day that count (``reading_source.counted_sql``)."""
+        return self.with_counted(enrolled_on).filter(is_counted=True)
+
+    def with_counted(self, enrolled_on: date) -> Self:
+        """Say of each whether it counts (``is_counted``)."""
+        condition = reading_source.counted_sql("records_observation", "%s")
+        counted = RawSQL(condition, [clocks.earliest(enrolled_on)] * 2, output_field=models.BooleanField())
+        return self.annotate(is_counted=counted)
 
 
 class Observation(PatientOwned):
@@ -106,7 +114,8 @@ class Observation(PatientOwned):
 
     Written in the transaction of its record. Charts, summaries and alert rules read this table; nothing else
     invents numbers. ``at`` and ``local_date`` are the instant and the day that the record is about; by a clock that is
-    known to be wrong (``clock_skew`` ahead, or long before the enrolment) it is kept, and counts in no number.
+    known to be wrong (``clock_skew`` ahead, or long before the enrolment and not imported) it is kept, and counts in no
+    number. ``source_order`` is the place of the record's source among those of a day (``records.reading_source``).
     """
 
     objects = ObservationQuerySet.as_manager()
@@ -119,19 +128,22 @@ class Observation(PatientOwned):
     local_date = models.DateField()
     at = models.DateTimeField()
     clock_skew = models.CharField(max_length=8, choices=ClockSkew.choices, default=ClockSkew.NONE)
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.ENTERED)
+    source_order = models.CharField(max_length=80, blank=True)
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
 
     class Meta:
         constraints = [
             *by_row_category(),
+            one_of("origin", Origin, name="observation_origin_is_known"),
             one_of("clock_skew", ClockSkew, name="observation_clock_skew_is_known"),
             one_of("category", Category, name="observation_category_is_known"),
         ]
         indexes = [
             models.Index(
                 fields=["patient", "measure", "local_date", "at"],
-                include=["value", "clock_skew"],
+                include=["value", "clock_skew", "origin", "source_order"],
                 name="observation_by_day",
             )
         ]

@@ -13,10 +13,11 @@ from uuid import UUID
 from tracker.instruments import answers, catalogue
 from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.lib import bulk
-from tracker.records import categories, clocks, measure_state
+from tracker.records import categories, clocks, measure_state, reading_source
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import Observation
+from tracker.records.reading_source import Origin
 
 if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
@@ -40,6 +41,8 @@ class _Row(NamedTuple):
     local_date: date
     at: datetime
     clock_skew: str
+    origin: str
+    source_order: str
     value: float
     band: str
 
@@ -125,6 +128,8 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             local_date=clock.local_date,
             at=clock.occurred_at,
             clock_skew=clock.clock_skew,
+            origin=record.origin or Origin.ENTERED.value,
+            source_order=reading_source.order(record.source),
             value=number.value,
             band=number.band,
         )

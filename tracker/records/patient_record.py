@@ -6,6 +6,7 @@ from django.db.models import Q
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
 from tracker.lib.constraints import one_of, one_of_or_null, within
+from tracker.records.reading_source import Origin, SourceDevice, SourceWho
 
 
 class ClockSkew(models.TextChoices):
@@ -43,6 +44,7 @@ class PatientRecord(PatientOwned):
 
     ``recorded_at``, ``utc_offset_minutes`` (NULL: sent as ``Z``) and ``time_zone`` are the patient's, ``local_date``
     the day that the entry is about by them; ``received_at`` is ours.
+    ``origin`` is ``imported`` of what was brought along from elsewhere; ``source_...`` say what made a reading.
     ``sequence`` numbers the patient's changes, given under the lock of ``change_counter``, so it commits in order.
     ``amendment_reason`` says why this revision replaced the one before.
     ``fingerprint`` tells whether the same id arrives again with the same content. ``removed_at`` is set on
@@ -64,6 +66,10 @@ class PatientRecord(PatientOwned):
     entered_late = models.BooleanField(help_text="received on a later local day than it tells of")
     clock_skew = models.CharField(max_length=8, choices=ClockSkew.choices, default=ClockSkew.NONE)
     amendment_reason = models.CharField(max_length=12, choices=AmendmentReason.choices, null=True)  # noqa: DJ001 - NULL: none given
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.ENTERED)
+    source_device = models.CharField(max_length=16, choices=SourceDevice.choices, null=True)  # noqa: DJ001 - NULL: not named
+    source_app = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL: not named
+    source_who = models.CharField(max_length=12, choices=SourceWho.choices, null=True)  # noqa: DJ001 - NULL: not named
     fingerprint = models.BinaryField(max_length=32)
     removed_at = models.DateTimeField(null=True)
 
@@ -75,6 +81,9 @@ class PatientRecord(PatientOwned):
             one_of("zone_check", ZoneCheck, name="%(class)s_zone_check_is_known"),
             within("utc_offset_minutes", -1439, 1439, name="%(class)s_offset_within_a_day"),
             one_of_or_null("amendment_reason", AmendmentReason, name="%(class)s_amendment_reason_is_known"),
+            one_of("origin", Origin, name="%(class)s_origin_is_known"),
+            one_of_or_null("source_device", SourceDevice, name="%(class)s_source_device_is_known"),
+            one_of_or_null("source_who", SourceWho, name="%(class)s_source_who_is_known"),
             models.UniqueConstraint(fields=["patient", "sequence"], name="%(class)s_sequence_once"),
         ]
         indexes = [models.Index(fields=["patient", "local_date"], name="%(class)s_by_day")]

@@ -13,11 +13,13 @@ from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
 from tracker.records.patient_record import PatientRecord
+from tracker.records.reading_source import Origin
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
     "id", "revision", "recorded_at", "utc_offset_minutes", "time_zone", "zone_check", "local_date", "received_at",
     "entered_late", "clock_skew", "sequence", "removed_at", "amendment_reason",
+    "origin", "source_device", "source_app", "source_who",
 )  # fmt: skip
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
@@ -79,7 +81,12 @@ def _row_of(note: FormerVersion) -> PatientRecord:
 
 
 def envelope(
-    kind: Kind, row: PatientRecord, data: dict[str, Any] | None, *, unreadable: bool = False
+    kind: Kind,
+    row: PatientRecord,
+    data: dict[str, Any] | None,
+    *,
+    unreadable: bool = False,
+    scoring: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a record as the wire shows it. A tombstone has no data, nor has one that is ``unreadable``."""
     return {
@@ -96,9 +103,18 @@ def envelope(
         "clock_skew": row.clock_skew,
         "removed": row.removed_at is not None,
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
+        **({} if row.origin == Origin.ENTERED else {"origin": row.origin}),
+        **({"source": of} if (of := source(row)) else {}),
         **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
+        **({} if scoring is None else {"scoring": scoring}),
     }
+
+
+def source(row: PatientRecord) -> dict[str, str]:
+    """Return where a reading comes from as the wire shows it; empty where nothing is named."""
+    named = {"device": row.source_device, "app": row.source_app, "who": row.source_who}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def serialize(
@@ -112,16 +128,17 @@ def serialize(
     the whole, and a reader keeps the copy that they have.
     """
     rows = [(kind, row) for kind, row in rows if as_patient or kind.is_visible_to_others(row)]
-    beside = _beside(patient_id, rows)
+    beside, scorings = _beside(patient_id, rows), _scorings(patient_id, rows)
     serialized = []
     for kind, row in rows:
+        scoring = scorings.get((row.id, row.revision))
         part = beside.get((row.id, row.revision), {})
         if row.removed_at is not None:
             serialized.append(envelope(kind, row, None))
         elif part is None:
             serialized.append(envelope(kind, row, None, unreadable=True))
         else:
-            serialized.append(envelope(kind, row, kind.to_data(row) | part))
+            serialized.append(envelope(kind, row, kind.to_data(row) | part, scoring=scoring))
     return serialized
 
 
@@ -129,16 +146,31 @@ def _beside(
     patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
 ) -> dict[tuple[UUID, int], dict[str, Any] | None]:
     """What of the rows' data stands in other tables, by id and revision: the texts of the journal."""
-    groups: dict[str, list[PatientRecord]] = {}
-    for kind, row in rows:
-        if kind.load_beside is not None and row.removed_at is None:
-            groups.setdefault(kind.name, []).append(row)
     beside: dict[tuple[UUID, int], dict[str, Any] | None] = {}
-    for name, found in groups.items():
-        load = KINDS[name].load_beside
-        assert load is not None
-        beside |= load(patient_id, found)
+    for kind, found in _present(rows).items():
+        if kind.load_beside is not None:
+            beside |= kind.load_beside(patient_id, found)
     return beside
+
+
+def _scorings(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """What was made of the rows' answers, by id and revision."""
+    scorings: dict[tuple[UUID, int], dict[str, Any]] = {}
+    for kind, found in _present(rows).items():
+        if kind.load_scoring is not None:
+            scorings |= kind.load_scoring(patient_id, found)
+    return scorings
+
+
+def _present(rows: Sequence[tuple[Kind, PatientRecord]]) -> dict[Kind, list[PatientRecord]]:
+    """The rows that are not removed, by kind."""
+    groups: dict[Kind, list[PatientRecord]] = {}
+    for kind, row in rows:
+        if row.removed_at is None:
+            groups.setdefault(kind, []).append(row)
+    return groups
 
 
 def get_many(patient_id: UUID, wanted: Iterable[tuple[str, UUID]]) -> list[tuple[Kind, PatientRecord]]:

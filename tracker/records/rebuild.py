@@ -15,9 +15,20 @@ from django.db import transaction
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue
 from tracker.lib import days, rls
-from tracker.records import categories, change_counter, clocks, measure_state, measures, observations, store
+from tracker.records import (
+    categories,
+    change_counter,
+    clocks,
+    measure_state,
+    measures,
+    observations,
+    queries,
+    reading_source,
+    store,
+)
 from tracker.records.kinds import KINDS, RECORD
 from tracker.records.kinds.base import Kind
+from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import MeasureState, Observation
 from tracker.records.patient_record import PatientRecord
 
@@ -28,7 +39,7 @@ _Key = tuple[UUID, str]
 class Report:
     """
     What was looked at, and what differs: (patient, record or measure, what is wrong). ``unknown`` counts responses
-    to instruments that the catalogue no longer has.
+    without a score, to versions of instruments that the catalogue has not or had not: ``rescore`` scores them.
     """
 
     records: int = 0
@@ -61,6 +72,8 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
             row.local_date,
             row.at,
             row.clock_skew,
+            row.origin,
+            row.source_order,
             row.value,
             row.band,
         )
@@ -81,6 +94,9 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
     for kind in KINDS.values():
         for row in kind.rows(patient_id).filter(removed_at__isnull=True):
             report.records += 1
+            if getattr(row, "status", None) == Status.UNSCORED:
+                report.unknown += 1
+                continue
             try:
                 item = accepted(kind, row)
             except catalogue.UnknownInstrumentError:
@@ -89,7 +105,10 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
             for measure, value, band in observations.derive(item):
                 category = str(categories.of_measure(measure))
                 at = clocks.occurrence(item.record)
-                yield (row.id, measure), (category, row.local_date, at, row.clock_skew, value, band)
+                yield (row.id, measure), (
+                    category, row.local_date, at, row.clock_skew, row.origin,
+                    reading_source.order(item.record.source), value, band,
+                )  # fmt: skip
 
 
 def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
@@ -105,6 +124,8 @@ def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
             "revision": row.revision,
             "recorded_at": row.recorded_at.astimezone(days.fixed_offset(row.utc_offset_minutes)),
             "time_zone": row.time_zone,
+            "origin": row.origin,
+            "source": queries.source(row) or None,
             "data": {**kind.to_data(row), **kind.placeholders},
         }
     )
@@ -119,10 +140,12 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
         [
             Observation(
                 clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
-                measure=measure, category=category, local_date=local_date, at=at, clock_skew=clock_skew, value=value,
-                band=band,
+                measure=measure, category=category, local_date=local_date, at=at, clock_skew=clock_skew, origin=origin,
+                source_order=source_order, value=value, band=band,
             )
-            for (source_id, measure), (category, local_date, at, clock_skew, value, band) in wanted.items()
+            for (source_id, measure), (
+                category, local_date, at, clock_skew, origin, source_order, value, band,
+            ) in wanted.items()
         ],
         batch_size=1000,
     )  # fmt: skip

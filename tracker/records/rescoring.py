@@ -20,7 +20,7 @@ from tracker.clinics.models import Clinic
 from tracker.instruments import catalogue, scoring
 from tracker.lib import rls
 from tracker.records import change_counter, observations, rebuild, store
-from tracker.records.kinds.questionnaire import KIND, Response, Score, Status, score_row
+from tracker.records.kinds.questionnaire import KIND, Response, Score, Status, score_row, total_check_of
 from tracker.records.models import Observation
 
 NONE = "none"
@@ -134,8 +134,6 @@ def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: dateti
             return 0
         provenance = store.Provenance(clinic_id, patient_id, found[0].row.author_id, None, at)
         written = _write(provenance, found)
-        # The head moves, so that the summaries are made again: they compare it with what they were made of.
-        change_counter.advance(clinic_id, patient_id, 1)
         audit.record_event(
             actor="command",
             action="scores.recompute",
@@ -149,6 +147,10 @@ def apply(*, clinic_id: UUID, patient_id: UUID, selection: Selection, at: dateti
 
 
 def _write(provenance: store.Provenance, found: Sequence[PendingRescore]) -> int:
+    # The records show their scores: phones pull them again.
+    head = change_counter.advance(provenance.clinic_id, provenance.patient_id, len(found)).sequence
+    for sequence, pending in enumerate(found, head - len(found) + 1):
+        _renew(pending, sequence)
     rows = [
         Score(**score_row(provenance, pending.accepted, made)._asdict())
         for pending in found
@@ -157,6 +159,17 @@ def _write(provenance: store.Provenance, found: Sequence[PendingRescore]) -> int
     Score.objects.bulk_create(rows)
     observations.store(provenance, [pending.accepted for pending in found])
     return len(rows)
+
+
+def _renew(pending: PendingRescore, sequence: int) -> None:
+    """Give a response its place among the changes, and what follows from its scores; its answers stay as they came."""
+    row, item = pending.row, pending.accepted
+    # Whether it was complete before it was amended is not known of one that had no score then.
+    status = item.status.value if row.status == Status.UNSCORED else row.status
+    check = total_check_of(item.record.data, item.result)
+    Response.objects.filter(patient_id=row.patient_id, id=row.id).update(
+        sequence=sequence, status=status, reported_total_check=check
+    )
 
 
 def _standing(selection: Selection) -> QuerySet[Response]:
@@ -183,7 +196,7 @@ def _pending(patient_id: UUID, selection: Selection, report: Report) -> Iterator
             report.unversioned[kind] += 1
             continue
         found = _compared(row, result, held, present, numbers.get(row.id, {}))
-        if found.missing or found.held != found.wanted:
+        if found.missing or found.held != found.wanted or row.status == Status.UNSCORED:
             yield found
 
 

@@ -13,8 +13,18 @@ from tracker.records.kinds import KINDS, Record, questionnaire
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.questionnaire import FINISHED, Status
 from tracker.records.patient_record import PatientRecord
+from tracker.records.reading_source import Origin
 
-__all__ = ["FINISHED", "AcceptedRecord", "Provenance", "score", "store", "stored_row"]
+__all__ = [
+    "FINISHED",
+    "AcceptedRecord",
+    "Provenance",
+    "score",
+    "scoring_again",
+    "shown_scoring",
+    "store",
+    "stored_row",
+]
 
 _KEY = ("patient_id", "id")
 
@@ -33,7 +43,8 @@ class Provenance:
 @dataclass(frozen=True, slots=True)
 class AcceptedRecord:
     """
-    A record that is to be stored, with its number in the patient's changes and its score if it has one.
+    A record that is to be stored, with its number in the patient's changes and its score if it has one: none of a
+    version of an instrument that is not known here.
 
     ``keeps_ahead``: it keeps an instant that came of a clock which was ahead.
     """
@@ -49,7 +60,6 @@ class AcceptedRecord:
     @property
     def status(self) -> Status:
         """The status of a response, by its answers."""
-        assert self.result is not None
         return questionnaire.status_of(self.record.data, self.result, amends=self.amends)
 
 
@@ -119,10 +129,11 @@ def _tombstone(provenance: Provenance, item: AcceptedRecord) -> _Tombstone:
 
 
 def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
-    record = item.record
+    record, source = item.record, item.record.source
     columns = kind.to_row(record.data)
-    if kind.scored and item.result is not None:
+    if kind.scored:
         columns["status"] = item.status.value
+        columns["reported_total_check"] = questionnaire.total_check_of(record.data, item.result)
     clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return kind.row_type(
         clinic_id=provenance.clinic_id,
@@ -141,10 +152,37 @@ def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
         entered_late=clock.entered_late,
         clock_skew=clock.clock_skew,
         amendment_reason=record.amendment_reason,
+        origin=record.origin or Origin.ENTERED.value,
+        source_device=source.device if source else None,
+        source_app=source.app if source else None,
+        source_who=source.who if source else None,
         fingerprint=item.fingerprint,
         removed_at=None,
         **columns,
     )
+
+
+def shown_scoring(record: Record, result: scoring.Result | None) -> dict[str, Any] | None:
+    """Return what the wire shows of the scores of a record that is stored now; None of one of a kind without scores."""
+    data: Any = record.data
+    if data is None or not KINDS[record.kind].scored:
+        return None
+    status = questionnaire.status_of(data, result, amends=False)
+    scores = () if result is None or status == Status.DRAFT else result.scores
+    check = questionnaire.total_check_of(data, result)
+    return questionnaire.scoring_of(
+        status, check, {made.name: made for made in scores if made.value is not None}
+    )
+
+
+def scoring_again(record: Record) -> dict[str, Any] | None:
+    """Return what ``shown_scoring`` says of a record that came before: its answers are scored once more."""
+    if record.data is None or not KINDS[record.kind].scored:
+        return None
+    try:
+        return shown_scoring(record, score(record.data))
+    except catalogue.UnknownInstrumentError:
+        return shown_scoring(record, None)
 
 
 def stored_row(provenance: Provenance, item: AcceptedRecord) -> tuple[Kind, PatientRecord]:

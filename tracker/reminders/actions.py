@@ -1,5 +1,7 @@
 """Planning telehealth check-ins, and their reminders."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -7,8 +9,9 @@ from django.db import IntegrityError, transaction
 
 from tracker.access.principal import Principal
 from tracker.audit import actions as audit
+from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.clinics.models import Clinic, Patient
+from tracker.clinics.models import Clinic, Patient, StaffMember
 from tracker.lib import days, logs, rls
 from tracker.outbox import actions as outbox
 from tracker.reminders import timing
@@ -18,7 +21,6 @@ log = logs.get(__name__)
 LOOKAHEAD = timedelta(days=3)
 # No zone's rules move an hour by more.
 _LARGEST_SHIFT = timedelta(days=1)
-ONCE_AT_A_TIME = "check_in_once_at_a_time"
 
 
 class InThePastError(Exception):
@@ -26,7 +28,17 @@ class InThePastError(Exception):
 
 
 class AlreadyPlannedError(Exception):
-    """The patient has a check-in at that time already."""
+    """The patient has another check-in in that span."""
+
+
+class ClinicianBusyError(Exception):
+    """The clinician has another check-in in that span, with whomever."""
+
+
+_OVERLAPS = {
+    "check_in_patient_is_free": AlreadyPlannedError,
+    "check_in_clinician_is_free": ClinicianBusyError,
+}
 
 
 def plan_check_in(
@@ -36,33 +48,54 @@ def plan_check_in(
     Plan a telehealth check-in of ``minutes`` (5 to 240) and tell the patient.
 
     :raises InThePastError: if ``starts_at`` has passed.
-    :raises AlreadyPlannedError: if the patient has a check-in at that time already.
+    :raises AlreadyPlannedError: if the patient has another check-in in that span.
+    :raises ClinicianBusyError: if the clinician has another one, with whomever.
     """
     if starts_at <= at:
         raise InThePastError
     assert principal.staff_id is not None
+    _lock_calendars(patient, principal.staff_id)
     wall_clock = days.local(starts_at, patient.time_zone)
-    try:
-        with transaction.atomic():
-            check_in = CheckIn.objects.create(
-                clinic_id=patient.clinic_id,
-                patient=patient,
-                staff_member_id=principal.staff_id,
-                starts_at=starts_at,
-                time_zone=patient.time_zone,
-                local_date=wall_clock.date(),
-                local_time=wall_clock.time(),
-                zone_rules=days.RULES,
-                minutes=minutes,
-                planned_at=at,
-            )
-    except IntegrityError as problem:
-        if ONCE_AT_A_TIME not in str(problem):
-            raise
-        raise AlreadyPlannedError from None
+    with _refusing_overlaps():
+        check_in = CheckIn.objects.create(
+            clinic_id=patient.clinic_id,
+            patient=patient,
+            staff_member_id=principal.staff_id,
+            starts_at=starts_at,
+            time_zone=patient.time_zone,
+            local_date=wall_clock.date(),
+            local_time=wall_clock.time(),
+            zone_rules=days.RULES,
+            minutes=minutes,
+            planned_at=at,
+        )
     _notify(check_in, patient, words="check-in-planned", due_at=at)
     _audit(principal, check_in, "check_in.plan", at)
     return check_in
+
+
+def _lock_calendars(patient: Patient, staff_id: UUID) -> None:
+    """Plan one check-in after the other: of two at once each would wait for the other's constraint."""
+    patient_lock.lock(patient.clinic_id, patient.pk)
+    with rls.as_clinic(patient.clinic_id):
+        list(StaffMember.objects.select_for_update(no_key=True).filter(pk=staff_id).values_list("pk"))
+
+
+@contextmanager
+def _refusing_overlaps() -> Iterator[None]:
+    """
+    Write a check-in in a savepoint.
+
+    :raises AlreadyPlannedError, ClinicianBusyError: by the constraint that refuses it.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as problem:
+        for constraint, overlap in _OVERLAPS.items():
+            if constraint in str(problem):
+                raise overlap from None
+        raise
 
 
 def cancel_check_in(
@@ -125,25 +158,42 @@ def _apply_zone_rules(clinic_id: UUID, at: datetime) -> None:
     outdated = CheckIn.objects.upcoming(at - _LARGEST_SHIFT).filter(
         clinic_id=clinic_id, zone_rules__lt=days.RULES, time_zone__in=days.names()
     )
-    for check_in in outdated.select_for_update(skip_locked=True):
+    moves: list[tuple[CheckIn, datetime]] = []
+    for check_in in outdated.select_for_update(skip_locked=True).order_by("starts_at", "id"):
         wall_clock = datetime.combine(check_in.local_date, check_in.local_time)
         # Of an hour that comes twice the one that was meant stays.
         if days.local(check_in.starts_at, check_in.time_zone).replace(tzinfo=None) == wall_clock:
             CheckIn.objects.filter(pk=check_in.pk).update(zone_rules=days.RULES)
         else:
-            _move(check_in, days.instant(check_in.local_date, check_in.local_time, check_in.time_zone), at)
+            starts_at = days.instant(check_in.local_date, check_in.local_time, check_in.time_zone)
+            moves.append((check_in, starts_at))
+    _move_all(moves, at)
 
 
-def _move(check_in: CheckIn, starts_at: datetime, at: datetime) -> None:
-    """Give the check-in the instant that its wall clock is now; while the patient has another one then, it waits."""
+def _move_all(moves: Sequence[tuple[CheckIn, datetime]], at: datetime) -> None:
+    """Move each; one that another is in the way of once more when that one has moved, as in a row without a gap."""
+    waiting = list(moves)
+    while waiting:
+        left = [
+            (check_in, starts_at) for check_in, starts_at in waiting if not _move(check_in, starts_at, at)
+        ]
+        if len(left) == len(waiting):
+            log.warning(
+                "check-ins not moved: others are planned then",
+                clinic=str(left[0][0].clinic_id),
+                count=len(left),
+            )
+            return
+        waiting = left
+
+
+def _move(check_in: CheckIn, starts_at: datetime, at: datetime) -> bool:
+    """Give the check-in the instant that its wall clock is now; False while patient or clinician have another one."""
     try:
-        with transaction.atomic():
+        with _refusing_overlaps():
             CheckIn.objects.filter(pk=check_in.pk).update(starts_at=starts_at, zone_rules=days.RULES)
-    except IntegrityError as problem:
-        if ONCE_AT_A_TIME not in str(problem):
-            raise
-        log.warning("check-in not moved: another one is planned then", clinic=str(check_in.clinic_id))
-        return
+    except (AlreadyPlannedError, ClinicianBusyError):
+        return False
     audit.record_event(
         actor="system",
         action="check_in.apply_zone_rules",
@@ -152,6 +202,7 @@ def _move(check_in: CheckIn, starts_at: datetime, at: datetime) -> None:
         patient_id=check_in.patient_id,
         at=at,
     )
+    return True
 
 
 def _notify(

@@ -10,6 +10,12 @@ from tracker.access.rls import by_category
 from tracker.clinics.models import PatientOwned, StaffMember
 from tracker.clinics.rls import same_clinic
 from tracker.lib.constraints import within
+from tracker.lib.table_constraints import NoOverlap
+
+# From the start up to the end, without it. Both in UTC, where an instant and its length are immutable to PostgreSQL.
+_SPAN = (
+    "tsrange(starts_at AT TIME ZONE 'UTC', (starts_at AT TIME ZONE 'UTC') + make_interval(mins => minutes))"
+)
 
 
 class CheckInQuerySet(models.QuerySet["CheckIn"]):
@@ -24,7 +30,7 @@ class CheckInQuerySet(models.QuerySet["CheckIn"]):
 
 class CheckIn(PatientOwned):
     """
-    A telehealth contact that staff planned with a patient.
+    A telehealth contact that staff planned with a patient, to be there themselves.
 
     It was planned for the wall clock: ``local_date`` and ``local_time`` in ``time_zone``, the patient's zone at that
     time. ``starts_at`` is the instant that this is by ``zone_rules``, a version of the zones' rules; by a later version
@@ -49,10 +55,17 @@ class CheckIn(PatientOwned):
             *by_category(Category.VISITS),
             same_clinic("staff_member_id", "clinics_staffmember"),
             within("minutes", 5, 240, name="check_in_5_to_240_minutes"),
-            models.UniqueConstraint(
-                fields=["patient", "starts_at"],
-                condition=models.Q(cancelled_at__isnull=True),
-                name="check_in_once_at_a_time",
+            NoOverlap(
+                name="check_in_patient_is_free",
+                columns=["patient_id"],
+                span=_SPAN,
+                condition="cancelled_at IS NULL",
+            ),
+            NoOverlap(
+                name="check_in_clinician_is_free",
+                columns=["staff_member_id"],
+                span=_SPAN,
+                condition="cancelled_at IS NULL",
             ),
         ]
         indexes = [models.Index(fields=["clinic_id", "starts_at"], name="check_in_by_time")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from tracker.lib.validation_errors import FieldError
 from tracker.records.kinds.base import Kind
 from tracker.records.patient_record import PatientRecord
 from tracker.sync.merge import Status
@@ -20,7 +21,7 @@ class BatchKey:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What the phone is told of one item."""
+    """What the phone is told of one item: of several ``errors`` the first, and then all."""
 
     id: str | None
     status: Status
@@ -29,13 +30,17 @@ class ItemResult:
     pointer: str = ""
     detail: str = ""
     server: dict[str, Any] | None = None
+    scoring: dict[str, Any] | None = None
+    errors: tuple[FieldError, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         optional = {
             "revision": self.revision, "code": self.code, "pointer": self.pointer,
-            "detail": self.detail, "server": self.server,
+            "detail": self.detail, "server": self.server, "scoring": self.scoring,
         }  # fmt: skip
-        present = {name: value for name, value in optional.items() if value}
+        present: dict[str, Any] = {name: value for name, value in optional.items() if value}
+        if len(self.errors) > 1:
+            present["errors"] = [error.as_dict() for error in self.errors]
         return {"id": self.id, "status": self.status, **present}
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
+from tracker.lib.validation_errors import FieldError
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
@@ -75,8 +76,11 @@ class _RefusedError(Exception):
     code: str
     pointer: str = ""
     detail: str = ""
+    errors: tuple[FieldError, ...] = ()
 
 
+# So many of a record's errors are told at once.
+MOST_ERRORS = 20
 Round = Sequence[SentRecord]
 Current = Mapping[UUID, CurrentVersion]
 
@@ -93,9 +97,7 @@ def sent_records(items: Sequence[Record | InvalidItem], *, first: int, key: byte
 def refuse_invalid(items: Sequence[Record | InvalidItem]) -> dict[int, Decision]:
     """Return the decisions on the items that could not be read, by their place."""
     return {
-        place: Decision(ItemResult(item.id, Status.REJECTED, None, item.code, item.pointer, item.detail))
-        for place, item in enumerate(items)
-        if isinstance(item, InvalidItem)
+        place: Decision(_rejected(item)) for place, item in enumerate(items) if isinstance(item, InvalidItem)
     }
 
 
@@ -136,7 +138,8 @@ def decide(
     if version.status == Status.CONFLICT and current is not None and edit is not None:
         return _decide_edit(sent, current, edit, has_space=has_space, key=key)
     if version.status != Status.STORED:
-        return Decision(sent.result(version.status, version.code))
+        again = records.scoring_again(sent.record) if version.status == Status.REPLAYED else None
+        return Decision(replace(sent.result(version.status, version.code), scoring=again))
     return _accept(sent, current, has_space=has_space)
 
 
@@ -166,14 +169,18 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
         _check(sent.record, current, has_space=has_space)
         result = _score(sent.record)
     except _RefusedError as refused:
-        return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
+        rejected = sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail)
+        return Decision(replace(rejected, errors=refused.errors))
     amends = current is not None and current.is_finished
     # An amendment that keeps the instant of a wrong clock does not set that clock right.
     keeps_ahead = current is not None and current.ahead_at == sent.record.recorded_at
     accepted = records.AcceptedRecord(
         sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends, keeps_ahead
     )
-    return Decision(sent.result(Status.STORED, code), accepted)
+    return Decision(
+        replace(sent.result(Status.STORED, code), scoring=records.shown_scoring(sent.record, result)),
+        accepted,
+    )
 
 
 def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -> None:
@@ -187,26 +194,62 @@ def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -
 def _score(record: Record) -> scoring.Result | None:
     """
     Score a response. Answers that cannot be used are refused by item, so that the phone can mend them,
-    unless one of them is a positive safety answer: then the answers are kept as incomplete.
+    unless one of them is a positive safety answer: then the answers are kept as incomplete. Answers to a version
+    that is not known here have no score: they are kept as they came.
 
-    :raises _RefusedError: naming the item.
+    :raises _RefusedError: naming the item, or an instrument of which no version is known.
     """
     if not KINDS[record.kind].scored or record.data is None:
         return None
     try:
         result = records.score(record.data)
     except catalogue.UnknownInstrumentError:
-        raise _RefusedError("unknown_instrument", "/data/instrument") from None
+        _refuse_unknown_instrument(record.data)
+        return None
     if result.errors and not result.safety_findings:
-        problem = result.errors[0]
-        pointer = validation_errors.pointer(("data", "answers", problem.item))
-        raise _RefusedError(problem.code, pointer, problem.detail)
+        errors = tuple(map(_field_error, result.errors[:MOST_ERRORS]))
+        raise _RefusedError(errors[0].code, errors[0].pointer, errors[0].detail, errors)
     return result
+
+
+def _field_error(problem: scoring.Problem) -> FieldError:
+    pointer = validation_errors.pointer(("data", "answers", problem.item))
+    return FieldError(pointer, problem.code, problem.detail)
+
+
+def _rejected(item: InvalidItem) -> ItemResult:
+    first = item.errors[0]
+    return ItemResult(
+        item.id, Status.REJECTED, None, first.code, first.pointer, first.detail, errors=item.errors
+    )
+
+
+def errors_again(item: Record | InvalidItem) -> tuple[FieldError, ...]:
+    """Return what is wrong with a record that was rejected and comes again; nothing if it was refused as a whole."""
+    if isinstance(item, InvalidItem):
+        return item.errors
+    try:
+        _score(item)
+    except _RefusedError as refused:
+        return refused.errors
+    return ()
+
+
+def _refuse_unknown_instrument(data: Any) -> None:
+    """
+    Take answers to an unknown version of a known instrument.
+
+    :raises _RefusedError: if no version of the instrument is known: nobody could say who may see the answers.
+    """
+    try:
+        catalogue.latest(data.instrument)
+    except catalogue.UnknownInstrumentError:
+        raise _RefusedError("unknown_instrument", "/data/instrument") from None
 
 
 def refuse_unstorable(decision: Decision) -> Decision:
     """Return the decision on a record that the database refused."""
-    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored")
+    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored", scoring=None)
     return Decision(result)
 
 

@@ -78,7 +78,7 @@ def apply_batch(
             spared = receipts.size(len(items)) if sent and not keeps_receipt else 0
             reserved.release(stored_bytes=_not_stored(sizes, decided) + spared)
     if earlier is not None:
-        return receipts.issue_again(earlier, fingerprint)
+        return receipts.issue_again(earlier, fingerprint, parsed)
     receipt = _receipt(provenance, decided, reserved.last, alerted=any(findings))
     if sent is not None and keeps_receipt:
         receipts.save(provenance, sent, fingerprint, receipt)

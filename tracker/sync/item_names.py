@@ -61,6 +61,18 @@ def form_of(data: Mapping[str, Any]) -> InstrumentDefinition | None:
     return catalogue.latest(code)
 
 
+def names_known_version(form: InstrumentDefinition, data: Mapping[str, Any]) -> bool:
+    """Whether the version that is named is one of the catalogue's; where none is named nothing contradicts."""
+    version = data.get("version")
+    if version is None:
+        return True
+    try:
+        catalogue.get(form.code, str(version))
+    except catalogue.UnknownInstrumentError:
+        return False
+    return True
+
+
 def _code(name: Any) -> str | None:
     """The code of the instrument that is named, also as FHIR's canonical address: ``http://example.org/phq-9|1999``."""
     if not isinstance(name, str) or len(name) > _LONGEST_NAME:

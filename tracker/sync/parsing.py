@@ -10,17 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from tracker.lib import encryption, validation_errors
+from tracker.lib.validation_errors import FieldError
 from tracker.records.kinds import RECORD, Record
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidItem:
-    """An item that cannot be taken: its id as far as it could be read, a stable code, and the place."""
+    """An item that cannot be taken: its id as far as it could be read, and what is wrong with it."""
 
     id: str | None
-    code: str
-    pointer: str
-    detail: str
+    errors: tuple[FieldError, ...]
 
 
 # What else stands where an id should be is not kept in the receipt: it may be anything.
@@ -33,8 +32,7 @@ def parse(item: Any) -> Record | InvalidItem:
         return RECORD.validate_python(item)
     except ValidationError as problem:
         tag = item.get("kind") if isinstance(item, dict) else None
-        first = validation_errors.of(problem, item, tag=tag)[0]
-        return InvalidItem(_id_of(item), first.code, first.pointer, first.detail)
+        return InvalidItem(_id_of(item), tuple(validation_errors.of(problem, item, tag=tag)))
 
 
 def _id_of(item: Any) -> str | None:

@@ -1,12 +1,20 @@
 """Receipts: the same key again gets the same answer."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from tracker.access.principal import Principal
-from tracker.records.store import Provenance
+from tracker.records.kinds import Record
+from tracker.records.store import Provenance, scoring_again
+from tracker.sync import decisions
 from tracker.sync.batch import BatchKey, Receipt
+from tracker.sync.merge import Status
 from tracker.sync.models import SyncBatch
+from tracker.sync.parsing import InvalidItem
+
+_NOT_KEPT = frozenset({"server", "scoring", "errors"})
 
 
 class KeyReusedError(Exception):
@@ -23,15 +31,26 @@ def find(patient_id: UUID, sent: BatchKey) -> SyncBatch | None:
     return SyncBatch.objects.filter(patient_id=patient_id, device_id=sent.device_id, key=sent.key).first()
 
 
-def issue_again(batch: SyncBatch, fingerprint: bytes) -> Receipt:
+def issue_again(batch: SyncBatch, fingerprint: bytes, items: Sequence[Record | InvalidItem]) -> Receipt:
     """
-    Return the receipt of then, if it was for the same records.
+    Return the receipt of then, if it was for the same records: ``items``.
 
     :raises KeyReusedError: if it was for others.
     """
     if bytes(batch.fingerprint) != fingerprint:
         raise KeyReusedError
-    return Receipt(batch.receipt, batch.results["results"], batch.head, batch.results["alerted"])
+    results = [_again(row, item) for row, item in zip(batch.results["results"], items, strict=True)]
+    return Receipt(batch.receipt, results, batch.head, batch.results["alerted"])
+
+
+def _again(row: dict[str, Any], item: Record | InvalidItem) -> dict[str, Any]:
+    """A result with what was left out of it, made again of the record that came again."""
+    if row["status"] == Status.REJECTED:
+        errors = decisions.errors_again(item)
+        return row | {"errors": [error.as_dict() for error in errors]} if len(errors) > 1 else row
+    is_held = row["status"] in {Status.STORED, Status.REPLAYED}
+    scoring = scoring_again(item) if is_held and not isinstance(item, InvalidItem) else None
+    return row if scoring is None else row | {"scoring": scoring}
 
 
 def exists(principal: Principal, sent: BatchKey) -> bool:
@@ -42,8 +61,8 @@ def exists(principal: Principal, sent: BatchKey) -> bool:
 
 
 def save(provenance: Provenance, sent: BatchKey, fingerprint: bytes, receipt: Receipt) -> None:
-    """Keep the receipt: ids and statuses. The server's copies of records hold health data and are left out."""
-    bare = [{name: value for name, value in row.items() if name != "server"} for row in receipt.results]
+    """Keep the receipt: ids and statuses. Copies of records and scores are health data, errors long: left out."""
+    bare = [{name: value for name, value in row.items() if name not in _NOT_KEPT} for row in receipt.results]
     SyncBatch.objects.bulk_create(
         [
             SyncBatch(

@@ -42,6 +42,8 @@ def met(data: Mapping[str, Any], is_over: IsOver) -> _Met:
         form, answers = item_names.form_of(reading), _by_item(reading.get("answers"))
         if form is not None:
             yield from _met_by_answers(form, answers)
+            if not item_names.names_known_version(form, reading):
+                yield from _met_by_unassigned(form, answers)
             # Whatever the answers are called, and where they stand beside the instrument.
             for part in (data, *(part for name, part in reading.items() if name != "answers")):
                 others = _by_item(part)
@@ -144,6 +146,23 @@ def _met_by_answers(form: InstrumentDefinition, answers: Any) -> _Met:
         return
     for spelling in _spellings(form, answers):
         yield from alert_rules.met(form, spelling)
+
+
+def _met_by_unassigned(form: InstrumentDefinition, answers: Any) -> _Met:
+    """
+    Answers to items that no version asks which is known here, where no safety item is answered by a name that is.
+
+    Of a known version they are refused by name; of another one they are kept, and one of them may be that answer.
+    """
+    if not form.safety or not isinstance(answers, dict):
+        return
+    asked = {rule.when.item for rule in form.safety} | {item.link_id for item in form.items if item.safety}
+    assigned = {name: item_names.link_id(form, name) for name in answers}
+    others = [
+        name for name, item in assigned.items() if item is None and not _is_no_answer(name, answers[name])
+    ]
+    if others and not (asked - {None}) & set(assigned.values()):
+        yield from alert_rules.met(form, [others])
 
 
 def _is_no_answer(name: str, value: Any) -> bool:

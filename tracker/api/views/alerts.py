@@ -1,7 +1,7 @@
 """Open alerts of the caller's patients, and acknowledging them."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.alerts import acknowledgement, rules
+from tracker.alerts import acknowledgement, escalation, rules
+from tracker.alerts.joined_answers import joined_answers
 from tracker.alerts.models import Alert, Level
 from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
@@ -24,6 +25,7 @@ from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel, code_from
 
 _CURSORS = CursorCipher("alerts")
+_ANSWER_CURSORS = CursorCipher("alert-answers")
 
 
 class AlertOut(BaseModel):
@@ -54,6 +56,30 @@ class AlertPage(BaseModel):
     """A page of open alerts, oldest first; ``total`` counts all of them."""
 
     alerts: list[AlertOut]
+    total: int
+    next: str | None
+
+
+class AlertAnswer(BaseModel):
+    """
+    One answer of an alert: when it was given (the patient's instant and local day) and when it reached us.
+
+    ``historical``: it was older than 7 days on arrival. ``record`` is the record that holds it, null if none does.
+    """
+
+    record: UUID | None
+    kind: str
+    answered_at: datetime
+    local_date: date
+    received_at: datetime
+    historical: bool
+
+
+class AlertAnswers(BaseModel):
+    """A page of an alert's answers, the newest first; ``total`` counts all of them."""
+
+    patient: UUID
+    answers: list[AlertAnswer]
     total: int
     next: str | None
 
@@ -125,6 +151,10 @@ def _cursor(principal: Principal, row: Alert) -> str:
     return _CURSORS.encrypt(row.raised_at.isoformat(), str(row.pk), of=(principal.user_id,))
 
 
+def _instant_and_id(at: str, row_id: str) -> tuple[datetime, UUID]:
+    return datetime.fromisoformat(at), UUID(row_id)
+
+
 def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> QuerySet[Alert]:
     """
     The alerts behind the cursor.
@@ -133,12 +163,60 @@ def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> Q
     """
     if cursor is None:
         return rows
-    raised_at, alert_id = _CURSORS.decrypt(
-        cursor,
-        lambda raised_at, alert: (datetime.fromisoformat(raised_at), UUID(alert)),
-        of=(principal.user_id,),
-    )
+    raised_at, alert_id = _CURSORS.decrypt(cursor, _instant_and_id, of=(principal.user_id,))
     return rows.filter(Q(raised_at__gt=raised_at) | Q(raised_at=raised_at, id__gt=alert_id))
+
+
+class Answers(ClinicalAPIView):
+    """The answers that an alert holds, each with its dates: what a history brought in is one alert."""
+
+    actions = {"GET": Action.SEE_CASELOAD}
+    queries = {"GET": AlertsQuery}
+
+    @extend_schema(
+        operation_id="alerts_answers", summary="List the answers of an alert", responses={200: AlertAnswers}
+    )
+    def get(self, request: Request, alert_id: UUID) -> Response:
+        query, principal = parse_query(request, AlertsQuery), principal_of(request)
+        alert, rows = joined_answers(alert_id, principal)
+        of = (principal.user_id, alert.pk)
+        page = list(_older(rows, query.cursor, of)[: query.limit + 1])
+        is_last = len(page) <= query.limit
+        page = page[: query.limit]
+        return Response(
+            {
+                "patient": alert.patient_id,
+                "answers": [_answer_out(row) for row in page],
+                "total": rows.count(),
+                "next": None
+                if is_last
+                else _ANSWER_CURSORS.encrypt(page[-1].answered_at.isoformat(), str(page[-1].pk), of=of),
+            }
+        )
+
+
+def _answer_out(row: Alert) -> dict[str, Any]:
+    return {
+        "record": row.source_id if row.answer_stored else None,
+        "kind": row.source_kind,
+        "answered_at": row.answered_at,
+        "local_date": row.answered_on,
+        "received_at": row.raised_at,
+        # Of each by itself: the alert's own mark tells of all its answers.
+        "historical": row.raised_at - row.answered_at > escalation.HISTORICAL_AFTER,
+    }
+
+
+def _older(rows: QuerySet[Alert], cursor: str | None, of: tuple[UUID, UUID]) -> QuerySet[Alert]:
+    """
+    The answers behind the cursor.
+
+    :raises InvalidCursor: if it is not one of this reader's for this alert.
+    """
+    if cursor is None:
+        return rows
+    answered_at, row_id = _ANSWER_CURSORS.decrypt(cursor, _instant_and_id, of=of)
+    return rows.filter(Q(answered_at__lt=answered_at) | Q(answered_at=answered_at, id__gt=row_id))
 
 
 class Acknowledge(ClinicalAPIView):

@@ -37,7 +37,11 @@ class CheckInOut(BaseModel):
 
 
 class CheckInIn(StrictModel):
-    """A check-in to plan: the patient, when it starts, and for how long (5 to 240 minutes)."""
+    """
+    A check-in to plan with oneself: the patient, when it starts, and for how long (5 to 240 minutes).
+
+    Neither the patient nor whoever plans it may have another one in that span; one may begin when the other ends.
+    """
 
     patient: Id
     starts_at: Instant
@@ -98,7 +102,7 @@ class CheckIns(ClinicalAPIView):
         summary="Plan a check-in",
         parameters=[LOCATION],
         request=CheckInIn,
-        responses={201: CheckInOut, **problems("already_planned")},
+        responses={201: CheckInOut, **problems("already_planned", "clinician_busy")},
     )
     def post(self, request: Request) -> Response:
         body = validate(CheckInIn, request.data)
@@ -119,6 +123,8 @@ class CheckIns(ClinicalAPIView):
             raise field_problem("in_the_past", "starts_at") from None
         except actions.AlreadyPlannedError:
             raise APIProblem("already_planned") from None
+        except actions.ClinicianBusyError:
+            raise APIProblem("clinician_busy") from None
         shown = check_in_out(check_in, patient.time_zone)
         return Response(shown, 201, headers={"Location": reverse("check_in", args=[check_in.pk])})
 

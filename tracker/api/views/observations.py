@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -20,9 +19,10 @@ from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel, code_from
-from tracker.records import categories, clocks, daily_statistics
-from tracker.records.models import MeasureState, Observation
+from tracker.records import categories, daily_statistics
+from tracker.records.models import MeasureState, Observation, ObservationQuerySet
 from tracker.records.patient_record import ClockSkew
+from tracker.records.reading_source import Origin
 
 _CURSORS = CursorCipher("observations")
 
@@ -32,7 +32,8 @@ class ObservationOut(BaseModel):
     One number. ``at`` and ``local_date`` are what its record is about: of a night, the getting up.
 
     ``counted`` is false where the phone's clock is known to be wrong: ``clock_skew`` is ``ahead``, or the day is more
-    than 90 days before the enrolment. Such a number is in no mean, baseline, last value, chart or summary.
+    than 90 days before the enrolment and the record not ``imported``; and where another source of the same measure and
+    local day comes first. Such a number is in no mean, baseline, last value, chart or summary.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class ObservationOut(BaseModel):
     value: float
     band: str
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
+    imported: bool
     counted: bool
     source: UUID
 
@@ -117,19 +119,20 @@ class Observations(ClinicalAPIView):
         code = query.measure.code
         patient = patient_of(request, query.patient, "api/observations", {categories.of_measure(code)})
         of = (principal_of(request).user_id, patient.pk, code, query.first, query.last)
-        rows = list(_rows(patient.pk, query, of)[: query.limit + 1])
+        found = _rows(patient.pk, query, of).with_counted(patient.enrolled_on)
+        rows = list(found[: query.limit + 1])
         page = rows[: query.limit]
         return Response(
             {
                 "measure": measure_out(query.measure),
                 "current": _current(patient.pk, code),
-                "observations": [_observation_out(row, patient.enrolled_on) for row in page],
+                "observations": [_observation_out(row) for row in page],
                 "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
             }
         )
 
 
-def _rows(patient_id: UUID, query: ObservationsQuery, of: tuple[object, ...]) -> QuerySet[Observation]:
+def _rows(patient_id: UUID, query: ObservationsQuery, of: tuple[object, ...]) -> ObservationQuerySet:
     rows = Observation.objects.filter(patient_id=patient_id, measure=query.measure.code)
     rows = rows.filter(local_date__gte=query.first) if query.first else rows
     rows = rows.filter(local_date__lte=query.last) if query.last else rows
@@ -179,9 +182,10 @@ class DailyObservations(ClinicalAPIView):
         return Response({"measure": measure_out(query.measure), "days": statistics})
 
 
-def _observation_out(row: Observation, enrolled_on: date) -> dict[str, Any]:
+def _observation_out(row: Any) -> dict[str, Any]:
     return {
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
-        "clock_skew": row.clock_skew, "counted": clocks.counts(row.clock_skew, row.local_date, enrolled_on),
+        "clock_skew": row.clock_skew, "counted": row.is_counted,
+        "imported": row.origin == Origin.IMPORTED,
         "source": row.source_id,
     }  # fmt: skip

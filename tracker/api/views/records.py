@@ -190,7 +190,7 @@ def _refusal(result: dict[str, Any]) -> APIProblem:
     if code in CODES and code not in FIELD_CODES:
         return APIProblem(code, **more)
     error = {"pointer": result.get("pointer", ""), "code": code, "detail": result.get("detail", "")}
-    return APIProblem("invalid", [error], **more)
+    return APIProblem("invalid", result.get("errors", [error]), **more)
 
 
 def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, Any]:

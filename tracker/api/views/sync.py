@@ -18,7 +18,7 @@ from tracker.api.openapi import problems
 from tracker.api.parsers import MAX_BATCH_BYTES, validate
 from tracker.api.queries import DIGITS, NoParameters, OfPatient, parse_query
 from tracker.api.record_schemas import HeldRecord, RecordIn
-from tracker.api.schemas import Guidance
+from tracker.api.schemas import FieldProblem, Guidance
 from tracker.api.views.base import (
     ClinicalAPIView,
     patient_of,
@@ -28,6 +28,7 @@ from tracker.lib.cursors import InvalidCursor
 from tracker.lib.strict_model import Id, StrictModel, code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.outbox.tasks import wake_delivery
+from tracker.records.kinds.questionnaire import Scoring
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.merge import Status
@@ -67,7 +68,14 @@ class PushResult(BaseModel):
     code: str | None = None
     pointer: str | None = None
     detail: str | None = None
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="all that is wrong with the record, where that is more than one thing"
+    )
     server: HeldRecord | None = None
+    scoring: Scoring | None = Field(
+        default=None,
+        description="of a questionnaire response that is stored",
+    )
 
 
 class PushReceipt(BaseModel):

@@ -17,12 +17,14 @@ from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import RECENT_COLUMNS
 from tracker.records.models import Route, TreatmentSession
 from tracker.records.patient_record import ClockSkew, ZoneCheck
+from tracker.records.reading_source import Origin
 
 RECENT = 10
 # An entry that reached us this much later than it was made says so.
 LATE = timedelta(hours=24)
 _SESSION = "session"
 _CLOCK_FLAGS = {ClockSkew.AHEAD.value: "phone's clock ahead: in no number"}
+_ORIGIN_FLAGS = {Origin.IMPORTED.value: "imported"}
 _ZONE_FLAGS = {
     ZoneCheck.OFFSET_DIFFERS.value: "phone's clock differs from its time zone",
     ZoneCheck.UNKNOWN_ZONE.value: "time zone not known",
@@ -86,6 +88,7 @@ def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
             utc_offset_minutes=Value(None, SmallIntegerField()),
             zone_check=Value(ZoneCheck.CONSISTENT, CharField()),
             clock_skew=Value(ClockSkew.NONE, CharField()),
+            origin=Value(Origin.ENTERED, CharField()),
             what=JSONObject(route="route", dose_mg="dose_mg"),
         )
         .values(*RECENT_COLUMNS)
@@ -107,6 +110,13 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         at=row["at"],
         late=f"arrived {formatting.age(late)} later" if late >= LATE else "",
         flag=", ".join(
-            filter(None, (_CLOCK_FLAGS.get(row["clock_skew"]), _ZONE_FLAGS.get(row["zone_check"])))
+            filter(
+                None,
+                (
+                    _ORIGIN_FLAGS.get(row["origin"]),
+                    _CLOCK_FLAGS.get(row["clock_skew"]),
+                    _ZONE_FLAGS.get(row["zone_check"]),
+                ),
+            )
         ),
     )

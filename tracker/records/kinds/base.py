@@ -19,6 +19,7 @@ from tracker.lib import bulk
 from tracker.lib.strict_model import Id, InstantAsSent, StrictModel, ZoneAsSent, code_from
 from tracker.lib.strict_text import Text
 from tracker.records.patient_record import ENVELOPE, AmendmentReason, PatientRecord
+from tracker.records.reading_source import Origin, Source
 
 if TYPE_CHECKING:
     from tracker.records.store import AcceptedRecord, Provenance
@@ -29,7 +30,8 @@ AT_LEAST_ONE = ConfigDict(json_schema_extra={"minProperties": 1})
 EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
 RECENT_COLUMNS = (
-    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "local_date", "received", "what",
+    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "origin", "local_date", "received",
+    "what",
 )  # fmt: skip
 
 
@@ -42,7 +44,12 @@ class Payload(StrictModel):
 
 
 class Envelope(StrictModel):
-    """A record on the wire, whatever its kind. ``data`` is there unless the record is removed."""
+    """
+    A record on the wire, whatever its kind. ``data`` is there unless the record is removed.
+
+    ``origin`` is ``imported`` of what the person brings along from elsewhere: it counts however old it is. ``source``
+    says what a reading was made with.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -59,6 +66,8 @@ class Envelope(StrictModel):
     time_zone: ZoneAsSent
     removed: bool = False
     amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
+    origin: code_from("Origin", Origin.values) | None = None  # type: ignore[valid-type]
+    source: Source | None = None
     data: Any = None
 
     @model_validator(mode="after")
@@ -162,6 +171,8 @@ class Kind:
     load_beside: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], dict[str, Any] | None]] | None = (
         None
     )
+    # What the server has made of rows, by id and revision: shown beside the data, and never sent.
+    load_scoring: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], dict[str, Any]]] | None = None
     # Stand-ins for what stands beside, where numbers alone are derived again.
     placeholders: Mapping[str, Any] = field(default_factory=dict)
     # The instant that an entry is about, where its data name one: a night belongs to the day of getting up.

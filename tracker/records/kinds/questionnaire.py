@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import OuterRef, Subquery
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from tracker.access.policy import Category
 from tracker.access.rls import by_row_category
 from tracker.clinics.models import PatientOwned
 from tracker.instruments import catalogue, scoring
 from tracker.lib import bulk
-from tracker.lib.constraints import one_of
+from tracker.lib.constraints import one_of, one_of_or_null
 from tracker.lib.formatting import number
 from tracker.lib.strict_model import Code, Instant, Version, code_from
 from tracker.lib.strict_text import STORABLE
@@ -34,6 +34,15 @@ class Status(models.TextChoices):
     INCOMPLETE = "incomplete", "answers are missing or cannot be used"
     COMPLETE = "complete", "complete"
     AMENDED = "amended", "complete, and changed since it first was"
+    UNSCORED = "unscored", "of a version that is not known here: kept, scanned, without a score"
+
+
+class TotalCheck(models.TextChoices):
+    """What became of a total that the client stated, when it was compared with ours."""
+
+    AGREES = "agrees", "the same as ours"
+    DIFFERS = "differs", "another one than ours"
+    NOT_RECOMPUTABLE = "not_recomputable", "there is no total of ours"
 
 
 _STATUS_LABELS = {
@@ -41,6 +50,7 @@ _STATUS_LABELS = {
     Status.INCOMPLETE: "incomplete",
     Status.COMPLETE: "complete",
     Status.AMENDED: "complete, amended",
+    Status.UNSCORED: "unscored: unknown version",
 }
 # A response that was finished once and is changed later is called amended.
 FINISHED = frozenset({Status.COMPLETE, Status.AMENDED})
@@ -50,7 +60,8 @@ class Response(PatientRecord):
     """
     The raw answers to one version of an instrument, keyed by linkId; never updated in place.
 
-    ``reported_total`` is what the client believes the total is: kept as reported, never used.
+    ``reported_total`` is what the client believes the total is: kept as reported, compared with ours
+    (``reported_total_check``), never used.
     """
 
     instrument = models.CharField(max_length=64)
@@ -60,6 +71,7 @@ class Response(PatientRecord):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     reported_total = models.FloatField(null=True)
+    reported_total_check = models.CharField(max_length=16, choices=TotalCheck.choices, null=True)  # noqa: DJ001 - NULL: none stated
     category = models.CharField(max_length=12, help_text="that of the instrument, as its catalogue file says")
 
     class Meta(PatientRecord.Meta):
@@ -68,6 +80,7 @@ class Response(PatientRecord):
             *record_table("response", None),
             one_of("status", Status, name="response_status_is_known"),
             one_of("category", Category, name="response_category_is_known"),
+            one_of_or_null("reported_total_check", TotalCheck, name="response_total_check_is_known"),
         ]
 
 
@@ -113,7 +126,12 @@ Answer = int | float | bool | Annotated[str, Field(max_length=80), STORABLE] | N
 
 
 class ResponseData(Payload):
-    """Answers to one version of an instrument, by linkId. ``reported_total`` is kept, never used."""
+    """
+    Answers to one version of an instrument, by linkId. ``reported_total`` is kept and compared with ours, never used.
+
+    Answers to a version that is not known here are kept without a score (``unscored``), whatever the items are called.
+    ``status`` is what the client believes; the server's own is what is held.
+    """
 
     instrument: Code
     version: Version
@@ -130,8 +148,9 @@ def category_of_instrument(code: str) -> Category:
 
 
 def to_columns(data: ResponseData) -> dict[str, Any]:
-    """Return the columns: the answers without words, the category of the instrument."""
+    """Return the columns: the answers without words, the category of the instrument, and no score as yet."""
     return data.__dict__ | {
+        "reported_total_check": None,
         "answers": {item: WITHHELD if isinstance(answer, str) else answer for item, answer in data.answers.items()},
         "category": category_of_instrument(data.instrument),
     }  # fmt: skip
@@ -142,17 +161,28 @@ def from_row(row: Any) -> dict[str, Any]:
     return {name: value for name in ResponseData.model_fields if (value := getattr(row, name)) is not None}
 
 
-def status_of(data: ResponseData, result: scoring.Result, *, amends: bool) -> Status:
+def status_of(data: ResponseData, result: scoring.Result | None, *, amends: bool) -> Status:
     """
     Return the status of a response: what its answers say, whatever the client believes.
 
-    ``amends`` says that it was complete before.
+    ``result`` is None of a version that is not known; ``amends`` says that it was complete before.
     """
     if data.status == Status.DRAFT:
         return Status.DRAFT
+    if result is None:
+        return Status.UNSCORED
     if result.status != "complete":
         return Status.INCOMPLETE
     return Status.AMENDED if amends else Status.COMPLETE
+
+
+def total_check_of(data: ResponseData, result: scoring.Result | None) -> TotalCheck | None:
+    """Return what the comparison of a stated total with ours gave; None where none was stated, or of a draft."""
+    if data.reported_total is None or data.status == Status.DRAFT:
+        return None
+    if result is None or result.status == "invalid" or "stated_total_not_recomputable" in result.flags:
+        return TotalCheck.NOT_RECOMPUTABLE
+    return TotalCheck.DIFFERS if "stated_total_differs" in result.flags else TotalCheck.AGREES
 
 
 class ScoreRow(NamedTuple):
@@ -214,6 +244,86 @@ def store_scores(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]")
     bulk.insert(Score, rows)
 
 
+class ScoreOut(BaseModel):
+    """
+    One score, by a versioned algorithm. ``t`` is the T-score of a domain that is read by it.
+
+    ``answered`` of ``items`` that count were answered; ``prorated``: some stand in for others.
+    """
+
+    measure: str
+    value: float
+    t: float | None = None
+    band: str | None = None
+    algorithm_version: str
+    answered: int
+    items: int
+    prorated: bool
+
+
+class Scoring(BaseModel):
+    """
+    What the server made of a response: its scores, or why there are none; and whether a stated total is ours.
+
+    ``no_score``: ``draft``, ``incomplete`` (answers are missing, or cannot be used), ``unknown_version`` (scored once
+    that version is known here), or ``no_number`` (the instrument gives none).
+    """
+
+    scores: list[ScoreOut]
+    no_score: code_from("NoScore", ("draft", "incomplete", "unknown_version", "no_number")) | None = None  # type: ignore[valid-type]
+    reported_total: code_from("ReportedTotalCheck", TotalCheck.values) | None = None  # type: ignore[valid-type]
+
+
+_NO_SCORE = {
+    Status.DRAFT: "draft",
+    Status.INCOMPLETE: "incomplete",
+    Status.UNSCORED: "unknown_version",
+}
+
+
+def scoring_of(status: str, check: str | None, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the wire shows of the scores of a response, by measure (``Scoring``)."""
+    no_score = None if scores else _NO_SCORE.get(Status(status), "no_number")
+    return {
+        "scores": [_score_out(measure, score) for measure, score in scores.items()],
+        **({"no_score": no_score} if no_score else {}),
+        **({"reported_total": check} if check else {}),
+    }
+
+
+def _score_out(measure: str, score: Any) -> dict[str, Any]:
+    optional = {"t": score.t, "band": score.band or None}
+    return {
+        "measure": measure,
+        "value": float(score.value),
+        "algorithm_version": score.scoring_version,
+        "answered": score.answered,
+        "items": score.items,
+        "prorated": score.prorated,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+_SHOWN = (
+    "response_id", "revision", "measure", "value", "t", "band", "scoring_version", "answered", "items", "prorated",
+)  # fmt: skip
+
+
+def load_scoring(patient_id: UUID, rows: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """Return the scoring of responses, by id and revision; of several algorithm versions the last one."""
+    found: dict[tuple[UUID, int], dict[str, Any]] = {}
+    scores = Score.objects.filter(patient_id=patient_id, response_id__in={row.id for row in rows})
+    # Plain tuples with names: to build models takes longer.
+    for score in scores.order_by("id").values_list(*_SHOWN, named=True):
+        found.setdefault((score.response_id, score.revision), {})[score.measure] = score
+    return {
+        (row.id, row.revision): scoring_of(
+            row.status, row.reported_total_check, found.get((row.id, row.revision), {})
+        )
+        for row in rows
+    }
+
+
 def _newest_score() -> Mapping[str, Any]:
     """The total that was computed for the revision that stands, and its band."""
     total = Score.objects.filter(
@@ -223,12 +333,21 @@ def _newest_score() -> Mapping[str, Any]:
     return {"total": Subquery(total.values("value")[:1]), "band": Subquery(total.values("band")[:1])}
 
 
+_STATED = {
+    TotalCheck.DIFFERS.value: "which differs",
+    TotalCheck.NOT_RECOMPUTABLE.value: "which cannot be computed here",
+}
+
+
 def line(row: Any) -> str:
     """Return ``PHQ-9: 12 (moderate)``, or the status where there is no total."""
+    stated = _STATED.get(row.reported_total_check, "")
+    if stated:
+        stated = f"; the app stated {number(row.reported_total)}, {stated}"
     if row.total is None:
-        return f"{_title(row.instrument)}, {_STATUS_LABELS[row.status]}"
+        return f"{_title(row.instrument)}, {_STATUS_LABELS[row.status]}{stated}"
     band = f" ({row.band})" if row.band else ""
-    return f"{_title(row.instrument)}: {number(row.total)}{band}"
+    return f"{_title(row.instrument)}: {number(row.total)}{band}{stated}"
 
 
 def _title(instrument: str) -> str:
@@ -251,7 +370,8 @@ KIND = Kind(
     to_columns=to_columns,
     from_row=from_row,
     store_beside=store_scores,
-    line_columns=("instrument", "status"),
+    load_scoring=load_scoring,
+    line_columns=("instrument", "status", "reported_total", "reported_total_check"),
     line_expressions=_newest_score,
     example={
         "instrument": "phq-9",

@@ -1,17 +1,18 @@
 """Vitals: vital signs, measured at one moment."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.db import models
 from django.db.models import F, Q
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
 from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, at_least_one, within
 from tracker.lib.formatting import joined, number
+from tracker.lib.strict_model import StrictModel, code_from
 from tracker.records.kinds.base import DECIMALS, Kind, Payload, present, refuse_empty, rounded_to
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -65,17 +66,98 @@ class Vitals(PatientRecord):
         ]
 
 
+# By definition: the avoirdupois pound.
+KG_OF_A_POUND = 0.45359237
+
+
+def _celsius(degrees: float, unit: str) -> float:
+    return degrees if unit == "celsius" else (degrees - 32) / 1.8
+
+
+def _kilograms(weight: float, unit: str) -> float:
+    return weight if unit == "kg" else weight * KG_OF_A_POUND
+
+
+def _limits(unit: str, low: float, high: float, *, other: tuple[float, float]) -> ConfigDict:
+    """JSON Schema: the limits of a value in a unit, and in the other one."""
+    return ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["unit"], "properties": {"unit": {"const": unit}}},
+            "then": {"properties": {"value": {"minimum": low, "maximum": high}}},
+            "else": {"properties": {"value": {"minimum": other[0], "maximum": other[1]}}},
+        }
+    )
+
+
+def _kept(value: float, low: float, high: float, places: int) -> float:
+    """The value in the unit that it is kept in, if it is within the limits there."""
+    kept = round(value, places)
+    if not low <= kept <= high:
+        raise PydanticCustomError("out_of_range", "must be within the limits of its unit")
+    return kept
+
+
+class Temperature(StrictModel):
+    """A temperature in a declared unit."""
+
+    model_config = _limits("fahrenheit", 86, 113, other=(30, 45))
+
+    # Before the value, whose limits depend on it.
+    unit: code_from("TemperatureUnit", ("celsius", "fahrenheit"))  # type: ignore[valid-type]
+    value: float
+
+    @field_validator("value")
+    @classmethod
+    def _is_within_limits(cls, value: float, info: ValidationInfo) -> float:
+        if "unit" in info.data:
+            _kept(_celsius(value, info.data["unit"]), 30, 45, 1)
+        return value
+
+    @property
+    def celsius(self) -> float:
+        return _kept(_celsius(self.value, self.unit), 30, 45, 1)
+
+
+class Weight(StrictModel):
+    """A weight in a declared unit."""
+
+    model_config = _limits("lb", 44.1, 881.8, other=(20, 400))
+
+    unit: code_from("WeightUnit", ("kg", "lb"))  # type: ignore[valid-type]
+    value: float
+
+    @field_validator("value")
+    @classmethod
+    def _is_within_limits(cls, value: float, info: ValidationInfo) -> float:
+        if "unit" in info.data:
+            _kept(_kilograms(value, info.data["unit"]), 20, 400, 2)
+        return value
+
+    @property
+    def kilograms(self) -> float:
+        return _kept(_kilograms(self.value, self.unit), 20, 400, 2)
+
+
 class VitalsData(Payload):
     """
     Vital signs: blood pressure in mmHg, heart rate and breaths per minute, oxygen saturation in percent,
     temperature in degrees Celsius, weight in kg. ``self_measured`` is true unless staff took them. At least one is
     there; a blood pressure has both values, the systolic above the diastolic.
+
+    ``temperature`` and ``weight`` name their unit, and are kept and given back as ``temperature_c`` and ``weight_kg``.
+    A number is never guessed at.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
             "minProperties": 1,
             "dependentRequired": {"systolic": ["diastolic"], "diastolic": ["systolic"]},
+            "not": {
+                "anyOf": [
+                    {"required": ["temperature", "temperature_c"]},
+                    {"required": ["weight", "weight_kg"]},
+                ]
+            },
             "if": {"required": ["self_measured"], "properties": {"self_measured": {}}},
             "then": {"minProperties": 2},
         }
@@ -88,7 +170,21 @@ class VitalsData(Payload):
     spo2: Annotated[int, Field(ge=50, le=100)] | None = None
     temperature_c: Annotated[float, Field(ge=30, le=45, description=DECIMALS[1]), rounded_to(1)] | None = None
     weight_kg: Annotated[float, Field(ge=20, le=400, description=DECIMALS[2]), rounded_to(2)] | None = None
+    temperature: Temperature | None = None
+    weight: Weight | None = None
     self_measured: bool = True
+
+    @model_validator(mode="after")
+    def _in_one_unit(self) -> "VitalsData":
+        """The values in the units that they are kept in, and in no other."""
+        converted: dict[str, Any] = {}
+        if self.temperature is not None:
+            converted |= {"temperature": None, "temperature_c": self.temperature.celsius}
+        if self.weight is not None:
+            converted |= {"weight": None, "weight_kg": self.weight.kilograms}
+        if any(value is not None and getattr(self, name) is not None for name, value in converted.items()):
+            raise PydanticCustomError("two_units", "a value comes in one unit")
+        return self.model_copy(update=converted) if converted else self
 
     @model_validator(mode="after")
     def _can_be(self) -> "VitalsData":
@@ -112,6 +208,11 @@ MEASURES = tuple(
         ("weight_kg", "Weight", "kg", 20, 400, 0.01),
     )
 )
+
+
+def to_columns(data: VitalsData) -> dict[str, Any]:
+    """Return the columns: each value in the one unit that it is kept in."""
+    return {name: getattr(data, name) for name in (*SIGNS, "self_measured")}
 
 
 def observations(data: VitalsData) -> Iterator[tuple[str, float]]:
@@ -138,6 +239,7 @@ KIND = Kind(
     model=Vitals,
     payload=VitalsData,
     category=Category.TREATMENT,
+    to_columns=to_columns,
     measures=MEASURES,
     observations=observations,
     example={

@@ -3,6 +3,12 @@
 -- The version that a record had, before it is amended or removed. On update and delete only: plain inserts pay nothing.
 CREATE FUNCTION records_keep_former_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- What a new scoring rule makes of the same answers is no version of theirs: the scores are kept beside each other.
+    IF TG_OP = 'UPDATE' AND TG_ARGV[0] = 'response'
+       AND to_jsonb(OLD) - ARRAY['sequence', 'status', 'reported_total_check']
+         = to_jsonb(NEW) - ARRAY['sequence', 'status', 'reported_total_check'] THEN
+        RETURN NULL;
+    END IF;
     INSERT INTO records_formerversion
         (clinic_id, patient_id, kind, category, record_id, revision, fingerprint, row, replaced_at)
     VALUES (OLD.clinic_id, OLD.patient_id, TG_ARGV[0],

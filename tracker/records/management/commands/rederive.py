@@ -19,7 +19,9 @@ class Command(BaseCommand):
         report = rebuild.check(repair=apply)
         self.stdout.write(f"{report.records} records, {report.observations} observations compared.")
         if report.unknown:
-            self.stdout.write(f"{report.unknown} responses to instruments that the catalogue no longer has.")
+            self.stdout.write(
+                f"{report.unknown} responses to versions of instruments that are not known, or were not: see rescore."
+            )
         for patient_id, what, how in report.differences[:_SHOWN]:
             self.stdout.write(f"  patient/{patient_id}: {what} {how}")
         if report.differences and not apply:
