@@ -262,6 +262,11 @@ RECEIPT = (
         "Keep the record; show the sentence.",
     ),
     _field(
+        "too_many_versions",
+        "This entry was changed a thousand times: write a new one.",
+        "Keep the record; show the sentence. It can still be removed.",
+    ),
+    _field(
         "cannot_be_stored",
         "The record cannot be stored.",
         "Keep the record; report the code and the `request_id`.",
