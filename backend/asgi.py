@@ -1,6 +1,7 @@
 """The web process's application. Only here are database connections pooled: Celery closes a pool between tasks."""
 
 import os
+from functools import cache
 from importlib import import_module
 
 from django.conf import settings
@@ -9,8 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from tracker.accounts import routes
+from tracker.lib import listeners
 from tracker.lib.admission import Admission, PersonLimit
-from tracker.lib.asgi import Receive, Scope, Send, WSGIInThreads
+from tracker.lib.answers import Send
+from tracker.lib.asgi import Receive, Scope, WSGIInThreads
 
 THREADS, SIGN_IN_THREADS, HEALTH_THREADS = 8, 5, 2
 # Requests that wait for one of the threads of sign-in.
@@ -31,6 +34,7 @@ _product = WSGIInThreads(_django, threads=THREADS, refuse=refuse, admission=_adm
 _sign_in = WSGIInThreads(
     _django, threads=SIGN_IN_THREADS, refuse=refuse, admission=_admission, most_queued=SIGN_IN_QUEUE
 )
+_limit_listeners = cache(listeners.limit)
 _health = WSGIInThreads(_django, threads=HEALTH_THREADS, refuse=refuse, reads_body=False)
 # A route of which nobody has said who may use it is not served: nor is any other until somebody does.
 _PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"])]
@@ -45,6 +49,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
     So health answers when nothing else does, and who is signed in never waits for who tries passwords.
     """
+    # Not before: the listening socket is made after this module has been imported.
+    _limit_listeners()
     await _part(scope["method"], scope["path"])(scope, receive, send)
 
 

@@ -308,5 +308,6 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 # Served from where they lie: nothing to collect, one build step less.
 WHITENOISE_USE_FINDERS = True
+STATICFILES_FINDERS = ["backend.static_files.AppFinder"]
 
 LOGGING = logs.SETTINGS

@@ -77,7 +77,8 @@ def test_pages_bounded_in_bytes_neither_skip_nor_repeat_a_record(world, pages):
     phone = Phone(world.ada.user)
 
     def read(path: str, listed: str, following: str, mark: str) -> list[Any]:
-        found, cursor = [], ""
+        found: list[Any] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = phone.get(f"{path}?limit=200" + (f"&cursor={cursor}" if cursor else "")).json()
             found += [record[mark] for record in page[listed]]

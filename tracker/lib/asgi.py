@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from tracker.lib.admission import Admission, Overloaded
+from tracker.lib.answers import Answer, Send, UnsentAnswers
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 # A body has ten seconds and another for each 500 bytes, but never more than a minute.
 START_SECONDS = 10
@@ -50,6 +49,9 @@ _CHARSETS = frozenset(
 )
 # In the environ of a request of whose body a part is missing: dropped beyond MAX_KEPT_BYTES, or not come in time.
 BODY_CUT = "tracker.body_cut"
+
+# Of this process.
+_unsent = UnsentAnswers()
 
 
 class IncompleteBody(OSError):
@@ -84,7 +86,7 @@ class WSGIInThreads:
     application that answers without a database what is not taken: of a person whose limits in ``admission`` are
     reached, beyond ``most_queued`` requests that wait for a thread, or after a wait of ``QUEUE_SECONDS``.
     ``reads_body=False``: the application never asks for a body. An answer is held in memory as a whole, and its slow
-    reader holds no thread.
+    reader holds no thread, and it for a while (``lib.answers``).
     """
 
     def __init__(
@@ -117,8 +119,7 @@ class WSGIInThreads:
             status, headers, answer = _respond(self.refuse, environ)
         finally:
             self._buffered_bytes -= len(body.kept)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await _unsent.send(send, (status, headers, answer))
 
     async def _admitted(self, environ: dict[str, Any], start_before: float) -> Answer:
         """Run the request in a thread, once it is its person's turn."""

@@ -225,7 +225,7 @@ def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision])
     first_of_id: dict[UUID, int] = {}
     for place, decision in enumerate(decided):
         if _wants_copy(decision):
-            first_of_id.setdefault(items[place].id, place)  # type: ignore[union-attr, arg-type]
+            first_of_id.setdefault(items[place].id, place)  # type: ignore[arg-type]
     if not first_of_id:
         return decided
     wanted = [(items[place].kind, record_id) for record_id, place in first_of_id.items()]  # type: ignore[union-attr]
