@@ -55,6 +55,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _part(method: str, path: str) -> WSGIInThreads:
-    if path.startswith("/health/"):
+    if path.startswith("/health/") and "/." not in path:
         return _health
     return _sign_in if routes.is_try(method, path) else _product

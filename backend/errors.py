@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
 
 from tracker.api import exceptions
-from tracker.lib import logs
+from tracker.lib import asgi, logs
 from tracker.lib.middleware import RequestLogMiddleware
 
 log = logs.get(__name__)
@@ -121,11 +121,38 @@ def overloaded(request: HttpRequest) -> HttpResponse:
     return page
 
 
+class LongHeadersMiddleware:
+    """
+    Middleware: a request whose headers are too long is refused before anything takes them apart (``lib.asgi``).
+
+    Below ``/api/`` it is scanned like any other that is refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if asgi.LONG_HEADERS not in request.META:
+            return self.get_response(request)
+        if _for_program(request):
+            return exceptions.problem_response("headers_too_long")
+        return _page("400.html", 431)
+
+
+def _broken_body(request: HttpRequest) -> HttpResponse:
+    """400 of a body that breaks off or is no HTTP; made without a database."""
+    if _for_program(request):
+        return exceptions.problem_response("bad_request", has_guidance=True)
+    return _page("400.html", 400)
+
+
 _log_overloaded = RequestLogMiddleware(overloaded)
+_log_broken = RequestLogMiddleware(_broken_body)
 
 
 def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """WSGI application: refuse a request before any middleware, view or database has seen it (``lib.asgi``)."""
-    response = _log_overloaded(WSGIRequest(environ))
+    respond = _log_broken if asgi.BROKEN_BODY in environ else _log_overloaded
+    response = respond(WSGIRequest(environ))
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.content]

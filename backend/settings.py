@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
+    "backend.errors.LongHeadersMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "tracker.outbox.security_notices.SecurityNoticeMiddleware",

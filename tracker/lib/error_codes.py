@@ -112,6 +112,12 @@ REQUEST = (
         "Send the same records again under the same key; where it happens often, fewer at a time.",
     ),
     _request(
+        "headers_too_long",
+        431,
+        "The headers are too long. Nothing was stored.",
+        "A mistake in the app or on the way: send fewer headers, then the same records again.",
+    ),
+    _request(
         "already_paired",
         409,
         "The session is bound to another device.",
