@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.http import HttpRequest
 from django.test import Client
 
 
@@ -122,3 +123,15 @@ def test_a_body_that_did_not_come_whole_is_no_error_of_ours_on_any_page(db, path
     answer = client.generic("POST", path, b"", _FORM, **cut)
 
     assert 400 <= answer.status_code < 500, answer.content
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/logout/", "/sessions/", "/nope/"])
+def test_a_form_of_a_page_of_more_than_64_kb_is_refused_before_it_is_parsed(db, path, monkeypatch):
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    monkeypatch.setattr(HttpRequest, "_load_post_and_files", lambda *_: pytest.fail("it was parsed"))
+
+    answer = client.generic("POST", path, b"a=" + b"1" * 65 * 1024, _FORM)
+
+    assert answer.status_code == 400
+    assert "Not understood" in answer.content.decode()
