@@ -8,6 +8,7 @@ import pytest
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_user
+from tracker.accounts import request_throttle
 from tracker.api import urls
 from tracker.records.kinds.journal import MAX_BYTES
 from tracker.sync import decisions, ingest
@@ -149,3 +150,19 @@ def test_the_history_of_a_long_entry_is_read_with_as_many_statements_as_a_short_
 
     assert [version["revision"] for version in page["versions"]] == list(range(120, 70, -1))
     assert page["next"]
+
+
+def test_a_long_answer_counts_as_several_requests_of_who_asks(world, pages, monkeypatch):
+    write(world, *pages[:4])
+    counted: list[tuple[str, int]] = []
+    monkeypatch.setattr(request_throttle, "count", lambda kind, user, by=1: counted.append((kind, by)))
+    phone = Phone(world.ada.user)
+
+    phone.get("records")
+    phone.get("me")
+    phone.push(pages[0] | {"data": {"text": "x", "share": "none"}})
+
+    assert counted == [
+        (request_throttle.READ, 1), (request_throttle.READ, 3), (request_throttle.READ, 1),
+        (request_throttle.WRITE, 1), (request_throttle.WRITE, 1),
+    ]  # fmt: skip
