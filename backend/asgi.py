@@ -2,6 +2,7 @@
 
 import gc
 import os
+from functools import cache
 from importlib import import_module
 
 from django.conf import settings
@@ -10,8 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from tracker.accounts import routes
+from tracker.lib import listeners
 from tracker.lib.admission import Admission, PersonLimit
-from tracker.lib.asgi import Receive, Scope, Send, WSGIInThreads
+from tracker.lib.answers import Send
+from tracker.lib.asgi import Receive, Scope, WSGIInThreads
 
 THREADS, SIGN_IN_THREADS, HEALTH_THREADS = 8, 5, 2
 # Requests that wait for one of the threads of sign-in.
@@ -34,6 +37,7 @@ _product = WSGIInThreads(_django, threads=THREADS, refuse=refuse, admission=_adm
 _sign_in = WSGIInThreads(
     _django, threads=SIGN_IN_THREADS, refuse=refuse, admission=_admission, most_queued=SIGN_IN_QUEUE
 )
+_limit_listeners = cache(listeners.limit)
 _health = WSGIInThreads(_django, threads=HEALTH_THREADS, refuse=refuse, reads_body=False)
 # A route of which nobody has said who may use it is not served: nor is any other until somebody does.
 _PROBLEMS = [problem.msg for problem in run_checks(tags=["policy", "alert_rules"])]
@@ -50,10 +54,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
     So health answers when nothing else does, and who is signed in never waits for who tries passwords.
     """
+    # Not before: the listening socket is made after this module has been imported.
+    _limit_listeners()
     await _part(scope["method"], scope["path"])(scope, receive, send)
 
 
 def _part(method: str, path: str) -> WSGIInThreads:
-    if path.startswith("/health/"):
+    if path.startswith("/health/") and "/." not in path:
         return _health
     return _sign_in if routes.is_try(method, path) else _product

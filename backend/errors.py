@@ -8,10 +8,9 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.template import loader
-from django.views import defaults
 
 from tracker.api import exceptions
-from tracker.lib import logs
+from tracker.lib import asgi, logs
 from tracker.lib.middleware import RequestLogMiddleware
 
 log = logs.get(__name__)
@@ -26,42 +25,54 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: a host that is not ours, a body that is too large."""
     if _for_program(request):
         return exceptions.problem_response("bad_request")
-    return defaults.bad_request(request, exception)
+    return _page("400.html", 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: the role may not use this page."""
     if _for_program(request):
         return exceptions.problem_response("not_allowed")
-    return defaults.permission_denied(request, exception)
+    return _page("403.html", 403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: nothing here, or nothing here for you."""
     if _for_program(request):
         return exceptions.problem_response("not_found")
-    return defaults.page_not_found(request, exception)
+    return _page("404.html", 404)
 
 
 def too_many_attempts(request: HttpRequest) -> HttpResponse:
     """429: a try at sign-in that was one too many; the middleware adds when to come back."""
     if _for_program(request):
         return exceptions.problem_response("too_many_tries")
-    return HttpResponse(loader.render_to_string("429.html"), status=429)
+    return _page("429.html", 429)
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     """
     500: our mistake. The log has its type and place under the request id.
 
-    Outside of a view, too, a database that is away is no mistake: 503.
+    Outside of a view, too, a database that is away is no mistake (503), nor is a body that did not come whole.
     """
     problem = sys.exc_info()[1]
+    if isinstance(problem, UnreadablePostError):
+        return _incomplete_body(request)
     if isinstance(problem, _DATABASE_ERRORS):
         return _unavailable(request, problem)
     if _for_program(request):
         return exceptions.problem_response("internal_error")
-    return defaults.server_error(request)
+    return _page("500.html", 500)
+
+
+def _page(template: str, status: int, **context: str) -> HttpResponse:
+    """
+    Return a page that says what went wrong, made without the request.
+
+    Django's own error pages check its CSRF token, and parse its body to find that: a body that cannot be parsed was
+    an error while an error was answered. And the session of who is signed in is in the database.
+    """
+    return HttpResponse(loader.render_to_string(template, context), status=status)
 
 
 class ServiceUnavailableMiddleware:
@@ -89,7 +100,7 @@ class ServiceUnavailableMiddleware:
 def _incomplete_body(request: HttpRequest) -> HttpResponse:
     if _for_program(request):
         return exceptions.problem_response("incomplete_body")
-    return HttpResponse(loader.render_to_string("408.html"), status=408)
+    return _page("408.html", 408)
 
 
 def _unavailable(request: HttpRequest, problem: BaseException) -> HttpResponse:
@@ -105,17 +116,43 @@ def overloaded(request: HttpRequest) -> HttpResponse:
     """503 of a request that is not taken now; made without a database."""
     if _for_program(request):
         return exceptions.problem_response("service_unavailable")
-    # Rendered without the request, whose session is in the database.
-    page = loader.render_to_string("503.html", {"crisis_text": exceptions.CRISIS_TEXT})
-    headers = {"Retry-After": str(exceptions.RETRY_AFTER_S), "Cache-Control": "no-store"}
-    return HttpResponse(page, status=503, headers=headers)
+    page = _page("503.html", 503, crisis_text=exceptions.CRISIS_TEXT)
+    page["Retry-After"], page["Cache-Control"] = str(exceptions.RETRY_AFTER_S), "no-store"
+    return page
+
+
+class LongHeadersMiddleware:
+    """
+    Middleware: a request whose headers are too long is refused before anything takes them apart (``lib.asgi``).
+
+    Below ``/api/`` it is scanned like any other that is refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if asgi.LONG_HEADERS not in request.META:
+            return self.get_response(request)
+        if _for_program(request):
+            return exceptions.problem_response("headers_too_long")
+        return _page("400.html", 431)
+
+
+def _broken_body(request: HttpRequest) -> HttpResponse:
+    """400 of a body that breaks off or is no HTTP; made without a database."""
+    if _for_program(request):
+        return exceptions.problem_response("bad_request", has_guidance=True)
+    return _page("400.html", 400)
 
 
 _log_overloaded = RequestLogMiddleware(overloaded)
+_log_broken = RequestLogMiddleware(_broken_body)
 
 
 def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """WSGI application: refuse a request before any middleware, view or database has seen it (``lib.asgi``)."""
-    response = _log_overloaded(WSGIRequest(environ))
+    respond = _log_broken if asgi.BROKEN_BODY in environ else _log_overloaded
+    response = respond(WSGIRequest(environ))
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.content]

@@ -18,6 +18,8 @@ from granian.http import HTTP1Settings
 CONNECTIONS = 4096
 # Also of a connection that is kept alive without a request.
 HEADER_SECONDS = 15
+# Of what the server itself keeps for a connection in either direction; its own default is 417 KB.
+CONNECTION_BYTES = 128 * 1024
 
 
 def refuse_used_port(host: str, port: int) -> None:
@@ -55,7 +57,9 @@ def main() -> None:
         websockets=False,
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=CONNECTION_BYTES
+        ),
         respawn_failed_workers=True,
     ).serve()
 

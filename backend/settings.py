@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
+    "backend.errors.LongHeadersMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "tracker.outbox.security_notices.SecurityNoticeMiddleware",
@@ -314,5 +315,6 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 # Served from where they lie: nothing to collect, one build step less.
 WHITENOISE_USE_FINDERS = True
+STATICFILES_FINDERS = ["backend.static_files.AppFinder"]
 
 LOGGING = logs.SETTINGS

@@ -21,6 +21,8 @@ from tracker.accounts import sessions
 from tracker.accounts.models import AccountKind, User
 from tracker.audit.models import AuditEvent
 from tracker.lib import codes, rls
+from tracker.outbox import security_notices
+from tracker.outbox.channels import EMAIL, INBOX
 from tracker.outbox.models import Message
 from tracker.outbox.security_notices import SecurityNoticeMiddleware
 
@@ -111,6 +113,19 @@ def test_what_is_shown_to_others_is_told_to_the_inbox_and_to_the_address(world, 
 
     for words in ("consent-widened", "caregiver-invited", "caregiver-accepted"):
         assert notices(world, words) == BOTH
+
+
+def test_a_notice_of_what_is_done_again_and_again_goes_to_the_address_once_and_to_the_inbox_each_time(
+    world, phone, monkeypatch
+):
+    monkeypatch.setattr(security_notices, "MAIL_SECONDS", 10**11)
+    for _ in range(3):
+        share(phone, world)
+        share(phone, world, PAIN)
+
+    with as_clinic(world.clinic.pk):
+        told = Message.objects.filter(words="consent-widened").values_list("channel", flat=True)
+        assert (list(told).count(INBOX), list(told).count(EMAIL)) == (3, 1)
 
 
 def test_a_caregiver_who_accepts_with_an_account_is_told_too(world, phone):

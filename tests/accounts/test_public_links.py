@@ -7,6 +7,7 @@ import pytest
 from tests import factories
 from tests.phone import token_of
 from tests.servers import wait_until
+from tracker.accounts import middleware
 from tracker.clinics.models import Role
 
 OURS, FORGED = "https://diary.example.org", "testserver.example.net"
@@ -50,3 +51,17 @@ def test_an_invitation_link_on_a_page_leads_to_the_public_url(world, forged, set
 
     assert f"{OURS}/accounts/invitation/#" in page
     assert FORGED not in page
+
+
+@pytest.mark.parametrize("who", ["ada", "nobody"])
+def test_a_reset_takes_as_long_for_an_unknown_address_as_for_a_known_one(world, client, monkeypatch, who):
+    waits: list[float] = []
+    monkeypatch.setattr(middleware, "RESET_SECONDS", 1000)
+    monkeypatch.setattr("tracker.accounts.middleware.time.sleep", waits.append)
+    email = world.ada.user.email if who == "ada" else "nobody@example.org"
+
+    client.post("/_allauth/app/v1/auth/password/request", {"email": email}, content_type="application/json")
+    client.post("/accounts/password/reset/", {"email": email})
+
+    # What is left of a fixed time, whatever was done in it.
+    assert [900 < seconds < 1000 for seconds in waits] == [True, True]

@@ -1,7 +1,11 @@
 """What people and programs are told when something is not there, or not well."""
 
+from typing import Any
+
 import pytest
 from django.db import connections
+from django.http import HttpRequest
+from django.test import Client
 
 
 @pytest.fixture
@@ -66,3 +70,68 @@ def test_inline_scripts_are_allowed_on_the_documentation_page_alone(client, db):
 
     assert "script-src 'self' 'unsafe-inline'" in policies["/api/v1/docs"]
     assert "script-src 'self';" in policies["/accounts/login/"]
+
+
+_PART = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nz\r\n'
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+UNPARSABLE = {
+    "101 files": (_MULTIPART, _PART * 101 + b"--x--\r\n"),
+    "a long part header": (_MULTIPART, b"--x\r\nX: " + b"a" * 5000 + b"\r\n\r\nz\r\n--x--\r\n"),
+    "2000 fields": (_FORM, b"a=1&" * 2000),
+    "no boundary": ("multipart/form-data", _PART),
+    "an odd boundary": ("multipart/form-data; boundary=\xe9", _PART),
+    "broken base64": (
+        _MULTIPART,
+        _PART.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!") + b"--x--\r\n",
+    ),
+    "an unknown charset": (_FORM + "; charset=nope", b"a=1"),
+    "too large": (_FORM, b"a" * (5 * 1024 * 1024 + 1)),
+}
+
+
+@pytest.mark.parametrize("path", ["/nope/", "/static/nope.css", "/accounts/login/", "/", "/api/v1/nope"])
+def test_a_body_that_cannot_be_parsed_is_the_senders_error_on_every_page(db, path):
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    # Made up: with it the token in the body is looked for.
+    client.cookies["csrftoken"] = "a" * 32
+
+    answers = {
+        name: client.generic("POST", path, body, media_type).status_code
+        for name, (media_type, body) in UNPARSABLE.items()
+    }
+
+    assert {name: status for name, status in answers.items() if status >= 500} == {}
+
+
+class CutBody:
+    """A body of which a part did not come, as the web server hands it on."""
+
+    def read(self, *_: object) -> bytes:
+        raise OSError
+
+    readline = read
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope/", "/accounts/login/", "/accounts/invitation/", "/", "/api/v1/sync/push"]
+)
+def test_a_body_that_did_not_come_whole_is_no_error_of_ours_on_any_page(db, path):
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    cut: Any = {"wsgi.input": CutBody(), "CONTENT_LENGTH": "10", "CONTENT_TYPE": _FORM}
+
+    answer = client.generic("POST", path, b"", _FORM, **cut)
+
+    assert 400 <= answer.status_code < 500, answer.content
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/logout/", "/sessions/", "/nope/"])
+def test_a_form_of_a_page_of_more_than_64_kb_is_refused_before_it_is_parsed(db, path, monkeypatch):
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    monkeypatch.setattr(HttpRequest, "_load_post_and_files", lambda *_: pytest.fail("it was parsed"))
+
+    answer = client.generic("POST", path, b"a=" + b"1" * 65 * 1024, _FORM)
+
+    assert answer.status_code == 400
+    assert "Not understood" in answer.content.decode()

@@ -38,7 +38,7 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
 
 
 def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    start_response("503 Service Unavailable", [])
+    start_response("400 Bad Request" if asgi.BROKEN_BODY in environ else "503 Service Unavailable", [])
     return [b""]
 
 
@@ -278,7 +278,7 @@ def test_a_media_type_that_programs_send_reaches_the_application_as_it_is(sent):
 @pytest.mark.parametrize(
     "sent",
     [
-        'a; b="' + ";" * 100_000,
+        'a; b="' + ";" * 5_000,
         "application/json; charset=punycode",
         'multipart/form-data; boundary=x; charset="Punycode"',
         "application/json; charset=utf-8; charset=idna",
@@ -296,10 +296,6 @@ def test_a_media_type_that_is_dear_to_take_apart_becomes_one_that_no_view_takes(
     assert environ["CONTENT_TYPE"] == "application/octet-stream"
 
 
-def never(environ: dict[str, Any], start_response: Any) -> Any:
-    raise AssertionError("the headers were taken apart")
-
-
 @pytest.mark.parametrize(
     "headers",
     [
@@ -309,16 +305,13 @@ def never(environ: dict[str, Any], start_response: Any) -> Any:
         [(b"x-%d" % n, b"y" * 4_000) for n in range(9)],
     ],
 )
-def test_long_headers_are_refused_before_anything_takes_them_apart(headers):
-    seen: list[Any] = []
-    application = asgi.WSGIInThreads(never, threads=1, refuse=never)
+def test_of_long_headers_an_application_gets_who_sends_them_and_what_the_body_is(headers):
+    needed = [(b"x-session-token", b"t"), (b"X-Device", b"d"), (b"host", b"h"), (b"content-length", b"6")]
 
-    async def receive() -> dict[str, Any]:
-        raise AssertionError("the body was asked for")
+    environ = asgi.build_environ(scope(headers=[*headers, *needed, (b"x-device", b"e" * 2_000)]))
 
-    async def send(message: Any) -> None:
-        seen.append(message.get("status"))
-
-    asyncio.run(application(scope(headers=headers), receive, send))
-
-    assert seen == [431, None]
+    assert environ[asgi.LONG_HEADERS]
+    assert {name: text for name, text in environ.items() if name.startswith(("HTTP_", "CONTENT_"))} == {
+        "HTTP_X_SESSION_TOKEN": "t", "HTTP_X_DEVICE": "d", "HTTP_HOST": "h", "CONTENT_LENGTH": "6",
+    }  # fmt: skip
+    assert asgi.LONG_HEADERS not in asgi.build_environ(scope(headers=needed))

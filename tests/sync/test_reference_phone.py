@@ -272,3 +272,22 @@ def test_a_conflict_with_an_unreadable_record_keeps_what_the_owner_wrote(live):
     assert [copy["data"]["text"] for copy in tablet.ledger.copies(page)] == ["mine"]
     assert tablet.shown()[page]["data"]["text"] == "first"
     assert [entry.id for entry in tablet.unreadable()] == [page]
+
+
+def test_a_phone_reads_the_server_copies_that_an_answer_has_no_room_for(ada, tablet):
+    (phone, line), (other, _) = ada, tablet
+    pages = [phone.add("journal", {"text": "\x01" * 65536}) for _ in range(4)]
+    phone.sync()
+    other.sync()
+    for page in pages:
+        other.amend(page, {"text": "\x02" * 65536})
+        phone.amend(page, {"text": "mine"})
+    other.sync()
+    # Also where the answer is lost: the receipt that is given again has no copies.
+    line.broken = ["after"]
+
+    phone.push()
+
+    assert {phone.shown()[page]["data"]["text"] for page in pages} == {"\x02" * 65536}
+    assert {phone.ledger.record(page).revision for page in pages} == {2}
+    assert [copy["data"] for copy in phone.ledger.copies()] == [{"text": "mine"}] * 4

@@ -8,11 +8,13 @@ import uuid
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from django.db import connection
 from django.test import Client
 
+from backend import errors
 from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
@@ -228,7 +230,7 @@ def test_a_body_over_the_limit_hides_no_positive_answer_at_its_end(world, phone,
     assert alerts(world) == ITEM_9
 
 
-@pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT"])
+@pytest.mark.parametrize("method", ["PATCH", "DELETE", "PUT", "QUERY"])
 @pytest.mark.parametrize("path", ["sync/push", "records", "records/{id}"])
 def test_a_wrong_method_hides_no_positive_answer(world, phone, method, path):
     answer = send(phone, batch(phone, POSITIVE), path.format(id=POSITIVE["id"]), method)
@@ -467,6 +469,7 @@ NEAR_MISSES = {
     "capitals": "/API/v1/sync/push",
     "a record that is no id": "/api/v1/records/one",
     "the route for pulling": "/api/v1/sync/pull",
+    "a way round": "/health/../api/v1/sync/push",
     "a route of something else": "/api/v1/devices",
     "a route that only shows": "/api/v1/docs",
     "nothing": "/api/",
@@ -524,3 +527,65 @@ def test_a_refusal_without_a_body_tells_operations_nothing(world, phone):
 
     assert (answer.status_code, answer.json()["alerted"]) == (404, False)
     assert UnreadWrites.objects.count() == 0
+
+
+def test_headers_that_are_too_long_hide_no_positive_answer(world, phone):
+    client = Client(raise_request_exception=False)
+    marked: Any = {asgi.LONG_HEADERS: True}
+
+    answer = client.generic(
+        "POST",
+        "/api/v1/sync/push",
+        batch(phone, POSITIVE),
+        "application/json",
+        headers=phone.headers,
+        **marked,
+    )
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["alerted"]) == (
+        431,
+        "headers_too_long",
+        True,
+    )
+    assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+    assert client.get("/accounts/login/", **marked).status_code == 431
+
+
+def test_a_body_under_a_method_that_takes_none_hides_no_positive_answer(world, phone):
+    answer = send(phone, batch(phone, POSITIVE), "sync/push", "GET")
+
+    assert (answer.status_code, answer.json()["alerted"]) == (405, True)
+    assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrap"),
+    [
+        ("application/json", lambda body: gzip.compress(gzip.compress(body))),
+        ("application/x-www-form-urlencoded", lambda body: b"records=" + quote(body.decode()).encode()),
+        (
+            "application/x-www-form-urlencoded",
+            lambda body: b"records=" + quote_plus(body.decode(), safe=":").encode(),
+        ),
+    ],
+    ids=["gzip in gzip", "a form", "a form with plus signs"],
+)
+def test_a_body_that_is_wrapped_twice_hides_no_positive_answer(world, phone, kind, wrap):
+    answer = send(phone, wrap(batch(phone, POSITIVE)), content_type=kind)
+
+    assert (400 <= answer.status_code < 500, answer.json()["alerted"]) == (True, True)
+    assert alerts(world) == ITEM_9
+
+
+def test_a_body_that_breaks_off_is_answered_with_the_crisis_text(db):
+    started: list[Any] = []
+    environ = asgi.build_environ(
+        {"type": "http", "method": "POST", "path": "/api/v1/sync/push", "query_string": b"", "http_version": "1.1",
+         "headers": [(b"transfer-encoding", b"chunked")]}
+    )  # fmt: skip
+
+    (body,) = errors.refuse(environ | {asgi.BROKEN_BODY: True}, lambda *said: started.append(said))
+
+    assert started[0][0] == "400 Bad Request"
+    assert "emergency number" in json.loads(body)["guidance"]["crisis_text"]

@@ -1,5 +1,6 @@
 """Middleware of sign-in: browser sessions, and the throttle."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -16,9 +17,11 @@ from tracker.accounts import known_devices, request_throttle, routes, sessions, 
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
 
-# Of a try of a password, a second factor (a passkey's answer is the longest) or an invitation. It is decoded before its
-# sender is counted.
+# Of a form of a page, and of a try of a password, a second factor (a passkey's answer is the longest) or an invitation.
+# It is decoded before anything is known of its sender.
 MOST_BYTES = 64 * 1024
+# More than it takes to write the mail.
+RESET_SECONDS = 0.1
 _SESSION = UUID("0197a1c0-0000-7000-8000-000000000011")
 
 
@@ -37,6 +40,11 @@ def _length(request: HttpRequest) -> int:
         return 0
 
 
+def _is_short(request: HttpRequest) -> bool:
+    """Whether a request is a form of a page, or a try of a secret."""
+    return not request.path.startswith(routes.API) or routes.is_try(str(request.method), request.path)
+
+
 class SignInThrottleMiddleware:
     """
     Middleware: tries at a route that declares a ``Throttle`` are counted; one too many gets 429 and Retry-After.
@@ -50,11 +58,19 @@ class SignInThrottleMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _length(request) > MOST_BYTES and _is_short(request):
+            raise RequestDataTooBig("a form and a try of a secret are short")
         declared = _declared(request)
         if declared is None or not declared.counts(request):
             return self._answer(request)
-        if routes.is_try(str(request.method), request.path) and _length(request) > MOST_BYTES:
-            raise RequestDataTooBig("a try of a secret is short")
+        ends_at = time.monotonic() + (RESET_SECONDS if declared.kind == "reset" else 0)
+        response = self._counted(request, declared)
+        # Of an address that is known a mail is written: whoever waits for the answer learns nothing by that.
+        time.sleep(max(0, ends_at - time.monotonic()))
+        return response
+
+    def _counted(self, request: HttpRequest, declared: throttle.Throttle) -> HttpResponse:
+        """Answer a try that counts."""
         try:
             who = _who(request, declared)
         except strict_json.BadJSON:

@@ -21,6 +21,8 @@ READ, WRITE, SCAN = "read", "write", "scan"
 _STEPS = 20
 # A body counts as a further request for each so many bytes, as inflated. A push of 500 pain records counts as five.
 _BYTES_PER_REQUEST = 20_000
+# And an answer. A phone that pulls all that an account may hold, 256 MB, comes to about what it may read in a minute.
+_BYTES_PER_READ = 256 * 1024
 # Of so many people a process keeps counts. Then it forgets a tenth, who were counted last longest ago and are not over
 # a limit: nobody frees themselves with invented names. What the store has of them stays.
 _MOST_KEPT = 20_000
@@ -67,6 +69,11 @@ def kind_of(method: str | None) -> str:
 def cost(body_bytes: int) -> int:
     """Return as how many requests one with such a body counts: what it takes to read grows with its length."""
     return 1 + body_bytes // _BYTES_PER_REQUEST
+
+
+def answer_cost(answer_bytes: int) -> int:
+    """Return as how many further requests such an answer counts."""
+    return answer_bytes // _BYTES_PER_READ
 
 
 def check(kind: str, user_id: UUID) -> None:

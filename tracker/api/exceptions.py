@@ -1,5 +1,6 @@
 """Every error as ``application/problem+json`` (RFC 9457): a stable code, a request id, no values, no hints."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -81,13 +82,14 @@ def problem_body(code: str, errors: Errors = (), more: Mapping[str, Any] = {}) -
 
 def is_api(request: HttpRequest) -> bool:
     """Return whether a path is meant for the API; an app that writes it a little wrong gets a problem, and no page."""
-    return request.path.lstrip("/").lower().startswith("api/")
+    path = posixpath.normpath(request.path.lower()) + "/" if "/." in request.path else request.path.lower()
+    return path.lstrip("/").startswith("api/")
 
 
-def problem_response(code: str) -> HttpResponse:
+def problem_response(code: str, *, has_guidance: bool = False) -> HttpResponse:
     """Return a problem outside of a view: an unknown path, or a failure before a view was found."""
     status = CODES[code].status
-    more = {"guidance": _UNSTORED} if status == 503 else {}
+    more = {"guidance": _UNSTORED} if status == 503 or has_guidance else {}
     body = orjson.dumps(problem_body(code, more=more))
     response = HttpResponse(body, status=status, content_type=CONTENT_TYPE)
     if status == 503:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 import orjson
@@ -39,6 +40,8 @@ MOST_BYTES = 6 * 1024 * 1024
 # Of who has no scan of a whole body, or waits for one in vain: a single record's worth.
 LEAST_BYTES = 128 * 1024
 _LEAST_SECONDS = 0.25
+# Of a form that holds JSON: percent signs take a while.
+_FORM_CHARS = 512 * 1024
 _MOST_SCANS = 2
 _WAIT_SECONDS = 1.0
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -57,7 +60,7 @@ class RefusedWriteMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or request.method not in _WRITES or not is_api(request):
+        if response.status_code < 400 or not _may_write(request) or not is_api(request):
             return response
         # Of a view that answers with a page, too, which makes none of an error.
         problem = response.data if isinstance(response, Response) else orjson.loads(response.content)
@@ -69,6 +72,11 @@ class RefusedWriteMiddleware:
         response.content = JSONRenderer().render(problem)
         response["Content-Length"] = str(len(response.content))
         return response
+
+
+def _may_write(request: HttpRequest) -> bool:
+    """Whether a request may hold an answer: by its method, or since it has a body under any other."""
+    return request.method in _WRITES or _length(request) > 0 or "Transfer-Encoding" in request.headers
 
 
 def _scan_refused(request: HttpRequest, code: str) -> dict[str, Any]:
@@ -172,6 +180,9 @@ def _charged(
 
 def _findings(plain: bytes, at: datetime, deadline: safety.Deadline) -> tuple[list[Finding], bool]:
     text = lenient_json.text_of(plain)
+    if "{" not in text and "%7b" in text[:_FORM_CHARS].lower():
+        text = unquote_plus(text[:_FORM_CHARS])
+        deadline.left_rest |= len(plain) > _FORM_CHARS
     if not safety.may_be_answered(text):
         return [], not text or (("{" in text or "[" in text) and "\ufffd" not in text)
     documents = lenient_json.decode(text, deadline.is_half_over)

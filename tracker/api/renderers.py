@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import orjson
 from rest_framework.renderers import BaseRenderer
+
+from tracker.lib import wire_json
 
 
 class JSONRenderer(BaseRenderer):
@@ -16,4 +17,4 @@ class JSONRenderer(BaseRenderer):
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
-        return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS, default=str)
+        return wire_json.dump(data)

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from tracker.lib.admission import Admission, Overloaded
+from tracker.lib.answers import Answer, Send, UnsentAnswers
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 # A body has ten seconds and another for each 500 bytes, but never more than a minute.
 START_SECONDS = 10
@@ -50,6 +49,26 @@ _CHARSETS = frozenset(
 )
 # In the environ of a request of whose body a part is missing: dropped beyond MAX_KEPT_BYTES, or not come in time.
 BODY_CUT = "tracker.body_cut"
+# Of a request that is refused because its body breaks off, or is no HTTP.
+BROKEN_BODY = "tracker.broken_body"
+# Of a request whose headers are too long: it has those of ``_NEEDED`` that are short, and no others.
+LONG_HEADERS = "tracker.long_headers"
+# By these a request is refused, and what it holds is heard: whose it is, and what its body is.
+_NEEDED = frozenset(
+    {
+        b"host",
+        b"x-session-token",
+        b"x-device",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"transfer-encoding",
+    }
+)
+MAX_NEEDED_BYTES = 1024
+
+# Of this process.
+_unsent = UnsentAnswers()
 
 
 class IncompleteBody(OSError):
@@ -82,9 +101,10 @@ class WSGIInThreads:
 
     Each has its own: one for health is served whatever the other's requests are waiting for. ``refuse`` is a WSGI
     application that answers without a database what is not taken: of a person whose limits in ``admission`` are
-    reached, beyond ``most_queued`` requests that wait for a thread, or after a wait of ``QUEUE_SECONDS``.
+    reached, beyond ``most_queued`` requests that wait for a thread, after a wait of ``QUEUE_SECONDS``, or with a body
+    that breaks off (``BROKEN_BODY``).
     ``reads_body=False``: the application never asks for a body. An answer is held in memory as a whole, and its slow
-    reader holds no thread.
+    reader holds no thread, and it for a while (``lib.answers``).
     """
 
     def __init__(
@@ -100,11 +120,6 @@ class WSGIInThreads:
         self._incoming: set[_Body] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _has_long_headers(scope):
-            # Not by ``refuse``: that would parse them.
-            await send({"type": "http.response.start", "status": 431, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-            return
         environ, body = build_environ(scope), _Body()
         try:
             if self.reads_body and _has_body(environ):
@@ -112,13 +127,12 @@ class WSGIInThreads:
             # From the body's end on: a slow line has its own time limit.
             status, headers, answer = await self._admitted(environ, time.monotonic() + QUEUE_SECONDS)
         except _BrokenBody:
-            status, headers, answer = 400, [], b""
+            status, headers, answer = _respond(self.refuse, environ | {BROKEN_BODY: True})
         except Overloaded:
             status, headers, answer = _respond(self.refuse, environ)
         finally:
             self._buffered_bytes -= len(body.kept)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await _unsent.send(send, (status, headers, answer))
 
     async def _admitted(self, environ: dict[str, Any], start_before: float) -> Answer:
         """Run the request in a thread, once it is its person's turn."""
@@ -218,13 +232,17 @@ def _has_body(environ: dict[str, Any]) -> bool:
 
 
 def _has_long_headers(scope: Scope) -> bool:
-    sizes = [(name.lower(), len(name) + len(text)) for name, text in scope["headers"]]
+    sizes = [(name, len(name) + len(text)) for name, text in _lower(scope)]
     cookies = sum(size for name, size in sizes if name == b"cookie")
     return (
         sum(size for _, size in sizes) > MAX_HEADER_BYTES
         or any(size > MAX_ONE_HEADER_BYTES for _, size in sizes)
         or cookies > MAX_COOKIE_BYTES
     )
+
+
+def _lower(scope: Scope) -> list[tuple[bytes, bytes]]:
+    return [(name.lower(), text) for name, text in scope["headers"]]
 
 
 def media_type(text: str) -> str:
@@ -263,7 +281,14 @@ def build_environ(scope: Scope) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for raw_name, raw_text in scope["headers"]:
+    sent = scope["headers"]
+    if _has_long_headers(scope):
+        environ[LONG_HEADERS] = True
+        # A repeated one counts once.
+        sent = {
+            name: text for name, text in _lower(scope) if name in _NEEDED and len(text) <= MAX_NEEDED_BYTES
+        }.items()
+    for raw_name, raw_text in sent:
         name, text = raw_name.decode("latin-1").upper(), raw_text.decode("latin-1")
         # X_DEVICE would be read as X-DEVICE, past a proxy that sets or removes that one.
         if "_" in name:

@@ -112,6 +112,12 @@ REQUEST = (
         "Send the same records again under the same key; where it happens often, fewer at a time.",
     ),
     _request(
+        "headers_too_long",
+        431,
+        "The headers are too long. Nothing was stored.",
+        "A mistake in the app or on the way: send fewer headers, then the same records again.",
+    ),
+    _request(
         "already_paired",
         409,
         "The session is bound to another device.",
@@ -279,6 +285,11 @@ RECEIPT = (
         "storage_full",
         "The storage of this account is full: keep the entry and tell the clinic.",
         "Keep the record; show the sentence.",
+    ),
+    _field(
+        "too_many_versions",
+        "This entry was changed a thousand times: write a new one.",
+        "Keep the record; show the sentence. It can still be removed.",
     ),
     _field(
         "cannot_be_stored",

@@ -47,9 +47,17 @@ def inflate(body: bytes, most: int, is_over: IsOver = _never) -> tuple[bytes, bo
     """
     Return up to ``most`` plain bytes of ``body``, and whether these are all of them. It ends when ``is_over``.
 
-    Whether it is compressed (gzip, zlib) is told by its first bytes. Members one after another are joined, what stands
-    behind them is left out, a broken one is read up to the break.
+    Whether it is compressed (gzip, zlib), once or twice, is told by its first bytes. Members one after another are
+    joined, what stands behind them is left out, a broken one is read up to the break.
     """
+    plain, is_all = _inflate_once(body, most, is_over)
+    if plain.startswith(_COMPRESSED) and body.startswith(_COMPRESSED):
+        twice, is_whole = _inflate_once(plain, most, is_over)
+        return twice, is_whole and is_all
+    return plain, is_all
+
+
+def _inflate_once(body: bytes, most: int, is_over: IsOver) -> tuple[bytes, bool]:
     if not body.startswith(_COMPRESSED):
         return body[:most], len(body) <= most
     pieces, place, inflater = [], 0, _inflater()

@@ -18,7 +18,7 @@ from django.utils import timezone
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
 from tracker.outbox import letters
-from tracker.outbox.channels import CHANNELS, Channel
+from tracker.outbox.channels import CHANNELS, EMAIL, Channel
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -56,6 +56,7 @@ def enqueue(
     subject: str,
     key: str,
     due_at: datetime,
+    mail_key: str | None = None,
     expires_at: datetime | None = None,
     patient_id: UUID | None = None,
     urgent: bool = False,
@@ -65,12 +66,12 @@ def enqueue(
 
     Return how many are new.
 
-    Two at once are harmless: ``key`` with recipient and channel is unique. What has not gone out by
-    ``expires_at`` is dropped; the row stays, unsent. ``patient_id`` is whom it is about: delivery is fair between
-    patients.
+    Two at once are harmless: ``key`` with recipient and channel is unique; mail has ``mail_key``, if it is given. What
+    has not gone out by ``expires_at`` is dropped; the row stays, unsent. ``patient_id`` is whom it is about: delivery
+    is fair between patients.
     """
     return enqueue_many(
-        clinic_id=clinic_id, recipients=recipients, words=words, keys={subject: key}, due_at=due_at,
+        clinic_id=clinic_id, recipients=recipients, words=words, keys={subject: key}, due_at=due_at, mail_key=mail_key,
         expires_at=expires_at, patient_id=patient_id, urgent=urgent,
     )  # fmt: skip
 
@@ -82,6 +83,7 @@ def enqueue_many(
     words: str,
     keys: Mapping[str, str],
     due_at: datetime,
+    mail_key: str | None = None,
     expires_at: datetime | None = None,
     patient_id: UUID | None = None,
     urgent: bool = False,
@@ -90,7 +92,7 @@ def enqueue_many(
     rows = [
         _Row(
             clinic_id, uuid4(), person, channel, words, subject,
-            f"{key}/{person}/{channel}", patient_id, urgent, due_at, expires_at,
+            f"{(channel == EMAIL and mail_key) or key}/{person}/{channel}", patient_id, urgent, due_at, expires_at,
         )
         for subject, key in keys.items()
         for person in recipients

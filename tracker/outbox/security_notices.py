@@ -18,15 +18,22 @@ from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.outbox import actions as outbox
 
+MAIL_SECONDS = 600
 _FACTORS = frozenset(second_factor.FACTORS)
 
 
 def notify(*, clinic_id: UUID, user_id: UUID, words: str, at: datetime) -> None:
-    """Write a notice for one person, to the inbox of this clinic and to their address. In the change's transaction."""
+    """
+    Write a notice for one person, to the inbox of this clinic and to their address. In the change's transaction.
+
+    The inbox has every one, the address one of each text in ten minutes: a change that is made again and again sends
+    no hundreds of mails.
+    """
+    period = int(at.timestamp()) // MAIL_SECONDS
     with rls.as_clinic(clinic_id):
         outbox.enqueue(
             clinic_id=clinic_id, recipients=[user_id], words=words, subject=f"user/{user_id}",
-            key=f"{words}/{uuid4()}", due_at=at,
+            key=f"{words}/{uuid4()}", mail_key=f"{words}/{period}", due_at=at,
         )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from tracker.records import queries
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import Observation
-from tracker.records.patient_record import PatientRecord
 
 _CURSORS = CursorCipher("records")
 
@@ -27,11 +26,12 @@ def newest(
     measure: str | None = None,
     cursor: str | None = None,
     as_patient: bool = True,
-) -> tuple[list[tuple[Kind, PatientRecord]], str | None]:
+) -> tuple[list[dict[str, Any]], str | None]:
     """
     Return up to ``limit`` living records, last changed first, and the cursor of the next page if there is one.
 
-    Without ``as_patient`` the reader is the care team, for whom a journal that is not shared does not exist.
+    They are as the wire shows them, and no more than one answer takes. Without ``as_patient`` the reader is the care
+    team, for whom a journal that is not shared does not exist.
 
     ``reader`` is the user whose cursors they are.
 
@@ -57,8 +57,11 @@ def newest(
     rows = queries.get_many(patient_id, [(name, record_id) for name, record_id, _ in page])
     place = {record_id: n for n, (_, record_id, _) in enumerate(page)}
     rows.sort(key=lambda pair: place[pair[1].id])
-    following = _CURSORS.encrypt(page[-1][2], of=of) if len(listed) > limit else None
-    return rows, following
+    shown, count = queries.serialize_page(patient_id, rows, as_patient=as_patient)
+    if len(listed) <= limit and count == len(rows):
+        return shown, None
+    last = rows[count - 1][1].sequence if count < len(rows) else page[-1][2]
+    return shown, _CURSORS.encrypt(last, of=of)
 
 
 def _listed(kind: Kind, rows: QuerySet[Any]) -> QuerySet[Any, Any]:

@@ -1,6 +1,6 @@
 """What a merge of two edits of a plan needs to know, and the note that it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,13 +28,13 @@ def was_merged(patient_id: UUID, record_id: UUID, revision: int, fingerprint: by
 def versions(patient_id: UUID, record_id: UUID, base: int) -> Versions | None:
     """Return what a merge is made of; None if the record is removed, or the base is not known or was a tombstone."""
     rows = queries.get_many(patient_id, [(KIND.name, record_id)])
-    former = {row.revision: row for _, row in queries.previous_versions(patient_id, record_id)}
-    if not rows or rows[0][1].removed_at is not None or base not in former:
+    former = queries.previous_versions(patient_id, record_id, before=base + 1, limit=1)
+    if not rows or rows[0][1].removed_at is not None or not former:
         return None
-    kind, row = rows[0]
-    if former[base].removed_at is not None:
+    (kind, row), (_, base_row) = rows[0], former[0]
+    if base_row.revision != base or base_row.removed_at is not None:
         return None
-    return Versions(kind.to_data(former[base]), kind.to_data(row))
+    return Versions(kind.to_data(base_row), kind.to_data(row))
 
 
 def record_merge(
@@ -62,6 +62,9 @@ def record_merge(
     )
 
 
-def overwritten_values(patient_id: UUID, record_id: UUID) -> list[MergedEdit]:
-    """Return the merges of a plan, the newest first."""
-    return list(MergedEdit.objects.filter(patient_id=patient_id, record_id=record_id).order_by("-id"))
+def overwritten_values(patient_id: UUID, record_id: UUID, revisions: Collection[int]) -> list[MergedEdit]:
+    """Return the merges that made these revisions of a plan, the newest first."""
+    merges = MergedEdit.objects.filter(
+        patient_id=patient_id, record_id=record_id, merged_revision__in=revisions
+    )
+    return list(merges.order_by("-id"))

@@ -1,6 +1,6 @@
 """Queries of a patient's records: current versions by id, pages by change number, rows in wire format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from tracker.lib import codes, days
+from tracker.lib import codes, days, wire_json
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
@@ -29,6 +29,13 @@ _CURRENT_VERSIONS = " UNION ALL ".join(
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
+
+# By the index, one version at a time: a record may have a thousand.
+_FINGERPRINTS = """
+SELECT former.record_id, former.revision, former.fingerprint
+FROM unnest(%s::uuid[], %s::int[]) AS asked (record_id, revision)
+JOIN records_formerversion AS former USING (record_id, revision) WHERE former.patient_id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +64,31 @@ def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Curren
     }
 
 
-def previous_fingerprints(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[int, bytes]]:
-    """Return id -> revision -> fingerprint of the versions that were replaced."""
+def previous_fingerprints(
+    patient_id: UUID, versions: Collection[tuple[UUID, int]]
+) -> dict[UUID, dict[int, bytes]]:
+    """Return id -> revision -> fingerprint of those of ``versions`` (id, revision) that were replaced."""
+    ids, revisions = [record_id for record_id, _ in versions], [revision for _, revision in versions]
     found: dict[UUID, dict[int, bytes]] = {}
-    rows = FormerVersion.objects.filter(patient_id=patient_id, record_id__in=list(ids))
-    for record_id, revision, fingerprint in rows.values_list("record_id", "revision", "fingerprint"):
-        found.setdefault(record_id, {})[revision] = bytes(fingerprint or b"")
+    with connection.cursor() as cursor:
+        cursor.execute(_FINGERPRINTS, [ids, revisions, patient_id])
+        for record_id, revision, fingerprint in cursor.fetchall():
+            found.setdefault(record_id, {})[revision] = bytes(fingerprint or b"")
     return found
 
 
-def previous_versions(patient_id: UUID, record_id: UUID) -> list[tuple[FormerVersion, PatientRecord]]:
-    """Return the versions that were replaced, the newest first: the note of it, and the row as it was."""
-    notes = FormerVersion.objects.filter(patient_id=patient_id, record_id=record_id).order_by(
-        "-revision", "-id"
-    )
-    return [(note, _row_of(note)) for note in notes]
+def previous_versions(
+    patient_id: UUID, record_id: UUID, *, before: int, limit: int
+) -> list[tuple[FormerVersion, PatientRecord]]:
+    """
+    Return the versions that were replaced, the newest first: the note of it, and the row as it was.
+
+    At most ``limit`` of those below the revision ``before``.
+    """
+    notes = FormerVersion.objects.filter(
+        patient_id=patient_id, record_id=record_id, revision__lt=before
+    ).order_by("-revision", "-id")
+    return [(note, _row_of(note)) for note in notes[:limit]]
 
 
 def _row_of(note: FormerVersion) -> PatientRecord:
@@ -140,6 +157,34 @@ def serialize(
         else:
             serialized.append(envelope(kind, row, kind.to_data(row) | part, scoring=scoring))
     return serialized
+
+
+def serialize_page(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]], *, as_patient: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """
+    Return the first records as the wire shows them, as many as one answer takes, and of how many rows they are.
+
+    Long texts are not loaded only to be left out.
+    """
+    places = [n for n, (kind, row) in enumerate(rows) if as_patient or kind.is_visible_to_others(row)]
+    visible = [rows[place] for place in places]
+    sizes = _sizes_beside(patient_id, visible)
+    loaded = visible[: wire_json.count_that_fits(sizes.get((row.id, row.revision), 0) for _, row in visible)]
+    shown = list(wire_json.page_of(serialize(patient_id, loaded, as_patient=as_patient)))
+    return shown, len(rows) if len(shown) == len(visible) else places[len(shown)]
+
+
+def _sizes_beside(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], int]:
+    """The bytes of what of the rows' data stands in other tables, where it may be more than one answer takes."""
+    sizes: dict[tuple[UUID, int], int] = {}
+    for kind in {kind.name: kind for kind, _ in rows if kind.size_beside is not None}.values():
+        assert kind.size_beside is not None
+        of_kind = [row for each, row in rows if each.name == kind.name and row.removed_at is None]
+        sizes |= kind.size_beside(patient_id, of_kind)
+    return sizes
 
 
 def _beside(

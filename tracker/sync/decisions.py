@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
+from tracker.lib.error_codes import CODES
 from tracker.lib.validation_errors import FieldError
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
@@ -20,6 +21,9 @@ from tracker.sync import merge, parsing
 from tracker.sync.batch import ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status
 from tracker.sync.parsing import InvalidItem
+
+# Of one record. A tombstone may be one more, so that what cannot be amended can still be removed.
+MAX_VERSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
 def _check(record: Record, current: CurrentVersion | None, *, has_space: bool) -> None:
     if record.removed and current is None:
         raise _RefusedError("not_found")
+    if record.revision > MAX_VERSIONS + record.removed:
+        raise _RefusedError("too_many_versions", detail=CODES["too_many_versions"].detail)
     if not record.removed and not has_space:
         detail = "The storage of this account is full: keep the entry and tell the clinic."
         raise _RefusedError("storage_full", detail=detail)

@@ -8,7 +8,7 @@ audit event. The number of statements does not grow with the number of records.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -134,7 +134,7 @@ def _decide_and_store(
     """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
     key, has_space = settings.LOOKUP_KEY, _has_space(reserved)
     sent = decisions.sent_records(items, first=reserved.first, key=key)
-    current = _load_current(provenance.patient_id, [item.record.id for item in sent])
+    current = _load_current(provenance.patient_id, {(item.record.id, item.record.revision) for item in sent})
     decided = decisions.refuse_invalid(items)
     for current_round in decisions.rounds(sent):
         edits = _load_edits(provenance.patient_id, current_round, current)
@@ -153,10 +153,11 @@ def _any_retry(decided: Iterable[Decision]) -> bool:
     return any(decision.result.status == Status.RETRY for decision in decided)
 
 
-def _load_current(patient_id: UUID, ids: Sequence[UUID]) -> Current:
-    """Read what is held under the ids that arrived: one statement, and one more if any comes again."""
-    heads = queries.current_versions(patient_id, ids) if ids else {}
-    again = [record_id for record_id, head in heads.items() if head.revision > 1]
+def _load_current(patient_id: UUID, versions: Collection[tuple[UUID, int]]) -> Current:
+    """Read what is held under the ids and revisions that arrived: one statement, and one more if any comes again."""
+    ids = {record_id for record_id, _ in versions}
+    heads = queries.current_versions(patient_id, list(ids)) if ids else {}
+    again = [each for each in versions if each[0] in heads and each[1] < heads[each[0]].revision]
     former = queries.previous_fingerprints(patient_id, again) if again else {}
     return {
         record_id: CurrentVersion(
@@ -214,24 +215,38 @@ def _store_or_halve(
 
 
 def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision]) -> list[Decision]:
-    """Put our copy beside each conflict and each merge, so that the phone can show what is held."""
-    with_copy = {
-        place: (items[place].kind, items[place].id)  # type: ignore[union-attr]
-        for place, decision in enumerate(decided)
-        if decision.result.status == Status.CONFLICT or decision.result.code == "merged"
-    }
-    if not with_copy:
+    """
+    Put our copy beside conflicts and merges, so that the phone can show what is held.
+
+    Each copy once, beside the first item of its id, and as many as one answer takes: five hundred stale versions of a
+    long page would bring it back five hundred times. Every such item has the revision that is held, by which the phone
+    reads what is missing.
+    """
+    first_of_id: dict[UUID, int] = {}
+    for place, decision in enumerate(decided):
+        if _wants_copy(decision):
+            first_of_id.setdefault(items[place].id, place)  # type: ignore[arg-type]
+    if not first_of_id:
         return decided
-    rows = queries.get_many(patient_id, set(with_copy.values()))  # type: ignore[arg-type]
-    copies = {str(copy["id"]): copy for copy in queries.serialize(patient_id, rows, as_patient=True)}
+    wanted = [(items[place].kind, record_id) for record_id, place in first_of_id.items()]  # type: ignore[union-attr]
+    rows = queries.get_many(patient_id, wanted)
+    rows.sort(key=lambda pair: first_of_id[pair[1].id])
+    revisions = {str(row.id): row.revision for _, row in rows}
+    copies, _ = queries.serialize_page(patient_id, rows, as_patient=True)
+    copy_at = {first_of_id[copy["id"]]: copy for copy in copies}
     return [
-        _with_copy(decision, copies.get(decision.result.id or "")) if place in with_copy else decision
+        _with_copy(decision, revisions.get(decision.result.id or ""), copy_at.get(place))
+        if _wants_copy(decision)
+        else decision
         for place, decision in enumerate(decided)
     ]
 
 
-def _with_copy(decision: Decision, copy: dict[str, Any] | None) -> Decision:
-    revision = copy["revision"] if copy else None
+def _wants_copy(decision: Decision) -> bool:
+    return decision.result.status == Status.CONFLICT or decision.result.code == "merged"
+
+
+def _with_copy(decision: Decision, revision: int | None, copy: dict[str, Any] | None) -> Decision:
     return replace(decision, result=replace(decision.result, server=copy, revision=revision))
 
 

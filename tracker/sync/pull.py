@@ -12,14 +12,12 @@ from uuid import UUID
 
 from tracker.access.policy import Category
 from tracker.access.principal import Principal
-from tracker.lib import codes
+from tracker.lib import codes, wire_json
 from tracker.lib.cursors import CursorCipher
 from tracker.records import change_counter, queries
 
 _CURSORS = CursorCipher("pull")
 START = 0
-# A page is cut where its records are about this large together; one record always goes.
-PAGE_BYTES = 1024 * 1024
 # What a record takes on the wire beside its free text, roughly.
 _RECORD_BYTES = 450
 
@@ -103,8 +101,10 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     # Who starts anew has no copy that would have to go.
     listed = queries.changed_since(patient_id, start, limit + 1, as_patient=as_patient or not cursor)
     changes = _that_fits(listed[:limit])
+    shown, last = _shown(principal, patient_id, start, changes)
+    # What takes more on the wire than it does in the database ends the page before its place.
+    changes = [changed for changed in changes if last is None or changed.sequence <= last]
     end = changes[-1].sequence if changes else start
-    shown = _shown(principal, patient_id, start, changes)
     return Page(
         records=[record for record in shown if not record.get("unreadable")],
         unreadable=[record for record in shown if record.get("unreadable")],
@@ -121,17 +121,14 @@ def remaining(principal: Principal, patient_id: UUID, cursor: str | None) -> int
 
 
 def _that_fits(listed: Sequence[queries.Changed]) -> Sequence[queries.Changed]:
-    size = 0
-    for place, changed in enumerate(listed):
-        size += _RECORD_BYTES + changed.bytes
-        if size > PAGE_BYTES and place:
-            return listed[:place]
-    return listed
+    return listed[: wire_json.count_that_fits(_RECORD_BYTES + changed.bytes for changed in listed)]
 
 
 def _shown(
     principal: Principal, patient_id: UUID, after: int, changes: Sequence[queries.Changed]
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The records of a page as the wire shows them; and the last one's change, if it is not the last of ``changes``."""
     kinds = {changed.kind for changed in changes} - {queries.REVOKED}
     rows = queries.changed_between(patient_id, after, changes[-1].sequence, kinds) if changes else []
-    return queries.serialize(patient_id, rows, as_patient=principal.is_patient)
+    shown, count = queries.serialize_page(patient_id, rows, as_patient=principal.is_patient)
+    return shown, rows[count - 1][1].sequence if count < len(rows) else None

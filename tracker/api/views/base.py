@@ -1,6 +1,7 @@
 """The base of every API view: one transaction, one policy, one principal."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 from rest_framework.request import Empty, Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tracker.access import policy
@@ -82,13 +84,22 @@ class ClinicalAPIView(APIView):
                 auditing.record_refusal(self, response)
         holder = getattr(request, "token_holder", None)
         if holder is not None:
+            kind = request_throttle.kind_of(request.method)
             cost = request_throttle.cost(getattr(request, "decoded_bytes", 0))
-            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id, cost)
+            request_throttle.count(kind, holder.user_id, cost)
+            if isinstance(response, Response):
+                response.add_post_render_callback(partial(_count_answer, kind, holder.user_id))
         if deprecation := self.deprecations.get(str(request.method)):
             for name, value in deprecation.headers().items():
                 response[name] = value
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
+
+
+def _count_answer(kind: str, user_id: UUID, response: Response) -> None:
+    cost = request_throttle.answer_cost(len(response.content))
+    if cost:
+        request_throttle.count(kind, user_id, cost)
 
 
 def principal_of(request: Request) -> Principal:

@@ -63,7 +63,10 @@ _FAILED_PRECONDITION = problems("precondition_failed", body=RecordConflict)
 
 
 class RecordHistory(BaseModel):
+    """A page of versions, newest first."""
+
     versions: list[RecordVersion]
+    next: str | None
 
 
 class RecordPage(BaseModel):
@@ -97,6 +100,14 @@ class RecordQuery(StrictModel):
     """Whose record."""
 
     patient: OfPatient | None = None
+
+
+class HistoryQuery(StrictModel):
+    """Which versions of whose record, newest first."""
+
+    patient: OfPatient | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
 
 
 class RemovalQuery(StrictModel):
@@ -215,8 +226,7 @@ class Records(ClinicalAPIView):
         query = parse_query(request, RecordsQuery)
         patient = patient_of(request, query.patient, "api/records", _categories(query.kind))
         principal = principal_of(request)
-        as_patient = principal.is_patient
-        rows, following = pages.newest(
+        records, following = pages.newest(
             patient.pk,
             reader=principal.user_id,
             limit=query.limit,
@@ -225,9 +235,8 @@ class Records(ClinicalAPIView):
             until=query.until,
             measure=query.measure.code if query.measure else None,
             cursor=query.cursor,
-            as_patient=as_patient,
+            as_patient=principal.is_patient,
         )
-        records = queries.serialize(patient.pk, rows, as_patient=as_patient)
         return Response({"records": records, "next": following})
 
     @extend_schema(
@@ -316,10 +325,10 @@ def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
 
 
 class History(ClinicalAPIView):
-    """Every version of one record, the newest first: what it said, who wrote it, when and why."""
+    """The versions of one record, the newest first: what each said, who wrote it, when and why."""
 
     actions = {"GET": Action.READ_RECORDS}
-    queries = {"GET": RecordQuery}
+    queries = {"GET": HistoryQuery}
 
     @extend_schema(
         operation_id="records_history",
@@ -327,10 +336,17 @@ class History(ClinicalAPIView):
         responses={200: RecordHistory},
     )
     def get(self, request: Request, record_id: UUID) -> Response:
-        query = parse_query(request, RecordQuery)
+        query, principal = parse_query(request, HistoryQuery), principal_of(request)
         patient = patient_of(request, query.patient, "api/history", EVERYTHING)
-        as_patient = principal_of(request).is_patient
-        versions = history.versions(patient.clinic_id, patient.pk, record_id, as_patient=as_patient)
-        if not versions:
+        page = history.page(
+            patient.pk,
+            record_id,
+            reader=principal.user_id,
+            limit=query.limit,
+            cursor=query.cursor,
+            as_patient=principal.is_patient,
+        )
+        if page is None:
             raise NotFoundOrHidden
-        return Response({"versions": versions})
+        versions, following = page
+        return Response({"versions": versions, "next": following})

@@ -173,6 +173,8 @@ class Kind:
     )
     # What the server has made of rows, by id and revision: shown beside the data, and never sent.
     load_scoring: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], dict[str, Any]]] | None = None
+    # Bytes of that part, for as many rows as one answer may not take; asked for before it is loaded.
+    size_beside: Callable[[UUID, Sequence[Any]], Mapping[tuple[UUID, int], int]] | None = None
     # Stand-ins for what stands beside, where numbers alone are derived again.
     placeholders: Mapping[str, Any] = field(default_factory=dict)
     # The instant that an entry is about, where its data name one: a night belongs to the day of getting up.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Length
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -23,6 +24,7 @@ from tracker.lib.strict_model import code_from
 from tracker.lib.strict_text import STORABLE
 from tracker.lib.table_constraints import Trigger
 from tracker.lib.table_rights import APPEND_ONLY
+from tracker.lib.wire_json import PAGE_BYTES
 from tracker.records.kinds.base import Kind, Payload, Scale0To10
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -146,16 +148,29 @@ def encrypt_texts(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]"
 
 def decrypt_texts(patient_id: UUID, pages: Sequence[Any]) -> dict[tuple[UUID, int], dict[str, Any] | None]:
     """Return the texts of pages, by id and revision; None of a text that cannot be decrypted."""
-    wanted = {(page.id, page.revision) for page in pages}
-    if not wanted:
+    if not pages:
         return {}
-    rows = JournalText.objects.filter(patient_id=patient_id, entry_id__in=[entry for entry, _ in wanted])
-    of_revision = [row for row in rows.select_related("key") if (row.entry_id, row.revision) in wanted]
-    readable, unreadable = data_keys.decrypt_readable(of_revision)
+    rows = list(_texts(patient_id, pages).select_related("key"))
+    readable, unreadable = data_keys.decrypt_readable(rows)
     texts: dict[tuple[UUID, int], dict[str, Any] | None] = {
         (row.entry_id, row.revision): {"text": text} for row, text in readable
     }
     return texts | {(row.entry_id, row.revision): None for row in unreadable}
+
+
+def text_sizes(patient_id: UUID, pages: Sequence[Any]) -> dict[tuple[UUID, int], int]:
+    """Return the bytes of the texts of pages, by id and revision. A few pages are not asked for."""
+    if len(pages) * MAX_BYTES <= PAGE_BYTES:
+        return {}
+    sizes = _texts(patient_id, pages).annotate(size=Length("ciphertext"))
+    return {
+        (entry, revision): size for entry, revision, size in sizes.values_list("entry_id", "revision", "size")
+    }
+
+
+def _texts(patient_id: UUID, pages: Sequence[Any]) -> models.QuerySet[JournalText]:
+    """The texts of just these revisions: an entry may have a thousand others."""
+    return JournalText.objects.filter(pk__in=[(patient_id, page.id, page.revision) for page in pages])
 
 
 def observations(data: JournalData) -> Iterator[tuple[str, float]]:
@@ -190,6 +205,7 @@ coalesce((SELECT octet_length(text.ciphertext) FROM records_journaltext AS text
     to_columns=lambda data: {"mood": data.mood, "share": data.share},
     store_beside=encrypt_texts,
     load_beside=decrypt_texts,
+    size_beside=text_sizes,
     placeholders={"text": "ciphertext"},
     observations=observations,
     example={

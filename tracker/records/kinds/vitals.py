@@ -154,8 +154,8 @@ class VitalsData(Payload):
             "dependentRequired": {"systolic": ["diastolic"], "diastolic": ["systolic"]},
             "not": {
                 "anyOf": [
-                    {"required": ["temperature", "temperature_c"]},
-                    {"required": ["weight", "weight_kg"]},
+                    {"required": [one, other], "properties": {one: {}, other: {}}}
+                    for one, other in (("temperature", "temperature_c"), ("weight", "weight_kg"))
                 ]
             },
             "if": {"required": ["self_measured"], "properties": {"self_measured": {}}},
