@@ -1,5 +1,6 @@
 """Every operation of the schema, asked at random: no 500, no status or body that the schema does not tell of."""
 
+import json
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,10 @@ from schemathesis.specs.openapi import checks
 from tests import factories
 from tests.phone import Phone
 from tests.sync.test_kinds import WHOLE
+from tracker.lib import strict_json
 from tracker.progress import actions as progress
+from tracker.records.kinds import KINDS
+from tracker.sync import parsing
 
 # What is looked at in each answer. What ought to be refused or taken is told by other tests, field by field.
 CHECKS = [
@@ -28,6 +32,24 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
+# What no JSON Schema can say: one field against another.
+ACROSS_FIELDS = frozenset(
+    {"duration_without_effect", "invalid_sleep_interval", "least_above_worst", "systolic_not_above_diastolic"}
+)
+# What depends on who asks, when, and what there is: a patient names no patient, a cursor is one of ours, an address is
+# one that mail reaches, a day is not after another.
+OF_THE_MOMENT = frozenset(
+    {
+        "bad_format",
+        "bad_text",
+        "in_the_past",
+        "invalid_cursor",
+        "mismatch",
+        "missing_field",
+        "not_this_device",
+        "out_of_range",
+    }
+)
 MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
 
 
@@ -102,6 +124,13 @@ def asked(phone: Phone, case: Any) -> Answer:
     )
 
 
+def generated(examples: int) -> Any:
+    return settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck), print_blob=False,
+    )  # fmt: skip
+
+
 def examine(
     phone: Phone, operation: Any, examples: int, there: dict[str, list[str]], found: list[str]
 ) -> None:
@@ -112,10 +141,7 @@ def examine(
     strategy = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in MODES))
 
     @seed(factories.SEED)
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck), print_blob=False,
-    )  # fmt: skip
+    @generated(examples)
     @given(case=strategy, number=st.none() | st.integers(0, 99))
     def ask(case: Any, number: int | None) -> None:
         if number is not None:
@@ -149,3 +175,56 @@ def test_every_operation_answers_as_the_schema_tells_whatever_is_asked(staged, s
     found = walk(staged, schema, who, 40)
 
     assert not found, "\n\n".join(found)
+
+
+def positive(operation: Any, examples: int) -> list[Any]:
+    """Bodies that fit the schema of an operation."""
+    bodies: list[Any] = []
+
+    @seed(factories.SEED)
+    @generated(examples)
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
+    def collect(case: Any) -> None:
+        if isinstance(case.body, dict):
+            bodies.append(case.body)
+
+    collect()
+    return bodies
+
+
+def test_a_record_that_fits_the_schema_is_taken(schema):
+    bodies = positive(schema["/api/v1/records"]["POST"], 300)
+
+    refused = [
+        (body["kind"], error.pointer, error.code, error.detail)
+        for body in bodies
+        if isinstance(
+            item := parsing.parse(strict_json.decode_object(json.dumps(body).encode())), parsing.InvalidItem
+        )
+        for error in item.errors
+    ]
+
+    assert {body["kind"] for body in bodies} == set(KINDS)
+    assert [each for each in refused if each[2] not in ACROSS_FIELDS] == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("who", ["ada", "ben", "eve"])
+def test_nothing_that_fits_the_schema_is_refused_for_its_shape(staged, schema, who):
+    phone, there = Phone(getattr(staged, who).user), named(staged)
+    refused: set[tuple[str, str, str]] = set()
+
+    def ask(case: Any, number: int) -> None:
+        aim(case, there, number)
+        answer = asked(phone, case)
+        if answer.status_code == 400:
+            problem = json.loads(answer.content)
+            for each in problem.get("errors") or [{"code": problem["code"]}]:
+                place = each.get("pointer") or each.get("parameter", "")
+                refused.add((case.operation.label, place, each["code"]))
+
+    for operation in operations(schema):
+        fitting = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+        seed(factories.SEED)(generated(12)(given(case=fitting, number=st.integers(0, 99))(ask)))()
+
+    assert sorted(each for each in refused if each[2] not in ACROSS_FIELDS | OF_THE_MOMENT) == []

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests import factories
@@ -138,6 +139,9 @@ def test_phq_9_is_shown_filled_in_and_scored(world, renderer):
     labels = {link_id: often[value] for link_id, value in chosen.items()} | {"/69722-7": "Very difficult"}
 
     resource = phone.get("instruments/phq-9/1999/fhir").json()
+    with connection.cursor() as cursor:
+        # The browser may take longer on a busy machine than a transaction may idle.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     answers = r4.answers(resource, filled_in(renderer, resource, labels))
     sent = factories.phq9()
     sent["data"]["answers"] = answers

@@ -31,7 +31,7 @@ def _measure(code: Any) -> Measure:
 
 
 def _number(text: Any) -> Any:
-    is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10
+    is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 20
     return int(text) if is_number else text
 
 

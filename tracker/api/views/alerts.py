@@ -96,7 +96,11 @@ class AcknowledgeQuery(StrictModel):
 
     answers: Annotated[
         int,
-        Field(ge=1, description="`answers` of the alert as it was shown: what came since stays open"),
+        Field(
+            ge=1,
+            le=2_000_000_000,
+            description="`answers` of the alert as it was shown: what came since stays open",
+        ),
         DIGITS,
     ]
 

@@ -113,7 +113,10 @@ class HistoryQuery(StrictModel):
 class RemovalQuery(StrictModel):
     """The revision that the client holds."""
 
-    revision: Annotated[int, Field(ge=1, description="the revision held by the client"), DIGITS] | None = None
+    revision: (
+        Annotated[int, Field(ge=1, le=2_000_000_000, description="the revision held by the client"), DIGITS]
+        | None
+    ) = None
 
 
 def _categories(kind: str | None) -> Collection[Category]:
