@@ -124,7 +124,7 @@ def asked(phone: Phone, case: Any) -> Answer:
     )
 
 
-def generated(examples: int) -> Any:
+def generated(examples: int) -> settings:
     return settings(
         max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck), print_blob=False,

@@ -3,9 +3,13 @@
 import json
 import re
 import uuid
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
+import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from django.utils import timezone
 
@@ -103,6 +107,45 @@ def test_a_letter_of_an_invitation_that_was_ended_is_not_sent_and_its_address_is
     assert {each.to[0] for each in mail.outbox} & {ADDRESS, "dora@example.org"} == {"dora@example.org"}
     with as_clinic(world.clinic.pk):
         assert {row.pk for row in Caregiver.objects.standing(timezone.now())} == {uuid.UUID(kept["id"])}
+
+
+def test_a_letter_that_is_not_wanted_any_more_does_not_wait_for_ever(world):
+    """Else health tells for forty minutes that delivery has stopped."""
+    ada = Phone(world.ada.user)
+    ended, accepted = invite(ada, "pain"), invite(ada, "pain", email="dora@example.org")
+    ada.call("DELETE", f"me/caregivers/{ended['id']}")
+    Phone(world.bea.user).post("invitations/accept", {"code": accepted["code"]})
+
+    outbox.deliver_by_network(at=timezone.now())
+
+    with as_clinic(world.clinic.pk):
+        assert not Message.objects.unsent(timezone.now()).filter(words=letters.WORDS).exists()
+        assert not Letter.objects.exists()
+    assert not {each.to[0] for each in mail.outbox} & {ADDRESS, "dora@example.org"}
+
+
+@pytest.mark.parametrize(("code", "is_given_up"), [(550, True), (451, False)])
+def test_an_address_that_the_provider_refuses_for_good_is_tried_once_and_no_sign_of_stalled_delivery(
+    world, monkeypatch, code, is_given_up
+):
+    def refuse(self, messages):
+        raise SMTPRecipientsRefused({messages[0].to[0]: (code, b"no such mailbox")})
+
+    invite(Phone(world.ada.user), "pain")
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
+    now = timezone.now()
+
+    outbox.deliver_due(at=now)
+    outbox.deliver_due(at=now)
+
+    with as_clinic(world.clinic.pk):
+        letter = Message.objects.get(words=letters.WORDS)
+        told = Message.objects.get(words="caregiver-invited", channel="EMAIL")
+        assert (letter.attempts >= outbox.MOST_ATTEMPTS) is is_given_up
+        assert Letter.objects.exists() is not is_given_up
+        assert (told.attempts >= outbox.MOST_ATTEMPTS) is is_given_up
+    waits_since = outbox.oldest_due_at(at=now + timedelta(minutes=5))
+    assert (waits_since is None) is is_given_up
 
 
 def test_an_address_that_has_an_account_gets_the_same_letter_and_its_owner_accepts_with_it(world):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
 from tracker.outbox import letters
-from tracker.outbox.channels import CHANNELS, EMAIL, Channel
+from tracker.outbox.channels import CHANNELS, EMAIL, AddressRefusedError, Channel
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -164,8 +164,9 @@ def oldest_due_at(*, at: datetime) -> datetime | None:
 def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
     with rls.as_clinic(clinic_id):
         waiting = Message.objects.unsent(at).deliverable().filter(clinic_id=clinic_id)
-        # What was given up stays visible as unsent; it would hide what waits from now on.
-        waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS)
+        # What was given up stays visible as unsent; it would hide what waits from now on. And an address that a patient
+        # has typed says nothing of how delivery fares.
+        waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS).exclude(recipient__isnull=True)
         since = Min(Greatest("due_at", "queued_at"))
         oldest: datetime | None = waiting.aggregate(oldest=since)["oldest"]
         return oldest
@@ -247,6 +248,8 @@ def _deliver(message: Message) -> int:
     # Whatever is wrong with one message, the others are not to wait for it.
     except Exception as error:
         problem = type(error).__name__
+        if isinstance(error, AddressRefusedError):
+            _give_up(message)
         if _is_hang(error):
             log.warning(
                 "provider hangs", channel=message.channel, attempt=message.attempts + 1, error=problem
@@ -260,6 +263,14 @@ def _deliver(message: Message) -> int:
         return Message.objects.filter(pk=message.pk, sent_at__isnull=True).update(sent_at=timezone.now())
 
 
+@transaction.atomic
+def _give_up(message: Message) -> None:
+    """Try no more what nobody can receive; the row stays visible. What is urgent is tried all the same."""
+    with rls.as_clinic(message.clinic_id):
+        Message.objects.filter(pk=message.pk, urgent=False).update(attempts=MOST_ATTEMPTS)
+        letters.remove(message)
+
+
 def _is_hang(error: BaseException) -> bool:
     """Return whether a send ended by a time-out; ``smtplib`` wraps that of a reply in an error of its own."""
     return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
@@ -269,6 +280,8 @@ def _is_hang(error: BaseException) -> bool:
 def _is_still_due(message: Message) -> bool:
     """Whether it was neither withdrawn nor its recipient switched off since the claim: others were sent first."""
     with rls.as_clinic(message.clinic_id):
+        if message.recipient_id is None:
+            letters.withdraw_unless_wanted(message)
         still = Message.objects.filter(pk=message.pk, sent_at__isnull=True, withdrawn_at__isnull=True)
         return still.deliverable().exists()
 

@@ -1,5 +1,6 @@
 """Delivery channels: how a message leaves, a class for each, found in ``CHANNELS`` by its code."""
 
+from smtplib import SMTPRecipientsRefused
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from django.conf import settings
@@ -15,6 +16,10 @@ INBOX = "INBOX"
 EMAIL = "EMAIL"
 
 
+class AddressRefusedError(Exception):
+    """The provider says for good that there is no such address: another try changes nothing."""
+
+
 class Channel(Protocol):
     """
     One way to reach a person. It is used for the texts that name its ``code``, and for no other.
@@ -22,6 +27,8 @@ class Channel(Protocol):
     ``address`` is None for somebody who cannot be reached so. ``send`` has a time-out, runs with no transaction open,
     and may come twice for one message: the message's id is the idempotency key. Messages of a channel that
     ``uses_network`` go after those of one that does not.
+
+    :raises AddressRefusedError: if no further try would help.
     """
 
     code: ClassVar[str]
@@ -56,13 +63,19 @@ class Email:
 
     def send(self, address: str, message: "Message") -> None:
         text = message.text
-        EmailMessage(
+        mail = EmailMessage(
             subject=text.mail_subject,
             # The reference is the message's own random id: it opens nothing without signing in.
             body=text.mail_body.format(url=settings.PUBLIC_URL, reference=message.pk, code=message.code),
             to=[address],
             headers={"Message-ID": f"<{message.pk}@interlude>", "Auto-Submitted": "auto-generated"},
-        ).send()
+        )
+        try:
+            mail.send()
+        except SMTPRecipientsRefused as problem:
+            if all(code >= 500 for code, _ in problem.recipients.values()):
+                raise AddressRefusedError from problem
+            raise
 
 
 CHANNELS: dict[str, Channel] = {channel.code: channel for channel in (Inbox(), Email())}

@@ -40,14 +40,8 @@ def enqueue(*, caregiver: Caregiver, address: str, code: str, at: datetime) -> N
 
 @transaction.atomic
 def open_for_sending(message: Message) -> str | None:
-    """
-    Put the code of a letter into ``message.code`` and return its address.
-
-    None: it is gone, cannot be decrypted, or nobody could accept with it any more.
-    """
+    """Put the code of a letter into ``message.code`` and return its address; None if it cannot be decrypted."""
     with rls.as_clinic(message.clinic_id):
-        if not _is_wanted(message):
-            return None
         rows = Letter.objects.filter(message_id=message.pk).select_related("key")
         readable, _ = data_keys.decrypt_readable(rows)
     if not readable:
@@ -57,8 +51,18 @@ def open_for_sending(message: Message) -> str | None:
     return str(content["address"])
 
 
+def withdraw_unless_wanted(message: Message) -> bool:
+    """Withdraw a letter with which nobody can accept any more; return whether it was. Context: the clinic's."""
+    caregiver_id = message.subject.partition("/")[2]
+    if Caregiver.objects.acceptable(timezone.now()).filter(pk=caregiver_id).exists():
+        return False
+    Message.objects.filter(pk=message.pk, withdrawn_at__isnull=True).update(withdrawn_at=timezone.now())
+    remove(message)
+    return True
+
+
 def remove(message: Message) -> None:
-    """Remove a letter that was sent. Context: the clinic's."""
+    """Remove a letter that was sent, or that will not be. Context: the clinic's."""
     Letter.objects.filter(message_id=message.pk).delete()
 
 
@@ -72,11 +76,5 @@ def remove_useless(*, at: datetime) -> int:
 @transaction.atomic
 def _remove_useless(clinic_id: UUID, at: datetime) -> int:
     with rls.as_clinic(clinic_id):
-        waiting = Message.objects.unsent(at).filter(words=WORDS, pk__in=Letter.objects.values("message_id"))
-        wanted = [message.pk for message in waiting if _is_wanted(message)]
-        return int(Letter.objects.exclude(message_id__in=wanted).delete()[0])
-
-
-def _is_wanted(message: Message) -> bool:
-    caregiver_id = message.subject.partition("/")[2]
-    return Caregiver.objects.acceptable(timezone.now()).filter(pk=caregiver_id).exists()
+        letters = Letter.objects.values("message_id")
+        return sum(map(withdraw_unless_wanted, Message.objects.filter(words=WORDS, pk__in=letters)))
