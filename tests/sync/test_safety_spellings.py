@@ -136,3 +136,33 @@ def test_names_of_no_end_are_kept_in_no_memory():
         assert item_names.link_id(form, f"{n}" * 100_000) is None
 
     assert item_names._link_id.cache_info().currsize == before
+
+
+def names_of_form(form: InstrumentDefinition) -> list[str]:
+    title = form.title["en"]
+    panels = [form.codes.panel, f"http://loinc.org|{form.codes.panel}"] if form.codes.panel else []
+    return [
+        f"{form.code}/{form.version}", f"http://x.org/{form.code}/{form.version}", f"{form.code}-nl",
+        f"{form.code.replace('-', '')}_v2", f"{form.code.upper()} (NL)", f"{form.code.upper()} v{form.version}", title,
+        title[:-2], *panels,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_the_safety_scan_finds_a_numbered_answer_under_a_name_of_the_form_that_is_not_known(code):
+    form, missed = FORMS[code], []
+    for link_id, (rule, least) in items(form).items():
+        n = form.item[link_id].n
+        for name, item in itertools.product(names_of_form(form), () if n is None else (f"{n}", f"q{n}")):
+            record = {"data": {"instrument": name, "version": "1", "answers": {item: least}}}
+            if not found(record) & {rule, UNREADABLE}:
+                missed.append((name, item))
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("name", ["phq-2", "gad-7", "PHQ-15", "peg", "promis", "who-5", "diary", "x", "day"])
+def test_the_safety_scan_takes_no_other_form_for_one_with_a_safety_item(name):
+    record = {"data": {"instrument": name, "version": "1", "answers": {"9": 3, "q1": 2}}}
+
+    assert found(record) == set()

@@ -22,6 +22,9 @@ _PREFIX = re.compile(r".*[|#/:]", re.DOTALL)
 # An item by its number behind a word: ``Q9``, ``PHQ.9``, ``phq9_9``.
 _NUMBERED = re.compile(r"[a-z](?:.*\D)?0*(\d{1,3})", re.DOTALL)
 _LONGEST_NAME = 200
+# An instrument by a part of the address that names it; alike from so many letters and digits on.
+_PARTS_OF_ADDRESS = re.compile(r"[|#/\s]+")
+_LEAST_ALIKE = 4
 # Fields, folded, that name the instrument.
 _FORM_FIELDS = ("instrument", "questionnaire", "code")
 
@@ -78,7 +81,29 @@ def _code(name: Any) -> str | None:
     if not isinstance(name, str) or len(name) > _LONGEST_NAME:
         return None
     codes = _codes(catalogue.all())
-    return codes.get(fold(name)) or codes.get(fold(name.partition("|")[0].rpartition("/")[2]))
+    return (
+        codes.get(fold(name))
+        or codes.get(fold(name.partition("|")[0].rpartition("/")[2]))
+        or _code_of_similar(name, catalogue.all())
+    )
+
+
+@lru_cache(maxsize=4096)
+def _code_of_similar(name: str, forms: tuple[InstrumentDefinition, ...]) -> str | None:
+    """
+    The instrument with a safety item that a name unknown here may mean, if any: it is refused, and yet scanned.
+
+    Its code with something behind it (``phq-9-nl``, ``PHQ-9 v1999``) or cut short (``C-SSRS``), its title or LOINC panel.
+    """
+    parts = {fold(part) for part in (name, *_PARTS_OF_ADDRESS.split(name))}
+    for form in forms:
+        code, title = fold(form.code), fold(form.title.get("en", ""))
+        for part in parts if form.safety else ():
+            is_longer = part.startswith(code) and len(code) >= _LEAST_ALIKE
+            is_shorter = len(part) > _LEAST_ALIKE and (code.startswith(part) or title.startswith(part))
+            if is_longer or is_shorter or part == fold(form.codes.panel or ""):
+                return form.code
+    return None
 
 
 @lru_cache(maxsize=1)
