@@ -93,7 +93,8 @@ def _code_of_similar(name: str, forms: tuple[InstrumentDefinition, ...]) -> str 
     """
     The instrument with a safety item that a name unknown here may mean, if any: it is refused, and yet scanned.
 
-    Its code with something behind it (``phq-9-nl``, ``PHQ-9 v1999``) or cut short (``C-SSRS``), its title or LOINC panel.
+    Its code with something behind it (``phq-9-nl``, ``PHQ-9 v1999``) or cut short (``C-SSRS``), its title, or its
+    LOINC panel.
     """
     parts = {fold(part) for part in (name, *_PARTS_OF_ADDRESS.split(name))}
     for form in forms:
