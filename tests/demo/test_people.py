@@ -2,7 +2,7 @@
 
 import json
 import stat
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,27 @@ import pytest
 
 from tests import factories
 from tests.rls_context import as_clinic
-from tracker.access.models import Consent, ConsentChange
+from tracker.access import caregivers
+from tracker.access.models import Caregiver, Consent, ConsentChange
 from tracker.access.policy import Category
 from tracker.accounts.models import User
-from tracker.clinics.models import CareTeam, Clinic, Patient, StaffMember, TeamMembership
-from tracker.demo import people, simulate
+from tracker.clinics.models import (
+    CareTeam,
+    Clinic,
+    DutyPeriod,
+    Invitation,
+    Patient,
+    StaffMember,
+    TeamMembership,
+)
+from tracker.demo import clinic_work, people, simulate
 
 TODAY = date(2026, 3, 2)
+
+
+MODELS = (
+    CareTeam, StaffMember, TeamMembership, Patient, Invitation, DutyPeriod, Caregiver, ConsentChange,
+)  # fmt: skip
 
 
 def everything() -> dict[str, list[Any]]:
@@ -27,7 +41,7 @@ def everything() -> dict[str, list[Any]]:
     }
     for clinic in Clinic.objects.order_by("name"):
         with as_clinic(clinic.pk):
-            for model in (CareTeam, StaffMember, TeamMembership, Patient):
+            for model in MODELS:
                 rows[f"{clinic.name} {model.__name__}"] = list(model._default_manager.order_by("pk").values())
     return rows
 
@@ -51,13 +65,16 @@ def test_the_clinic_has_all_who_are_needed_to_look_around(db, tmp_path: Path):
 
     roles = [entry.role for entry in made]
     assert {role: roles.count(role) for role in set(roles)} == {
-        "patient": 4, "clinician": 3, "coordinator": 1, "administrator": 1, "privacy_officer": 1,
+        "patient": 5, "caregiver": 1, "clinician": 3, "coordinator": 1, "administrator": 1, "privacy_officer": 1,
     }  # fmt: skip
     assert [entry.note for entry in made if entry.email == people.DIARY_EMAIL] == ["real diary"]
     clinics = {clinic.name: clinic for clinic in Clinic.objects.all()}
     with as_clinic(clinics[people.CLINIC].pk):
-        assert Patient.objects.count() == 41
+        assert Patient.objects.count() == 42
         assert Patient.objects.get(user__email=people.DIARY_EMAIL).enrolled_on == date(2012, 8, 13)
+        invited = Patient.objects.get(user__isnull=True)
+        assert (invited.name, Invitation.objects.get(patient=invited).used_at) == (clinic_work.INVITED, None)
+        assert not ConsentChange.objects.filter(patient=invited).exists()
 
 
 def test_patients_whose_sign_in_is_not_handed_out_cannot_sign_in(db, tmp_path: Path):
@@ -105,7 +122,8 @@ def test_the_demos_own_patients_consent_once_and_never_again(db, tmp_path: Path)
     with as_clinic(clinic.pk):
         robin = Patient.objects.select_related("care_team", "user").get(user__email=people.DIARY_EMAIL)
         given = ConsentChange.objects.count()
-    assert given == 41 * len(Category)
+    # One of them took two categories back.
+    assert given == 41 * len(Category) + 2
     factories.share(robin, robin.care_team, ())
 
     people.prepare(tmp_path / "sign-ins.json", TODAY)
@@ -113,3 +131,16 @@ def test_the_demos_own_patients_consent_once_and_never_again(db, tmp_path: Path)
     with as_clinic(clinic.pk):
         assert Consent.objects.get(patient=robin).categories() == frozenset()
         assert ConsentChange.objects.count() == given + len(Category)
+
+
+def test_a_caregiver_whom_a_demo_patient_ended_does_not_come_back(db, tmp_path: Path):
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+    at, anouk = datetime.combine(TODAY, time(12), UTC), simulate.everybody()[0].email
+    with clinic_work.acting(anouk, at) as principal:
+        (carl,) = Caregiver.objects.standing(at)
+        caregivers.revoke(principal=principal, caregiver_id=carl.pk, at=at)
+
+    people.prepare(tmp_path / "sign-ins.json", TODAY)
+
+    with clinic_work.acting(anouk, at):
+        assert not Caregiver.objects.standing(at).exists()

@@ -14,8 +14,9 @@ import pytest
 
 from tests.servers import ROOT
 from tracker.demo import simulate
-from tracker.instruments import catalogue, scoring
-from tracker.records.kinds import RECORD
+from tracker.instruments import alert_rules, catalogue, scoring
+from tracker.records.kinds import KINDS, RECORD
+from tracker.records.models import Route
 
 # Six months across the last Sunday of March, when clocks go forward.
 ENROLLED = date(2026, 1, 5)
@@ -162,3 +163,34 @@ def test_only_who_travels_leaves_home(everybody):
 
     assert zones.pop("travels") == {"Europe/Amsterdam", "America/New_York", "Asia/Tokyo"}
     assert set.union(*zones.values()) == {"Europe/Amsterdam"}
+
+
+def test_every_kind_of_record_is_logged_and_the_same_patient_gets_several_routes_and_doses(everybody):
+    kinds = {record["kind"] for weeks in everybody.values() for week in weeks for record in week}
+    sessions = {
+        who.trajectory.name: {(session.route, session.dose_mg) for session in who.trajectory.sessions}
+        for who in simulate.everybody()
+    }
+
+    assert kinds == KINDS.keys()
+    assert sessions["quick responder"] == {
+        ("IV_INFUSION", 35), ("IV_INFUSION", 40), ("NASAL_ESKETAMINE", 56), ("NASAL_ESKETAMINE", 84),
+    }  # fmt: skip
+    assert {route for each in sessions.values() for route, _ in each} <= set(Route.values)
+
+
+def test_only_one_who_gets_worse_ever_logs_a_side_effect_that_needs_attention(everybody):
+    checklist = catalogue.latest("side-effects")
+    flagged = {
+        (who.number, rule.id)
+        for who in simulate.everybody()
+        for week in everybody[who.number]
+        for record in week
+        if record["kind"] == "side_effects"
+        for rule, _ in alert_rules.met(checklist, record["data"]["items"])
+    }
+
+    assert flagged == {
+        (5, "side_effect_shortness_of_breath"),
+        (5, "side_effect_urinary_urgency_or_pain"),
+    }

@@ -171,7 +171,7 @@ def test_given_servers_are_used_and_none_is_started(running_clone: Clone):
 
 def test_the_demo_is_shown_as_it_loads_and_its_staffs_codes_are_printed(clone: Clone):
     done = clone.dev("up", "--detach", "--json")
-    staff = [person for person in json.loads(done.stdout)["sign_ins"] if person["role"] != "patient"]
+    staff = [person for person in json.loads(done.stdout)["sign_ins"] if person["authenticator"]]
 
     codes = clone.dev("code")
 

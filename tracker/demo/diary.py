@@ -39,7 +39,7 @@ def records(rows: Iterable[Row], mapping: Mapping[str, Any]) -> list[dict[str, A
         found += _of_day(moments, mapping)
         following = by_day[place + 1] if place + 1 < len(by_day) else None
         found += _medication(on, moments, following, mapping)
-    return sorted(found, key=lambda record: (record["recorded_at"], record["id"]))
+    return sorted(found, key=lambda record: (datetime.fromisoformat(record["recorded_at"]), record["id"]))
 
 
 def _day(row: Row) -> date:
@@ -57,7 +57,7 @@ def _given(text: str) -> bool:
 
 def _instant(row: Row, column: str, time_zone: str) -> str:
     text = row[column] if _given(row[column]) else row["beeptime"]
-    return days.instant(_day(row), time.fromisoformat(text), time_zone).isoformat()
+    return days.local(days.instant(_day(row), time.fromisoformat(text), time_zone), time_zone).isoformat()
 
 
 def _record(kind: str, name: str, at: str, time_zone: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +20,10 @@ from tracker.accounts.models import User
 from tracker.alerts import acknowledgement
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Patient
-from tracker.demo import diary, people, simulate
+from tracker.demo import clinic_work, diary, people, simulate
 from tracker.lib import days
 from tracker.records import actions as records
 from tracker.records.models import TreatmentSession
-from tracker.reminders import actions as reminders
-from tracker.reminders.models import CheckIn
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey
 
@@ -87,7 +84,7 @@ def _enter(email: str, at: datetime) -> Principal:
 
 
 def _clinician_of(who: simulate.Simulated) -> str:
-    return ("ben" if who.number < 20 else "cleo") + "@demo.interlude.invalid"
+    return f"{'ben' if who.number < 20 else 'cleo'}@{simulate.HOST}"
 
 
 def _simulate(who: simulate.Simulated, now: datetime) -> bool:
@@ -108,7 +105,7 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
         if receipt.alerted:
             _take_old_alerts(who, now)
     _take_old_alerts(who, now)
-    _plan_check_in(who, now)
+    clinic_work.after_loading(who, _clinician_of(who), now)
     return True
 
 
@@ -121,20 +118,15 @@ def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
     """Record the treatment sessions, first ones first."""
     at = simulate.sent_at(who, enrolled_on, 0)
     principal = _enter(_clinician_of(who), at)
-    patient = open_chart(principal, _patient_id(who, principal), purpose="demo", at=at)
+    patient = open_chart(principal, clinic_work.patient_id_of(who, principal), purpose="demo", at=at)
     held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_date", flat=True))
-    for on in simulate.session_days(who, enrolled_on):
+    for on, session in simulate.sessions(who, enrolled_on):
         if on not in held:
             starts_at = days.instant(on, time(10), patient.time_zone)
             records.record_session(
-                principal=principal, patient=patient, starts_at=starts_at, route="IV_INFUSION", dose_mg=Decimal(35),
-                at=starts_at,
+                principal=principal, patient=patient, starts_at=starts_at, route=session.route,
+                dose_mg=Decimal(session.dose_mg), at=starts_at,
             )  # fmt: skip
-
-
-def _patient_id(who: simulate.Simulated, principal: Principal) -> uuid.UUID:
-    found = Patient.objects.get(pk__in=principal.patients, user__email=who.email)
-    return found.pk
 
 
 @transaction.atomic
@@ -142,33 +134,17 @@ def _take_old_alerts(who: simulate.Simulated, now: datetime) -> None:
     """A clinician took the alerts of the past at the time; only new ones stand open."""
     principal = _enter(_clinician_of(who), now)
     for alert in Alert.objects.open().filter(
-        patient_id=_patient_id(who, principal), raised_at__lt=now - STILL_OPEN
+        patient_id=clinic_work.patient_id_of(who, principal), raised_at__lt=now - STILL_OPEN
     ):
         acknowledgement.acknowledge(
             alert_id=alert.pk, principal=principal, at=alert.raised_at + timedelta(minutes=9)
         )
 
 
-@transaction.atomic
-def _plan_check_in(who: simulate.Simulated, now: datetime) -> None:
-    """Every third patient has a telehealth check-in within the next days, where the clinician is free then."""
-    if who.number % 3:
-        return
-    principal = _enter(_clinician_of(who), now)
-    patient = open_chart(principal, _patient_id(who, principal), purpose="demo", at=now)
-    if not CheckIn.objects.upcoming(now).filter(patient=patient).exists():
-        on = days.local_day(now, patient.time_zone) + timedelta(days=1 + who.number % 5)
-        starts_at = days.instant(on, time(9 + who.number % 7, 30), patient.time_zone)
-        with suppress(reminders.ClinicianBusyError):
-            reminders.plan_check_in(
-                principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now
-            )
-
-
 def take_old_alerts_of_diary(now: datetime) -> None:
     """The diary is of 2012: what it raised was looked at long ago."""
     with transaction.atomic():
-        principal = _enter("ben@demo.interlude.invalid", now)
+        principal = _enter(f"ben@{simulate.HOST}", now)
         old = Alert.objects.open().filter(patient__user__email=people.DIARY_EMAIL, is_historical=True)
         for alert in old:
             acknowledgement.acknowledge(alert_id=alert.pk, principal=principal, at=now)

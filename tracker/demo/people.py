@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -13,13 +14,11 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 
-from tracker.access import consent
-from tracker.access.policy import EVERYTHING
-from tracker.access.principal import load_principal, with_session
+from tracker.access.policy import EVERYTHING, Category
 from tracker.accounts.models import AccountKind, User
 from tracker.clinics import actions as clinics
 from tracker.clinics.models import CareTeam, Clinic, Patient, Role, StaffMember, TeamMembership
-from tracker.demo import simulate
+from tracker.demo import clinic_work, simulate
 from tracker.lib import rls
 
 CLINIC, OTHER_CLINIC = "Interlude Demo Clinic", "Second Demo Clinic"
@@ -27,10 +26,11 @@ CRISIS = (
     "If you might act on thoughts of harming yourself, call 112 now. To talk with somebody, day or night, call "
     "113 or 0800-0113 (free), or chat at 113.nl."
 )
-DIARY_EMAIL = "robin.diary@demo.interlude.invalid"
+DIARY_EMAIL = f"robin.diary@{simulate.HOST}"
 # The diary's first day.
 DIARY_BEGINS = date(2012, 8, 13)
-TEXT = 1
+CAREGIVER, CAREGIVER_EMAIL = "Carl Bakker", f"carl.bakker@{simulate.HOST}"
+CAREGIVERS_SINCE = timedelta(days=100)
 STAFF_SINCE = datetime(2012, 1, 1, tzinfo=UTC)
 
 # (e-mail's first part, name, role, team)
@@ -41,8 +41,8 @@ _STAFF = (
     ("eve", "Eve Lindqvist", Role.ADMINISTRATOR, None),
     ("olga", "Olga Petrova", Role.PRIVACY_OFFICER, None),
 )
-# Simulated patients whose sign-in is handed out: a quick responder, the item-9 patient, the traveller.
-SHOWN = (0, 6, 9)
+# Simulated patients whose sign-in is handed out: a quick responder, who shares less, the item-9 patient, the traveller.
+SHOWN = (0, clinic_work.SHARES_LESS, 6, 9)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def prepare(path: Path, today: date) -> list[SignIn]:
     """
     known = {entry["email"]: entry["password"] for entry in _read(path)}
     with transaction.atomic():
-        made = _clinic(known, today) + _second_clinic(known)
+        made = [*_clinic(known, today), *_second_clinic(known), _caregiver(known)]
     _activate(today)
     _write(path, made)
     return made
@@ -77,20 +77,30 @@ def _activate(today: date) -> None:
     for name, first in ((CLINIC, "ben"), (OTHER_CLINIC, "finn")):
         clinic = Clinic.objects.get(name=name)
         with rls.as_clinic(clinic.pk):
-            contact = StaffMember.objects.get(user__email=f"{first}@demo.interlude.invalid")
+            contact = StaffMember.objects.get(user__email=f"{first}@{simulate.HOST}")
         if clinic.activated_at is None:
             at = datetime.combine(today, time(9), UTC)
             clinics.set_fallback_contact(clinic_id=clinic.pk, member_id=contact.pk, by=None, at=at)
+            if name == CLINIC:
+                clinic_work.begin(at - timedelta(days=2))
+                _name_caregivers(today)
 
 
-def _consent(user: User, team: CareTeam, enrolled_on: date) -> None:
-    """Say yes as a demo patient who was made just now: once, by what the app's page calls. Nobody else is asked."""
-    at = datetime.combine(enrolled_on, time(9), UTC)
-    with rls.context():
-        principal = with_session(load_principal(user.pk, at), authenticated_at=at, device_id=None)
-        consent.set_consent(
-            principal=principal, wanted={team.pk: EVERYTHING}, text_version=TEXT, base_version=0, at=at
-        )
+def _caregiver(known: dict[str, str]) -> SignIn:
+    """Somebody close to the quick responder; she named him on the clinic's first day (``_activate``)."""
+    _, password = _user(CAREGIVER_EMAIL, AccountKind.CAREGIVER, known)
+    return SignIn("caregiver", CAREGIVER, CAREGIVER_EMAIL, password, "of a quick responder")
+
+
+def _name_caregivers(today: date) -> None:
+    """Two patients name somebody close: one who has no other role, one who is staff of the other clinic."""
+    everybody, at = simulate.everybody(), datetime.combine(today - CAREGIVERS_SINCE, time(9), UTC)
+    for number, name, email in (
+        (0, CAREGIVER, CAREGIVER_EMAIL),
+        (9, "Finn", f"finn@{simulate.HOST}"),
+    ):
+        user = User.objects.get(email=email)
+        clinic_work.name_caregiver(everybody[number].email, name, user, at)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -150,7 +160,7 @@ def _staff(
     clinic: Clinic, known: dict[str, str], teams: dict[str, CareTeam], first: str, name: str, role: Role,
     team: str | None,
 ) -> SignIn:  # fmt: skip
-    email = f"{first}@demo.interlude.invalid"
+    email = f"{first}@{simulate.HOST}"
     user, password = _user(email, AccountKind.STAFF, known)
     member, _ = StaffMember.objects.get_or_create(
         user=user, defaults={"clinic_id": clinic.pk, "name": name, "role": role}
@@ -181,7 +191,7 @@ def _authenticator(user: User) -> str:
 
 def _patient(
     clinic: Clinic, known: dict[str, str], email: str, name: str, team: CareTeam, enrolled_on: date, note: str,
-    *, birth_date: date | None = None, may_sign_in: bool = True,
+    *, birth_date: date | None = None, may_sign_in: bool = True, keeps: Collection[Category] = EVERYTHING,
 ) -> SignIn:  # fmt: skip
     user, password = _user(email, AccountKind.PATIENT, known, may_sign_in=may_sign_in)
     _, new = Patient.objects.get_or_create(
@@ -192,7 +202,11 @@ def _patient(
         },
     )  # fmt: skip
     if new:
-        _consent(user, team, enrolled_on)
+        # Once, for a demo patient who was made just now: nobody else is asked, and none of them a second time.
+        at = datetime.combine(enrolled_on, time(9), UTC)
+        clinic_work.set_consent(email, team, EVERYTHING, at)
+        if keeps != EVERYTHING:
+            clinic_work.set_consent(email, team, keeps, at + clinic_work.SHARES_LESS_AFTER)
     return SignIn("patient", name, email, password, note)
 
 
@@ -202,9 +216,12 @@ def _simulated(
     # Six months that end yesterday; the day of enrolment is kept, so the records stay the same afterwards.
     enrolled_on = today - timedelta(weeks=simulate.WEEKS)
     team = teams["North" if who.number < 20 else "South"]
+    says, keeps = who.trajectory.says, EVERYTHING
+    if who.number == clinic_work.SHARES_LESS:
+        says, keeps = f"{says}; took mood and journal back", clinic_work.KEPT
     return _patient(
-        clinic, known, who.email, who.name, team, enrolled_on, f"simulated: {who.trajectory.says}",
-        birth_date=date(1950 + who.number, 1 + who.number % 12, 1 + who.number % 28), may_sign_in=who.number in SHOWN,
+        clinic, known, who.email, who.name, team, enrolled_on, f"simulated: {says}",
+        birth_date=who.birth_date, may_sign_in=who.number in SHOWN, keeps=keeps,
     )  # fmt: skip
 
 

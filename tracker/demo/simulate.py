@@ -5,70 +5,26 @@ Nothing here is a clinical claim. The shapes exist so that every page has someth
 rule something to act on: who gets better quickly, slowly, wholly, for a while, not at all, or worse.
 """
 
-import math
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from tracker.demo.self_monitoring import Diary
+from tracker.demo.trajectories import TRAJECTORIES, Session, Trajectory
 from tracker.lib import days
 
 SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:interlude:demo")
 WEEKS = 26
 FIRST_SESSION = 21
-HOME = "Europe/Amsterdam"
+HOME, HOST = "Europe/Amsterdam", "demo.interlude.invalid"
 PHQ9 = (
     "/44250-9", "/44255-8", "/44259-0", "/44254-1", "/44251-7", "/44258-2", "/44252-5", "/44253-3", "/44260-8",
 )  # fmt: skip
 GAD7 = ("/69725-0", "/68509-9", "/69733-4", "/69734-2", "/69735-9", "/69689-8", "/69736-7")
 PEG = ("/75893-8", "/91145-3", "/91146-1")
-
-# The share of the burden that is left on a day counted from the first session: 1 is the baseline.
-Course = Callable[[int], float]
-
-
-def _falls(to: float, over: float) -> Course:
-    return lambda day: 1.0 if day < 0 else to + (1 - to) * math.exp(-day / over)
-
-
-def _relapses(day: int) -> float:
-    """Better at first; the burden comes back after the third session, six weeks in."""
-    return _falls(0.35, 10)(day) if day < 45 else min(1.05, 0.4 + 0.02 * (day - 45))
-
-
-def _worsens(day: int) -> float:
-    return 1.0 if day < 0 else min(1.6, 1 + day / 150)
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """A stated course, how often the patient logs, and what is particular about them."""
-
-    name: str
-    says: str
-    course: Course
-    logs: float = 0.85
-    sessions: tuple[int, ...] = (0, 3, 7, 10, 14, 21, 56, 98)
-    opioid_mg: float = 0.0
-    tapers: bool = False
-    travels: bool = False
-    item9_on: int | None = None
-
-
-TRAJECTORIES = (
-    Trajectory("quick responder", "much better within two weeks", _falls(0.4, 7)),
-    Trajectory("slow responder", "better over three months", _falls(0.45, 50)),
-    Trajectory("remitter", "hardly any symptoms left", _falls(0.1, 14)),
-    Trajectory("relapse", "relapse after the third session", _relapses, sessions=(0, 14, 35)),
-    Trajectory("no change", "the same throughout", _falls(0.97, 30)),
-    Trajectory("worsening", "slowly worse", _worsens),
-    Trajectory("item 9", "thoughts of self-harm in the newest PHQ-9", _falls(0.8, 40), item9_on=-1),
-    Trajectory("opioid taper", "oxycodone tapered to none", _falls(0.55, 25), opioid_mg=60, tapers=True),
-    Trajectory("logs little", "an entry now and then", _falls(0.6, 30), logs=0.2),
-    Trajectory("travels", "three weeks in New York, two in Tokyo", _falls(0.5, 20), travels=True),
-)
 
 _NAMES = (
     "Anouk Bakker", "Bram Visser", "Chantal Smit", "Daan Meijer", "Esther de Boer", "Femke Mulder", "Gijs de Groot",
@@ -91,7 +47,11 @@ class Simulated:
 
     @property
     def email(self) -> str:
-        return f"{self.name.lower().replace(' ', '.')}@demo.interlude.invalid"
+        return f"{self.name.lower().replace(' ', '.')}@{HOST}"
+
+    @property
+    def birth_date(self) -> date:
+        return date(1950 + self.number, 1 + self.number % 12, 1 + self.number % 28)
 
     def id(self, *parts: object) -> str:
         """An id as the patient's phone would have made it, the same every time."""
@@ -103,24 +63,39 @@ def everybody() -> list[Simulated]:
     return [Simulated(n, name, TRAJECTORIES[n % len(TRAJECTORIES)]) for n, name in enumerate(_NAMES)]
 
 
-def session_days(who: Simulated, enrolled_on: date) -> list[date]:
-    """Return the days of the treatment sessions."""
+def sessions(who: Simulated, enrolled_on: date) -> list[tuple[date, Session]]:
+    """Return the treatment sessions with their days."""
     first = enrolled_on + timedelta(days=FIRST_SESSION)
-    return [first + timedelta(days=day) for day in who.trajectory.sessions]
+    return [(first + timedelta(days=session.day), session) for session in who.trajectory.sessions]
 
 
 def weeks(who: Simulated, enrolled_on: date) -> Iterator[list[dict[str, Any]]]:
     """Yield the records of each week, as the patient's phone sends them at its end."""
     chance = random.Random(f"interlude-demo-{who.number}")
     burden = _Burden(chance.uniform(5.2, 7.6), chance.uniform(13, 19), chance)
+    diary = _diary(who, enrolled_on)
     for week in range(WEEKS):
         records: list[dict[str, Any]] = []
         for day in range(7 * week, 7 * week + 7):
             if day == 0 or chance.random() < who.trajectory.logs:
-                records += _day(who, enrolled_on, day, burden, chance)
+                records += _day(who, enrolled_on, day, burden, diary, chance)
+            records += _self_monitoring(who, enrolled_on, day, diary)
         if week % 2 == 0 or week == WEEKS - 1:
             records += _forms(who, enrolled_on, 7 * week + 6, week, burden, chance)
         yield records
+
+
+def _diary(who: Simulated, enrolled_on: date) -> Diary:
+    days_of = [FIRST_SESSION + session.day for session in who.trajectory.sessions]
+    chance = random.Random(f"interlude-demo-self-monitoring-{who.number}")
+    red_flags = who.trajectory.red_flags if who.number < len(TRAJECTORIES) else ()
+    return Diary(who.trajectory.habits, enrolled_on, days_of, red_flags, chance)
+
+
+def _self_monitoring(who: Simulated, enrolled_on: date, day: int, diary: Diary) -> Iterator[dict[str, Any]]:
+    share = who.trajectory.course(day - FIRST_SESSION)
+    for entry in diary.entries(day, share, _zone(who, day)):
+        yield _record(who, entry.kind, enrolled_on, day, entry.at, entry.data, entry.at)
 
 
 @dataclass
@@ -160,18 +135,19 @@ def _record(
     *name: object,
 ) -> dict[str, Any]:
     time_zone = _zone(who, day)
+    at = days.instant(enrolled_on + timedelta(days=day), local_time, time_zone)
     return {
         "kind": kind,
         "id": who.id(kind, day, *name),
         "revision": 1,
-        "recorded_at": days.instant(enrolled_on + timedelta(days=day), local_time, time_zone).isoformat(),
+        "recorded_at": days.local(at, time_zone).isoformat(),
         "time_zone": time_zone,
         "data": data,
     }
 
 
 def _day(
-    who: Simulated, enrolled_on: date, day: int, burden: _Burden, chance: random.Random
+    who: Simulated, enrolled_on: date, day: int, burden: _Burden, diary: Diary, chance: random.Random
 ) -> Iterator[dict[str, Any]]:
     share = who.trajectory.course(day - FIRST_SESSION)
     pain = burden.pain_now(share)
@@ -188,7 +164,14 @@ def _day(
     yield _record(who, "daily", enrolled_on, day, at, log)
     if chance.random() < 0.3:
         now = burden.pain_now(share, 1.4)
-        yield _record(who, "pain", enrolled_on, day, time(14, chance.randrange(60)), {"intensity": now})
+        yield _record(
+            who,
+            "pain",
+            enrolled_on,
+            day,
+            time(14, chance.randrange(60)),
+            {"intensity": now} | diary.pain_detail(now),
+        )
     yield from _medication(who, enrolled_on, day, chance)
     if chance.random() < 0.06:
         text = chance.choice(_PAGES)
