@@ -29,7 +29,7 @@ def merged(of_categories: dict[str, Facts], monday: date, today: date) -> bytes:
     stored = {
         category: json.loads(trends.canonical_json(part.figures))
         for category, each in of_categories.items()
-        if (part := parts.weekly_part(each, monday, today))
+        if (part := parts.weekly_part(each, monday, today, category=Category(category.upper())))
     }
     figures = parts.merge(stored)
     del figures["categories"]
@@ -64,9 +64,9 @@ def test_the_parts_of_all_categories_merge_to_the_figures_of_everything(pains, m
 def test_a_category_without_an_entry_yet_has_no_part_and_a_silent_one_is_not_due():
     held = facts({PAIN: series({0: 5})})
 
-    assert parts.weekly_part(facts(), day(0), day(30)) is None
-    assert parts.weekly_part(facts({PAIN: series({8: 5})}), day(0), day(30)) is None
-    weeks = [parts.weekly_part(held, day(7 * n), day(90)) for n in range(7)]
+    assert parts.weekly_part(facts(), day(0), day(30), category=Category.PAIN) is None
+    assert parts.weekly_part(facts({PAIN: series({8: 5})}), day(0), day(30), category=Category.PAIN) is None
+    weeks = [parts.weekly_part(held, day(7 * n), day(90), category=Category.PAIN) for n in range(7)]
     assert [part is not None and part.is_due for part in weeks] == [True] * 5 + [False] * 2
     assert None not in weeks
 
@@ -111,6 +111,7 @@ def test_a_team_reads_of_a_week_what_is_shared_and_counts_no_day_of_the_rest(
 
     figures = seen[-1].figures
     assert figures["categories"] == sorted(category.lower() for category in shared)
+    assert figures["alerts"]["raised"] == (1 if Category.MOOD in shared else None)
     assert figures["logged"]["entries"] == entries
     assert {row["measure"] for row in figures["measures"]} == measures
     assert figures["logged"]["days_missed"][:2] == missed

@@ -214,7 +214,7 @@ def _write(
         (week_start, str(category)): part
         for week_start in weeks
         for category, each in facts.items()
-        if (part := parts.weekly_part(each, week_start, today)) is not None
+        if (part := parts.weekly_part(each, week_start, today, category=category)) is not None
     }
     rows = []
     for (week_start, category), part in made.items():

@@ -92,9 +92,9 @@ class SummarySession(TypedDict):
 
 
 class SummaryAlerts(TypedDict):
-    """How many alerts the answers of the week raised."""
+    """How many alerts the answers of the week raised; null where mood is not shared."""
 
-    raised: int
+    raised: int | None
 
 
 class SummaryFigures(TypedDict):

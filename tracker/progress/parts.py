@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from tracker.access.policy import Category
 from tracker.progress import trends
 
 
@@ -27,9 +28,12 @@ class Part:
     is_due: bool
 
 
-def weekly_part(facts: trends.Facts, week_start: date, today: date) -> Part | None:
+def weekly_part(facts: trends.Facts, week_start: date, today: date, *, category: Category) -> Part | None:
     """
     Return a category's part of the week that starts on the Monday ``week_start``; None if it has nothing to tell yet.
+
+    Mood has a part in any case: that it has none means that it is not shared, and then nobody can say that no alert was
+    raised.
 
     Its ``days`` are the logged days: each with the entries by kind, and how many were entered late. ``first_on`` is the
     category's first logged day of all.
@@ -38,7 +42,7 @@ def weekly_part(facts: trends.Facts, week_start: date, today: date) -> Part | No
     del figures["logged"]
     through = figures["week"]["through_on"]
     days = [on for on in sorted(facts.entries) if on <= through]
-    if not days and not figures["measures"] and not figures["sessions"] and not figures["alerts"]["raised"]:
+    if category != Category.MOOD and not days and not figures["measures"] and not figures["sessions"]:
         return None
     figures["first_on"] = days[0] if days else None
     figures["days"] = [
@@ -79,7 +83,7 @@ def merge(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "measures": sorted(_all(parts, "measures"), key=lambda row: str(row["measure"])),
         "medication": _all(parts, "medication"),
         "sessions": _all(parts, "sessions"),
-        "alerts": {"raised": sum(part["alerts"]["raised"] for part in parts.values())},
+        "alerts": {"raised": parts["mood"]["alerts"]["raised"] if "mood" in parts else None},
     }
 
 

@@ -59,7 +59,7 @@ class SummaryView:
     basis: str
     medication: Sequence[MedicationRow]
     sessions: Sequence[str]
-    alerts: int
+    alerts: int | None
     algorithm: str
 
 
