@@ -206,6 +206,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
     ),
     "GET api/v1/measures": Row(),
+    "GET api/v1/medications": Row(),
     "GET api/v1/instruments": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>/fhir": Row(),

@@ -27,6 +27,7 @@ _TAGS = {
     "records": "One record at a time, for clients that do not queue.",
     "observations": "The numbers of one measure over time.",
     "measures": "What may be measured: unit, range and direction.",
+    "medications": "The medications that have a code.",
     "instruments": "The questionnaires of the catalogue.",
     "summaries": "A patient's weeks, as they were summed up.",
     "me": "The caller: who, in which role, signed in where, sharing what.",

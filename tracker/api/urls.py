@@ -16,6 +16,7 @@ from tracker.api.views import (
     health,
     invitations,
     me,
+    medications,
     messages,
     observations,
     patient_sign_in,
@@ -75,6 +76,7 @@ urlpatterns = [
     path(V1 + "records/<uuid:record_id>", records.OneRecord.as_view(), name="record"),
     path(V1 + "records/<uuid:record_id>/history", records.History.as_view(), name="record-history"),
     path(V1 + "measures", catalogue.Measures.as_view(), name="measures"),
+    path(V1 + "medications", medications.Medications.as_view(), name="medications"),
     path(V1 + "instruments", catalogue.Instruments.as_view(), name="instruments"),
     path(
         V1 + "instruments/<code:instrument>/<code:version>",
