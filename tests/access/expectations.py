@@ -112,6 +112,10 @@ def break_glass(resource: Resource) -> dict[str, Any]:
     return {"name": resource["name"], "birth_date": resource["birth_date"], "reason": "Found unconscious."}
 
 
+def own_profile(_: Resource) -> dict[str, Any]:
+    return {"time_zone": "Europe/Berlin"}
+
+
 def caregiver(_: Resource) -> dict[str, Any]:
     return {"name": "Carla", "categories": ["pain"]}
 
@@ -150,6 +154,8 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/docs": Row(public=True),
     "POST api/v1/invitations/accept": Row(public=True, answer=403, body=stranger),
     "GET api/v1/me": Row(),
+    "PATCH api/v1/me": Row(roles=PATIENT, body=own_profile),
+    "GET api/v1/me/versions": Row(roles=PATIENT),
     "GET api/v1/access-log": (
         Row(roles=frozenset({"PRIVACY_OFFICER"})),
         # A clinic's own access log, narrowed: of whom there is no event there, there is an empty list.

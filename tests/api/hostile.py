@@ -46,6 +46,7 @@ def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any
             "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": factories.PASSWORD,
         },
         "break-glass": {"name": "Ada", "birth_date": "1980-12-31", "reason": "found unconscious at home"},
+        "me": {"name": "Ada", "phone": "+31201234567", "time_zone": factories.ZONE},
         "check_ins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
     }  # fmt: skip
 

@@ -192,7 +192,7 @@ def test_the_health_pages_answer(client, db):
 @pytest.mark.parametrize(
     ("route", "statements"),
     [
-        ("me", 8),
+        ("me", 10),
         ("records", 13),
         ("sync/pull", 13),
         ("observations?measure=pain.intensity", 8),

@@ -56,6 +56,7 @@ urlpatterns = [
     path(V1 + "access-log", access_log.AccessLog.as_view(), name="access-log"),
     path(V1 + "me/access-log", access_log.OwnAccessLog.as_view(), name="own-access-log"),
     path(V1 + "me", me.Me.as_view(), name="me"),
+    path(V1 + "me/versions", me.OwnProfileVersions.as_view(), name="own-profile-versions"),
     path(V1 + "me/consents", consent.MyConsents.as_view(), name="consents"),
     path(V1 + "invitations/accept", invitations.AcceptInvitation.as_view(), name="accept-invitation"),
     path(V1 + "me/sessions", sessions.Sessions.as_view(), name="sessions"),

@@ -82,8 +82,8 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A phone shows the record to nobody more, sets up no second factor and takes no other role, within a day"
-        " of its sign-in, while an older one is there.",
+        "A phone shows the record to nobody more, changes no contact, sets up no second factor and takes no other"
+        " role, within a day of its sign-in, while an older one is there.",
         "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(
@@ -182,6 +182,12 @@ REQUEST = (
         412,
         "Another version is held than If-Match names.",
         "Show `server`; to insist, send it with the ETag of `server`.",
+    ),
+    _request(
+        "profile_changed",
+        412,
+        "The profile is at another version than If-Match names.",
+        "Read `/me` again, let the person decide, then send its `version`.",
     ),
     _request("too_large", 413, "The body is too large.", "Send fewer records at a time."),
     _request("not_json", 415, "Send application/json in UTF-8."),

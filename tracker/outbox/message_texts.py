@@ -84,6 +84,7 @@ TEXTS = {
         "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
         "see your phones."
     ),
+    "phone-changed": _security("The telephone number of your account was changed."),
     "session-ended": _security("One of your sign-ins was ended from another one."),
     "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),
     "caregiver-accepted": _security(
