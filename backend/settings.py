@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "tracker.accounts.middleware.SessionThrottleMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backend.errors.ServiceUnavailableMiddleware",
+    "backend.errors.MethodNotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "backend.urls"
