@@ -61,11 +61,11 @@ RETURNING key, count, ceil(extract(epoch FROM expires_at - statement_timestamp()
 
 
 class TooManyAttempts(Exception):
-    """Too many tries; ``retry_after`` says in how many whole seconds there may be another."""
+    """Too many tries of ``kind`` for ``rate``; ``retry_after`` says in how many whole seconds there may be another."""
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, kind: str, rate: Rate) -> None:
         super().__init__()
-        self.retry_after = retry_after
+        self.retry_after, self.kind, self.rate = retry_after, kind, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,10 @@ def hit(kind: str, **who: str) -> None:
         key(kind, scope, value): rates[scope] for scope, value in who.items() if value and scope in rates
     }
     counts = count({name: rate.seconds for name, rate in by_key.items()})
-    waits = [seconds for name, (tries, seconds) in counts.items() if tries > by_key[name].limit]
+    waits = [(seconds, name) for name, (tries, seconds) in counts.items() if tries > by_key[name].limit]
     if waits:
-        raise TooManyAttempts(max(1, *waits))
+        seconds, name = max(waits)
+        raise TooManyAttempts(max(1, seconds), kind, by_key[name])
 
 
 def count(windows: Mapping[str, int], by: int = 1) -> dict[str, tuple[int, int]]:

@@ -80,7 +80,10 @@ class ClinicalAPIView(APIView):
         holder = getattr(request, "token_holder", None)
         if holder is not None:
             cost = request_throttle.cost(getattr(request, "decoded_bytes", 0))
-            request_throttle.count(request_throttle.kind_of(request.method), holder.user_id, cost)
+            kind = request_throttle.kind_of(request.method)
+            request_throttle.count(kind, holder.user_id, cost)
+            for name, value in request_throttle.quota(kind, holder.user_id).headers().items():
+                response[name] = value
         response["Cache-Control"] = response.get("Cache-Control", "no-store")
         return response
 
