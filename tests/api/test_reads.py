@@ -230,3 +230,19 @@ def test_the_schema_is_made_once_and_asking_again_makes_none(client, monkeypatch
 
         assert again.content == first.content
         assert again["Content-Type"].startswith(accept)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one-of-mine"}])
+def test_the_history_names_the_device_of_a_single_record_write_too(phone, headers):
+    record = factories.pain(3)
+    keys = ({name: f"{value}-{n}" for name, value in headers.items()} for n in range(3))
+
+    phone.call("POST", "records", record, **next(keys))
+    phone.call(
+        "PUT", f"records/{record['id']}", record | {"revision": 2, "data": {"intensity": 4}}, **next(keys)
+    )
+    phone.call("DELETE", f"records/{record['id']}", **next(keys))
+
+    versions = phone.get(f"records/{record['id']}/history").json()["versions"]
+    assert [row["revision"] for row in versions] == [3, 2, 1]
+    assert {row["device"] for row in versions} == {str(phone.device)}

@@ -45,7 +45,7 @@ from tracker.records.kinds import KINDS
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey, Receipt
 
-# A client without a queue may have no device of its own: its keys are unique among its person's.
+# A client without a queue may be on several devices: its keys are unique among its person's.
 _NO_DEVICE = UUID(int=0)
 _KEY = re.compile(r"^[A-Za-z0-9._-]{8,80}$")
 _KEY_HEADER = OpenApiParameter(
