@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.headless",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
@@ -243,6 +245,20 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+# Apps in a browser that may call the API and its sign-in from other origins. They bring a token, and no cookie.
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|_allauth/app)/v1/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "accept", "content-encoding", "content-type", "idempotency-key", "if-match", "if-none-match", "x-app-version",
+    "x-device", "x-password-reset-key", "x-request-id", "x-session-token",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "Allow", "Deprecation", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset",
+    "WWW-Authenticate", "X-Request-ID",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 7200
 SPECTACULAR_SETTINGS = {
     "TITLE": "Interlude",
     "DESCRIPTION": "What happens between treatment sessions: records in, progress out.",
@@ -310,5 +326,6 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 # Served from where they lie: nothing to collect, one build step less.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGGING = logs.SETTINGS
