@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "tracker.api.compression.CompressionMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
@@ -256,7 +257,7 @@ CORS_ALLOW_HEADERS = [
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = [
     "Allow", "Deprecation", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset",
-    "WWW-Authenticate", "X-Request-ID",
+    "WWW-Authenticate", "X-Remaining", "X-Request-ID",
 ]  # fmt: skip
 CORS_PREFLIGHT_MAX_AGE = 7200
 SPECTACULAR_SETTINGS = {
