@@ -116,6 +116,14 @@ def own_profile(_: Resource) -> dict[str, Any]:
     return {"time_zone": "Europe/Berlin"}
 
 
+def new_email(_: Resource) -> dict[str, Any]:
+    return {"email": "another@example.org"}
+
+
+def email_code(_: Resource) -> dict[str, Any]:
+    return {"code": "2222-2222-2222-2222"}
+
+
 def caregiver(_: Resource) -> dict[str, Any]:
     return {"name": "Carla", "categories": ["pain"]}
 
@@ -155,6 +163,9 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "POST api/v1/invitations/accept": Row(public=True, answer=403, body=stranger),
     "GET api/v1/me": Row(),
     "PATCH api/v1/me": Row(roles=PATIENT, body=own_profile),
+    # Everybody here has a passkey, and has not shown it.
+    "POST api/v1/me/email": Row(roles=PATIENT, answer=403, body=new_email),
+    "POST api/v1/me/email/confirm": Row(roles=PATIENT, answer=403, body=email_code),
     "GET api/v1/me/versions": Row(roles=PATIENT),
     "GET api/v1/access-log": (
         Row(roles=frozenset({"PRIVACY_OFFICER"})),

@@ -267,6 +267,24 @@ class ProfileVersion(EncryptedText):
         return f"profile-version/{self.number}"
 
 
+class EmailChange(EncryptedText):
+    """A new address of a patient's account, encrypted; it waits for its ``code`` (a keyed hash)."""
+
+    db_rights = TableRights(delete="confirmed, or of no use any more")
+    pk = models.CompositePrimaryKey("patient_id", "id")
+    id = models.UUIDField()
+    code = models.BinaryField(max_length=32)
+    expires_at = models.DateTimeField()
+
+    KEY_FIELDS = ("id",)
+
+    class Meta(EncryptedText.Meta):
+        constraints = [*patient_only(), *encrypted_table(is_temporary=True)]
+
+    def __str__(self) -> str:
+        return f"email-change/{self.id}"
+
+
 class Device(PatientOwned):
     """
     A patient's phone. Its id is made on the phone, so it is unique per patient, never globally.

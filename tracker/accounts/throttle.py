@@ -42,6 +42,9 @@ RATES = {
     "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300), "known_device": Rate(10, 300)},
     "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
     "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
+    # Mails to an address that somebody names; and codes that are 80 bits long.
+    "email-change": {"account": Rate(5, 3600), "address": Rate(60, 3600)},
+    "email-code": {"account": Rate(10, 3600), "address": Rate(60, 3600)},
     # A name and a day of birth, tried against the patients of the clinic.
     "break-glass": {"account": Rate(20, 3600)},
 }

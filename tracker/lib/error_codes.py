@@ -102,6 +102,12 @@ REQUEST = (
         "No open invitation fits. Ask your clinic for another code.",
         "Show the sentence; let the person try again.",
     ),
+    _request(
+        "email_change_refused",
+        403,
+        "No open change of the address fits. Ask for another code.",
+        "Show the sentence; let the person ask for another code.",
+    ),
     _request("not_found", 404, "Not found.", "Forget the id: there is no such thing, or not for the caller."),
     _request("method_not_allowed", 405, "This route does not take this method."),
     _request("not_acceptable", 406, "This route answers in JSON."),
