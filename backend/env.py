@@ -114,6 +114,32 @@ def names(name: str, default: str) -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def origins(name: str) -> list[str]:
+    """Return comma-separated origins of web apps, such as ``https://app.example.org``; none, if it is not set."""
+    given = names(name, "")
+    if not all(_is_origin(each) for each in given):
+        raise BadEnvironment(
+            f"{name} must be origins such as https://app.example.org, comma-separated, without a path or *;"
+            " other schemes than https only of localhost."
+        )
+    return given
+
+
+def _is_origin(given: str) -> bool:
+    try:
+        url = urlsplit(given)
+        is_plain = f"{url.scheme}://{url.netloc}" == given and "@" not in given and "*" not in given
+        _ = url.port
+    except ValueError:
+        return False
+    # An app in a shell of its own has such an origin: capacitor://localhost.
+    return (
+        is_plain
+        and bool(url.hostname)
+        and (url.scheme == "https" or url.hostname in {"localhost", "127.0.0.1"})
+    )
+
+
 def one_of(name: str, *values: str) -> str:
     """Return one of the words ``values``; the first, if it is not set."""
     value = text(name, values[0]).lower()

@@ -97,6 +97,20 @@ class ServiceUnavailableMiddleware:
         return _unavailable(request, exception) if isinstance(exception, _DATABASE_ERRORS) else None
 
 
+class MethodNotAllowedMiddleware:
+    """Middleware: a program that asks with a method that a route does not have gets a problem, whoever refuses it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        # A page of documentation, too, answers such a request as a page.
+        if response.status_code == 405 and _for_program(request):
+            return exceptions.method_not_allowed([response["Allow"]])
+        return response
+
+
 def _incomplete_body(request: HttpRequest) -> HttpResponse:
     if _for_program(request):
         return exceptions.problem_response("incomplete_body")

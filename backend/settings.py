@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.headless",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -61,6 +62,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tracker.lib.middleware.RequestLogMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "tracker.api.compression.CompressionMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
     "backend.errors.LongHeadersMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
@@ -78,6 +81,7 @@ MIDDLEWARE = [
     "tracker.accounts.middleware.SessionThrottleMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "backend.errors.ServiceUnavailableMiddleware",
+    "backend.errors.MethodNotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "backend.urls"
@@ -243,6 +247,20 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+# Apps in a browser that may call the API and its sign-in from other origins. They bring a token, and no cookie.
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|_allauth/app)/v1/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "accept", "content-encoding", "content-type", "idempotency-key", "if-match", "if-none-match", "x-app-version",
+    "x-device", "x-password-reset-key", "x-request-id", "x-session-token",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "Allow", "Deprecation", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset",
+    "WWW-Authenticate", "X-Remaining", "X-Request-ID",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 7200
 SPECTACULAR_SETTINGS = {
     "TITLE": "Interlude",
     "DESCRIPTION": (
@@ -259,6 +277,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Names of components are made in `tracker.api.openapi.component_name`, enums have the names that the code gives.
     "COMPONENT_SPLIT_REQUEST": False,
+    "COMPONENT_SPLIT_PATCH": False,
     "POSTPROCESSING_HOOKS": ["tracker.api.openapi_hooks.complete"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -316,5 +335,6 @@ STATIC_URL = "/static/"
 # Served from where they lie: nothing to collect, one build step less.
 WHITENOISE_USE_FINDERS = True
 STATICFILES_FINDERS = ["backend.static_files.AppFinder"]
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGGING = logs.SETTINGS

@@ -69,6 +69,17 @@ def fill(records: int) -> Patient:
     return patient
 
 
+def compressed(phone: Phone, path: str) -> tuple[int, float]:
+    """The bytes of a page as it is sent to who accepts gzip, and the milliseconds of asking for it so."""
+
+    def ask() -> int:
+        return len(
+            phone.client.get(f"/api/v1/{path}", headers=phone.headers | {"Accept-Encoding": "gzip"}).content
+        )
+
+    return ask(), p50_ms(ask)
+
+
 def p50_ms(work: Callable[[], object]) -> float:
     times = []
     for _ in range(RUNS):
@@ -111,12 +122,14 @@ def measured(phone: Phone, patient: Patient, name: str, path: str) -> bool:
         statements = len(queries)
     shown = answer.json()["records"]
     page_ms, bare = p50_ms(lambda: phone.get(path)), bare_ms(patient, shown[0])
+    size, gzipped_ms = compressed(phone, path)
     print(
-        f"    {name:10} {len(shown):4} records {len(answer.content) / 1024:5.0f} KB {statements:3} statements"
-        f"   p50 {page_ms:6.1f} ms   bare read {bare:5.1f} ms   {page_ms / bare:4.1f} x"
-        f"{'' if page_ms <= BUDGET_MS else '   MISSED'}"
+        f"    {name:10} {len(shown):4} records {len(answer.content) / 1024:5.0f} KB, gzipped {size / 1024:4.0f} KB"
+        f" {statements:3} statements"
+        f"   p50 {page_ms:6.1f} ms, gzipped {gzipped_ms:6.1f} ms   bare read {bare:5.1f} ms   {page_ms / bare:4.1f} x"
+        f"{'' if max(page_ms, gzipped_ms) <= BUDGET_MS else '   MISSED'}"
     )
-    return page_ms <= BUDGET_MS
+    return max(page_ms, gzipped_ms) <= BUDGET_MS
 
 
 def main() -> int:

@@ -56,18 +56,29 @@ ACCOUNTS: Mapping[str, Own] = {
     "accounts/off/mfa_download_recovery_codes/": same(404, 404),
     "_allauth/app/v1/config": same(200, 405),
     "_allauth/app/v1/auth/session": Own((401, 405), (200, 405)),
-    "_allauth/app/v1/auth/reauthenticate": Own((401, 401), (405, 400)),
+    "_allauth/app/v1/auth/reauthenticate": Own((405, 401), (405, 400)),
     "_allauth/app/v1/auth/password/request": same(405, 400),
     "_allauth/app/v1/auth/password/reset": same(400, 400),
     "_allauth/app/v1/auth/login": same(405, 400),
-    "_allauth/app/v1/account/password/change": Own((401, 401), (405, 400), (403, 403)),
-    "_allauth/app/v1/auth/2fa/authenticate": same(401, 401),
-    "_allauth/app/v1/auth/2fa/reauthenticate": Own((401, 401), (405, 400)),
+    "_allauth/app/v1/account/password/change": Own((405, 401), (405, 400), (405, 403)),
+    "_allauth/app/v1/auth/2fa/authenticate": same(405, 401),
+    "_allauth/app/v1/auth/2fa/reauthenticate": Own((405, 401), (405, 400)),
     "_allauth/app/v1/auth/webauthn/authenticate": same(401, 401),
     "_allauth/app/v1/auth/webauthn/reauthenticate": Own((401, 401), (200, 400)),
     "_allauth/app/v1/auth/webauthn/login": same(200, 400),
-    "_allauth/app/v1/account/authenticators": Own((401, 401), (200, 405)),
+    "_allauth/app/v1/account/authenticators": Own((401, 405), (200, 405)),
     "_allauth/app/v1/account/authenticators/totp": Own((401, 401), (404, 400), (403, 403)),
     "_allauth/app/v1/account/authenticators/recovery-codes": Own((401, 401), (404, 200), (403, 403)),
     "_allauth/app/v1/account/authenticators/webauthn": Own((401, 401), (200, 400), (403, 403)),
 }
+# Where a session begins, or none is asked for.
+BEGINNINGS = frozenset(
+    f"_allauth/app/v1/{route}"
+    for route in (
+        "config",
+        "auth/login",
+        "auth/webauthn/login",
+        "auth/password/request",
+        "auth/password/reset",
+    )
+)

@@ -88,6 +88,8 @@ def bare(answer: Any, sent: str) -> Answer:
         body = pattern.sub(instead, body)
     headers = {**answer.headers, "Cookies": ",".join(sorted(answer.cookies))}
     headers.pop("X-Request-ID", None)
+    # How many requests the caller has left: a count of them, whatever they ask for.
+    headers.pop("RateLimit", None)
     # The length is that of the body which is compared: what was typed counts for nothing.
     has_length = headers.pop("Content-Length", None) is not None
     text = "\n".join(f"{name}\t{value}" for name, value in sorted(headers.items()))

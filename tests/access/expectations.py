@@ -112,6 +112,18 @@ def break_glass(resource: Resource) -> dict[str, Any]:
     return {"name": resource["name"], "birth_date": resource["birth_date"], "reason": "Found unconscious."}
 
 
+def own_profile(_: Resource) -> dict[str, Any]:
+    return {"time_zone": "Europe/Berlin"}
+
+
+def new_email(_: Resource) -> dict[str, Any]:
+    return {"email": "another@example.org"}
+
+
+def email_code(_: Resource) -> dict[str, Any]:
+    return {"code": "2222-2222-2222-2222"}
+
+
 def caregiver(_: Resource) -> dict[str, Any]:
     return {"name": "Carla", "categories": ["pain"]}
 
@@ -151,6 +163,11 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/docs": Row(public=True),
     "POST api/v1/invitations/accept": Row(public=True, answer=403, body=stranger),
     "GET api/v1/me": Row(),
+    "PATCH api/v1/me": Row(roles=PATIENT, body=own_profile),
+    # Everybody here has a passkey, and has not shown it.
+    "POST api/v1/me/email": Row(roles=PATIENT, answer=403, body=new_email),
+    "POST api/v1/me/email/confirm": Row(roles=PATIENT, answer=403, body=email_code),
+    "GET api/v1/me/versions": Row(roles=PATIENT),
     "GET api/v1/access-log": (
         Row(roles=frozenset({"PRIVACY_OFFICER"})),
         # A clinic's own access log, narrowed: of whom there is no event there, there is an empty list.
@@ -207,6 +224,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
     ),
     "GET api/v1/measures": Row(),
+    "GET api/v1/medications": Row(),
     "GET api/v1/instruments": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>": Row(),
     "GET api/v1/instruments/<code:instrument>/<code:version>/fhir": Row(),

@@ -46,6 +46,9 @@ def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any
             "code": "ABCDEFGH", "birth_date": "1980-12-31", "email": "ida@example.org", "password": factories.PASSWORD,
         },
         "break-glass": {"name": "Ada", "birth_date": "1980-12-31", "reason": "found unconscious at home"},
+        "own-email": {"email": "another@example.org"},
+        "own-email-confirm": {"code": "2222-2222-2222-2222"},
+        "me": {"name": "Ada", "phone": "+31201234567", "time_zone": factories.ZONE},
         "check_ins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
     }  # fmt: skip
 

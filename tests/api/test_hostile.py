@@ -157,7 +157,7 @@ def test_a_parameter_that_cannot_be_taken_is_refused_by_name(phone, route):
 
 def test_an_unknown_path_and_an_unknown_method_are_problems_too(phone):
     assert phone.get("nowhere").json()["code"] == "not_found"
-    assert phone.call("PATCH", "me").json()["code"] == "method_not_allowed"
+    assert phone.call("PUT", "me").json()["code"] == "method_not_allowed"
 
 
 def test_a_cursor_of_somebody_else_is_refused(phone, world):

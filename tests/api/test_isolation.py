@@ -25,7 +25,9 @@ def bare(answer) -> tuple[Any, ...]:
     """Status, body and headers, without what differs by nature."""
     body = answer.json()
     body.pop("request_id", None)
-    headers = {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+    headers = {
+        name: value for name, value in answer.headers.items() if name not in {"X-Request-ID", "RateLimit"}
+    }
     return answer.status_code, body, headers
 
 

@@ -193,7 +193,7 @@ def test_the_health_pages_answer(client, db):
 @pytest.mark.parametrize(
     ("route", "statements"),
     [
-        ("me", 8),
+        ("me", 10),
         ("records", 13),
         ("sync/pull", 13),
         ("observations?measure=pain.intensity", 8),
@@ -247,3 +247,19 @@ def test_check_ins_that_overlap_are_a_conflict_for_the_patient_and_for_the_clini
     assert plan(world.ada, 30, 30) == (409, "already_planned")
     assert plan(kim, 30, 30) == (409, "clinician_busy")
     assert plan(kim, 60, 30) == (201, None)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one-of-mine"}])
+def test_the_history_names_the_device_of_a_single_record_write_too(phone, headers):
+    record = factories.pain(3)
+    keys = ({name: f"{value}-{n}" for name, value in headers.items()} for n in range(3))
+
+    phone.call("POST", "records", record, **next(keys))
+    phone.call(
+        "PUT", f"records/{record['id']}", record | {"revision": 2, "data": {"intensity": 4}}, **next(keys)
+    )
+    phone.call("DELETE", f"records/{record['id']}", **next(keys))
+
+    versions = phone.get(f"records/{record['id']}/history").json()["versions"]
+    assert [row["revision"] for row in versions] == [3, 2, 1]
+    assert {row["device"] for row in versions} == {str(phone.device)}

@@ -37,6 +37,9 @@ def start(**settings: str) -> "subprocess.CompletedProcess[str]":
         ({"MASTER_KEY_FILE": "/dev/null/none"}, "MASTER_KEY_FILE cannot be read"),
         ({"MASTER_KEY_FILE": sys.executable}, "MASTER_KEY_FILE cannot be read (it is not text)"),
         ({"LOOKUP_KEY": ""}, "LOOKUP_KEY is not set"),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS must be origins"),
+        ({"CORS_ALLOWED_ORIGINS": "https://app.example.org,http://app.example.org"}, "only of localhost"),
+        ({"CORS_ALLOWED_ORIGINS": "https://app.example.org/"}, "without a path"),
         ({"SMTP_PORT": "mail"}, "SMTP_PORT must be a whole number"),
     ],
 )

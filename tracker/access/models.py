@@ -1,4 +1,4 @@
-"""Who may see a patient: consent, caregivers, emergency access; and the patient's phones."""
+"""Who may see a patient: consent, caregivers, emergency access; the patient's profile and phones."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from tracker.access.policy import Category
 from tracker.accounts.models import User
 from tracker.audit.append_only import append_only, ends_earlier_only, set_once, written_by_triggers
 from tracker.clinics.models import HELD_CODE, MAX_ATTEMPTS, CareTeam, DatedQuerySet, PatientOwned, StaffMember
-from tracker.clinics.rls import IS_OWN, TEAMS, patient_of_clinic, patient_only, same_clinic
+from tracker.clinics.rls import IS_OWN, TEAMS, patient_of_clinic, patient_only, same_clinic, team_only
 from tracker.keys.encrypted_table import encrypted_table
 from tracker.keys.models import EncryptedText
 from tracker.lib import rls
@@ -243,6 +243,46 @@ class BreakGlassReason(EncryptedText):
 
     def __str__(self) -> str:
         return f"break-glass-reason/{self.access_id}"
+
+
+class ProfileVersion(EncryptedText):
+    """
+    What a patient has said of themselves, from ``starts_at`` on (NULL: since enrolment) until the next version.
+
+    The text is JSON of ``name`` and ``phone``, encrypted. ``clinics.Patient`` has the name and the time zone of the
+    highest ``number``; a patient who has changed nothing has no row, and is at version 1.
+    """
+
+    pk = models.CompositePrimaryKey("patient_id", "number")
+    number = models.PositiveIntegerField()
+    time_zone = models.CharField(max_length=64)
+    starts_at = models.DateTimeField(null=True)
+
+    KEY_FIELDS = ("number",)
+
+    class Meta(EncryptedText.Meta):
+        constraints = [*team_only(), *encrypted_table()]
+
+    def __str__(self) -> str:
+        return f"profile-version/{self.number}"
+
+
+class EmailChange(EncryptedText):
+    """A new address of a patient's account, encrypted; it waits for its ``code`` (a keyed hash)."""
+
+    db_rights = TableRights(delete="confirmed, or of no use any more")
+    pk = models.CompositePrimaryKey("patient_id", "id")
+    id = models.UUIDField()
+    code = models.BinaryField(max_length=32)
+    expires_at = models.DateTimeField()
+
+    KEY_FIELDS = ("id",)
+
+    class Meta(EncryptedText.Meta):
+        constraints = [*patient_only(), *encrypted_table(is_temporary=True)]
+
+    def __str__(self) -> str:
+        return f"email-change/{self.id}"
 
 
 class Device(PatientOwned):

@@ -49,6 +49,7 @@ class Action(StrEnum):
     """What a route lets its caller do. Every route names exactly one per method."""
 
     SEE_SELF = "see_self"
+    CHANGE_PROFILE = "change_profile"
     WRITE_RECORDS = "write_records"
     READ_RECORDS = "read_records"
     READ_SUMMARIES = "read_summaries"
@@ -76,7 +77,8 @@ class Action(StrEnum):
 # About no patient, or about oneself.
 _EVERYBODY = frozenset({Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES})
 _BY_ROLE: Mapping[str, frozenset[Action]] = {
-    "PATIENT": _EVERYBODY | {Action.SEE_CONSENT, Action.CHANGE_CONSENT, Action.READ_OWN_ACCESS_LOG},
+    "PATIENT": _EVERYBODY
+    | {Action.CHANGE_PROFILE, Action.SEE_CONSENT, Action.CHANGE_CONSENT, Action.READ_OWN_ACCESS_LOG},
     "CAREGIVER": _EVERYBODY,
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},

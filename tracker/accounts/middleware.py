@@ -94,7 +94,12 @@ class SignInThrottleMiddleware:
         refused: throttle.TooManyAttempts | None = getattr(request, "throttled", None)
         if refused is None:
             return None
-        return _too_many(request, refused.retry_after)
+        response = _too_many(request, refused.retry_after)
+        if request.path.startswith(routes.API):
+            quota = request_throttle.Quota(refused.kind, refused.rate, 0, refused.retry_after)
+            for name, value in quota.headers().items():
+                response[name] = value
+        return response
 
 
 class SessionThrottleMiddleware:
@@ -111,7 +116,11 @@ class SessionThrottleMiddleware:
         response = self.get_response(request)
         session = getattr(request, "counted_session", None)
         if session is not None:
-            request_throttle.count(request_throttle.kind_of(request.method), session)
+            kind = request_throttle.kind_of(request.method)
+            request_throttle.count(kind, session)
+            if request.path.startswith(routes.API):
+                for name, value in request_throttle.quota(kind, session).headers().items():
+                    response[name] = value
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:

@@ -41,9 +41,33 @@ class TooManyRequests(Exception):
         self.is_first = is_first
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """
+    What is left to a person of one limit, as far as this process knows, and in how many seconds it is whole again.
+
+    Other processes' counts come in with every twentieth of the limit: ``remaining`` may be too high by as much.
+    """
+
+    kind: str
+    rate: Rate
+    remaining: int
+    seconds: int
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that tell it (draft-ietf-httpapi-ratelimit-headers-10, structured fields)."""
+        return {
+            "RateLimit-Policy": f'"{self.kind}";q={self.rate.limit};w={self.rate.seconds}',
+            "RateLimit": f'"{self.kind}";r={self.remaining};t={self.seconds}',
+        }
+
+
 @dataclass(slots=True)
 class _Count:
     pending: int = 0
+    # Of all processes when this one asked last, and when that window ends.
+    total: int = 0
+    window_ends: float = 0.0
     blocked_until: float = 0.0
     was_told: bool = False
 
@@ -91,6 +115,19 @@ def check(kind: str, user_id: UUID) -> None:
     raise TooManyRequests(max(1, round(seconds)), is_first=is_first)
 
 
+def quota(kind: str, user_id: UUID) -> Quota:
+    """Return what is left to the person of the limit ``kind``; nothing is counted here and nothing asked."""
+    rate, now = rates()[kind], time.monotonic()
+    with _lock:
+        held = _counts.get((kind, user_id), _Count())
+        if held.blocked_until > now:
+            return Quota(kind, rate, 0, max(1, round(held.blocked_until - now)))
+        is_open = held.window_ends > now
+        used = held.pending + (held.total if is_open else 0)
+        seconds = max(1, round(held.window_ends - now)) if is_open else rate.seconds
+    return Quota(kind, rate, max(0, rate.limit - used), seconds)
+
+
 def count(kind: str, user_id: UUID, amount: int = 1) -> None:
     """
     Count a request, or ``amount`` of what the limit is in. Called after its transaction, whatever became of that.
@@ -111,6 +148,8 @@ def count(kind: str, user_id: UUID, amount: int = 1) -> None:
         reported, held.pending = held.pending, 0
     key = throttle.key(f"request-{kind}", "account", str(user_id))
     total, seconds = throttle.count({key: rate.seconds}, by=reported)[key]
+    with _lock:
+        held.total, held.window_ends = total, time.monotonic() + seconds
     if total >= rate.limit:
         with _lock:
             held.blocked_until, held.was_told = time.monotonic() + max(1, seconds), False

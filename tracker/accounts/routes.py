@@ -18,6 +18,7 @@ TRIES = (
     "/_allauth/app/v1/account/password/",
     "/_allauth/app/v1/account/authenticators/",
     "/api/v1/invitations/accept",
+    "/api/v1/me/email",
 )
 # Here a request brings its token, and its device, in a header; everywhere else in a cookie.
 API = ("/api/", "/_allauth/")

@@ -42,6 +42,9 @@ RATES = {
     "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300), "known_device": Rate(10, 300)},
     "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
     "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
+    # Mails to an address that somebody names; and codes that are 80 bits long.
+    "email-change": {"account": Rate(5, 3600), "address": Rate(60, 3600)},
+    "email-code": {"account": Rate(10, 3600), "address": Rate(60, 3600)},
     # A name and a day of birth, tried against the patients of the clinic.
     "break-glass": {"account": Rate(20, 3600)},
 }
@@ -61,11 +64,11 @@ RETURNING key, count, ceil(extract(epoch FROM expires_at - statement_timestamp()
 
 
 class TooManyAttempts(Exception):
-    """Too many tries; ``retry_after`` says in how many whole seconds there may be another."""
+    """Too many tries of ``kind`` for ``rate``; ``retry_after`` says in how many whole seconds there may be another."""
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, kind: str, rate: Rate) -> None:
         super().__init__()
-        self.retry_after = retry_after
+        self.retry_after, self.kind, self.rate = retry_after, kind, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,10 @@ def hit(kind: str, **who: str) -> None:
         key(kind, scope, value): rates[scope] for scope, value in who.items() if value and scope in rates
     }
     counts = count({name: rate.seconds for name, rate in by_key.items()})
-    waits = [seconds for name, (tries, seconds) in counts.items() if tries > by_key[name].limit]
+    waits = [(seconds, name) for name, (tries, seconds) in counts.items() if tries > by_key[name].limit]
     if waits:
-        raise TooManyAttempts(max(1, *waits))
+        seconds, name = max(waits)
+        raise TooManyAttempts(max(1, seconds), kind, by_key[name])
 
 
 def count(windows: Mapping[str, int], by: int = 1) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Every error as ``application/problem+json`` (RFC 9457): a stable code, a request id, no values, no hints."""
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +22,7 @@ from tracker.sync.safety import UnfinishedScan
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+SCHEME = "SessionToken"
 # Without the database nobody knows whose clinic it is: what holds everywhere. A phone that keeps the text of its
 # clinic (``GET /me``) shows that.
 CRISIS_TEXT = "If you are in danger, call your local emergency number now."
@@ -94,6 +95,17 @@ def problem_response(code: str, *, has_guidance: bool = False) -> HttpResponse:
     response = HttpResponse(body, status=status, content_type=CONTENT_TYPE)
     if status == 503:
         response["Retry-After"] = str(RETRY_AFTER_S)
+    if status == 401:
+        response["WWW-Authenticate"] = SCHEME
+    return response
+
+
+def method_not_allowed(allowed: Iterable[str]) -> HttpResponse:
+    """Return the problem of a method that a route does not have; ``Allow`` names those that it has."""
+    response = problem_response("method_not_allowed")
+    response["Allow"] = ", ".join(allowed)
+    # Other than most refusals it may be kept, if nobody says no (RFC 9110, 15.5.6).
+    response["Cache-Control"] = "no-store"
     return response
 
 
@@ -135,7 +147,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         return None
     response = _response(problem_body(code))
     if response.status_code == 401:
-        response["WWW-Authenticate"] = "SessionToken"
+        response["WWW-Authenticate"] = SCHEME
     if isinstance(exception, exceptions.Throttled):
         response["Retry-After"] = str(int(getattr(exception, "wait", None) or 1))
     if response.status_code == 405:

@@ -27,6 +27,7 @@ _TAGS = {
     "records": "One record at a time, for clients that do not queue.",
     "observations": "The numbers of one measure over time.",
     "measures": "What may be measured: unit, range and direction.",
+    "medications": "The medications that have a code.",
     "instruments": "The questionnaires of the catalogue.",
     "summaries": "A patient's weeks, as they were summed up.",
     "me": "The caller: who, in which role, signed in where, sharing what.",
@@ -48,10 +49,28 @@ RETRY_AFTER = {
 }
 
 
+# By reference: they stand at every answer of a signed-in caller.
+_RATE_LIMITS = {
+    "RateLimit": {
+        "description": (
+            "What is left of the limit of the caller's reads, or writes, and in how many seconds it is whole again:"
+            ' `"read";r=1180;t=43`. Processes count by themselves for a while: `r` may be a little too high.'
+        ),
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": 'The limit and its window in seconds: `"read";q=1200;w=60`. A long body counts as several.',
+        "schema": {"type": "string"},
+    },
+}
+_RATE_LIMIT_REFS = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_LIMITS}
+
+
 def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
     """Name the common problems at every operation, each with the content type it has, and simplify the schemas."""
     result["tags"] = [{"name": name, "description": description} for name, description in _TAGS.items()]
     schemas = result["components"]["schemas"]
+    result["components"]["headers"] = _RATE_LIMITS
     for path in result["paths"].values():
         for operation in path.values():
             _complete(operation)
@@ -62,7 +81,8 @@ def complete(result: Any, generator: Any, request: Any, public: bool) -> Any:
 
 def _complete(operation: dict[str, Any]) -> None:
     common = _ANY
-    if any(operation.setdefault("security", [])):
+    is_signed_in = any(operation.setdefault("security", []))
+    if is_signed_in:
         common = common | _SIGNED_IN
     if "requestBody" in operation:
         common = common | _WITH_BODY
@@ -76,6 +96,8 @@ def _complete(operation: dict[str, Any]) -> None:
             response["content"] = {CONTENT_TYPE: described[0]}
         if status in ("429", "503"):
             response["headers"] = RETRY_AFTER
+        if is_signed_in and (int(status) < 300 or status == "429"):
+            response["headers"] = response.get("headers", {}) | _RATE_LIMIT_REFS
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -82,8 +82,8 @@ REQUEST = (
     _request(
         "use_older_device",
         403,
-        "A phone shows the record to nobody more, sets up no second factor and takes no other role, within a day"
-        " of its sign-in, while an older one is there.",
+        "A phone shows the record to nobody more, changes no contact, sets up no second factor and takes no other"
+        " role, within a day of its sign-in, while an older one is there.",
         "Ask the person to use the older phone, or to try again a day after the sign-in.",
     ),
     _request(
@@ -101,6 +101,12 @@ REQUEST = (
         403,
         "No open invitation fits. Ask your clinic for another code.",
         "Show the sentence; let the person try again.",
+    ),
+    _request(
+        "email_change_refused",
+        403,
+        "No open change of the address fits. Ask for another code.",
+        "Show the sentence; let the person ask for another code.",
     ),
     _request("not_found", 404, "Not found.", "Forget the id: there is no such thing, or not for the caller."),
     _request("method_not_allowed", 405, "This route does not take this method."),
@@ -200,6 +206,12 @@ REQUEST = (
         426,
         "This version of the app is too old.",
         "Ask for an update; keep writing: entries, pairing and what is shared are still taken.",
+    ),
+    _request(
+        "profile_changed",
+        412,
+        "The profile is at another version than If-Match names.",
+        "Read `/me` again, let the person decide, then send its `version`.",
     ),
     _request("too_large", 413, "The body is too large.", "Send fewer records at a time."),
     _request("not_json", 415, "Send application/json in UTF-8."),

@@ -1,36 +1,62 @@
 """
-Invitations by mail to somebody who has no account: address and code wait encrypted, and are removed once they are sent.
+Letters: mail to an address that is no account's, or not yet, or no more. Address and code wait encrypted, and are
+removed once they are sent.
 
-A letter goes out while its invitation can be accepted, whatever ended it meanwhile.
+A letter with a code goes out while the code is taken, whatever ended it meanwhile.
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
 
-from tracker.access.models import Caregiver
+from tracker.access.models import Caregiver, EmailChange
 from tracker.clinics.models import Clinic
 from tracker.keys import data_keys
 from tracker.lib import encryption, rls
 from tracker.outbox.channels import EMAIL
 from tracker.outbox.models import Letter, Message
 
-WORDS = "caregiver-letter"
+WORDS, EMAIL_CODE, EMAIL_CHANGED = "caregiver-letter", "email-change", "email-changed"
+# How long the news of another address is tried to be sent to the former one.
+_NEWS_LASTS = timedelta(days=7)
 
 
 def enqueue(*, caregiver: Caregiver, address: str, code: str, at: datetime) -> None:
     """Write the letter with which a patient invites a caregiver, in the transaction of the invitation."""
-    clinic_id, patient_id, message_id = caregiver.clinic_id, caregiver.patient_id, uuid4()
+    _write(
+        caregiver.clinic_id, caregiver.patient_id, WORDS, f"caregiver/{caregiver.pk}", address, code, at,
+        caregiver.accept_by,
+    )  # fmt: skip
+
+
+def enqueue_code(*, change: EmailChange, address: str, code: str, at: datetime) -> None:
+    """Write the letter with the code of a new address, in the transaction in which the change begins."""
+    _write(
+        change.clinic_id, change.patient_id, EMAIL_CODE, f"email-change/{change.id}", address, code, at,
+        change.expires_at,
+    )  # fmt: skip
+
+
+def enqueue_to_former(*, clinic_id: UUID, patient_id: UUID, address: str, at: datetime) -> None:
+    """Write the news of another address to the former one, in the transaction of the change."""
+    _write(clinic_id, patient_id, EMAIL_CHANGED, f"former/{uuid4()}", address, "", at, at + _NEWS_LASTS)
+
+
+def _write(
+    clinic_id: UUID, patient_id: UUID, words: str, subject: str, address: str, code: str, at: datetime,
+    expires_at: datetime,
+) -> None:  # fmt: skip
+    message_id = uuid4()
     key_id, key = data_keys.data_key_for(clinic_id, patient_id, at)
     text = json.dumps({"address": address, "code": code})
     bound = Letter.associated_data((message_id,), patient_id, key_id)
     with rls.as_clinic(clinic_id):
         Message.objects.create(
-            id=message_id, clinic_id=clinic_id, channel=EMAIL, words=WORDS, subject=f"caregiver/{caregiver.pk}",
-            key=f"{WORDS}/{caregiver.pk}", patient=patient_id, due_at=at, expires_at=caregiver.accept_by,
+            id=message_id, clinic_id=clinic_id, channel=EMAIL, words=words, subject=subject,
+            key=f"{words}/{subject.partition('/')[2]}", patient=patient_id, due_at=at, expires_at=expires_at,
         )  # fmt: skip
         Letter.objects.create(
             clinic_id=clinic_id, patient_id=patient_id, message_id=message_id, key_id=key_id,
@@ -52,9 +78,8 @@ def open_for_sending(message: Message) -> str | None:
 
 
 def withdraw_unless_wanted(message: Message) -> bool:
-    """Withdraw a letter with which nobody can accept any more; return whether it was. Context: the clinic's."""
-    caregiver_id = message.subject.partition("/")[2]
-    if Caregiver.objects.acceptable(timezone.now()).filter(pk=caregiver_id).exists():
+    """Withdraw a letter that is of no use any more; return whether it was. Context: the clinic's."""
+    if _is_wanted(message):
         return False
     Message.objects.filter(pk=message.pk, withdrawn_at__isnull=True).update(withdrawn_at=timezone.now())
     remove(message)
@@ -67,7 +92,7 @@ def remove(message: Message) -> None:
 
 
 def remove_useless(*, at: datetime) -> int:
-    """Remove the letters with which nobody can accept any more; return how many."""
+    """Remove letters whose code is taken no more, and expired changes of an address; return how many letters."""
     return sum(
         _remove_useless(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True))
     )
@@ -76,5 +101,16 @@ def remove_useless(*, at: datetime) -> int:
 @transaction.atomic
 def _remove_useless(clinic_id: UUID, at: datetime) -> int:
     with rls.as_clinic(clinic_id):
+        EmailChange.objects.filter(clinic_id=clinic_id, expires_at__lte=at).delete()
         letters = Letter.objects.values("message_id")
-        return sum(map(withdraw_unless_wanted, Message.objects.filter(words=WORDS, pk__in=letters)))
+        return sum(map(withdraw_unless_wanted, Message.objects.filter(pk__in=letters)))
+
+
+def _is_wanted(message: Message) -> bool:
+    """Whether the letter is still of use: an invitation or a code only as long as it is taken."""
+    at, subject_id = timezone.now(), message.subject.partition("/")[2]
+    if message.words == WORDS:
+        return Caregiver.objects.acceptable(at).filter(pk=subject_id).exists()
+    if message.words == EMAIL_CODE:
+        return EmailChange.objects.filter(id=subject_id, expires_at__gt=at).exists()
+    return message.expires_at is None or message.expires_at > at

@@ -84,6 +84,15 @@ TEXTS = {
         "A phone is going to be removed from your account, a day after this was asked for. You can keep it: where you "
         "see your phones."
     ),
+    "email-change": MessageText(
+        inbox="",
+        channels=(EMAIL,),
+        mail_subject="Your code",
+        mail_body="Somebody asked for this address to become that of their account. If that was not you, leave it.\n\n"
+        "This code works for one hour, in the app: {code}\nSign in: {url}\nReference: {reference}\n",
+    ),
+    "email-changed": _security("The e-mail address of your account was changed."),
+    "phone-changed": _security("The telephone number of your account was changed."),
     "session-ended": _security("One of your sign-ins was ended from another one."),
     "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),
     "caregiver-accepted": _security(

@@ -126,7 +126,7 @@ class Message(ClinicOwned):
 
 class Letter(EncryptedText):
     """
-    The address of a message to somebody who has no account, and the code in its link: JSON of ``address`` and ``code``.
+    The address of a message to one that no account has, and the code in it: JSON of ``address`` and ``code``.
 
     It is encrypted under the key of the patient who invites, and removed once it is sent or cannot be used any more.
     """

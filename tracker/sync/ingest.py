@@ -54,7 +54,8 @@ def apply_batch(
     :raises receipts.KeyReusedError: if the key was used before with other records.
     :raises safety.UnfinishedScan: if the safety scan did not end in time.
     """
-    device_id = sent.device_id if sent else None
+    # The phone that the session is bound to, also of what it sends outside of a batch.
+    device_id = principal.device_id or (sent.device_id if sent else None)
     provenance = records.Provenance(
         principal.clinic_id, principal.own_patient_id, principal.user_id, device_id, at
     )

@@ -331,6 +331,134 @@ class Migration(migrations.Migration):
                 "abstract": False,
             },
         ),
+        migrations.CreateModel(
+            name="ProfileVersion",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("ciphertext", models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "number", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("time_zone", models.CharField(max_length=64)),
+                ("starts_at", models.DateTimeField(null=True)),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="keys.datakey",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="clinics.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["clinic_id", "key"], name="profileversion_by_key")],
+                "constraints": [
+                    tracker.lib.table_constraints.CompositeForeignKey(
+                        columns=("clinic_id", "patient_id"),
+                        name="access_profileversion_patient_of_clinic",
+                        to_columns=("clinic_id", "id"),
+                        to_table="clinics_patient",
+                    ),
+                    tracker.lib.table_constraints.RowLevelSecurity(
+                        name="profileversion_rls",
+                        read="clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid) AND ((SELECT current_setting('app.scope', true) = 'clinic') OR patient_id = (SELECT NULLIF(current_setting('app.own_patient', true), '')::uuid) OR ((SELECT current_setting('app.role', true) IN ('CLINICIAN', 'COORDINATOR')) AND patient_id = ANY (((SELECT string_to_array(NULLIF(current_setting('app.patients', true), ''), ',')::uuid[])::uuid[]))))",
+                    ),
+                    tracker.lib.table_constraints.CompositeForeignKey(
+                        columns=("clinic_id", "patient_id", "key_id"),
+                        name="access_profileversion_key_of_patient",
+                        to_columns=("clinic_id", "patient_id", "id"),
+                        to_table="keys_datakey",
+                    ),
+                    tracker.lib.table_constraints.Trigger(
+                        execute="keys_only_reencrypted()",
+                        name="profileversion_only_reencrypted",
+                        when="BEFORE UPDATE OR DELETE",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="EmailChange",
+            fields=[
+                ("clinic_id", models.UUIDField(editable=False)),
+                ("ciphertext", models.BinaryField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "patient_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.UUIDField()),
+                ("code", models.BinaryField(max_length=32)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "key",
+                    models.ForeignKey(
+                        db_column="key_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="keys.datakey",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="clinics.patient",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "indexes": [models.Index(fields=["clinic_id", "key"], name="emailchange_by_key")],
+                "constraints": [
+                    tracker.lib.table_constraints.CompositeForeignKey(
+                        columns=("clinic_id", "patient_id"),
+                        name="access_emailchange_patient_of_clinic",
+                        to_columns=("clinic_id", "id"),
+                        to_table="clinics_patient",
+                    ),
+                    tracker.lib.table_constraints.RowLevelSecurity(
+                        name="emailchange_rls",
+                        read="clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid) AND ((SELECT current_setting('app.scope', true) = 'clinic') OR patient_id = (SELECT NULLIF(current_setting('app.own_patient', true), '')::uuid))",
+                    ),
+                    tracker.lib.table_constraints.CompositeForeignKey(
+                        columns=("clinic_id", "patient_id", "key_id"),
+                        name="access_emailchange_key_of_patient",
+                        to_columns=("clinic_id", "patient_id", "id"),
+                        to_table="keys_datakey",
+                    ),
+                    tracker.lib.table_constraints.Trigger(
+                        execute="keys_only_reencrypted()",
+                        name="emailchange_only_reencrypted",
+                        when="BEFORE UPDATE",
+                    ),
+                ],
+            },
+        ),
         migrations.AddIndex(
             model_name="breakglassaccess",
             index=models.Index(fields=["user", "-ends_at"], name="break_glass_by_user"),

@@ -25,7 +25,7 @@ from tracker.accounts.decorators import (
 from tracker.accounts.models import User
 from tracker.accounts.throttle import Throttle, json_field, pending_user, session_user
 from tracker.api import device_binding
-from tracker.api.exceptions import problem_response
+from tracker.api.exceptions import method_not_allowed, problem_response
 from tracker.api.parsers import is_json_in_utf8
 from tracker.lib import strict_json
 
@@ -64,11 +64,41 @@ THROTTLES = {
 }
 
 
+# Begin something new, or end what there was: a token that is no longer good is left out of it.
+WITHOUT_SESSION = frozenset({"config", "login", "login_webauthn", "request_password_reset", "reset_password"})
+
+
+def _forget_dead_token(request: HttpRequest) -> None:
+    """Treat a token that opens nothing as if none had been sent: an app that still has it signs in, or out."""
+    token = request.headers.get("X-Session-Token", "")
+    match = request.resolver_match
+    name = match.url_name if match else ""
+    is_sign_out = name == "current_session" and request.method == "DELETE"
+    if token and (is_sign_out or name in WITHOUT_SESSION) and sessions.load(token, timezone.now()) is None:
+        del request.META["HTTP_X_SESSION_TOKEN"]
+        # What Django keeps of the headers once they were read.
+        request.__dict__.pop("headers", None)
+
+
+def _methods_of(view: Any) -> list[str]:
+    """The methods that one of allauth's views has."""
+    own = [name for name in ("get", "post", "put", "patch", "delete") if hasattr(view.view_class, name)]
+    return [name.upper() for name in (*own, *(["head"] if "get" in own else []))]
+
+
 def _checked(view: View) -> View:
-    """Take a phone's token from that phone alone, and strict JSON: allauth reads any body as JSON."""
+    """
+    Take a phone's token from that phone alone, and strict JSON: allauth reads any body as JSON.
+
+    A method that the view does not have is refused here: allauth looks at the body first.
+    """
+    allowed = _methods_of(view)
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in allowed:
+            return method_not_allowed(allowed)
+        _forget_dead_token(request)
         refused = device_binding.check(request)
         if refused is not None:
             return refused

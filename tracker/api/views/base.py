@@ -87,6 +87,8 @@ class ClinicalAPIView(APIView):
             kind = request_throttle.kind_of(request.method)
             cost = request_throttle.cost(getattr(request, "decoded_bytes", 0))
             request_throttle.count(kind, holder.user_id, cost)
+            for name, value in request_throttle.quota(kind, holder.user_id).headers().items():
+                response[name] = value
             if isinstance(response, Response):
                 response.add_post_render_callback(partial(_count_answer, kind, holder.user_id))
         if deprecation := self.deprecations.get(str(request.method)):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal
-from tracker.api import guidance
+from tracker.api import conditional, guidance
 from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
 from tracker.api.openapi import LOCATION, problems
 from tracker.api.queries import (
@@ -45,15 +45,17 @@ from tracker.records.kinds import KINDS
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey, Receipt
 
-# A client without a queue may have no device of its own: its keys are unique among its person's.
+# A client without a queue may be on several devices: its keys are unique among its person's.
 _NO_DEVICE = UUID(int=0)
 _KEY = re.compile(r"^[A-Za-z0-9._-]{8,80}$")
-_TAG = re.compile(r'^(?:W/)?"([1-9][0-9]{0,9})"$')
 _KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again gets the same answer"
 )
 _MATCH_HEADER = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="the ETag of the version that this one follows"
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="the ETag of the version that this one follows; `*` for whichever is held",
 )
 _REFUSED = frozenset({"conflict", "retry", "rejected"})
 _CONFLICTS = problems(
@@ -174,27 +176,21 @@ def _tag(record: dict[str, Any]) -> str:
     return f'"{record["revision"]}"'
 
 
-def _revision_of_if_match(request: Request) -> int | None:
-    """The revision that ``If-Match`` names; None if there is no such header."""
-    tag = request.headers.get("If-Match")
-    if tag is None:
+def _revision_by_if_match(request: Request, principal: Principal, record_id: UUID) -> int | None:
+    """
+    Return the revision that is held, which stays it until the transaction ends; None without an ``If-Match``.
+
+    :raises NotFoundOrHidden: if there is no such record: ``*`` makes none.
+    :raises APIProblem: 412 with our copy, if ``If-Match`` names other revisions.
+    """
+    revisions = conditional.revisions_of_if_match(request)
+    if revisions is None and not conditional.is_any(request):
         return None
-    match = _TAG.match(tag.strip())
-    if match is None:
-        raise parameter_problem("bad_format", "If-Match")
-    return int(match[1])
-
-
-def _require_revision(principal: Principal, record_id: UUID, revision: int) -> None:
-    """
-    Go on only if ``revision`` is the one that is held, and stays it until the transaction ends.
-
-    :raises APIProblem: 412 with our copy.
-    """
     change_counter.lock(principal.own_patient_id)
     record = _one(principal, principal.own_patient_id, record_id)
-    if record["revision"] != revision:
+    if revisions is not None and record["revision"] not in revisions:
         raise APIProblem("precondition_failed", server=record)
+    return int(record["revision"])
 
 
 def _refusal(result: dict[str, Any]) -> APIProblem:
@@ -291,11 +287,8 @@ class OneRecord(ClinicalAPIView):
         """Return the record with the revision that ``If-Match`` gives it, if it names one."""
         if not isinstance(item, dict) or str(item.get("id", "")).lower() != str(record_id):
             raise field_problem("mismatch", "id")
-        revision = _revision_of_if_match(request)
-        if revision is None:
-            return item
-        _require_revision(principal, record_id, revision)
-        return {"revision": revision + 1} | item
+        revision = _revision_by_if_match(request, principal, record_id)
+        return item if revision is None else {"revision": revision + 1} | item
 
     @extend_schema(
         operation_id="records_remove",
@@ -308,9 +301,7 @@ class OneRecord(ClinicalAPIView):
         record = _one(principal, principal.own_patient_id, record_id)
         if record["removed"]:
             return Response({"status": "replayed", "record": record})
-        revision = _revision_of_if_match(request)
-        if revision is not None:
-            _require_revision(principal, record_id, revision)
+        _revision_by_if_match(request, principal, record_id)
         if query.revision not in (None, record["revision"]):
             raise APIProblem("newer_version_held", server=record)
         return _ingest(request, _tombstone(record), _batch_key(request), created=200)

@@ -14,6 +14,7 @@ from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, one_of, one_of_or_null, within
 from tracker.lib.formatting import number
 from tracker.lib.strict_model import Code, code_from
+from tracker.records import medications
 from tracker.records.kinds.base import DECIMALS, Kind, Payload, rounded_to
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -125,7 +126,7 @@ def measure_of(code: str) -> Measure | None:
         return None
     return Measure(
         code,
-        f"Dose of {medication.replace('_', ' ').replace('-', ' ')}",
+        f"Dose of {medications.name(medication)}",
         "mg",
         0,
         1e6,
@@ -141,7 +142,7 @@ def line(data: MedicationUseData) -> str:
     """Return ``oxycodone 5 mg, taken`` or ``sertraline, skipped (forgot)``."""
     dose = "" if data.dose_value is None else f" {number(data.dose_value, 3)} {data.dose_unit}"
     reason = f" ({Reason(data.reason).label})" if data.reason else ""
-    return f"{data.medication.replace('-', ' ')}{dose}, {Outcome(data.outcome).label}{reason}"
+    return f"{medications.name(data.medication)}{dose}, {Outcome(data.outcome).label}{reason}"
 
 
 KIND = Kind(
