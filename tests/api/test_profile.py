@@ -7,6 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from tests import factories, owner
+from tests.dashboard.conftest import sign_in
 from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
 from tracker.access.models import ProfileVersion
@@ -224,3 +225,12 @@ def test_a_number_that_cannot_be_decrypted_is_said_to_be_unreadable_and_stays_so
     assert change(phone, name="Ada B.").json()["profile"]["unreadable"]
     assert [row["unreadable"] for row in phone.get("me/versions").json()["versions"]] == [True, True, False]
     assert change(phone, phone=NUMBER).json()["profile"]["phone"] == NUMBER
+
+
+def test_the_care_team_sees_the_number_on_the_patients_page(world):
+    change(Phone(world.ada.user), phone=NUMBER)
+
+    page = sign_in(world.ben.user).get(f"/patients/{world.ada.pk}/").content.decode()
+
+    assert f"<dt>Telephone</dt><dd>{NUMBER}</dd>" in page
+    assert "Telephone" not in sign_in(world.cleo.user).get(f"/patients/{world.bea.pk}/").content.decode()

@@ -1,5 +1,6 @@
 """Every operation of the schema, asked at random: no 500, no status or body that the schema does not tell of."""
 
+import gzip
 import json
 import urllib.parse
 from collections.abc import Iterator
@@ -114,10 +115,11 @@ def asked(phone: Phone, case: Any) -> Answer:
         str(request.method), urllib.parse.unquote(url.path), body, headers.pop("Content-Type", ""),
         headers=headers | phone.headers, QUERY_STRING=url.query,
     )  # fmt: skip
+    is_packed = reply.get("Content-Encoding") == "gzip"
     return Answer(
         reply.status_code,
         {name: [value] for name, value in reply.headers.items()},
-        reply.content,
+        gzip.decompress(reply.content) if is_packed else reply.content,
         request,
         0.01,
         False,

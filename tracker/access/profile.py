@@ -64,6 +64,15 @@ def versions(patient: Patient) -> list[Profile]:
     return [replace(found[0], name=patient.name, time_zone=patient.time_zone), *found[1:]]
 
 
+def phone(patient_id: UUID) -> str:
+    """Return a patient's telephone number; empty if there is none, or it cannot be decrypted, which the log tells."""
+    newest = (
+        ProfileVersion.objects.filter(patient_id=patient_id).select_related("key").order_by("-number")[:1]
+    )
+    readable, _ = data_keys.decrypt_readable(newest)
+    return json.loads(readable[0][1])["phone"] or "" if readable else ""
+
+
 def zones(profiles: Sequence[Profile]) -> list[Profile]:
     """Return of versions, the newest first, those that begin a stay in a time zone, in the same order."""
     former = [*(each.time_zone for each in profiles[1:]), None]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import Avg, Count, Max, Min, Sum
 
-from tracker.access import consent_texts, policy
+from tracker.access import consent_texts, policy, profile
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
 from tracker.clinics.models import Patient
@@ -72,6 +72,7 @@ class PatientPage:
     team: str
     time_zone: str
     local_time: str
+    phone: str
     age: str
     enrolled: str
     last: str
@@ -119,6 +120,7 @@ def patient_page(
         team=patient.care_team.name,
         time_zone=patient.time_zone,
         local_time=f"{days.local(at, patient.time_zone):%a %H:%M}",
+        phone=profile.phone(patient.pk),
         age=_age(patient.birth_date, today),
         enrolled=formatting.day(patient.enrolled_on),
         last=formatting.day(last_on) if last_on else "none yet",
