@@ -76,7 +76,7 @@ class Me(ClinicalAPIView):
                 "caregiver_of": _readable_record(principal) if principal.role == CAREGIVER else None,
                 "time_zone": principal.time_zone,
                 "clinic": {"name": clinic.name, "time_zone": clinic.time_zone},
-                "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": guidance.NOT_WATCHED},
+                "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": guidance.disclaimer(principal)},
                 "unread_messages": unread,
                 "check_ins": upcoming(principal, timezone.now()) if principal.is_patient else [],
             }
