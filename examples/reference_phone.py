@@ -313,13 +313,15 @@ class Phone:
 
     def _push_batch(self, key: str, body: str) -> bool:
         """Send one batch; return False if what is left must wait for another time."""
-        answer = self._until_answered("POST", "/api/v1/sync/push", json.loads(body))
+        # The id may be a new one since the batch was made; key and records stay as they were.
+        batch = json.loads(body) | {"device": self.device}
+        answer = self._until_answered("POST", "/api/v1/sync/push", batch)
         if answer.status != 200:
             raise RefusedError(f"push answered {answer.status} {answer.body.get('code')}")
         self._read_missing_copies(answer.body["results"])
         waiting = False
         with self._transaction():
-            for sent, result in zip(json.loads(body)["records"], answer.body["results"], strict=True):
+            for sent, result in zip(batch["records"], answer.body["results"], strict=True):
                 entry = self._entry(sent["id"])
                 self._settle(entry, sent, result)
                 waiting |= result["status"] == "retry"
@@ -545,6 +547,9 @@ def sign_in(phone: Phone, email: str, password: str, label: str = "reference pho
         raise RefusedError(f"sign-in answered {answer.status}")
     phone.ledger.keep("token", answer.body["meta"]["session_token"])
     paired = phone._until_answered("POST", "/api/v1/devices", {"id": phone.device, "label": label})
+    if paired.body.get("code") in ("device_retired", "device_in_use"):
+        phone.ledger.keep("device", str(uuid.uuid4()))
+        paired = phone._until_answered("POST", "/api/v1/devices", {"id": phone.device, "label": label})
     if paired.status not in (200, 201):
         raise RefusedError(f"pairing answered {paired.status} {paired.body.get('code')}")
 

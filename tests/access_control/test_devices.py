@@ -241,6 +241,23 @@ def test_a_phone_that_lost_its_token_pairs_under_a_new_id_and_sends_at_once(worl
     assert again.push(factories.pain(4)).json()["results"][0]["status"] == "stored"
 
 
+def test_a_batch_of_a_former_phone_id_is_taken_under_the_new_id_with_its_key_and_records(world):
+    former, _ = Phone(world.ada.user), Phone(world.ada.user)
+    arrived, unsent = (factories.batch(factories.pain(4), device=str(former.device)) for _ in range(2))
+    receipt = former.post("sync/push", arrived).json()
+    again = Phone(world.ada.user)
+
+    refused = again.post("sync/push", unsent).json()
+    answers = [
+        again.post("sync/push", each | {"device": str(again.device)}).json() for each in (arrived, unsent)
+    ]
+
+    assert refused["errors"][0]["code"] == "not_this_device"
+    assert [answer["results"][0]["status"] for answer in answers] == ["replayed", "stored"]
+    # The receipts of a phone are its own.
+    assert answers[0]["receipt"] != receipt["receipt"]
+
+
 def test_retiring_a_device_revokes_its_session_and_no_other(world):
     kept, lost = Phone(world.ada.user), Phone(world.ada.user)
 

@@ -1,6 +1,7 @@
 """Every example of docs/api.md is sent as it stands, in order, by somebody who was invited just now."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
@@ -8,11 +9,14 @@ from uuid import uuid4
 from django.utils import timezone
 
 from tests import factories, openapi
+from tests.phone import Phone
 from tests.rls_context import as_user
 from tests.sync.test_docs import agrees, examples
 from tracker.clinics import invitations
+from tracker.records.kinds import KINDS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+_SMALLEST = re.compile(r"^\| `(\w+)` \| `(\{.*\})` \|$", re.MULTILINE)
 
 
 def invited(world: factories.World) -> str:
@@ -25,7 +29,7 @@ def invited(world: factories.World) -> str:
 
 
 def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, client):
-    said = {"{device}": str(uuid4()), "{code}": invited(world)}
+    said = {"{device}": str(uuid4()), "{code}": invited(world), "{team}": str(world.team.pk)}
     headers = {"X-Device": said["{device}"]}
 
     def filled(part):
@@ -50,5 +54,20 @@ def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, c
             headers["X-Session-Token"] = token
 
     assert {step.path.partition("?")[0].rpartition("/")[2] for step in steps} >= {
-        "accept", "login", "devices", "push", "pull", "reauthenticate", "session",
+        "accept", "login", "devices", "consents", "push", "pull", "reauthenticate", "session",
     }  # fmt: skip
+
+
+def test_the_table_of_kinds_has_the_smallest_data_of_each(world):
+    smallest = {kind: json.loads(data) for kind, data in _SMALLEST.findall(PAGE.read_text())}
+    phone = Phone(world.ada.user)
+    records = [factories.record(kind, data) for kind, data in smallest.items()]
+    lacking = [
+        factories.record(kind, {name: value for name, value in data.items() if name != left_out})
+        for kind, data in smallest.items()
+        for left_out in data
+    ]
+
+    assert smallest.keys() == KINDS.keys()
+    assert {result["status"] for result in phone.push(*records).json()["results"]} == {"stored"}
+    assert {result["status"] for result in phone.push(*lacking).json()["results"]} == {"rejected"}

@@ -19,3 +19,13 @@ def errors(component: str, value: Any) -> list[str]:
 def test_every_text_of_consent_fits_the_openapi_document(text):
     assert errors("ConsentWords", text) == []
     assert errors("ConsentWords", text | {"title": None})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("post", "me/caregivers"), ("put", "me/consents"), ("post", "devices")]
+)
+def test_what_needs_a_recent_sign_in_names_re_authentication_beside_what_every_route_refuses(method, path):
+    refusal = openapi.document()["paths"][f"/api/v1/{path}"][method]["responses"]["403"]["description"]
+
+    assert "`reauthentication_required`" in refusal
+    assert "not for this role" in refusal

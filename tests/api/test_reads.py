@@ -12,6 +12,9 @@ from openapi_spec_validator import validate
 from tests import factories
 from tests.api.test_alerts import raise_alert
 from tests.phone import Phone
+from tracker.access.policy import Category
+from tracker.accounts.models import AccountKind
+from tracker.api import guidance
 from tracker.api.views import docs
 from tracker.progress import actions as progress
 
@@ -162,6 +165,22 @@ def test_me_says_who_i_am_and_carries_the_crisis_text(world, phone):
     assert (body["role"], body["patient"]) == ("patient", str(world.ada.pk))
     assert body["crisis"]["crisis_text"] == world.clinic.crisis_text
     assert "not an emergency service" in body["crisis"]["disclaimer"]
+
+
+def test_the_disclaimer_promises_a_care_team_to_a_patient_alone_and_nothing_that_hangs_on_sharing(
+    world, phone
+):
+    carl = factories.user("carl", AccountKind.CAREGIVER)
+    factories.caregiver(world.ada, carl, Category.PAIN)
+
+    told = {who: phone_of.get("me").json()["crisis"]["disclaimer"] for who, phone_of in {
+        "ada": phone, "ben": Phone(world.ben.user), "carl": Phone(carl),
+    }.items()}  # fmt: skip
+
+    assert told["ada"].startswith(
+        "Your care team is told of an answer like this once it has arrived, whatever you share"
+    )
+    assert told["ben"] == told["carl"] == guidance.ANYWHERE["disclaimer"]
 
 
 def test_the_catalogue_is_cached_by_its_tag(phone):

@@ -1,6 +1,7 @@
 """Decisions on a batch, from values alone: no database, no clock."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 import pytest
@@ -51,7 +52,10 @@ def test_a_decision_says_what_the_phone_is_told_and_what_is_stored(item, current
 
     assert (decision.result.status, decision.result.code) == decided
     assert (decision.store is not None) == (decision.result.status == Status.STORED)
-    assert decision.result.revision == item["revision"]
+    is_rejected = decision.result.status == Status.REJECTED
+    assert decision.result.revision == (None if is_rejected else item["revision"])
+    has_day = decision.result.status == Status.STORED and not item.get("removed")
+    assert decision.result.local_date == (date(2026, 3, 2) if has_day else None)
 
 
 def test_a_decision_on_an_unknown_instrument_names_its_place():

@@ -58,6 +58,61 @@ def test_a_record_under_another_idempotency_key_is_replayed(world, phone):
     assert statuses(phone.push(record)) == ["replayed"]
 
 
+def test_a_receipt_tells_the_local_date_of_what_is_held_also_when_it_is_sent_again(phone):
+    # Half past eleven at night in UTC is the next day in Amsterdam; a night is of the day of getting up.
+    late = factories.pain(6, recorded_at="2026-03-01T23:30:00Z")
+    night = factories.record("sleep", {"up_at": "2026-03-04T07:00:00+01:00"})
+    removed = {name: value for name, value in late.items() if name != "data"} | {
+        "revision": 2,
+        "removed": True,
+    }
+    batch = factories.batch(late, night, factories.daily(mood=11), device=str(phone.device))
+
+    answers = [phone.post("sync/push", batch), phone.post("sync/push", batch), phone.push(late, night)]
+
+    held = [[result.get("local_date") for result in answer.json()["results"]] for answer in answers]
+    assert held == [
+        ["2026-03-02", "2026-03-04", None],
+        ["2026-03-02", "2026-03-04", None],
+        ["2026-03-02", "2026-03-04"],
+    ]
+    assert phone.get(f"records/{night['id']}").json()["local_date"] == "2026-03-04"
+    assert phone.push(removed).json()["results"] == [{"id": late["id"], "status": "stored", "revision": 2}]
+
+
+def test_what_the_server_fills_in_comes_with_the_next_pull_after_a_push_without_a_cursor(phone):
+    before = phone.get("sync/pull").json()["cursor"]
+    phone.push(factories.record("vitals", {"temperature": {"value": 98.6, "unit": "fahrenheit"}}))
+
+    (record,) = phone.get(f"sync/pull?cursor={before}").json()["records"]
+
+    assert record["data"]["temperature_c"] == 37.0
+
+
+def test_a_record_that_is_rejected_has_no_revision_whatever_it_was_rejected_for(phone):
+    held = factories.pain(6)
+    phone.push(held)
+    log = {"instrument": "daily-log", "version": "project-1", "status": "complete", "answers": {"mood": 11}}
+    refused = [
+        factories.pain(11),
+        factories.record("response", log),
+        factories.record("daily", {"mood": 3}, id=held["id"]),
+    ]
+
+    results = phone.push(*refused).json()["results"]
+
+    assert [result["code"] for result in results] == ["out_of_range", "out_of_range", "kind_mismatch"]
+    assert not any("revision" in result for result in results)
+
+
+def test_a_rejected_batch_that_raised_no_alert_promises_no_reader_of_it(phone):
+    alarming = factories.daily(mood=11, self_harm_thoughts=True)
+    told = [phone.push(record).json() for record in (factories.pain(11), alarming)]
+
+    assert [answer["alerted"] for answer in told] == [False, True]
+    assert ["care team" in answer["guidance"]["disclaimer"] for answer in told] == [False, True]
+
+
 def test_an_idempotency_key_reused_for_other_records_is_refused(phone):
     phone.push(factories.pain(6), key="one-key-for-two")
     answer = phone.push(factories.pain(7), key="one-key-for-two")

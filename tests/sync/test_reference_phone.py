@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from examples.reference_phone import Answer, Json, Ledger, LineLostError, Phone, over_http, sign_in
+from examples.reference_phone import (
+    Answer,
+    Json,
+    Ledger,
+    LineLostError,
+    Phone,
+    SignedOutError,
+    over_http,
+    sign_in,
+)
 from tests import factories, owner
 from tests.phone import Phone as Signed
 
@@ -84,14 +93,15 @@ def tablet(world: factories.World):
     return phone_of(world.ada.user)
 
 
+def send(method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
+    """The way of a phone that signs in itself."""
+    text = "" if body is None else json.dumps(body)
+    answer = Client().generic(method, path, text, "application/json", headers=dict(headers))
+    return Answer(answer.status_code, answer.headers, json.loads(answer.content or b"null"))
+
+
 def test_a_phone_signs_in_again_under_its_id_while_another_phone_is_signed_in(world):
     Signed(world.ada.user)
-
-    def send(method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
-        text = "" if body is None else json.dumps(body)
-        answer = Client().generic(method, path, text, "application/json", headers=dict(headers))
-        return Answer(answer.status_code, answer.headers, json.loads(answer.content or b"null"))
-
     phone = Phone(send, Ledger(), clock=lambda: factories.MONDAY, attempts=1)
     sign_in(phone, world.ada.user.email, factories.PASSWORD)
     phone.add("pain", {"intensity": 6})
@@ -100,6 +110,38 @@ def test_a_phone_signs_in_again_under_its_id_while_another_phone_is_signed_in(wo
     phone.sync()
 
     assert phone.unsent() == 0
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_the_batch_of_a_phone_that_was_retired_arrives_once_under_its_new_id(world, arrived):
+    older = Signed(world.ada.user)
+    broken: list[bool] = []
+
+    def lossy(method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Answer:
+        if broken and not arrived:
+            raise LineLostError
+        answer = send(method, path, body, headers)
+        if broken:
+            raise LineLostError
+        return answer
+
+    phone = Phone(lossy, Ledger(), clock=lambda: factories.MONDAY, attempts=1, pause=lambda _: None)
+    sign_in(phone, world.ada.user.email, factories.PASSWORD)
+    former, entry = phone.device, phone.add("pain", {"intensity": 6})
+    broken.append(True)
+    with pytest.raises(LineLostError):
+        phone.push()
+    broken.clear()
+    assert older.call("DELETE", f"devices/{former}").status_code == 204
+    with pytest.raises(SignedOutError):
+        phone.sync()
+
+    sign_in(phone, world.ada.user.email, factories.PASSWORD)
+    phone.sync()
+
+    assert phone.device != former
+    assert phone.unsent() == 0
+    assert [record["id"] for record in older.get("sync/pull").json()["records"]] == [entry]
 
 
 def test_an_entry_written_without_a_line_arrives_when_there_is_one(ada):

@@ -49,8 +49,12 @@ Sign-in, second factor, password reset and re-authentication of a phone, by djan
 have the shape `{status, data, meta}`; what this product refuses itself is a problem, as everywhere (`docs/errors.md`).
 
 401 with `meta.is_authenticated` true asks for a new sign-in of the last five minutes, else for a sign-in or the step
-that `data.flows` names. 410: the token is no longer good. After the sign-in the phone is paired (`POST /api/v1/devices`
-of the other document, `openapi.yaml`).
+that `data.flows` names. 410: the token is no longer good (the routes below `/api/v1` answer it with 401). A sign-in is
+sent without `X-Session-Token`: with one that holds it is 409, with another 410. What is wrong with a field of a 400 is
+in `errors[].code`, such as `email_password_mismatch`, `incorrect_password`, `incorrect_code`; there is no `code` beside
+`status`. 404 of `account/authenticators/totp` is no error: its `meta` has the secret to set one up with.
+
+After the sign-in the phone is paired (`POST /api/v1/devices` of the other document, `openapi.yaml`).
 """
 _TAGS = {
     "Configuration": "What the server offers.",

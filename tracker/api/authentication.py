@@ -111,6 +111,7 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
             "description": (
                 "The `meta.session_token` of `POST /_allauth/app/v1/auth/login`, opaque and revocable. A patient pairs "
                 "the phone (`POST /api/v1/devices`) and from then on sends its id in `X-Device` too: the token is good "
-                "on that phone alone. Staff and caregivers show a second factor, and have no phone."
+                "on that phone alone. Staff show a second factor, caregivers one that they have set up; neither has a "
+                "phone."
             ),
         }

@@ -3,9 +3,10 @@
 from tracker.access.principal import Principal
 from tracker.clinics.models import Clinic
 
+# An alert reaches the team whatever the patient shares.
 NOT_WATCHED = (
-    "Your care team will see this answer, but nobody watches this app around the clock and it is not an "
-    "emergency service."
+    "Your care team is told of an answer like this once it has arrived, whatever you share, but nobody watches this "
+    "app around the clock and it is not an emergency service."
 )
 # Where nobody knows whose clinic it is.
 ANYWHERE = {
@@ -17,7 +18,12 @@ ANYWHERE = {
 def of_clinic(principal: Principal) -> dict[str, str]:
     """Return what to show when an answer raised an alert, in the clinic's words."""
     crisis = Clinic.objects.values_list("crisis_text", flat=True).get(pk=principal.clinic_id)
-    return {"crisis_text": crisis, "disclaimer": NOT_WATCHED}
+    return {"crisis_text": crisis, "disclaimer": disclaimer(principal)}
+
+
+def disclaimer(principal: Principal) -> str:
+    """Return who is told of a grave answer: of a patient's alone anybody is."""
+    return NOT_WATCHED if principal.is_patient else ANYWHERE["disclaimer"]
 
 
 def of_refusal(principal: Principal, *, alerted: bool) -> dict[str, str]:

@@ -91,6 +91,9 @@ def _complete(operation: dict[str, Any]) -> None:
         responses.setdefault(status, {"description": meaning})
     for status, response in responses.items():
         response["description"] = response["description"] or common.get(status) or "done"
+        if status == "403" and status in common and response["description"] != common[status]:
+            # Codes of its own do not take the place of those of every route.
+            response["description"] += f" Else {common[status]}."
         if int(status) >= 400:
             described = [*response.get("content", {}).values(), {"schema": _REF}]
             response["content"] = {CONTENT_TYPE: described[0]}

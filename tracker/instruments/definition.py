@@ -126,7 +126,12 @@ class Item(CatalogueModel):
 
 
 class SafetyWhen(CatalogueModel):
-    """One answer, one score or one tier: what can be evaluated from a single set of answers."""
+    """
+    One answer, one score or one tier: what can be evaluated from a single set of answers.
+
+    The answer to ``item``, or the value of ``score``, is ``at_least`` so much. An incomplete questionnaire has no
+    score. Where a record of a kind of its own holds the answer as yes or no, true counts as 1.
+    """
 
     item: Text | None = None
     score: MeasureCode | None = None

@@ -59,7 +59,13 @@ REQUEST = (
     _request("bad_passkey", 400, "The passkey's response cannot be read.", "Ask for the passkey once more."),
     _request("invalid_cursor", 400, "Not a cursor of this list and this reader.", _START_AGAIN),
     _request("not_signed_in", 401, "Sign in and send X-Session-Token.", _SIGN_IN),
-    _request("session_ended", 401, "The session belongs to another device and has been ended.", _SIGN_IN),
+    _request(
+        "session_ended",
+        401,
+        "The session belongs to another device and has been ended.",
+        "Ask for a sign-in; keep what is not sent yet. It comes of an `X-Device` that is not the paired id, also of one"
+        " that is no UUID.",
+    ),
     _request("not_allowed", 403, "Your role may not use this route.", "Do not offer the route to this role."),
     _request(
         "second_factor_required",
@@ -84,7 +90,8 @@ REQUEST = (
         403,
         "A phone shows the record to nobody more, changes no contact, sets up no second factor and takes no other"
         " role, within a day of its sign-in, while an older one is there.",
-        "Ask the person to use the older phone, or to try again a day after the sign-in.",
+        "Ask the person to use the older phone, or to try again a day after the sign-in. It does not come on"
+        " a patient's first day.",
     ),
     _request(
         "device_not_paired",
@@ -133,13 +140,14 @@ REQUEST = (
         "device_retired",
         409,
         "The device was retired: pair it under a new id.",
-        "Make a new device id, then pair.",
+        "Make a new device id, then pair, and put it in `device` of what is not sent yet.",
     ),
     _request(
         "device_in_use",
         409,
         "Another sign-in lives on the device, and one on another phone: end it, or pair under a new id.",
-        "Make a new device id, then pair.",
+        "Sign out before a new sign-in; or make a new device id, then pair, and put it in `device` of what is not sent"
+        " yet.",
     ),
     _request(
         "already_planned",
@@ -264,7 +272,12 @@ FIELD = (
     ),
     _field("instant_out_of_range", "The year is not from 1970 to 2199."),
     _field("unknown_time_zone", "Not an IANA time zone such as Europe/Amsterdam.", APP_IS_WRONG),
-    _field("not_this_device", "X-Device names another device.", APP_IS_WRONG),
+    _field(
+        "not_this_device",
+        "X-Device names another device.",
+        "Of a batch that was made under a former id: put the new id in `device`, keep key and records, send it again."
+        " Else a mistake in the app.",
+    ),
 )
 
 # Of a field of a record.

@@ -51,15 +51,21 @@ def read(record: Record, received_at: datetime, *, keeps_ahead: bool = False) ->
     occurred_at = occurrence(record)
     is_imported = record.origin == Origin.IMPORTED
     skew = clock_skew(recorded_at, max(recorded_at, occurred_at), received_at, is_imported=is_imported)
-    local_date = days.as_lived(occurred_at, zone_name, offset).date()
+    own_date = local_date(record)
     return Clock(
         occurred_at=occurred_at,
-        local_date=local_date,
+        local_date=own_date,
         utc_offset_minutes=offset,
         zone_check=zone_check(recorded_at, zone_name),
         clock_skew=ClockSkew.AHEAD.value if keeps_ahead else skew,
-        entered_late=days.as_lived(received_at, zone_name, offset).date() > local_date,
+        entered_late=days.as_lived(received_at, zone_name, offset).date() > own_date,
     )
+
+
+def local_date(record: Record) -> date:
+    """Return the day that a record is about, as it was lived where its owner was."""
+    offset = days.offset_minutes(record.recorded_at)
+    return days.as_lived(occurrence(record), record.time_zone, offset).date()
 
 
 def occurrence(record: Record) -> datetime:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,16 @@ class BatchKey:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What the phone is told of one item: of several ``errors`` the first, and then all."""
+    """
+    What the phone is told of one item: of several ``errors`` the first, and then all.
+
+    ``local_date`` is the day of a record that is held as it was sent.
+    """
 
     id: str | None
     status: Status
     revision: int | None = None
+    local_date: date | None = None
     code: str = ""
     pointer: str = ""
     detail: str = ""
@@ -35,8 +41,8 @@ class ItemResult:
 
     def as_dict(self) -> dict[str, Any]:
         optional = {
-            "revision": self.revision, "code": self.code, "pointer": self.pointer,
-            "detail": self.detail, "server": self.server, "scoring": self.scoring,
+            "revision": self.revision, "local_date": self.local_date, "code": self.code,
+            "pointer": self.pointer, "detail": self.detail, "server": self.server, "scoring": self.scoring,
         }  # fmt: skip
         present: dict[str, Any] = {name: value for name, value in optional.items() if value}
         if len(self.errors) > 1:

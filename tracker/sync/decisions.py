@@ -7,6 +7,7 @@ batch does not matter: records are decided on in rounds in which each id stands 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
 from tracker.lib.error_codes import CODES
 from tracker.lib.validation_errors import FieldError
+from tracker.records import clocks
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
@@ -22,6 +24,7 @@ from tracker.sync.batch import ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status
 from tracker.sync.parsing import InvalidItem
 
+HELD_STATUSES = frozenset({Status.STORED, Status.REPLAYED})
 # Of one record. A tombstone may be one more, so that what cannot be amended can still be removed.
 MAX_VERSIONS = 1000
 
@@ -40,7 +43,10 @@ class SentRecord:
         return Incoming(self.record.kind, self.record.id, self.record.revision, self.fingerprint)
 
     def result(self, status: Status, code: str = "", pointer: str = "", detail: str = "") -> ItemResult:
-        return ItemResult(str(self.record.id), status, self.record.revision, code, pointer, detail)
+        # What is rejected is no version of anything.
+        revision = None if status == Status.REJECTED else self.record.revision
+        day = local_date(self.record) if status in HELD_STATUSES else None
+        return ItemResult(str(self.record.id), status, revision, day, code, pointer, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +232,18 @@ def _field_error(problem: scoring.Problem) -> FieldError:
 def _rejected(item: InvalidItem) -> ItemResult:
     first = item.errors[0]
     return ItemResult(
-        item.id, Status.REJECTED, None, first.code, first.pointer, first.detail, errors=item.errors
+        item.id,
+        Status.REJECTED,
+        code=first.code,
+        pointer=first.pointer,
+        detail=first.detail,
+        errors=item.errors,
     )
+
+
+def local_date(record: Record) -> date | None:
+    """Return the day that a receipt tells of a record that is held; None of a tombstone, which has none of its own."""
+    return None if record.removed else clocks.local_date(record)
 
 
 def errors_again(item: Record | InvalidItem) -> tuple[FieldError, ...]:
@@ -255,8 +271,7 @@ def _refuse_unknown_instrument(data: Any) -> None:
 
 def refuse_unstorable(decision: Decision) -> Decision:
     """Return the decision on a record that the database refused."""
-    result = replace(decision.result, status=Status.REJECTED, code="cannot_be_stored", scoring=None)
-    return Decision(result)
+    return Decision(ItemResult(decision.result.id, Status.REJECTED, code="cannot_be_stored"))
 
 
 def after(current: Current, decided: Iterable[Decision]) -> Current:

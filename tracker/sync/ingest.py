@@ -276,7 +276,7 @@ def _after_decisions(
     """The findings of a batch; those of an item that is held now name its record."""
     return [
         safety.stored_as(finding, item.kind)
-        if decision.result.status in {Status.STORED, Status.REPLAYED} and not isinstance(item, InvalidItem)
+        if decision.result.status in decisions.HELD_STATUSES and not isinstance(item, InvalidItem)
         else finding
         for of_item, item, decision in zip(findings, items, decided, strict=True)
         for finding in of_item

@@ -14,7 +14,7 @@ from tracker.sync.merge import Status
 from tracker.sync.models import SyncBatch
 from tracker.sync.parsing import InvalidItem
 
-_NOT_KEPT = frozenset({"server", "scoring", "errors"})
+_NOT_KEPT = frozenset({"local_date", "server", "scoring", "errors"})
 
 
 class KeyReusedError(Exception):
@@ -48,9 +48,10 @@ def _again(row: dict[str, Any], item: Record | InvalidItem) -> dict[str, Any]:
     if row["status"] == Status.REJECTED:
         errors = decisions.errors_again(item)
         return row | {"errors": [error.as_dict() for error in errors]} if len(errors) > 1 else row
-    is_held = row["status"] in {Status.STORED, Status.REPLAYED}
-    scoring = scoring_again(item) if is_held and not isinstance(item, InvalidItem) else None
-    return row if scoring is None else row | {"scoring": scoring}
+    if row["status"] not in decisions.HELD_STATUSES or isinstance(item, InvalidItem):
+        return row
+    made_again = {"local_date": decisions.local_date(item), "scoring": scoring_again(item)}
+    return row | {name: value for name, value in made_again.items() if value is not None}
 
 
 def exists(principal: Principal, sent: BatchKey) -> bool:
@@ -61,7 +62,7 @@ def exists(principal: Principal, sent: BatchKey) -> bool:
 
 
 def save(provenance: Provenance, sent: BatchKey, fingerprint: bytes, receipt: Receipt) -> None:
-    """Keep the receipt: ids and statuses. Copies of records and scores are health data, errors long: left out."""
+    """Keep the receipt: ids and statuses. What can be made again of the records is left out."""
     bare = [{name: value for name, value in row.items() if name not in _NOT_KEPT} for row in receipt.results]
     SyncBatch.objects.bulk_create(
         [

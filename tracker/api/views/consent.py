@@ -40,7 +40,9 @@ class ConsentsIn(StrictModel):
     What these teams may see from now on. ``text_version`` is the version of the words that the person has read.
 
     Showing any team more needs the newest words, ``base_version`` (the ``version`` of the consents that the person saw,
-    which must be the current one) and a sign-in of the last five minutes. Showing less needs none of these.
+    which must be the current one), a sign-in of the last five minutes, and a phone that is not new (403
+    `use_older_device`; on a patient's first day any phone will do). Showing less needs none of these: ``text_version``
+    is sent all the same, and may be an older one.
     """
 
     text_version: int
@@ -77,7 +79,7 @@ class MyConsents(ClinicalAPIView):
         responses={
             200: Consents,
             **problems("consents_changed", "consent_text_outdated", body=ConsentConflict),
-            **problems("use_older_device"),
+            **problems("reauthentication_required", "use_older_device"),
         },
     )
     def put(self, request: Request) -> Response:
@@ -103,7 +105,7 @@ class MyConsents(ClinicalAPIView):
 class Caregivers(ClinicalAPIView):
     """
     Invite somebody close to read a part of my record. It needs a sign-in of the last five minutes, on a phone that is
-    not new.
+    not new: on a patient's first day any phone will do.
 
     The ``code`` of the answer is shown this once: hand it over, or name an ``email`` to have it mailed. It works once
     and until ``accept_by``, and nobody sees anything before it was accepted (POST /api/v1/invitations/accept, or the
@@ -117,7 +119,10 @@ class Caregivers(ClinicalAPIView):
         summary="Invite a caregiver",
         parameters=[LOCATION],
         request=CaregiverIn,
-        responses={201: InvitedCaregiver, **problems("too_many_invitations", "use_older_device")},
+        responses={
+            201: InvitedCaregiver,
+            **problems("too_many_invitations", "reauthentication_required", "use_older_device"),
+        },
     )
     def post(self, request: Request) -> Response:
         body = validate(CaregiverIn, request.data)

@@ -64,7 +64,7 @@ class Devices(ClinicalAPIView):
     From then on every call sends ``X-Device`` with the id of the phone. Pairing a further phone needs a sign-in of
     the last five minutes, and so does signing in anew on a phone, which ends its former sign-in: 409 `device_in_use`
     while that lives and another phone is signed in too. Either way the phone is new for a day. Pairing again in the
-    same session changes nothing but the label.
+    same session changes nothing but the label, which is empty where none is sent.
     """
 
     actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
@@ -86,7 +86,7 @@ class Devices(ClinicalAPIView):
         responses={
             200: DeviceOut,
             201: DeviceOut,
-            **problems("device_retired", "device_in_use", "already_paired"),
+            **problems("reauthentication_required", "device_retired", "device_in_use", "already_paired"),
         },
     )
     def post(self, request: Request) -> Response:

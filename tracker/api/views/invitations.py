@@ -95,7 +95,7 @@ class AcceptInvitation(APIView):
     Afterwards the phone signs in with it. A wrong, unknown, used or expired code, another date of birth and an address
     that cannot be used get one answer. An address that has an account already cannot be used: its owner signs in within
     the last five minutes and accepts without ``email`` and ``password``; a patient becomes a caregiver on a phone that
-    is not new (403 `use_older_device`).
+    is not new (403 `use_older_device`; on their first day any phone will do), or with a second factor shown.
     """
 
     authentication_classes: list[Any] = []
@@ -110,7 +110,14 @@ class AcceptInvitation(APIView):
         request=InvitationIn,
         responses={
             201: None,
-            **problems("not_signed_in", "invitation_refused", "use_older_device", "too_many_tries"),
+            **problems(
+                "not_signed_in",
+                "invitation_refused",
+                "second_factor_required",
+                "reauthentication_required",
+                "use_older_device",
+                "too_many_tries",
+            ),
         },
     )
     def post(self, request: Request) -> Response:

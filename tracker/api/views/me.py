@@ -135,7 +135,7 @@ def _me(principal: Principal) -> dict[str, Any]:
         "profile": _profile(principal) if principal.is_patient else None,
         "time_zone": principal.time_zone,
         "clinic": {"name": clinic.name, "time_zone": clinic.time_zone},
-        "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": guidance.NOT_WATCHED},
+        "crisis": {"crisis_text": clinic.crisis_text, "disclaimer": guidance.disclaimer(principal)},
         "unread_messages": unread,
         "check_ins": upcoming(principal, timezone.now()) if principal.is_patient else [],
     }

@@ -34,6 +34,8 @@ class ObservationOut(BaseModel):
     ``counted`` is false where the phone's clock is known to be wrong: ``clock_skew`` is ``ahead``, or the day is more
     than 90 days before the enrolment and the record not ``imported``; and where another source of the same measure and
     local day comes first. Such a number is in no mean, baseline, last value, chart or summary.
+
+    ``source`` is the id of the record that the number is of, not the record's own ``source``, which says what made it.
     """
 
     at: datetime

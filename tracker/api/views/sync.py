@@ -1,5 +1,6 @@
 """Push and pull: the phone's two routes."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -60,11 +61,18 @@ class PushIn(Batch):
 
 
 class PushResult(BaseModel):
-    """What became of one record, in the order sent."""
+    """
+    What became of one record, in the order sent.
+
+    A record that is rejected has no ``revision``. Of ``replayed`` it is the one that was sent: there may be newer ones.
+    """
 
     id: str | None
     status: code_from("PushStatus", Status)  # type: ignore[valid-type]
     revision: int | None = None
+    local_date: date | None = Field(
+        default=None, description="the day of a record that is stored or replayed, unless it is a tombstone"
+    )
     code: str | None = None
     pointer: str | None = None
     detail: str | None = None
@@ -86,7 +94,8 @@ class PushReceipt(BaseModel):
     guidance: Guidance | None = None
     alerted: bool | None = Field(
         default=None,
-        description="beside guidance: whether an answer raised an alert, or a record was refused and none did",
+        description="beside guidance: true if an answer raised an alert, by whatever rule; false if none did and a "
+        "record was rejected",
     )
     cursor: str
 
@@ -147,7 +156,8 @@ class Push(ClinicalAPIView):
         }
         # With every refusal too: what was refused may hold an answer that nobody could make out.
         if receipt.alerted or any(result["status"] == Status.REJECTED for result in receipt.results):
-            body |= {"guidance": guidance.of_clinic(principal), "alerted": receipt.alerted}
+            words = guidance.of_refusal(principal, alerted=receipt.alerted)
+            body |= {"guidance": words, "alerted": receipt.alerted}
         if receipt.alerted:
             transaction.on_commit(wake_delivery)
         return Response(body)

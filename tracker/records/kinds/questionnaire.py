@@ -127,7 +127,8 @@ Answer = int | float | bool | Annotated[str, Field(max_length=80), STORABLE] | N
 
 class ResponseData(Payload):
     """
-    Answers to one version of an instrument, by linkId. ``reported_total`` is kept and compared with ours, never used.
+    Answers to one version of an instrument, by linkId: numbers, 1 for yes and 0 for no; true and false are refused
+    where the version is known. ``reported_total`` is kept and compared with ours, never used.
 
     Answers to a version that is not known here are kept without a score (``unscored``), whatever the items are called.
     ``status`` is what the client believes; the server's own is what is held.

@@ -73,7 +73,7 @@ class SleepData(Payload):
     """
     A night, any part of it: instants of lights out and of getting up, hours slept, minutes until asleep,
     awakenings and the minutes they took, quality 0 (very poor) to 10 (very good). Getting up is within 24 hours after
-    lights out.
+    lights out. Both instants come back in UTC; the envelope's ``recorded_at`` keeps its offset.
     """
 
     model_config = AT_LEAST_ONE
