@@ -6,6 +6,7 @@ from typing import Annotated
 
 from django.db import models
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
@@ -29,6 +30,7 @@ INSTRUMENT = "side-effects"
 PREFIX = "side_effect."
 # The one effect that is asked for by yes (1) or no (0).
 YES_OR_NO = "hallucination_persisting_24h"
+_YES_OR_NO_SCHEMA: JsonDict = {"type": "integer", "minimum": 0, "maximum": 1}
 _SEVERITY = {1: "mild", 2: "moderate", 3: "severe"}
 _MOST_NAMED = 4
 
@@ -66,7 +68,10 @@ class SideEffectsData(Payload):
     What is left out was not asked.
     """
 
-    items: Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=3)]], Field(min_length=1)]  # type: ignore[valid-type]
+    items: Annotated[
+        dict[_Effect, Annotated[int, Field(ge=0, le=3)]],  # type: ignore[valid-type]
+        Field(min_length=1, json_schema_extra={"properties": {YES_OR_NO: _YES_OR_NO_SCHEMA}}),
+    ]
     duration_minutes: (
         Annotated[dict[_Effect, Annotated[int, Field(ge=0, le=43_200)]], Field(min_length=1)] | None  # type: ignore[valid-type]
     ) = None
