@@ -25,7 +25,7 @@ _NO_BROKER = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 _NO_DATABASE = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), "postgres://nobody@127.0.0.1:1/none")
 # Tests make a database, which is a thousand small files, some two hundred times: on a disk that is up to ten times the
 # work. Where Linux has room for files in memory, the servers of a run that keeps nothing lie there.
-MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
+SHARED_MEMORY, MIN_FREE_BYTES = Path("/dev/shm"), 2 * 1024**3
 _IN_MEMORY = "memory-"
 
 
@@ -91,13 +91,14 @@ def _run_on_empty_servers(command: list[str], arguments: list[str], *, like_the_
 
 def make_temporary(parent: Path, *, in_memory: bool) -> DataDir:
     """Make the data folder of one run; ``in_memory``: its servers' files lie in memory if there is room."""
-    in_memory = in_memory and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
+    in_memory = in_memory and os.access(SHARED_MEMORY, os.W_OK)
+    in_memory = in_memory and shutil.disk_usage(SHARED_MEMORY).free >= MIN_FREE_BYTES
     return _temporary(Path(tempfile.mkdtemp(prefix=_IN_MEMORY if in_memory else None, dir=parent)))
 
 
 def _temporary(path: Path) -> DataDir:
     """Return a run's data folder: its name tells whoever tidies up where its servers' files are."""
-    servers = MEMORY / f"interlude-{path.name}" if path.name.startswith(_IN_MEMORY) else None
+    servers = SHARED_MEMORY / f"interlude-{path.name}" if path.name.startswith(_IN_MEMORY) else None
     return DataDir(path, servers=servers)
 
 

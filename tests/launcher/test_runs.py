@@ -13,8 +13,8 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of the system's memory, with room enough."""
     folder = tmp_path / "memory"
     folder.mkdir()
-    monkeypatch.setattr(runs, "MEMORY", folder)
-    monkeypatch.setattr(runs, "ROOM", 0)
+    monkeypatch.setattr(runs, "SHARED_MEMORY", folder)
+    monkeypatch.setattr(runs, "MIN_FREE_BYTES", 0)
     return folder
 
 
@@ -42,7 +42,7 @@ def test_the_servers_of_tests_lie_in_memory(memory, parent):
 
 
 def test_the_servers_lie_on_the_disk_if_memory_has_no_room(memory, parent, monkeypatch):
-    monkeypatch.setattr(runs, "ROOM", 2**63)
+    monkeypatch.setattr(runs, "MIN_FREE_BYTES", 2**63)
 
     data = runs.make_temporary(parent, in_memory=True)
 

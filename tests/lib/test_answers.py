@@ -66,8 +66,10 @@ def test_the_slowest_reader_of_an_answer_gives_way_where_the_process_is_full(mon
     async def all_of_them() -> None:
         waiting = asyncio.create_task(unsent.send(slow, of(100)))
         given_up = asyncio.create_task(unsent.send(stuck, of(100)))
-        await asyncio.sleep(0.02)
-        assert unsent.size == 150
+        async with asyncio.timeout(10):
+            # Five pieces of the slow one have gone out, and none of the stuck one.
+            while unsent.size != 150:
+                await asyncio.sleep(0)
         await unsent.send(quick, of(200))
         await given_up
         assert (unsent.size, waiting.done()) == (50, False)
