@@ -244,6 +244,7 @@ def test_over_the_api_a_caregiver_reads_and_changes_nothing(world, carl):
 
 def test_me_says_whose_record_a_caregiver_reads_and_what_of_it(world, carl):
     end = timezone.now().replace(microsecond=0) + timedelta(days=30)
+    give(world, carl, Category.MOOD, ends_at=end + timedelta(days=1), at=timezone.now() - timedelta(days=2))
     give(world, carl, Category.PAIN, Category.JOURNAL, ends_at=end, at=timezone.now())
 
     own = Phone(carl).get("me").json()

@@ -150,7 +150,8 @@ def _profile(principal: Principal) -> dict[str, Any]:
 def _readable_record(principal: Principal) -> dict[str, Any]:
     (patient_id,) = principal.patients
     name = Patient.objects.values_list("name", flat=True).get(pk=patient_id)
-    own = Caregiver.objects.active(timezone.now()).get(user_id=principal.user_id, patient_id=patient_id)
+    # The one that lets them in stands although it may have ended since this request began.
+    own = Caregiver.objects.filter(user_id=principal.user_id, patient_id=patient_id).latest("starts_at")
     return {
         "patient": patient_id,
         "name": name,
