@@ -21,6 +21,7 @@ from examples.reference_phone import Answer, Json, Ledger, Phone, over_http, ver
 from tests import factories
 from tests.launcher.conftest import ROOT, Clone
 from tests.servers import free_port, wait_until
+from tracker.records.kinds import KINDS
 
 pytestmark = pytest.mark.full
 
@@ -29,7 +30,6 @@ ROUNDS = 20
 A_ROUND = 3
 VICTIMS = ("postgres", "valkey", "web", "worker")
 KILLS = 2 * len(VICTIMS)
-TABLES = ("painentry", "dailylog", "journalentry", "response")
 
 # Runs in the clone's environment: a clinic, and patients whose phones are signed in and paired.
 ENROL = """
@@ -216,8 +216,8 @@ def counted(environment: Mapping[str, str], clinic: str) -> tuple[int, int, int]
             "SELECT set_config('app.clinic', %s, true), set_config('app.scope', 'clinic', true)", [clinic]
         )
         records = sum(
-            connection.execute(f"SELECT count(*) FROM records_{table}").fetchone()[0]  # type: ignore[index]
-            for table in TABLES
+            connection.execute(f"SELECT count(*) FROM {kind.table}").fetchone()[0]  # type: ignore[index]
+            for kind in KINDS.values()
         )
         former, heads = connection.execute(
             "SELECT (SELECT count(*) FROM records_formerversion), (SELECT sum(head) FROM records_changecounter)"
