@@ -72,6 +72,32 @@ def test_a_heartbeat_check_needs_the_path_of_its_file():
         call_command("watch", check=True)
 
 
+def test_the_folder_of_a_heartbeat_is_made_and_its_file_is_good_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "var" / "watch.heartbeat"
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0006)
+
+    heartbeat.write(path)
+    problem = heartbeat.problem(path)
+    monkeypatch.undo()
+
+    assert problem is None
+
+
+def test_a_watch_whose_heartbeat_cannot_be_written_goes_on(live, tmp_path):
+    """As on a full disk: it ended with a traceback, and with it the delivery of alerts that needs no worker."""
+    log, path = tmp_path / "log", tmp_path / "watch.heartbeat"
+    path.with_name("watch.heartbeat.part").mkdir()
+    watch = ("manage.py", "watch", "--every", "0.2", "--heartbeat", str(path))
+
+    with servers.running(*watch, environment=live.environment | {"TEST_LOG": str(log)}) as process:
+        servers.wait_until(
+            lambda: log.exists() and log.read_text().count("heartbeat not written") >= 2, what="two rounds"
+        )
+        assert process.poll() is None
+
+    assert "not ended a round yet" in str(heartbeat.problem(path))
+
+
 def test_a_heartbeat_counts_rounds_that_worked_and_none_without_a_database(live, tmp_path):
     with transaction.atomic():
         raised(live.world, at=timezone.now())

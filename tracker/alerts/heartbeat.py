@@ -7,10 +7,16 @@ OLDEST_S = 60
 
 
 def write(path: Path) -> None:
-    """Note that a round has just ended. In one step, so that no reader meets half a file."""
+    """
+    Note that a round has just ended. In one step, so that no reader meets half a file.
+
+    :raises OSError: if the file cannot be written, on a full disk for example.
+    """
     # The monotonic clock is the machine's: setting its calendar clock makes nobody look dead, or alive.
     part = path.with_name(path.name + ".part")
-    part.write_text(f"{time.monotonic():.3f}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # All its digits: a number that was rounded up is in the future for who reads it at once.
+    part.write_text(str(time.monotonic()))
     part.replace(path)
 
 

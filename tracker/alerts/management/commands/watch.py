@@ -65,13 +65,13 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, on_signal)
         if once:
             if self.round() and self._does(outbox.deliver_by_network) and path:
-                heartbeats.write(path)
+                _write_heartbeat(path)
             return
         network = threading.Thread(target=self.deliver_by_network, args=(stop, every), daemon=True)
         network.start()
         while network.is_alive() and not stop.is_set():
             if self.round() and path:
-                heartbeats.write(path)
+                _write_heartbeat(path)
             stop.wait(every)
         if not stop.is_set():
             raise CommandError("Delivery by network has ended: look at the log.")
@@ -109,3 +109,11 @@ class Command(BaseCommand):
 
 def _record_heartbeat(*, at: datetime) -> None:
     safety_status.record_heartbeat(safety_status.WATCH, outbox.oldest_due_at(at=at))
+
+
+def _write_heartbeat(path: Path) -> None:
+    """A full disk ends no watch: alerts go on, and ``--check`` finds the file too old."""
+    try:
+        heartbeats.write(path)
+    except OSError as problem:
+        log.warning("heartbeat not written", error=type(problem).__name__)
