@@ -381,6 +381,10 @@ class Phone:
             if answer.status == 410:
                 self._start_again()
                 continue
+            if cursor and answer.body.get("code") == "invalid_cursor":
+                # The server has retired the key that encrypted it. It lost nothing, so what we hold stays.
+                self.ledger.keep("cursor", "")
+                continue
             if answer.status != 200:
                 raise RefusedError(f"pull answered {answer.status} {answer.body.get('code')}")
             with self._transaction():
@@ -579,8 +583,11 @@ def main(arguments: list[str] | None = None) -> int:
     except LineLostError:
         print("gave up: the server does not answer", file=sys.stderr)
         return 2
-    except (RefusedError, SignedOutError) as problem:
-        print(f"gave up: {problem or 'signed out'}", file=sys.stderr)
+    except RefusedError as problem:
+        print(f"gave up: {problem}", file=sys.stderr)
+        return 2
+    except SignedOutError:
+        print("gave up: signed out; sign in again with --email", file=sys.stderr)
         return 2
     for entry in phone.refused():
         reason = entry.refused or {}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from examples import reference_phone
 from examples.reference_phone import (
     Answer,
     Json,
@@ -255,6 +256,31 @@ def test_the_ledger_outlives_the_phone_that_is_switched_off_in_the_middle(world,
     assert second.unsent() == 0
     assert second.device == first.device
     assert line.signed.get(f"records/{record_id}").json()["revision"] == 1
+
+
+def test_the_program_says_that_its_session_has_ended(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(reference_phone, "over_http", lambda url: send)
+
+    code = reference_phone.main(["--url", "http://test", "--ledger", str(tmp_path / "ledger"), "sync"])
+
+    assert (code, capsys.readouterr().err) == (2, "gave up: signed out; sign in again with --email\n")
+
+
+def test_a_phone_whose_cursor_was_encrypted_with_a_retired_key_pulls_from_the_start(ada, tablet):
+    """It gave up at each pull from then on: an operator who took the old master key away stopped every phone."""
+    (phone, _), (other, _) = ada, tablet
+    own = phone.add("pain", {"intensity": 6})
+    phone.sync()
+    key_id, _, place = phone.ledger.recall("cursor").partition(":")
+    phone.ledger.keep("cursor", f"former-{key_id}:{place}")
+    others = other.add("pain", {"intensity": 3})
+    other.sync()
+
+    phone.sync()
+
+    assert set(phone.shown()) == {own, others}
+    assert phone.unsent() == 0
+    assert phone.ledger.recall("cursor").startswith(f"{key_id}:")
 
 
 def two_phones_and_an_unreadable_entry(live: Any) -> tuple[Phone, Phone, str]:
