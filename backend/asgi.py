@@ -20,8 +20,9 @@ THREADS, SIGN_IN_THREADS, HEALTH_THREADS = 8, 5, 2
 # Requests that wait for one of the threads of sign-in.
 SIGN_IN_QUEUE = 32
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
-# A connection for each thread.
-os.environ.setdefault("DATABASE_POOL", str(THREADS + SIGN_IN_THREADS + HEALTH_THREADS))
+# A connection for each thread. An empty value is none, as for every setting.
+if not os.environ.get("DATABASE_POOL"):
+    os.environ["DATABASE_POOL"] = str(THREADS + SIGN_IN_THREADS + HEALTH_THREADS)
 
 # What a start makes, stays: to search it for garbage again and again is two fifths of the start's time.
 gc.disable()

@@ -71,3 +71,17 @@ def test_an_empty_value_is_none_so_that_containers_may_pass_every_setting():
     started = start(MASTER_KEY_ID="", MASTER_KEYS_OLD="", SMTP_PORT="", PATIENT_STORAGE_MB="", DEBUG="")
 
     assert started.returncode == 0, started.stderr
+
+
+@pytest.mark.parametrize(("value", "size"), [("", 15), ("4", 4)])
+def test_the_web_process_has_a_connection_for_each_thread_unless_another_number_is_set(
+    fresh_database, value: str, size: int
+):
+    show = "import backend.asgi; from backend import settings as s; print(s.DATABASES['default']['OPTIONS']['pool'])"
+
+    told = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | fresh_database() | {"DATABASE_POOL": value},
+    )  # fmt: skip
+
+    assert f"'max_size': {size}," in told.stdout, told.stderr
