@@ -5,7 +5,9 @@ Plain HTTP/1.1: TLS is the work of the proxy in front.
 """
 
 import argparse
+import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -43,6 +45,11 @@ def main() -> None:
     # granian starts a worker again that ended, for ever: one that cannot start (a wrong key) is found before.
     if subprocess.run([sys.executable, "-c", "import backend.asgi"]).returncode:
         sys.exit(1)
+    # Seconds have passed since: another server may have started meanwhile.
+    refuse_used_port(options.host, options.port)
+    # A forked worker has granian's own handler until it has loaded the product, and a SIGTERM would be lost on it: the
+    # server waited for such a worker for ever.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     # Worker processes inherit it; the usual soft limit of 1,024 files is fewer than the connections.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 4 * CONNECTIONS if most == resource.RLIM_INFINITY else min(4 * CONNECTIONS, most)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from django.db import transaction
 
+from backend import serve
 from tests import factories, owner, servers
 from tests.conftest import SharedLive
 from tests.phone import Phone
@@ -198,3 +199,35 @@ def test_a_second_web_server_on_the_same_port_does_not_start(live):
 
     assert second.returncode == 1
     assert "cannot listen on port" in second.stderr
+
+
+def test_a_web_server_on_a_port_that_was_taken_while_it_loaded_the_product_does_not_start(monkeypatch):
+    """It shared the port: of two installations that started at once, each answered half of the other's requests."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+
+        def take_port(*_: object) -> "subprocess.CompletedProcess[bytes]":
+            other.listen()
+            return subprocess.CompletedProcess([], 0)
+
+        monkeypatch.setattr(serve.subprocess, "run", take_port)
+        monkeypatch.setattr(serve, "Granian", None)
+        monkeypatch.setattr(sys, "argv", ["serve", "--port", str(other.getsockname()[1])])
+        with pytest.raises(SystemExit, match="cannot listen on port"):
+            serve.main()
+
+
+@pytest.mark.full
+def test_a_web_server_that_is_told_to_stop_while_its_workers_start_stops(live, tmp_path):
+    log = tmp_path / "log"
+    environment = live.environment | {"TEST_LOG": str(log)}
+    command = ("backend.serve", "--port", str(servers.free_port()))
+
+    with servers.running(*command, environment=environment) as server:
+        servers.wait_until(
+            lambda: log.exists() and "Spawning worker-2" in log.read_text(), what="the workers' start"
+        )
+        server.terminate()
+
+        assert server.wait(30) == 0
