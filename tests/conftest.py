@@ -7,12 +7,13 @@ Ada is the patient, Ben is on her team, Cleo is not. ``./dev test`` starts the s
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import redis
 from django.core.signals import request_finished
@@ -62,7 +63,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Drop the template, once all processes of the run are done with it."""
     is_worker = hasattr(session.config, "workerinput")
     if selection.has_database() and not is_worker:
-        databases.drop(databases.TEMPLATE)
+        # With a server that has died the template went too, and what failed is still to be reported.
+        with suppress(psycopg.OperationalError):
+            databases.drop(databases.TEMPLATE)
 
 
 @pytest.fixture(scope="session")
