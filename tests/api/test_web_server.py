@@ -211,7 +211,7 @@ def test_a_web_server_on_a_port_that_was_taken_while_it_loaded_the_product_does_
             other.listen()
             return subprocess.CompletedProcess([], 0)
 
-        monkeypatch.setattr(serve.subprocess, "run", take_port)
+        monkeypatch.setattr("backend.serve.subprocess.run", take_port)
         monkeypatch.setattr(serve, "Granian", None)
         monkeypatch.setattr(sys, "argv", ["serve", "--port", str(other.getsockname()[1])])
         with pytest.raises(SystemExit, match="cannot listen on port"):

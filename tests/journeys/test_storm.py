@@ -23,7 +23,7 @@ from tests import factories, servers
 from tests.journeys import storm
 from tests.journeys.health_watch import HealthWatch
 from tests.journeys.storm import StormPatient, StormWitness
-from tests.launcher.test_storm import TABLES, known, pulled
+from tests.launcher.test_storm import known, pulled
 from tests.outbox.mailserver import mail_server
 from tests.outbox.test_hanging_provider import HangingServer, hanging_server
 from tests.phone import Phone as SignedInPhone
@@ -33,6 +33,7 @@ from tracker.audit import verification
 from tracker.clinics.models import Patient
 from tracker.outbox.channels import INBOX
 from tracker.outbox.models import Message
+from tracker.records.kinds import KINDS
 
 pytestmark = pytest.mark.full
 
@@ -114,8 +115,8 @@ def stored(live: Any) -> dict[str, dict[str, int]]:
     """Return the revision of every record by patient and id, as the tables have it; none is there twice."""
     revisions: dict[str, dict[str, int]] = {}
     with as_clinic(live.world.clinic.pk), connection.cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"SELECT patient_id, id, revision FROM records_{table}")
+        for kind in KINDS.values():
+            cursor.execute(f"SELECT patient_id, id, revision FROM {kind.table}")
             for patient_id, record_id, revision in cursor.fetchall():
                 own = revisions.setdefault(str(patient_id), {})
                 assert str(record_id) not in own, "a record was doubled"
