@@ -91,11 +91,18 @@ def choose_port(port: int | None) -> int:
 
 def _supervise(supervisor: Supervisor, options: argparse.Namespace, given: dict[str, str]) -> int:
     """Start all and keep it up until somebody stops it. The status file is the sign that it is ready."""
-    data, port = supervisor.data, choose_port(options.port)
-    environment = product.set_up(supervisor, port, given=given, durable=True, tables=True)
+    data = supervisor.data
+    if options.port:
+        choose_port(options.port)  # refused before the work
+    environment = product.set_up(
+        supervisor, options.port or DEFAULT_PORT, given=given, durable=True, tables=True
+    )
     if not options.no_demo:
         log("Making the demo clinic's people ...")
         product.run_step(data, environment, "demo", "people", "--sign-ins", str(data.sign_ins))
+    # Not before: another ./dev may have taken the port during the set-up.
+    port = choose_port(options.port)
+    environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
     log("Starting web, worker, beat and watch ...")
     *services, demo_loading = product.services(data, environment, port)
     for service in services:

@@ -4,15 +4,18 @@ import json
 import os
 import re
 import signal
+import socket
 import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from launcher.data import KEYS
+from launcher.up import choose_port
 from tests.launcher.conftest import Clone
 from tests.servers import wait_until
 
@@ -297,6 +300,20 @@ def test_ctrl_c_on_the_way_up_leaves_nothing(clone: Clone):
         starting.communicate(timeout=60)
         assert starting.returncode == 130
         wait_until(lambda: clone.processes() == [], what="the end of all")
+
+
+def test_a_port_that_is_taken_during_the_set_up_is_left_to_its_owner(clone: Clone):
+    """Two clones that were started at once both took port 8000, and answered each other's requests."""
+    starting = clone.start("up", "--detach", "--no-demo", "--json")
+    assert starting.stderr
+    while "Migrating" not in starting.stderr.readline():
+        pass
+
+    with socket.create_server(("127.0.0.1", choose_port(None))) as other:
+        answer, words = starting.communicate(timeout=120)
+
+        assert starting.returncode == 0, words
+        assert urlsplit(json.loads(answer)["url"]).port != other.getsockname()[1]
 
 
 def test_a_clone_that_the_servers_user_cannot_enter_works_and_keeps_its_modes(clone: Clone):
