@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from tracker.access import caregivers
+from tracker.clinics.models import Patient
 from tracker.lib import codes, days, wire_json
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
@@ -20,7 +21,7 @@ from tracker.records.reading_source import Origin, SourceWho
 _SHOWN = (
     "id", "revision", "recorded_at", "utc_offset_minutes", "time_zone", "zone_check", "local_date", "received_at",
     "entered_late", "clock_skew", "sequence", "removed_at", "amendment_reason",
-    "origin", "source_device", "source_app", "source_who", "author_id", "clinic_id",
+    "origin", "source_device", "source_app", "source_who",
 )  # fmt: skip
 # Pseudo-kind: access to the record was revoked at this change.
 REVOKED = "revoked"
@@ -159,7 +160,7 @@ def serialize(
     for kind, row in rows:
         scoring = scorings.get((row.id, row.revision))
         part = beside.get((row.id, row.revision), {})
-        author = authors.get(row.author_id)
+        author = authors.get((row.id, row.revision))
         if row.removed_at is not None:
             serialized.append(envelope(kind, row, None, author=author))
         elif part is None:
@@ -170,13 +171,24 @@ def serialize(
     return serialized
 
 
-def _caregivers(patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]) -> dict[UUID, dict[str, Any]]:
-    """Those of the rows' authors who are caregivers, by user. Nobody is asked about where no row is a caregiver's."""
-    written = [row for _, row in rows if row.source_who == SourceWho.CAREGIVER]
+def _caregivers(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """The authors of the rows that a caregiver wrote, by id and revision. Nothing is asked where there are none."""
+    written = [(kind, row) for kind, row in rows if row.source_who == SourceWho.CAREGIVER]
     if not written:
         return {}
-    names = caregivers.names(written[0].clinic_id, patient_id, {row.author_id for row in written})
-    return {user_id: {"id": user_id, "name": name} for user_id, name in names.items()}
+    # The rows of a pull are read without their authors, which nearly none of them needs.
+    bare = [(kind.name, row.id) for kind, row in written if not hasattr(row, "author_id")]
+    whole = [row for _, row in (*written, *get_many(patient_id, bare)) if hasattr(row, "author_id")]
+    authors = {(row.id, row.revision): row.author_id for row in whole}
+    clinic_id = Patient.objects.values_list("clinic_id", flat=True).get(pk=patient_id)
+    names = caregivers.names(clinic_id, patient_id, set(authors.values()))
+    return {
+        version: {"id": user_id, "name": names[user_id]}
+        for version, user_id in authors.items()
+        if user_id in names
+    }
 
 
 def serialize_page(
