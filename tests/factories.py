@@ -120,13 +120,14 @@ def caregiver(
     *categories: Category,
     at: datetime = MONDAY,
     ends_at: datetime | None = None,
+    may_write: bool = False,
 ) -> Caregiver:
     """Invite somebody to see categories of the patient's record, and accept as them; forget the context."""
     assert patient.user_id
     with transaction.atomic():
         invited, code = caregivers.invite(
             principal=load_principal(patient.user_id, at), name=user.email.partition("-")[0].title(),
-            categories=categories, at=at, ends_at=ends_at,
+            categories=categories, at=at, ends_at=ends_at, may_write=may_write,
         )  # fmt: skip
         rls.reset()
         caregivers.accept_with_account(user_id=user.pk, code=code, at=at)

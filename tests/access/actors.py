@@ -83,14 +83,15 @@ class ClinicSetup:
 def scenario() -> Scenario:
     """
     Two clinics at work. Ada, Nan and Deb are on the northern team, and Deb shares nothing; Bea is on the southern
-    one; Gus is at another clinic. Wes and Wyn have been invited and have no account yet.
+    one; Gus is at another clinic. Wes and Wyn have been invited and have no account yet. Carl may write in what Ada
+    shows him, Cyd reads it, Cora did.
     """
     here, there = _clinic_setup("Riverside"), _clinic_setup("Hillsidevqz")
     people, patients = _staff(here, there), _patients(here, there)
-    carers = {"carl": factories.user("carlvqz"), "cora": factories.user("coravqz")}
+    carers = {name: factories.user(f"{name}vqz") for name in ("carl", "cyd", "cora")}
     planners = {name: people["ben"] for name in ("ada", "nan", "deb")}
     planners |= {"bea": people["cleo"], "gus": people["finn"]}
-    given = {name: _give(patients["ada"], user) for name, user in carers.items()}
+    given = {name: _give(patients["ada"], user, name == "carl") for name, user in carers.items()}
     accounts = {name: row.user for name, row in (people | patients).items() if row.user} | carers
     phones = {name: Phone(user) for name, user in accounts.items()}
     resources = {
@@ -147,8 +148,9 @@ def _patients(here: ClinicSetup, there: ClinicSetup) -> dict[str, Patient]:
     }
 
 
-def _give(patient: Patient, user: User) -> str:
-    return str(factories.caregiver(patient, user, *(Category(each) for each in SOME), at=LATELY).pk)
+def _give(patient: Patient, user: User, may_write: bool = False) -> str:
+    shown = (Category(each) for each in SOME)
+    return str(factories.caregiver(patient, user, *shown, at=LATELY, may_write=may_write).pk)
 
 
 def _change(
@@ -179,7 +181,8 @@ def _actors(phones: Mapping[str, Phone]) -> dict[str, Actor]:
         ("bea", "PATIENT", {"bea": Tie("SELF")}),
         ("gus", "PATIENT", {"gus": Tie("SELF")}),
         ("deb", "PATIENT", {"deb": Tie("SELF")}),
-        ("carl", "CAREGIVER", {"ada": Tie("CAREGIVER", SOME)}),
+        ("carl", "CAREGIVER", {"ada": Tie("WRITER", SOME)}),
+        ("cyd", "CAREGIVER", {"ada": Tie("CAREGIVER", SOME)}),
         ("cora", "", {}),
         ("ben", "CLINICIAN", north),
         ("dan", "COORDINATOR", north),

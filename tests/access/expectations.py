@@ -14,13 +14,16 @@ from tests.access.leak_markers import LOGGED
 from tests.access.resources import Resource
 
 PATIENT = frozenset({"PATIENT"})
+CAREGIVER = frozenset({"CAREGIVER"})
 TREAT = frozenset({"CLINICIAN", "COORDINATOR"})
-READ = TREAT | {"PATIENT", "CAREGIVER"}
+READ = TREAT | PATIENT | CAREGIVER
 STAFF = TREAT | {"ADMINISTRATOR", "PRIVACY_OFFICER", "OPERATOR"}
 APPROVERS = frozenset({"ADMINISTRATOR", "PRIVACY_OFFICER"})
 ALL = STAFF | {"PATIENT", "CAREGIVER"}
 ANY_CATEGORY = frozenset({"PAIN", "MOOD", "MEDICATION", "JOURNAL", "VISITS", "TREATMENT"})
-WHOEVER = ("SELF", "CAREGIVER", "TEAM", "BREAK_GLASS")
+# A caregiver whom the patient lets write is a WRITER.
+WHOEVER = ("SELF", "CAREGIVER", "WRITER", "TEAM", "BREAK_GLASS")
+WRITE = PATIENT | CAREGIVER
 
 Reach = Callable[[Actor, str], bool]
 Body = Callable[[Resource], Any]
@@ -65,7 +68,9 @@ class Row:
 
     The resource is named in the path, by ``query`` (parameter -> what of the resource) or by what ``body`` makes of it.
     ``fixed`` is asked in each query. ``public`` routes give everybody the same answer; a role that may not gets
-    ``others``.
+    ``others``, and one of ``must_name``, which says whose record it means, 400 where it says nothing. ``answer_of`` is
+    what a role gets instead of ``answer``; ``crossed`` what another's id gets under the name of a patient whom one
+    reaches. Without ``asked_unnamed`` another row says what is answered where nobody is named.
     """
 
     roles: frozenset[str] = ALL
@@ -73,6 +78,10 @@ class Row:
     answer: int = 200
     refused: int = 404
     others: int = 403
+    must_name: frozenset[str] = frozenset()
+    answer_of: Mapping[str, int] = field(default_factory=dict)
+    crossed: int = 404
+    asked_unnamed: bool = True
     query: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     body: Body | None = None
@@ -122,6 +131,10 @@ def new_email(_: Resource) -> dict[str, Any]:
 
 def email_code(_: Resource) -> dict[str, Any]:
     return {"code": "2222-2222-2222-2222"}
+
+
+def no_writing(_: Resource) -> dict[str, Any]:
+    return {"may_write": False}
 
 
 def caregiver(_: Resource) -> dict[str, Any]:
@@ -195,6 +208,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     # Nobody's sign-in is closed.
     "PUT api/v1/patients/<uuid:patient_id>/sign-in": Row(roles=TREAT, reach=nobody),
     "POST api/v1/me/caregivers": Row(roles=PATIENT, answer=201, body=caregiver),
+    "PATCH api/v1/me/caregivers/<uuid:caregiver_id>": Row(roles=PATIENT, reach=own, body=no_writing),
     "DELETE api/v1/me/caregivers/<uuid:caregiver_id>": Row(roles=PATIENT, reach=own, answer=204),
     "GET api/v1/break-glass": Row(roles=frozenset({"PRIVACY_OFFICER"})),
     "POST api/v1/break-glass": Row(
@@ -212,14 +226,25 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
         Row(roles=READ, reach=tied(*WHOEVER, of={"MOOD"}), query=PATIENTS, fixed={"kind": "daily"}),
         Row(roles=READ, reach=tied(*WHOEVER, of={"JOURNAL"}), query=PATIENTS, fixed={"kind": "journal"}),
     ),
-    "POST api/v1/records": Row(roles=PATIENT, reach=own, answer=409, refused=201, body=item),
+    # Under an id that is held, a conflict; and a caregiver changes nothing that the patient wrote.
+    "POST api/v1/records": (
+        Row(roles=PATIENT, must_name=CAREGIVER, reach=own, answer=409, refused=201, body=item),
+        Row(roles=WRITE, reach=tied("SELF", "WRITER", of={"PAIN"}), query=PATIENTS, answer=409, body=item,
+            asked_unnamed=False),
+    ),
     "GET api/v1/records/<uuid:record_id>": Row(
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
     ),
-    "PUT api/v1/records/<uuid:record_id>": Row(
-        roles=PATIENT, reach=own, answer=409, refused=200, body=item
+    "PUT api/v1/records/<uuid:record_id>": (
+        Row(roles=PATIENT, must_name=CAREGIVER, reach=own, answer=409, refused=200, body=item),
+        Row(roles=WRITE, reach=tied("SELF", "WRITER", of={"PAIN"}), query=PATIENTS, answer=409, crossed=200,
+            body=item, asked_unnamed=False),
     ),
-    "DELETE api/v1/records/<uuid:record_id>": Row(roles=PATIENT, reach=own),
+    "DELETE api/v1/records/<uuid:record_id>": (
+        Row(roles=PATIENT, must_name=CAREGIVER, reach=own),
+        Row(roles=WRITE, reach=tied("SELF", "WRITER", of={"PAIN"}), query=PATIENTS,
+            answer_of={"CAREGIVER": 409}, asked_unnamed=False),
+    ),
     "GET api/v1/records/<uuid:record_id>/history": Row(
         roles=READ, reach=tied(*WHOEVER, of={"PAIN"}), query=PATIENTS
     ),

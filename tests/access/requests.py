@@ -121,7 +121,7 @@ def _of_row(scenario: Scenario, route: str, method: str, actor: Actor, row: Row)
         ask = Ask(actor, method, route, made[0], status, whose, made[1], made[2], refused=refused)
         yield ask
         yield from _crossed(scenario, ask, row)
-        if row.query and ("<" in route or whose == "missing"):
+        if row.asked_unnamed and row.query and ("<" in route or whose == "missing"):
             yield replace(_unnamed(ask, row, reached), aside=True)
 
 
@@ -142,7 +142,8 @@ def _crossed(scenario: Scenario, ask: Ask, row: Row) -> Iterator[Ask]:
         if other == ask.whose:
             continue
         resource, named = scenario.resources[ask.whose], scenario.resources[other]
-        crossed = replace(ask, expected=404, refused=True, aside=True)
+        status = row.crossed if row.reach and row.reach(ask.actor, other) else 404
+        crossed = replace(ask, expected=status, refused=status == 404, aside=True)
         if row.query:
             yield replace(crossed, query=dict(ask.query) | {"patient": named["patient"]})
         elif ask.route.count("<") > 1 and "patient_id" in ask.route:
@@ -171,8 +172,8 @@ def expected(route: str, actor: Actor, row: Row, reached: bool | None) -> int:
     if not actor.is_in:
         return gate(route, actor)
     if actor.role not in row.roles:
-        return row.others
-    return row.refused if reached is False else row.answer
+        return 400 if actor.role in row.must_name else row.others
+    return row.refused if reached is False else row.answer_of.get(actor.role, row.answer)
 
 
 def _about_account(scenario: Scenario, route: str, method: str, actor: Actor) -> Iterator[Ask]:
@@ -185,7 +186,7 @@ def _about_account(scenario: Scenario, route: str, method: str, actor: Actor) ->
         return
     place = 0 if method == "GET" else 1
     yield Ask(actor, method, route, path, _of_account(route, row, actor)[place])
-    if "<int:pk>" in route and actor.is_in and actor.role != "PATIENT":
+    if "<int:pk>" in route and actor.is_in and actor.role not in {"PATIENT", "CAREGIVER"}:
         for whose, resource in scenario.resources.items():
             if "passkey" in resource and whose != actor.name:
                 yield Ask(actor, method, route, address(route, resource), 404, whose, refused=True)
@@ -198,5 +199,6 @@ def _of_account(route: str, row: Own, actor: Actor) -> tuple[int, int]:
         return get, post
     if actor.name in {"nobody", "ended", "ivo"}:
         return row.out
-    unshown = actor.half or actor.role == "PATIENT"
+    # Staff, but for Kim, have shown their second factor; patients and caregivers have a passkey, and have not.
+    unshown = actor.half or actor.role in {"PATIENT", "CAREGIVER"} or actor.name == "cora"
     return row.unshown if unshown and row.unshown else row.signed_in

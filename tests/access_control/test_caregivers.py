@@ -1,4 +1,8 @@
-"""Caregivers read what the patient shows them, for as long as the patient lets them, and decide nothing."""
+"""
+Caregivers read what the patient shows them, for as long as the patient lets them, and decide nothing.
+
+What they write is in ``test_caregiver_entries``.
+"""
 
 import uuid
 from datetime import date, timedelta
@@ -252,7 +256,7 @@ def test_me_says_whose_record_a_caregiver_reads_and_what_of_it(world, carl):
     assert (own["role"], own["patient"]) == ("caregiver", None)
     assert own["caregiver_of"] == {
         "patient": str(world.ada.pk), "name": world.ada.name, "categories": ["journal", "pain"],
-        "ends_at": end.isoformat().replace("+00:00", "Z"),
+        "writable_kinds": [], "ends_at": end.isoformat().replace("+00:00", "Z"),
     }  # fmt: skip
     for other in (world.ada, world.ben):
         assert Phone(other.user).get("me").json()["caregiver_of"] is None

@@ -153,6 +153,23 @@ def shown(world: factories.World) -> set[str]:
     return set(act_as(world.ben).visible_categories(world.ada.pk))
 
 
+def test_a_new_password_withdraws_the_writing_that_a_stolen_sign_in_has_allowed(world, phone, thief):
+    hers = accept(invite(phone))
+    (row,) = phone.get("me/consents").json()["caregivers"]
+    body, route = {"may_write": True, "base_version": row["version"]}, f"me/caregivers/{row['id']}"
+    assert thief.call("PATCH", route, body).json()["code"] == "use_older_device"
+    date_back(world, thief, A_DAY)
+    assert thief.call("PATCH", route, body).status_code == 200
+    assert notices(world, "caregiver-writes") == BOTH
+
+    choose_password(phone)
+
+    assert can_read(hers, world)
+    assert hers.get("me").json()["caregiver_of"]["writable_kinds"] == []
+    (row,) = phone.get("me/consents").json()["caregivers"]
+    assert (row["may_write"], row["version"]) == (False, 3)
+
+
 def test_a_new_password_ends_what_a_stolen_sign_in_has_shown_to_others(world, phone, thief, stolen):
     hers = accept(invite(phone))
 

@@ -39,11 +39,15 @@ def test_the_bits_of_the_function_are_the_categories_in_the_policys_order():
     of_team = re.findall(r"(\d+) \* coalesce\(c\.(\w+), false\)::int", text)
     of_caregiver = re.findall(r"(\d+) \* \('(\w+)' = ANY \(g\.categories\)\)::int", text)
 
-    assert lists == [(name.lower(), str(bit)) for name, bit in zip(categories, bits, strict=True)]
+    assert lists == [
+        *((name.lower(), str(bit)) for name, bit in zip(categories, bits, strict=True)),
+        ("writable", str(2 * 2 ** len(bits))),
+    ]
     assert of_team == [(str(bit), name.lower()) for name, bit in zip(categories, bits, strict=True)]
     assert of_caregiver == [(str(bit), name) for name, bit in zip(categories, bits, strict=True)]
     assert f"ARRAY[{sum(bits)}]" in text
     assert f"THEN {2 ** len(bits)} ELSE 0" in text
+    assert f"{2 * 2 ** len(bits)} * (g.writes_since IS NOT NULL)::int" in text
     assert ("patients", *map(str.lower, categories)) == rls.LISTS
 
 

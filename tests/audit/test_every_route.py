@@ -156,7 +156,7 @@ def test_a_refused_request_changes_nothing_and_is_audited(world):
     assert (status, event.result, event.action, event.detail["status"]) == (
         403,
         "REFUSED",
-        "write_records",
+        "push_records",
         403,
     )
 

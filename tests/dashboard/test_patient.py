@@ -11,7 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.dashboard.conftest import NOW, text
+from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
+from tracker.access.policy import Category
+from tracker.accounts.models import AccountKind
 from tracker.alerts.models import Alert
 from tracker.dashboard import formatting
 from tracker.instruments import catalogue
@@ -188,6 +191,26 @@ def test_recent_entries_are_read_at_a_glance(ben, path, world, send):
     assert "venlafaxine, skipped (forgot)" in page
     assert "arrived 3 days later" in page
     assert "thoughts of self-harm: yes" in page
+
+
+def test_what_a_caregiver_wrote_says_who_wrote_it_and_so_does_its_alert(ben, path, world, send):
+    carl = factories.user("carl", AccountKind.CAREGIVER)
+    factories.caregiver(world.ada, carl, Category.MOOD, may_write=True, at=NOW)
+    said = factories.record("pain", {"intensity": 3}, source={"who": "caregiver"})
+    send(world.ada, said, factories.phq9())
+    answer = Phone(carl).post(f"records?patient={world.ada.pk}", factories.daily(self_harm_thoughts=True))
+    assert answer.status_code == 201
+
+    page = text(ben.get(path))
+
+    assert "thoughts of self-harm: yes" in page
+    assert page.count("written by Carl, caregiver") == 1
+    assert page.count("said by a caregiver") == 1
+    assert "Given by Carl, caregiver" in page
+    with as_clinic(world.clinic.pk):
+        alert = Alert.objects.get()
+    answers = text(ben.get(f"/alerts/{alert.pk}/answers/"))
+    assert "given by Carl, caregiver" in answers
 
 
 def test_what_the_body_says_is_read_at_a_glance(ben, path, world, send):

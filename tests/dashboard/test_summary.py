@@ -17,8 +17,8 @@ FIGURES = {
             "measure": "esm.mood_down", "label": "Feeling down", "unit": "", "direction": "higher_worse",
             "family": "mood",
             "baseline": {"value": -0.4, "n": 13, "basis": "first_days", "from": "2012-08-13",
-                         "to": "2012-08-26", "provisional": True},
-            "now": {"value": 0.7, "n": 6, "from": "2012-08-13", "to": "2012-08-19"},
+                         "to": "2012-08-26", "provisional": True, "by_caregiver": 0},
+            "now": {"value": 0.7, "n": 6, "from": "2012-08-13", "to": "2012-08-19", "by_caregiver": 2},
             "change": {"absolute": 1.1, "percent": None, "word": "worse"},
         },
         {
@@ -29,8 +29,8 @@ FIGURES = {
             "measure": "daily.pain_avg", "label": "Average pain", "unit": "", "direction": "higher_worse",
             "family": "pain",
             "baseline": {"value": 7.0, "n": 1, "basis": "before_treatment", "from": "2012-08-13",
-                         "to": "2012-08-13", "provisional": False},
-            "now": {"value": 5.0, "n": 7, "from": "2012-08-13", "to": "2012-08-19"},
+                         "to": "2012-08-13", "provisional": False, "by_caregiver": 0},
+            "now": {"value": 5.0, "n": 7, "from": "2012-08-13", "to": "2012-08-19", "by_caregiver": 0},
             "change": {"absolute": -2.0, "percent": -28.5714, "word": "better"},
         },
     ],
@@ -55,6 +55,10 @@ def test_the_week_says_what_was_logged_and_what_was_missed():
     assert week.heading == "13 Aug to 19 Aug 2012"
     assert (week.logged, week.missed, week.entered_late) == ("6 of 7 days", "15 Aug", 2)
     assert week.entries == "6 daily logs, 1 journal entry, 40 questionnaires"
+
+
+def test_days_of_which_a_caregiver_said_something_stand_beside_their_number():
+    assert [row.now_n for row in read().changes] == ["n 6, 2 by a caregiver", "", "n 7"]
 
 
 def test_a_change_has_a_number_an_arrow_and_a_word():

@@ -131,6 +131,9 @@ def test_each_kind_of_record_each_category_and_a_caregiver_s_part_are_there(pati
     assert [kind for kind, records in own.items() if not records] == []
     assert {row["kind"] for row in shown} <= {"pain", "daily", "practice", "sleep", "plan", "response"}
     assert carl.get(f"observations?patient={anouk.pk}&measure=dose.sertraline").status_code == 404
+    written = [row for row in shown if "author" in row]
+    assert [(row["kind"], row["author"]["name"]) for row in written] == [("pain", clinic_work.CAREGIVER)]
+    assert "pain" in carl.get("me").json()["caregiver_of"]["writable_kinds"]
 
 
 def test_every_page_shows_something_of_the_demo(patients):

@@ -1,4 +1,4 @@
-"""A caregiver's way: from the patient's invitation by mail to the first reading, and to the end of it."""
+"""A caregiver's way: from the patient's invitation by mail to the first reading and entry, and to the end of it."""
 
 import json
 import re
@@ -28,8 +28,11 @@ LINK = re.compile(r"(/accounts/invitation/accept/)#(\S+)")
 DELIVER = "tracker.outbox.tasks.deliver_by_network"
 
 
-def invite(ada: Phone, *categories: str, email: str | None = ADDRESS) -> dict[str, Any]:
-    answer = ada.post("me/caregivers", {"name": "Carl", "categories": list(categories), "email": email})
+def invite(
+    ada: Phone, *categories: str, email: str | None = ADDRESS, may_write: bool = False
+) -> dict[str, Any]:
+    body = {"name": "Carl", "categories": list(categories), "email": email, "may_write": may_write}
+    answer = ada.post("me/caregivers", body)
     assert answer.status_code == 201, answer.content
     return dict(answer.json())
 
@@ -46,13 +49,13 @@ def signed_in(email: str) -> Phone:
     return phone
 
 
-def test_a_caregiver_comes_in_by_mail_without_a_second_factor_and_reads_what_is_shared_until_it_is_ended(
+def test_a_caregiver_comes_in_by_mail_without_a_second_factor_reads_and_writes_what_is_shared_until_it_is_ended(
     live,
 ):
     ada = Phone(live.world.ada.user)
     ada.push(factories.pain(4), factories.daily(mood=3))
     progress.refresh_stale(at=timezone.now())
-    invited = invite(ada, "pain")
+    invited = invite(ada, "pain", may_write=True)
 
     with servers.worker(live.environment):
         servers.hint(live.environment, DELIVER)
@@ -72,9 +75,20 @@ def test_a_caregiver_comes_in_by_mail_without_a_second_factor_and_reads_what_is_
     assert carl.get(f"summaries?{of_ada}").json()["summaries"][0]["figures"]["categories"] == ["pain"]
     assert carl.get(f"observations?{of_ada}&measure=daily.mood").status_code == 404
 
+    assert carl.get("me").json()["caregiver_of"]["writable_kinds"] == ["pain"]
+    assert carl.post(f"records?{of_ada}", factories.pain(7)).status_code == 201
+    pulled = ada.get("sync/pull").json()["records"]
+    assert [row["author"]["name"] for row in pulled if "author" in row] == ["Carl"]
+    ended = ada.call("PATCH", f"me/caregivers/{invited['id']}", {"may_write": False}).json()
+    assert ended["may_write"] is False
+    assert carl.post(f"records?{of_ada}", factories.pain(8)).status_code == 404
+    assert carl.get(f"records?{of_ada}").status_code == 200
+
     assert ada.call("DELETE", f"me/caregivers/{invited['id']}").status_code == 204
     for route in ("me", f"records?{of_ada}", f"summaries?{of_ada}"):
         assert carl.get(route).status_code == 401
+    assert carl.post(f"records?{of_ada}", factories.pain(9)).status_code == 401
+    assert len(ada.get("sync/pull").json()["records"]) == len(pulled)
 
 
 def test_the_letter_names_nobody_and_is_removed_once_it_is_sent(world):

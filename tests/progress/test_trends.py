@@ -1,5 +1,6 @@
 """Numbers to weekly figures: windows at their edges, missing days, directions, doses."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -46,7 +47,7 @@ def test_now_needs_four_days_of_the_week(days, known):
 
     assert (row["now"] is not None) is known
     if known:
-        assert row["now"] == {"value": 6, "n": days, "from": day(0), "to": day(days - 1)}
+        assert row["now"] == {"value": 6, "n": days, "from": day(0), "to": day(days - 1), "by_caregiver": 0}
 
 
 def test_a_day_counts_once_however_often_it_was_measured():
@@ -69,6 +70,16 @@ def test_without_a_session_the_baseline_is_the_first_fourteen_days_of_the_measur
 
     assert (baseline["value"], baseline["basis"]) == (5, "first_days")
     assert (baseline["from"], baseline["to"]) == (day(3), day(16))
+
+
+def test_days_of_which_a_caregiver_alone_says_something_are_counted_beside_baseline_and_now():
+    said = {day(1), day(15)}
+    values = [replace(each, by_caregiver=each.on in said) for each in series(dict.fromkeys(range(20), 6))]
+
+    row = measured(facts({PAIN: values}), PAIN, 2)
+
+    assert row["baseline"]["by_caregiver"] == 1
+    assert (row["now"]["n"], row["now"]["by_caregiver"]) == (6, 1)
 
 
 @pytest.mark.parametrize(("days", "provisional"), [(1, True), (4, True), (5, False), (14, False)])

@@ -280,8 +280,8 @@ def test_several_observations_of_a_day_are_one_daily_statistic(phone):
 
     # Half past eleven at night in UTC is the next day in Amsterdam.
     assert days("pain.intensity") == [
-        {"local_date": "2026-03-02", "n": 3, "mean": 5, "min": 2, "max": 9, "last": 4},
-        {"local_date": "2026-03-03", "n": 1, "mean": 1, "min": 1, "max": 1, "last": 1},
+        {"local_date": "2026-03-02", "n": 3, "mean": 5, "min": 2, "max": 9, "last": 4, "by_caregiver": False},
+        {"local_date": "2026-03-03", "n": 1, "mean": 1, "min": 1, "max": 1, "last": 1, "by_caregiver": False},
     ]
     assert [day["sum"] for day in days("practice.minutes")] == [25]
     assert (

@@ -19,6 +19,7 @@ YEARS_AGO = datetime.fromisoformat("2023-05-01T09:00:00+02:00")
 WATCH, PHONE = {"device": "watch", "app": "Health"}, {"device": "phone", "app": "Health"}
 CUFF = {"device": "medical_device", "who": "device"}
 TYPED = {"device": "phone", "who": "patient"}
+SAID, READ_OFF = {"device": "phone", "who": "caregiver"}, {"device": "medical_device", "who": "caregiver"}
 
 
 @pytest.fixture
@@ -89,6 +90,10 @@ def test_an_imported_positive_answer_alerts_as_any_other(phone):
         ([(60, WATCH | {"app": "Beta"}), (61, WATCH | {"app": "Alpha"})], [61]),
         ([(60, {"app": "Alpha"}), (80, PHONE)], [80]),
         ([(60, None), (61, None)], [60, 61]),
+        ([(60, SAID), (65, None)], [65]),
+        ([(60, SAID), (80, PHONE)], [80]),
+        ([(60, SAID), (62, SAID)], [60, 62]),
+        ([(60, WATCH), (70, READ_OFF)], [70]),
     ],
 )
 def test_of_one_measure_and_one_day_the_readings_of_one_source_count(phone, sent, expected):

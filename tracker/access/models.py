@@ -126,7 +126,10 @@ class CaregiverQuerySet(DatedQuerySet):
 
 class Caregiver(PatientOwned):
     """
-    Somebody to whom the patient shows some categories, to read, from when to when.
+    Somebody to whom the patient shows some categories, from when to when, and whom she may let write in them.
+
+    ``writes_since`` is when the patient allowed it, empty if they may not; ``version`` grows with each change of that,
+    and when the access ends.
 
     ``user`` is empty until they have accepted with the code that the patient gave them, which works until
     ``accept_by``; ``code`` is a keyed hash of it. ``starts_at`` is when they were invited, then when they accepted.
@@ -146,6 +149,11 @@ class Caregiver(PatientOwned):
     by_recent_sign_in = models.BooleanField(
         default=False, help_text="``devices.is_recent`` at the invitation"
     )
+    writes_since = models.DateTimeField(null=True)
+    writes_by_recent_sign_in = models.BooleanField(
+        default=False, help_text="``devices.is_recent`` when writing was allowed"
+    )
+    version = models.PositiveIntegerField(default=1)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
 
@@ -163,11 +171,11 @@ class Caregiver(PatientOwned):
             ),
             set_once("user_id", name="caregiver_stays_who_accepted"),
             ends_earlier_only(name="caregiver_ends_earlier_only"),
-            # Whoever becomes a patient's caregiver, by whatever statement, leaves an event.
+            # Whoever becomes a patient's caregiver, or may write as one, by whatever statement, leaves an event.
             Trigger(
                 name="caregiver_records_who",
                 when="AFTER INSERT OR UPDATE",
-                execute="access_record_relation_change('user_id')",
+                execute="access_record_relation_change('user_id', 'writes_since')",
             ),
             ordered("starts_at", "ends_at", name="caregiver_starts_before_the_end"),
             ordered("invited_at", "accept_by", name="caregiver_is_invited_before_the_code_ends"),

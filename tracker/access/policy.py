@@ -39,6 +39,8 @@ class Relation(StrEnum):
 
     SELF = "SELF"
     CAREGIVER = "CAREGIVER"
+    # Whom the patient lets write too.
+    WRITING_CAREGIVER = "WRITING_CAREGIVER"
     TEAM = "TEAM"
     BREAK_GLASS = "BREAK_GLASS"
     # Is asked about their alerts without being on the team: primary clinician, on duty, fallback contact.
@@ -51,6 +53,8 @@ class Action(StrEnum):
     SEE_SELF = "see_self"
     CHANGE_PROFILE = "change_profile"
     WRITE_RECORDS = "write_records"
+    PUSH_RECORDS = "push_records"
+    USE_DEVICE = "use_device"
     READ_RECORDS = "read_records"
     READ_SUMMARIES = "read_summaries"
     READ_CATALOGUE = "read_catalogue"
@@ -78,7 +82,14 @@ class Action(StrEnum):
 _EVERYBODY = frozenset({Action.SEE_SELF, Action.READ_CATALOGUE, Action.READ_MESSAGES})
 _BY_ROLE: Mapping[str, frozenset[Action]] = {
     "PATIENT": _EVERYBODY
-    | {Action.CHANGE_PROFILE, Action.SEE_CONSENT, Action.CHANGE_CONSENT, Action.READ_OWN_ACCESS_LOG},
+    | {
+        Action.CHANGE_PROFILE,
+        Action.USE_DEVICE,
+        Action.PUSH_RECORDS,
+        Action.SEE_CONSENT,
+        Action.CHANGE_CONSENT,
+        Action.READ_OWN_ACCESS_LOG,
+    },
     "CAREGIVER": _EVERYBODY,
     "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
     "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
@@ -94,6 +105,11 @@ _READ = {
     Action.SEE_CHECK_INS: _VISITS,
     Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY,
 }
+_READ_BY_CAREGIVER = {
+    Action.READ_RECORDS: EVERYTHING,
+    Action.READ_SUMMARIES: EVERYTHING,
+    Action.SEE_CHECK_INS: _VISITS,
+}
 _CARE = {
     **_READ,
     Action.PLAN_CHECK_IN: _VISITS,
@@ -108,10 +124,11 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
         Action.READ_SUMMARIES: EVERYTHING,
         Action.SEE_CHECK_INS: _VISITS,
     },
-    ("CAREGIVER", Relation.CAREGIVER): {
-        Action.READ_RECORDS: EVERYTHING,
-        Action.READ_SUMMARIES: EVERYTHING,
-        Action.SEE_CHECK_INS: _VISITS,
+    ("CAREGIVER", Relation.CAREGIVER): _READ_BY_CAREGIVER,
+    # Which kinds of record a caregiver writes, each kind says (``Kind.caregivers_write``): never the journal.
+    ("CAREGIVER", Relation.WRITING_CAREGIVER): {
+        **_READ_BY_CAREGIVER,
+        Action.WRITE_RECORDS: EVERYTHING - {Category.JOURNAL},
     },
     ("CLINICIAN", Relation.TEAM): _CARE,
     ("COORDINATOR", Relation.TEAM): _CARE,

@@ -18,6 +18,7 @@ from tracker.clinics.errors import NotFoundOrHidden
 
 _BIT = {category: 2**place for place, category in enumerate(Category)}
 _ON_TEAM = 2 ** len(Category)
+_MAY_WRITE = 2 * _ON_TEAM
 
 CAREGIVER = "CAREGIVER"
 
@@ -71,8 +72,9 @@ class Principal:
             return None
         if patient_id == self.patient_id:
             return Relation.SELF
-        if self.role == CAREGIVER:
-            return Relation.CAREGIVER
+        if self.is_caregiver:
+            writes = self.visibility[patient_id] & _MAY_WRITE
+            return Relation.WRITING_CAREGIVER if writes else Relation.CAREGIVER
         if self.visibility[patient_id] & _ON_TEAM:
             return Relation.TEAM
         return Relation.BREAK_GLASS if self.has_break_glass(patient_id) else Relation.ALERT_RESPONDER
@@ -97,6 +99,10 @@ class Principal:
     @property
     def is_patient(self) -> bool:
         return self.patient_id is not None
+
+    @property
+    def is_caregiver(self) -> bool:
+        return self.role == CAREGIVER
 
     @property
     def is_staff(self) -> bool:

@@ -9,7 +9,7 @@ shared, but by the sign-in in which it was done: what is ended too much the pati
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest
 
 from tracker.access import consent, devices
@@ -26,20 +26,23 @@ def end(
     End what was shared by a sign-in that may have been stolen; return whether there was any.
 
     Open invitations of caregivers end, and what was shared within ``devices.IS_RECENT`` on a phone that was
-    ``devices.is_recent``: caregivers, and categories that a team sees. With ``all_caregivers`` every caregiver does.
-    Consent to a team that was given otherwise stays: those who look after the patient go on seeing what they saw.
+    ``devices.is_recent``: caregivers, what they may write, and categories that a team sees. With ``all_caregivers``
+    every caregiver does. Consent to a team that was given otherwise stays: those who look after the patient go on
+    seeing what they saw.
 
     Must be inside a transaction that holds the lock on the account, if it takes one.
     """
     patient_lock.lock(clinic_id, patient_id)
     with rls.context(clinic=str(clinic_id), own_patient=str(patient_id), person=str(by_id)):
         caregivers = _end_caregivers(patient_id, at, all_caregivers)
+        writers = _withdraw_writing(patient_id, at)
         withdrawn = _withdraw(clinic_id, patient_id, by_id, at)
-        if not caregivers and not withdrawn:
+        if not caregivers and not writers and not withdrawn:
             return False
         audit.record_event(
             actor=f"user/{by_id}", action="sharing.end_recent", subject=f"patient/{patient_id}", clinic_id=clinic_id,
-            patient_id=patient_id, at=at, detail={"caregivers": caregivers, "withdrawn": withdrawn},
+            patient_id=patient_id, at=at,
+            detail={"caregivers": caregivers, "writers": writers, "withdrawn": withdrawn},
         )  # fmt: skip
     return True
 
@@ -50,7 +53,19 @@ def _end_caregivers(patient_id: UUID, at: datetime, all_caregivers: bool) -> lis
         recent = Q(by_recent_sign_in=True, invited_at__gt=at - devices.IS_RECENT)
         standing = standing.filter(recent | Q(user__isnull=True))
     ids = list(standing.order_by("invited_at", "id").values_list("pk", flat=True))
-    Caregiver.objects.filter(pk__in=ids).update(ends_at=Greatest("starts_at", Value(at)))
+    Caregiver.objects.filter(pk__in=ids).update(
+        ends_at=Greatest("starts_at", Value(at)), version=F("version") + 1
+    )
+    return [str(each) for each in ids]
+
+
+def _withdraw_writing(patient_id: UUID, at: datetime) -> list[str]:
+    standing = Caregiver.objects.standing(at).filter(patient_id=patient_id)
+    doubted = standing.filter(writes_by_recent_sign_in=True, writes_since__gt=at - devices.IS_RECENT)
+    ids = list(doubted.order_by("invited_at", "id").values_list("pk", flat=True))
+    Caregiver.objects.filter(pk__in=ids).update(
+        writes_since=None, writes_by_recent_sign_in=False, version=F("version") + 1
+    )
     return [str(each) for each in ids]
 
 

@@ -1,9 +1,9 @@
 """Row-level security of what a patient shares, by category."""
 
 from tracker.access.policy import Category
-from tracker.clinics.rls import visible_to
+from tracker.clinics.rls import IS_OWN, patient_of_clinic, visible_to
 from tracker.lib import rls
-from tracker.lib.table_constraints import TableConstraint
+from tracker.lib.table_constraints import RowLevelSecurity, TableConstraint
 
 
 def shared(category: Category) -> str:
@@ -24,6 +24,18 @@ def by_category(category: Category) -> list[TableConstraint]:
     return visible_to(shared(category))
 
 
-def by_row_category() -> list[TableConstraint]:
-    """Each row says in ``category`` what it is of what a patient shares."""
-    return visible_to(SHARED_BY_ROW)
+def derived_by_row_category() -> list[TableConstraint]:
+    """
+    Each row says in ``category`` what it is of what a patient shares, and is derived: of the patient's whole record.
+
+    So the patient's own requests write it, and jobs on their record; nobody with whom a part of it is shared.
+    """
+    written = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN})"
+    security = RowLevelSecurity(
+        name="%(class)s_rls",
+        read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {SHARED_BY_ROW})",
+        insert=written,
+        update=written,
+        delete=written,
+    )
+    return [patient_of_clinic(), security]

@@ -25,7 +25,14 @@ _Row = bulk.row_type(*(field.attname for field in Alert._meta.concrete_fields))
 _Changes = bulk.row_type("id", *(field.attname for field in table_rights.updated(Alert, Alert.db_rights)))
 
 
-def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at: datetime) -> bool:
+def assess(
+    *,
+    clinic_id: UUID,
+    patient_id: UUID,
+    findings: Sequence[Finding],
+    at: datetime,
+    reported_by: UUID | None = None,
+) -> bool:
     """
     Write an alert for each finding that is new, and messages; return whether there was any finding.
 
@@ -33,12 +40,13 @@ def assess(*, clinic_id: UUID, patient_id: UUID, findings: Sequence[Finding], at
     first current one, or 10 minutes after they were told last. Another version of an answer that alerted before is
     raised again, also when it was acknowledged; the same version again is a replay and adds nothing. Runs in the
     transaction of the answer and under the patient's lock: if the alert cannot be written, the answer is not stored.
-    The number of statements does not grow with the number of findings.
+    The number of statements does not grow with the number of findings. ``reported_by`` is the caregiver (their
+    user) who gave the answers, where it was not the patient.
     """
     worst, versions = worst_by_answer(findings)
     if not worst:
         return False
-    assessment = Assessment(_lock_known(patient_id, worst), at)
+    assessment = Assessment(_lock_known(patient_id, worst), at, reported_by)
     for answer, finding in worst.items():
         alert = assessment.by_answer.get(answer)
         if alert is None:

@@ -39,8 +39,8 @@ class Assessment:
     ``to_notify`` are those that people are asked to look at, ``reopened`` those that were acknowledged before.
     """
 
-    def __init__(self, known: Sequence[Alert], at: datetime) -> None:
-        self.at = at
+    def __init__(self, known: Sequence[Alert], at: datetime, reported_by: UUID | None = None) -> None:
+        self.at, self.reported_by = at, reported_by
         self.known = known
         self.by_answer = {(alert.rule, alert.source_id): alert for alert in known}
         self.open = {alert.rule: alert for alert in known if _is_open(alert) and alert.leader_id is None}
@@ -51,6 +51,7 @@ class Assessment:
     def raise_new(self, clinic_id: UUID, patient_id: UUID, finding: Finding, versions: Sequence[str]) -> None:
         """Let a new answer lead an alert of its own, or join the open one."""
         alert = _new_alert(clinic_id, patient_id, finding, self.at)
+        alert.reported_by_id = self.reported_by
         _add_versions(alert, versions)
         self._place(alert, finding)
         self.new.append(alert)
@@ -59,6 +60,7 @@ class Assessment:
         """Take a finding into the alert of the same answer; raise it again for another version or a worse value."""
         is_worse, is_news = _merge_finding(alert, finding), _add_versions(alert, versions)
         if is_worse or is_news:
+            alert.reported_by_id = self.reported_by
             self._raise_again(alert, finding)
 
     def _raise_again(self, alert: Alert, finding: Finding) -> None:

@@ -3,8 +3,9 @@
 import uuid
 from typing import Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 
 from tracker.accounts.models import User
 from tracker.clinics.models import PatientOwned
@@ -20,6 +21,13 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
         """What waits for somebody: one alert per patient and rule, with the answers that have joined it."""
         return self.filter(acknowledged_at__isnull=True, leader__isnull=True)
+
+    def with_reporters(self) -> Self:
+        """Say of each which caregivers (their users) gave answers that it holds (``reporters``)."""
+        answers = self.model._default_manager.filter(
+            Q(pk=OuterRef("pk")) | Q(leader=OuterRef("pk")), reported_by__isnull=False
+        ).order_by()
+        return self.annotate(reporters=ArraySubquery(answers.values("reported_by").distinct()))
 
 
 class Level(models.TextChoices):
@@ -96,6 +104,13 @@ class Alert(PatientOwned):
     )
     is_historical = models.BooleanField(
         default=False, help_text="older than 7 days on arrival; of a leader: as all its answers were"
+    )
+    reported_by = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="the caregiver who gave the answer; none: the patient",
     )
     answered_at = models.DateTimeField()
     answered_on = models.DateField(help_text="the patient's local day of the answer, where they were then")

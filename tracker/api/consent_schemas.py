@@ -28,11 +28,17 @@ class TeamConsent(BaseModel):
 
 
 class CaregiverOut(BaseModel):
-    """Somebody close: invited at ``starts_at`` and until ``accept_by``, or shown these categories since then."""
+    """
+    Somebody close: invited at ``starts_at`` and until ``accept_by``, or shown these categories since then.
+
+    ``may_write``: they may write in them too. ``version`` grows with each change of that, and when the access ends.
+    """
 
     id: UUID
     name: str
     categories: list[Named]
+    may_write: bool
+    version: int
     accepted: bool
     accept_by: datetime
     starts_at: datetime

@@ -39,6 +39,7 @@ DIGITS = BeforeValidator(_number)
 Limit = Annotated[int, Field(ge=1, le=200, description="1 to 200"), DIGITS]
 Cursor = Annotated[str, Field(max_length=400, description="`next` of the page before"), STORABLE]
 OfPatient = Annotated[Id, Field(description="for caregivers and staff: whose")]
+WrittenPatient = Annotated[Id, Field(description="for caregivers who may write: in whose record")]
 FirstDay = Annotated[Day, Field(description="first local day, YYYY-MM-DD")]
 LastDay = Annotated[Day, Field(description="last local day, YYYY-MM-DD")]
 OfMeasure = Annotated[

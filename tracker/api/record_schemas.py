@@ -19,6 +19,13 @@ from tracker.records.patient_record import AmendmentReason, ClockSkew, ZoneCheck
 from tracker.records.reading_source import Origin, Source
 
 
+class Author(BaseModel):
+    """Who wrote a version."""
+
+    id: UUID
+    name: str
+
+
 class HeldEnvelope(BaseModel):
     """What every record has that the server holds, whatever its kind."""
 
@@ -38,14 +45,8 @@ class HeldEnvelope(BaseModel):
     amendment_reason: code_from("AmendmentReason", AmendmentReason.values) | None = None  # type: ignore[valid-type]
     origin: code_from("Origin", Origin.values) | None = None  # type: ignore[valid-type]
     source: Source | None = None
+    author: Author | None = None
     data: Any = None
-
-
-class Author(BaseModel):
-    """Who wrote a version."""
-
-    id: UUID
-    name: str
 
 
 class VersionEnvelope(HeldEnvelope):
@@ -95,6 +96,8 @@ class HeldRecord(RootModel[_Held]):
     ``recorded_at`` has the offset that was sent. ``zone_check`` is ``offset_differs`` where that is not the offset of
     ``time_zone`` at that instant, and ``unknown_zone`` where no zone has that name: ``local_date`` is then that of the
     offset. ``clock_skew`` is ``ahead`` of a phone's clock that is known to be wrong: the record counts in no number.
+
+    ``author`` is the caregiver who wrote it; not there where the patient did.
 
     ``origin`` is ``imported`` of what was brought along from elsewhere, which counts however old it is.
 

@@ -1,8 +1,10 @@
 """
-Refused writes of a patient: no refusal hides a positive safety answer, whatever it was refused for.
+Refused writes of a patient or a caregiver: no refusal hides a positive safety answer, whatever it was refused for.
 
 The bytes that were sent are read once more, leniently and outside of any transaction. What can be made out raises
 alerts, in a transaction of its own; what cannot be read is counted for operations. Each refusal has the crisis text.
+
+A caregiver may warn of the patient whom they read, whether or not she lets them write: what is refused is the entry.
 """
 
 import threading
@@ -22,6 +24,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tracker.access import caregivers
 from tracker.access.principal import InactiveUser, Principal, load_principal
 from tracker.accounts import request_throttle
 from tracker.alerts import unread_writes
@@ -84,14 +87,23 @@ def _scan_refused(request: HttpRequest, code: str) -> dict[str, Any]:
     with suppress(InactiveUser):
         with transaction.atomic():
             sender = _sender(request)
+            role_id = _role_to_alert_as(request, sender)
         if sender is None:
             return {"guidance": guidance.ANYWHERE, "alerted": False}
-        if sender.is_patient:
-            return _alert(request, sender, code)
+        if sender.is_patient or role_id is not None:
+            return _alert(request, sender, role_id, code)
+        if sender.is_caregiver:
+            # About somebody who is not theirs, or not any more.
+            return {"guidance": _guidance(sender, alerted=False), "alerted": False}
     return {}
 
 
-def _alert(request: HttpRequest, sender: Principal, code: str) -> dict[str, Any]:
+def _guidance(sender: Principal, *, alerted: bool) -> dict[str, str]:
+    with transaction.atomic():
+        return guidance.of_refusal(sender, alerted=alerted)
+
+
+def _alert(request: HttpRequest, sender: Principal, role_id: UUID | None, code: str) -> dict[str, Any]:
     at = timezone.now()
     # No transaction is open meanwhile: one that idled so long would be broken off, and its alerts with it.
     findings, is_read = _scan(request, sender, at)
@@ -99,8 +111,11 @@ def _alert(request: HttpRequest, sender: Principal, code: str) -> dict[str, Any]
         log.warning("refused write could not be read", error=code)
         unread_writes.count(at)
     with transaction.atomic():
-        sender = load_principal(sender.user_id, at)
-        alerted = ingest.raise_alerts_for_refused(principal=sender, findings=findings, at=at)
+        sender = load_principal(sender.user_id, at, role_id)
+        (patient_id,) = sender.patients
+        alerted = ingest.raise_alerts_for_refused(
+            principal=sender, findings=findings, at=at, patient_id=patient_id
+        )
         if alerted:
             transaction.on_commit(wake_delivery)
         return {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
@@ -116,7 +131,29 @@ def _sender(request: HttpRequest) -> Principal | None:
         if holder:
             request_throttle.count(request_throttle.kind_of(request.method), holder.user_id)
     holder = getattr(request, "token_holder", None)
-    return load_principal(holder.user_id, timezone.now()) if holder else None
+    if holder is None:
+        return None
+    at, role_id = timezone.now(), None
+    if holder.is_caregiver:
+        (patient_id,) = holder.patients
+        role_id = caregivers.role_for(holder.user_id, patient_id, at)
+        if role_id is None:
+            return None
+    return load_principal(holder.user_id, at, role_id)
+
+
+def _role_to_alert_as(request: HttpRequest, sender: Principal | None) -> UUID | None:
+    """
+    The caregiver's row by which a caregiver's request is about a patient; None if it is not about one of theirs.
+
+    It is about the patient whom it names and about nobody else; where it names none, about the one of their sign-in.
+    """
+    if sender is None or not sender.is_caregiver:
+        return None
+    (patient_id,) = sender.patients
+    with suppress(ValueError):
+        patient_id = UUID(request.GET.get("patient", ""))
+    return caregivers.role_for(sender.user_id, patient_id, timezone.now())
 
 
 class _Scans:

@@ -50,7 +50,7 @@ class FieldProblem(BaseModel):
 
 class Guidance(BaseModel):
     """
-    What to show at once when an answer raised an alert, and beside any other refusal of a patient's write.
+    What to show at once when an answer raised an alert, and beside any other refused write of a patient or caregiver.
 
     It never says that somebody is watching.
     """

@@ -21,7 +21,14 @@ from tracker.api.exceptions import APIProblem
 
 HEADER = "X-App-Version"
 TAKEN_FROM_EVERY_APP = frozenset(
-    {Action.WRITE_RECORDS, Action.SEE_SELF, Action.SEE_CONSENT, Action.CHANGE_CONSENT}
+    {
+        Action.WRITE_RECORDS,
+        Action.PUSH_RECORDS,
+        Action.USE_DEVICE,
+        Action.SEE_SELF,
+        Action.SEE_CONSENT,
+        Action.CHANGE_CONSENT,
+    }
 )
 # Phones of the last twelve months keep working.
 _NOTICE = timedelta(days=365)

@@ -30,6 +30,7 @@ class MeasureReading:
     last_on: date
     week_mean: float
     week_n: int
+    week_by_caregiver: int = 0
 
     @property
     def now(self) -> float:
@@ -38,6 +39,11 @@ class MeasureReading:
     @property
     def n(self) -> int:
         return 1 if self.measure.is_questionnaire else self.week_n
+
+    @property
+    def by_caregiver(self) -> int:
+        """On how many of the ``n`` days a caregiver gave a value. Nobody answers a questionnaire for another."""
+        return 0 if self.measure.is_questionnaire else self.week_by_caregiver
 
     def is_current(self, today: date) -> bool:
         """Whether the value may stand for now. A questionnaire may, for one and a half times its rhythm."""

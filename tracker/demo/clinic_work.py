@@ -13,21 +13,22 @@ from uuid import UUID
 
 from django.db import transaction
 
-from tracker.access import break_glass, consent
-from tracker.access.caregivers import accept_with_account
+from tracker.access import break_glass, caregivers, consent
 from tracker.access.chart import open_chart
-from tracker.access.policy import EVERYTHING, Category
+from tracker.access.policy import EVERYTHING, Action, Category
 from tracker.access.principal import Principal, load_principal, with_session
 from tracker.accounts.models import User
 from tracker.alerts.break_glass import start_and_notify
 from tracker.clinics import actions as clinics
 from tracker.clinics import invitations
+from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import CareTeam, Patient, Role, StaffMember
 from tracker.demo import simulate
 from tracker.lib import days, rls
 from tracker.outbox import duty_notices, new_staff, sharing_notices
 from tracker.reminders import actions as reminders
 from tracker.reminders.models import CheckIn
+from tracker.sync import ingest
 
 CONSENT_TEXT = 1
 # By the simulated patients' numbers. One takes mood and journal back; one is discharged; one's record was opened.
@@ -38,6 +39,8 @@ REASON = "Brought in by ambulance, drowsy: what was taken in the last days has t
 # Invited, and not there yet: a patient, a coordinator of whom a second person decides.
 INVITED, INVITED_BIRTH = "Fenna Kuipers", date(1984, 5, 17)
 NEW_STAFF, NEW_STAFF_EMAIL = "Gita Raman", f"gita@{simulate.HOST}"
+# Somebody close to the quick responder, who may write too, and wrote once.
+CAREGIVER, CAREGIVER_EMAIL, WRITES_FOR = "Carl Bakker", f"carl.bakker@{simulate.HOST}", 0
 _SEEN_BY_CAREGIVERS = (Category.PAIN, Category.MOOD, Category.VISITS)
 
 
@@ -58,14 +61,21 @@ def set_consent(email: str, team: CareTeam, categories: Collection[Category], at
         )  # fmt: skip
 
 
-def name_caregiver(email: str, name: str, user: User, at: datetime) -> None:
+def name_caregiver(email: str, name: str, user: User, at: datetime, *, may_write: bool) -> None:
     """Let a patient name a caregiver, who accepts with their account two hours later."""
     with acting(email, at) as principal:
         _, code = sharing_notices.invite_caregiver_and_notify(
-            principal=principal, name=name, categories=_SEEN_BY_CAREGIVERS, at=at, ends_at=None
+            principal=principal,
+            name=name,
+            categories=_SEEN_BY_CAREGIVERS,
+            at=at,
+            ends_at=None,
+            may_write=may_write,
         )
     later = at + timedelta(hours=2)
-    accept_with_account(user_id=user.pk, code=code, at=later, on_accept=sharing_notices.notify_of_caregiver)
+    caregivers.accept_with_account(
+        user_id=user.pk, code=code, at=later, on_accept=sharing_notices.notify_of_caregiver
+    )
 
 
 def begin(at: datetime) -> None:
@@ -100,6 +110,8 @@ def after_loading(who: simulate.Simulated, clinician: str, now: datetime) -> Non
     elif who.number % 3 == 0:
         with acting(clinician, now) as principal:
             _plan_check_in(principal, who, now)
+    if who.number == WRITES_FOR:
+        _write_as_caregiver(who, now)
     if who.number == EMERGENCY:
         _open_in_emergency(who, now - timedelta(weeks=3))
 
@@ -122,6 +134,29 @@ def _plan_check_in(principal: Principal, who: simulate.Simulated, now: datetime)
             reminders.plan_check_in(
                 principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=now
             )
+
+
+def _write_as_caregiver(who: simulate.Simulated, now: datetime) -> None:
+    """The caregiver enters what the patient told him the evening before; unless his access has ended."""
+    with acting(CAREGIVER_EMAIL, now) as carl, suppress(NotFoundOrHidden):
+        (patient_id,) = carl.patients
+        writer = caregivers.lock_rights(carl, patient_id, lambda: now)
+        patient = open_chart(
+            writer,
+            patient_id,
+            purpose="demo",
+            at=now,
+            action=Action.WRITE_RECORDS,
+            categories={Category.PAIN},
+        )
+        evening = days.instant(
+            days.local_day(now, patient.time_zone) - timedelta(days=1), time(20, 15), patient.time_zone
+        )
+        item = {
+            "kind": "pain", "id": who.id("caregiver"), "revision": 1, "recorded_at": evening.isoformat(),
+            "time_zone": patient.time_zone, "data": {"intensity": 5},
+        }  # fmt: skip
+        ingest.apply_batch(principal=writer, patient_id=patient_id, sent=None, items=[item], at=now)
 
 
 def _open_in_emergency(who: simulate.Simulated, at: datetime) -> None:

@@ -29,7 +29,6 @@ CRISIS = (
 DIARY_EMAIL = f"robin.diary@{simulate.HOST}"
 # The diary's first day.
 DIARY_BEGINS = date(2012, 8, 13)
-CAREGIVER, CAREGIVER_EMAIL = "Carl Bakker", f"carl.bakker@{simulate.HOST}"
 CAREGIVERS_SINCE = timedelta(days=100)
 STAFF_SINCE = datetime(2012, 1, 1, tzinfo=UTC)
 
@@ -88,19 +87,26 @@ def _activate(today: date) -> None:
 
 def _caregiver(known: dict[str, str]) -> SignIn:
     """Somebody close to the quick responder; she named him on the clinic's first day (``_activate``)."""
-    _, password = _user(CAREGIVER_EMAIL, AccountKind.CAREGIVER, known)
-    return SignIn("caregiver", CAREGIVER, CAREGIVER_EMAIL, password, "of a quick responder")
+    _, password = _user(clinic_work.CAREGIVER_EMAIL, AccountKind.CAREGIVER, known)
+    return SignIn(
+        "caregiver",
+        clinic_work.CAREGIVER,
+        clinic_work.CAREGIVER_EMAIL,
+        password,
+        "of a quick responder; may write",
+    )
 
 
 def _name_caregivers(today: date) -> None:
-    """Two patients name somebody close: one who has no other role, one who is staff of the other clinic."""
+    """Two patients name somebody close: one who may write and has no other role, one who is staff elsewhere."""
     everybody, at = simulate.everybody(), datetime.combine(today - CAREGIVERS_SINCE, time(9), UTC)
     for number, name, email in (
-        (0, CAREGIVER, CAREGIVER_EMAIL),
+        (clinic_work.WRITES_FOR, clinic_work.CAREGIVER, clinic_work.CAREGIVER_EMAIL),
         (9, "Finn", f"finn@{simulate.HOST}"),
     ):
         user = User.objects.get(email=email)
-        clinic_work.name_caregiver(everybody[number].email, name, user, at)
+        may_write = number == clinic_work.WRITES_FOR
+        clinic_work.name_caregiver(everybody[number].email, name, user, at, may_write=may_write)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -282,6 +282,16 @@ FIELD = (
 
 # Of a field of a record.
 RECORD = (
+    _field(
+        "not_by_caregiver",
+        "The patient alone writes this kind of record: answers to a questionnaire, the journal, plans.",
+        "Ask the patient; offer only the `writable_kinds` of `GET /me`.",
+    ),
+    _field(
+        "not_the_sender",
+        "A caregiver's reading is the caregiver's: `source.who` is `caregiver`, or left out.",
+        APP_IS_WRONG,
+    ),
     _field("unknown_kind", "This kind of record is not known here.", "Keep the record; update the app."),
     _field("data_missing", "Data is required, unless the record is removed.", APP_IS_WRONG),
     _field("invalid_side", "This body region does not have this side."),
@@ -326,6 +336,12 @@ RECEIPT = (
         409,
         "Another version is held.",
         "Keep one's own as a copy, show both; to insist, send `server.revision + 1`.",
+    ),
+    ErrorCode(
+        "written_by_another",
+        409,
+        "This version is somebody else's: a caregiver changes what they wrote themselves.",
+        "Show `server`; ask the patient to change it.",
     ),
     ErrorCode(
         "missing_base_revision",

@@ -9,6 +9,7 @@ A transaction carries a context, set with ``SET LOCAL`` semantics so that it die
 ``app.teams``     the care teams of a member of staff
 ``app.patients``  the patients with whom the person has to do: who they are, their alerts
 ``app.pain`` ...  one for each category: the patients of whom the person may see it
+``app.writable``  the patients in whose record a caregiver may write, in the categories that are shared with them
 ``app.role``      what the person is: some rows are for those who treat, or for the privacy officer
 ``app.invitation`` the keyed hash of an invitation's code, of somebody who is nobody yet
 ``app.scope``     ``clinic`` for a worker's job that goes through one clinic, ``audit`` for one that reads the
@@ -31,7 +32,7 @@ from tracker.lib.table_constraints import RowLevelSecurity
 
 # Lists of patients: whom the person has to do with, and one for each category (``access.policy.Category``).
 LISTS = ("patients", "pain", "mood", "medication", "journal", "visits", "treatment")
-SETTINGS = ("person", "clinic", "own_patient", "teams", *LISTS, "role", "invitation", "scope")
+SETTINGS = ("person", "clinic", "own_patient", "teams", *LISTS, "writable", "role", "invitation", "scope")
 _SET = ", ".join(f"set_config('app.{name}', %s, true)" for name in SETTINGS)
 
 IN_CLINIC = "clinic_id = (SELECT NULLIF(current_setting('app.clinic', true), '')::uuid)"
@@ -113,6 +114,14 @@ def as_audit_reader() -> Iterator[None]:
     """Read the heads of all clinics' audit chains. Must be inside a transaction."""
     with context(scope="audit"):
         yield
+
+
+def current() -> dict[str, str]:
+    """Return the context of this transaction, so that it can be worked in again: ``context(**current())``."""
+    reads = ", ".join(f"coalesce(current_setting('app.{name}', true), '')" for name in SETTINGS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {reads}")
+        return dict(zip(SETTINGS, cursor.fetchone(), strict=True))
 
 
 def reset() -> None:

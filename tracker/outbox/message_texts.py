@@ -95,6 +95,9 @@ TEXTS = {
     "phone-changed": _security("The telephone number of your account was changed."),
     "session-ended": _security("One of your sign-ins was ended from another one."),
     "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),
+    "caregiver-writes": _security(
+        f"Somebody who reads a part of your record may write in it too from now on. {_WHERE}"
+    ),
     "caregiver-accepted": _security(
         f"Somebody accepted an invitation to read a part of your record. {_WHERE}"
     ),

@@ -24,10 +24,11 @@ def invite_caregiver_and_notify(
     at: datetime,
     ends_at: datetime | None,
     address: str | None = None,
+    may_write: bool = False,
 ) -> tuple[Caregiver, str]:
     """Do ``access.caregivers.invite``, which says what it raises; tell the patient, mail the code to ``address``."""
     caregiver, code = caregivers.invite(
-        principal=principal, name=name, categories=categories, at=at, ends_at=ends_at
+        principal=principal, name=name, categories=categories, at=at, ends_at=ends_at, may_write=may_write
     )
     _notify(principal, "caregiver-invited", at)
     if address is not None:
@@ -42,6 +43,18 @@ def notify_of_caregiver(caregiver: Caregiver, at: datetime) -> None:
         security_notices.notify(
             clinic_id=caregiver.clinic_id, user_id=user_id, words="caregiver-accepted", at=at
         )
+
+
+def set_writing_and_notify(
+    *, principal: Principal, caregiver_id: UUID, may_write: bool, base_version: int | None, at: datetime
+) -> Caregiver:
+    """Do ``access.caregivers.set_writing``, which says what it raises; tell the patient if more is allowed."""
+    caregiver, is_more = caregivers.set_writing(
+        principal=principal, caregiver_id=caregiver_id, may_write=may_write, base_version=base_version, at=at
+    )
+    if is_more:
+        _notify(principal, "caregiver-writes", at)
+    return caregiver
 
 
 def set_consent_and_notify(

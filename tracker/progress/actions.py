@@ -62,7 +62,7 @@ SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
-       )))[1], max(at)
+       )))[1], max(at), bool_or(by_caregiver)
 FROM records_observation AS o WHERE patient_id = %(patient)s AND {reading_source.counted_sql("o", "%(earliest)s")}
 GROUP BY measure, local_date ORDER BY measure, local_date
 """

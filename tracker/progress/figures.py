@@ -35,12 +35,17 @@ class SummaryLogged(TypedDict):
     entered_late: int
 
 
-# ``from`` is a keyword of Python.
-SummaryValue = TypedDict("SummaryValue", {"value": float, "n": int, "from": date, "to": date})
+# ``from`` is a keyword of Python. ``by_caregiver`` is the number of the ``n`` days on which a caregiver gave a value.
+SummaryValue = TypedDict(
+    "SummaryValue", {"value": float, "n": int, "from": date, "to": date, "by_caregiver": int}
+)
 SummaryBaseline = TypedDict(
     "SummaryBaseline",
-    {"value": float, "n": int, "basis": BaselineBasis, "from": date, "to": date, "provisional": bool},
-)
+    {
+        "value": float, "n": int, "basis": BaselineBasis, "from": date, "to": date, "provisional": bool,
+        "by_caregiver": int,
+    },
+)  # fmt: skip
 
 
 class SummaryChange(TypedDict):

@@ -3,7 +3,7 @@
 from django.db import models
 
 from tracker.access.policy import Category
-from tracker.access.rls import by_row_category
+from tracker.access.rls import derived_by_row_category
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import patient_only
 from tracker.lib.constraints import one_of
@@ -46,7 +46,7 @@ class SummaryPart(PatientOwned):
 
     class Meta:
         constraints = [
-            *by_row_category(),
+            *derived_by_row_category(),
             one_of("category", Category, name="summary_category_is_known"),
             models.CheckConstraint(
                 condition=models.Q(week_start__iso_week_day=1), name="summary_starts_on_monday"

@@ -25,7 +25,7 @@ from tracker.progress.figures import (
     SummaryValue,
 )
 
-ALGORITHM = "progress/4"
+ALGORITHM = "progress/5"
 WEEK = timedelta(days=6)
 # A daily measure's week needs four of its seven days, its baseline five of fourteen (else: provisional).
 MIN_DAYS_NOW, MIN_DAYS_BASELINE = 4, 5
@@ -43,7 +43,7 @@ class DayValue:
 
     ``before_dosing`` is the last one before the first treatment session began; None if there is none that day.
     ``last_at`` is the instant of the last one: somebody who flies west has entries of the day before after those of the
-    day.
+    day. ``by_caregiver``: one of them is a caregiver's.
     """
 
     on: date
@@ -53,6 +53,7 @@ class DayValue:
     last: float
     before_dosing: float | None = None
     last_at: datetime | None = None
+    by_caregiver: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,10 @@ def _mean(values: Sequence[DayValue]) -> float:
     return sum(value.mean for value in values) / len(values)
 
 
+def _by_caregiver(values: Sequence[DayValue]) -> int:
+    return sum(value.by_caregiver for value in values)
+
+
 def _basis(facts: Facts) -> BaselineBasis:
     return "first_days" if facts.first_session_on() is None else "before_treatment"
 
@@ -215,7 +220,7 @@ def _daily_baseline(facts: Facts, values: Sequence[DayValue]) -> SummaryBaseline
         return None
     return {
         "value": _mean(inside), "n": len(inside), "basis": _basis(facts), "from": start, "to": end,
-        "provisional": len(inside) < MIN_DAYS_BASELINE,
+        "provisional": len(inside) < MIN_DAYS_BASELINE, "by_caregiver": _by_caregiver(inside),
     }  # fmt: skip
 
 
@@ -234,7 +239,10 @@ def _form_baseline(facts: Facts, values: Sequence[DayValue]) -> SummaryBaseline 
     if not found:
         return None
     on, value = found[-1]
-    return {"value": value, "n": 1, "basis": _basis(facts), "from": on, "to": on, "provisional": False}
+    return {
+        "value": value, "n": 1, "basis": _basis(facts), "from": on, "to": on, "provisional": False,
+        "by_caregiver": 0,
+    }  # fmt: skip
 
 
 def _daily_now(values: Sequence[DayValue], first: date, last: date) -> SummaryValue | None:
@@ -242,7 +250,10 @@ def _daily_now(values: Sequence[DayValue], first: date, last: date) -> SummaryVa
     inside = _window(values, first, last)
     if len(inside) < MIN_DAYS_NOW:
         return None
-    return {"value": _mean(inside), "n": len(inside), "from": inside[0].on, "to": inside[-1].on}
+    return {
+        "value": _mean(inside), "n": len(inside), "from": inside[0].on, "to": inside[-1].on,
+        "by_caregiver": _by_caregiver(inside),
+    }  # fmt: skip
 
 
 def newest(values: Sequence[DayValue]) -> DayValue:
@@ -257,7 +268,8 @@ def _form_now(measure: Measure, values: Sequence[DayValue], last: date) -> Summa
     if not inside or (last - inside[-1].on).days > 1.5 * cadence:
         return None
     found = newest(inside)
-    return {"value": found.last, "n": 1, "from": found.on, "to": found.on}
+    # Nobody answers a questionnaire for another.
+    return {"value": found.last, "n": 1, "from": found.on, "to": found.on, "by_caregiver": 0}
 
 
 def _change(

@@ -57,6 +57,10 @@ def _add_writers(
     """Add to each version who wrote it, until when it stood and what its merge replaced."""
     of_revision = {row.revision: row for _, row in rows}
     authors = _names({row.author_id for row in of_revision.values()}, patient_id)
+    # What a caregiver wrote names them already.
+    authors |= {
+        version["author"]["id"]: version["author"]["name"] for version in shown if "author" in version
+    }
     overwritten = {
         edit.merged_revision: edit.overwritten
         for edit in plans.overwritten_values(
@@ -74,7 +78,7 @@ def _add_writers(
 
 
 def _names(authors: set[UUID], patient_id: UUID) -> dict[UUID, str]:
-    """The names of those who wrote: the patient, or staff of the clinic."""
+    """The names of those who wrote: the patient, a caregiver, or staff of the clinic."""
     names = dict(Patient.objects.filter(pk=patient_id).values_list("user_id", "name"))
     names |= dict(StaffMember.objects.filter(user_id__in=authors).values_list("user_id", "name"))
     return names

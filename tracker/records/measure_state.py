@@ -32,11 +32,11 @@ WITH anchor AS (
     FROM clinics_patient WHERE id = %(patient)s
 )
 INSERT INTO records_measurestate AS stored (clinic_id, patient_id, measure, category, baseline, baseline_n, baseline_to,
-    baseline_basis, last, last_at, last_on, week_mean, week_n)
+    baseline_basis, last, last_at, last_on, last_by_caregiver, week_mean, week_n, week_by_caregiver)
 SELECT %(clinic)s, %(patient)s, wanted.measure, wanted.category, baseline.value, coalesce(baseline.n, 0),
     baseline.until,
     CASE WHEN anchor.first_session IS NULL THEN 'FIRST_DAYS' ELSE 'BEFORE_TREATMENT' END,
-    last.value, last.at, last.local_date, week.mean, week.n
+    last.value, last.at, last.local_date, last.by_caregiver, week.mean, week.n, week.by_caregiver
 FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(categories)s::text[])
     AS wanted (measure, is_form, is_sum, category)
 CROSS JOIN anchor
@@ -46,13 +46,15 @@ CROSS JOIN LATERAL (
     WHERE {counted}
 ) AS record
 CROSS JOIN LATERAL (
-    SELECT o.value, o.at, o.local_date FROM records_observation o
+    SELECT o.value, o.at, o.local_date, o.by_caregiver FROM records_observation o
     WHERE {counted} AND o.local_date >= record.last_on - %(apart)s
     ORDER BY o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
-    SELECT avg(day.mean ORDER BY day.local_date) AS mean, count(*) AS n FROM (
-        SELECT o.local_date, {of_day} AS mean FROM records_observation o
+    SELECT avg(day.mean ORDER BY day.local_date) AS mean, count(*) AS n,
+        count(*) FILTER (WHERE day.by_caregiver) AS by_caregiver
+    FROM (
+        SELECT o.local_date, {of_day} AS mean, bool_or(o.by_caregiver) AS by_caregiver FROM records_observation o
         WHERE {counted} AND o.local_date > record.last_on - 7
         GROUP BY o.local_date
     ) AS day
@@ -79,7 +81,8 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
     baseline = EXCLUDED.baseline, baseline_n = EXCLUDED.baseline_n,
     baseline_to = EXCLUDED.baseline_to, baseline_basis = EXCLUDED.baseline_basis,
     last = EXCLUDED.last, last_at = EXCLUDED.last_at, last_on = EXCLUDED.last_on,
-    week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n
+    last_by_caregiver = EXCLUDED.last_by_caregiver,
+    week_mean = EXCLUDED.week_mean, week_n = EXCLUDED.week_n, week_by_caregiver = EXCLUDED.week_by_caregiver
 """
 
 # A day's dose is the sum of its doses; a day's pain is the mean of its entries. Floating-point sums depend on the order

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 
 from tracker.access.policy import Category
-from tracker.access.rls import SHARED_BY_ROW, by_category, by_row_category
+from tracker.access.rls import SHARED_BY_ROW, by_category, derived_by_row_category
 from tracker.accounts.models import User
 from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
@@ -115,7 +115,8 @@ class Observation(PatientOwned):
     Written in the transaction of its record. Charts, summaries and alert rules read this table; nothing else
     invents numbers. ``at`` and ``local_date`` are the instant and the day that the record is about; by a clock that is
     known to be wrong (``clock_skew`` ahead, or long before the enrolment and not imported) it is kept, and counts in no
-    number. ``source_order`` is the place of the record's source among those of a day (``records.reading_source``).
+    number. ``source_order`` is the place of the record's source among those of a day (``records.reading_source``);
+    ``by_caregiver``: a caregiver gave the reading.
     """
 
     objects = ObservationQuerySet.as_manager()
@@ -130,12 +131,13 @@ class Observation(PatientOwned):
     clock_skew = models.CharField(max_length=8, choices=ClockSkew.choices, default=ClockSkew.NONE)
     origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.ENTERED)
     source_order = models.CharField(max_length=80, blank=True)
+    by_caregiver = models.BooleanField(default=False)
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
 
     class Meta:
         constraints = [
-            *by_row_category(),
+            *derived_by_row_category(),
             one_of("origin", Origin, name="observation_origin_is_known"),
             one_of("clock_skew", ClockSkew, name="observation_clock_skew_is_known"),
             one_of("category", Category, name="observation_category_is_known"),
@@ -143,7 +145,7 @@ class Observation(PatientOwned):
         indexes = [
             models.Index(
                 fields=["patient", "measure", "local_date", "at"],
-                include=["value", "clock_skew", "origin", "source_order"],
+                include=["value", "clock_skew", "origin", "source_order", "by_caregiver"],
                 name="observation_by_day",
             )
         ]
@@ -160,7 +162,8 @@ class MeasureState(PatientOwned):
 
     ``last`` is the value of the greatest instant. ``week_mean`` is the mean of the daily means in the seven local days
     that end on the last day with a value (that of ``last_on``, unless somebody travelled west since); ``week_n`` counts
-    those days. A page that finds ``last_on`` long ago says so, and does not pass it off as now.
+    those days, ``week_by_caregiver`` those of them on which a caregiver gave a value. A page that finds ``last_on``
+    long ago says so, and does not pass it off as now.
     """
 
     db_rights = TableRights(delete="derived: made anew with its observations")
@@ -174,12 +177,14 @@ class MeasureState(PatientOwned):
     last = models.FloatField()
     last_at = models.DateTimeField()
     last_on = models.DateField()
+    last_by_caregiver = models.BooleanField(default=False)
     week_mean = models.FloatField()
     week_n = models.IntegerField()
+    week_by_caregiver = models.IntegerField(default=0)
 
     class Meta:
         constraints = [
-            *by_row_category(),
+            *derived_by_row_category(),
             one_of("baseline_basis", Basis, name="measure_state_basis_is_known"),
             one_of("category", Category, name="measure_state_category_is_known"),
         ]

@@ -13,7 +13,7 @@ from uuid import UUID
 from tracker.instruments import answers, catalogue
 from tracker.instruments.definition import InstrumentDefinition, Item
 from tracker.lib import bulk
-from tracker.records import categories, clocks, measure_state, reading_source
+from tracker.records import categories, clocks, measure_state, measures, reading_source
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.questionnaire import Status
 from tracker.records.models import Observation
@@ -43,6 +43,7 @@ class _Row(NamedTuple):
     clock_skew: str
     origin: str
     source_order: str
+    by_caregiver: bool
     value: float
     band: str
 
@@ -104,18 +105,23 @@ def store(provenance: "Provenance", accepted: "Sequence[AcceptedRecord]") -> Non
     )
 
 
+def source_order(measure: str, source: reading_source.Source | None) -> str:
+    """Return the place of a record's source among those of a day, for one of its measures."""
+    return reading_source.order(source, adds_up=measures.get(measure).aggregation == "sum")
+
+
 def _delete_replaced(provenance: "Provenance", replaced: Sequence[UUID]) -> set[str]:
     """Remove the observations of records that are replaced; return their measures."""
     if not replaced:
         return set()
     old = Observation.objects.filter(patient_id=provenance.patient_id, source_id__in=replaced)
-    measures = set(old.values_list("measure", flat=True))
+    touched = set(old.values_list("measure", flat=True))
     old.delete()
-    return measures
+    return touched
 
 
 def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
-    record = item.record
+    record, source = item.record, provenance.source_of(item.record)
     clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return [
         _Row(
@@ -129,7 +135,8 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             at=clock.occurred_at,
             clock_skew=clock.clock_skew,
             origin=record.origin or Origin.ENTERED.value,
-            source_order=reading_source.order(record.source),
+            source_order=source_order(number.measure, source),
+            by_caregiver=reading_source.is_by_caregiver(source),
             value=number.value,
             band=number.band,
         )

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from tracker.access import caregivers
+from tracker.clinics.models import Patient
 from tracker.lib import codes, days, wire_json
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.models import FormerVersion
 from tracker.records.patient_record import PatientRecord
-from tracker.records.reading_source import Origin
+from tracker.records.reading_source import Origin, SourceWho
 
 # The envelope's part in what the wire shows.
 _SHOWN = (
@@ -25,7 +27,7 @@ _SHOWN = (
 REVOKED = "revoked"
 _CURRENT_VERSIONS = " UNION ALL ".join(
     f"SELECT '{kind.name}', id, revision, fingerprint, {'status' if kind.scored else 'NULL'},"
-    f" CASE WHEN clock_skew = 'ahead' THEN recorded_at END"
+    f" CASE WHEN clock_skew = 'ahead' THEN recorded_at END, author_id"
     f" FROM {kind.table} WHERE patient_id = %s AND id = ANY (%s)"
     for kind in KINDS.values()
 )
@@ -43,7 +45,7 @@ class CurrentVersion:
     """
     Newest version of a record: its kind, revision and fingerprint; the status of a questionnaire response.
 
-    ``ahead_at`` is its instant, if that came of a clock that was ahead.
+    ``ahead_at`` is its instant, if that came of a clock that was ahead; ``author_id`` the user who wrote it.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class CurrentVersion:
     fingerprint: bytes
     status: str | None
     ahead_at: datetime | None
+    author_id: UUID
 
 
 def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, CurrentVersion]:
@@ -59,8 +62,8 @@ def current_versions(patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Curren
         cursor.execute(_CURRENT_VERSIONS, [patient_id, list(ids)] * len(KINDS))
         rows = cursor.fetchall()
     return {
-        record_id: CurrentVersion(kind, revision, bytes(key), status, ahead_at)
-        for kind, record_id, revision, key, status, ahead_at in rows
+        record_id: CurrentVersion(kind, revision, bytes(key), status, ahead_at, author_id)
+        for kind, record_id, revision, key, status, ahead_at, author_id in rows
     }
 
 
@@ -104,8 +107,13 @@ def envelope(
     *,
     unreadable: bool = False,
     scoring: dict[str, Any] | None = None,
+    author: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a record as the wire shows it. A tombstone has no data, nor has one that is ``unreadable``."""
+    """
+    Return a record as the wire shows it. A tombstone has no data, nor has one that is ``unreadable``.
+
+    ``author`` is the caregiver who wrote it; none: the patient.
+    """
     return {
         "kind": kind.name,
         "category": codes.to_wire(kind.category_of(row)),
@@ -122,6 +130,7 @@ def envelope(
         **({} if row.amendment_reason is None else {"amendment_reason": row.amendment_reason}),
         **({} if row.origin == Origin.ENTERED else {"origin": row.origin}),
         **({"source": of} if (of := source(row)) else {}),
+        **({} if author is None else {"author": author}),
         **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
         **({} if scoring is None else {"scoring": scoring}),
@@ -146,17 +155,40 @@ def serialize(
     """
     rows = [(kind, row) for kind, row in rows if as_patient or kind.is_visible_to_others(row)]
     beside, scorings = _beside(patient_id, rows), _scorings(patient_id, rows)
+    authors = _caregivers(patient_id, rows)
     serialized = []
     for kind, row in rows:
         scoring = scorings.get((row.id, row.revision))
         part = beside.get((row.id, row.revision), {})
+        author = authors.get((row.id, row.revision))
         if row.removed_at is not None:
-            serialized.append(envelope(kind, row, None))
+            serialized.append(envelope(kind, row, None, author=author))
         elif part is None:
-            serialized.append(envelope(kind, row, None, unreadable=True))
+            serialized.append(envelope(kind, row, None, unreadable=True, author=author))
         else:
-            serialized.append(envelope(kind, row, kind.to_data(row) | part, scoring=scoring))
+            data = kind.to_data(row) | part
+            serialized.append(envelope(kind, row, data, scoring=scoring, author=author))
     return serialized
+
+
+def _caregivers(
+    patient_id: UUID, rows: Sequence[tuple[Kind, PatientRecord]]
+) -> dict[tuple[UUID, int], dict[str, Any]]:
+    """The authors of the rows that a caregiver wrote, by id and revision. Nothing is asked where there are none."""
+    written = [(kind, row) for kind, row in rows if row.source_who == SourceWho.CAREGIVER]
+    if not written:
+        return {}
+    # The rows of a pull are read without their authors, which nearly none of them needs.
+    bare = [(kind.name, row.id) for kind, row in written if not hasattr(row, "author_id")]
+    whole = [row for _, row in (*written, *get_many(patient_id, bare)) if hasattr(row, "author_id")]
+    authors = {(row.id, row.revision): row.author_id for row in whole}
+    clinic_id = Patient.objects.values_list("clinic_id", flat=True).get(pk=patient_id)
+    names = caregivers.names(clinic_id, patient_id, set(authors.values()))
+    return {
+        version: {"id": user_id, "name": names[user_id]}
+        for version, user_id in authors.items()
+        if user_id in names
+    }
 
 
 def serialize_page(

@@ -2,9 +2,13 @@
 Where a reading comes from, and which of several sources counts. Pure.
 
 A watch and a phone measure the same pulse and the same night. Of one measure and one local day the readings of one
-source count, or they would count double: what a person wrote or typed first, then a device made for measuring,
-then what is worn, then the phone; of two apps on the same kind of device the one whose name comes first. The others are
-kept, shown with ``counted`` false, and count as soon as those before them are removed.
+source count, or they would count double: what the patient wrote or typed first, then a device made for measuring,
+then what is worn, then the phone; of two apps on the same kind of device the one whose name comes first; and last what
+a caregiver says. The others are kept, shown with ``counted`` false, and count as soon as those before are removed.
+
+Pain and mood are what the patient says they are. What a caregiver says of them stands for the patient only on a day of
+which she says nothing, and is marked. What adds up to a day's total (doses, minutes) adds up whoever entered it: the
+tablet that a caregiver gave is one more.
 """
 
 from typing import Annotated
@@ -41,8 +45,8 @@ class SourceWho(models.TextChoices):
     DEVICE = "device", "a device, by itself"
 
 
-BY_HAND = frozenset({SourceWho.PATIENT.value, SourceWho.CAREGIVER.value})
 _ORDER = {device: place for place, device in enumerate(SourceDevice.values, 1)}
+_BY_CAREGIVER = str(len(_ORDER) + 1)
 
 
 class Source(StrictModel):
@@ -50,7 +54,8 @@ class Source(StrictModel):
     Where a reading comes from: the device, the app or service by its own name, and who gave it.
 
     Without a source an entry is the person's own. Of one measure and one local day the readings of one source count:
-    by hand, then in the order of the devices, then by the name of the app.
+    the patient's by hand, then in the order of the devices, then by the name of the app, then a caregiver's by hand.
+    What a caregiver reads off a medical device is that device's. Doses and minutes add up, whoever entered them.
     """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
@@ -66,10 +71,21 @@ class Source(StrictModel):
         return self
 
 
-def order(source: Source | None) -> str:
-    """Return the place of a source among those of a day, as a text to sort by; the empty one comes first."""
-    if source is None or source.who in BY_HAND:
+def is_by_caregiver(source: Source | None) -> bool:
+    """Return whether a caregiver gave the reading."""
+    return source is not None and source.who == SourceWho.CAREGIVER
+
+
+def order(source: Source | None, *, adds_up: bool = False) -> str:
+    """
+    Return the place of a source among those of a day, as a text to sort by; the empty one comes first.
+
+    ``adds_up`` says that the measure is a day's total.
+    """
+    if source is None or source.who == SourceWho.PATIENT or (adds_up and is_by_caregiver(source)):
         return ""
+    if is_by_caregiver(source) and source.device != SourceDevice.MEDICAL_DEVICE:
+        return _BY_CAREGIVER
     return f"{_ORDER[source.device or SourceDevice.OTHER.value]} {source.app or ''}"
 
 

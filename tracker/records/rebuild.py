@@ -74,6 +74,7 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
             row.clock_skew,
             row.origin,
             row.source_order,
+            row.by_caregiver,
             row.value,
             row.band,
         )
@@ -107,7 +108,8 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
                 at = clocks.occurrence(item.record)
                 yield (row.id, measure), (
                     category, row.local_date, at, row.clock_skew, row.origin,
-                    reading_source.order(item.record.source), value, band,
+                    observations.source_order(measure, item.record.source),
+                    reading_source.is_by_caregiver(item.record.source), value, band,
                 )  # fmt: skip
 
 
@@ -141,10 +143,10 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
             Observation(
                 clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
                 measure=measure, category=category, local_date=local_date, at=at, clock_skew=clock_skew, origin=origin,
-                source_order=source_order, value=value, band=band,
+                source_order=source_order, by_caregiver=by_caregiver, value=value, band=band,
             )
             for (source_id, measure), (
-                category, local_date, at, clock_skew, origin, source_order, value, band,
+                category, local_date, at, clock_skew, origin, source_order, by_caregiver, value, band,
             ) in wanted.items()
         ],
         batch_size=1000,

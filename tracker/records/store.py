@@ -1,19 +1,20 @@
 """Writing records: in bulk, with what is derived from them, in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from tracker.instruments import catalogue, scoring
-from tracker.lib import bulk
+from tracker.lib import bulk, rls
 from tracker.records import clocks, observations
 from tracker.records.kinds import KINDS, Record, questionnaire
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.questionnaire import FINISHED, Status
 from tracker.records.patient_record import PatientRecord
-from tracker.records.reading_source import Origin
+from tracker.records.reading_source import Origin, Source, SourceWho
 
 __all__ = [
     "FINISHED",
@@ -31,13 +32,25 @@ _KEY = ("patient_id", "id")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Whose records these are, who sends them, from which device, and when we received them."""
+    """
+    Whose records these are, who sends them, from which device, and when we received them.
+
+    ``rights`` is the row-security context of a caregiver who sends them: in it the rows are written, and nothing else.
+    """
 
     clinic_id: UUID
     patient_id: UUID
     author_id: UUID
     device_id: UUID | None
     received_at: datetime
+    rights: Mapping[str, str] | None = None
+
+    def source_of(self, record: Record) -> Source | None:
+        """Return where a reading comes from: what a caregiver sends is a caregiver's, whatever it says of itself."""
+        if self.rights is None:
+            return record.source
+        told = {} if record.source is None else record.source.model_dump()
+        return Source(**told | {"who": SourceWho.CAREGIVER.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +108,9 @@ def store(provenance: Provenance, accepted: Sequence[AcceptedRecord]) -> None:
     groups: dict[str, list[AcceptedRecord]] = {}
     for item in accepted:
         groups.setdefault(item.record.kind, []).append(item)
-    for name, items in groups.items():
-        _store_kind(provenance, KINDS[name], items)
+    with nullcontext() if provenance.rights is None else rls.context(**provenance.rights):
+        for name, items in groups.items():
+            _store_kind(provenance, KINDS[name], items)
     for name, items in groups.items():
         store_beside = KINDS[name].store_beside
         if store_beside is not None:
@@ -129,7 +143,7 @@ def _tombstone(provenance: Provenance, item: AcceptedRecord) -> _Tombstone:
 
 
 def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
-    record, source = item.record, item.record.source
+    record, source = item.record, provenance.source_of(item.record)
     columns = kind.to_row(record.data)
     if kind.scored:
         columns["status"] = item.status.value

@@ -19,6 +19,7 @@ from tracker.records import clocks
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
+from tracker.records.reading_source import SourceWho
 from tracker.sync import merge, parsing
 from tracker.sync.batch import ItemResult
 from tracker.sync.merge import CurrentVersion, Incoming, Status
@@ -125,32 +126,66 @@ def rounds(sent: Iterable[SentRecord]) -> list[Round]:
 
 
 def decide_all(
-    current_round: Round, current: Current, edits: Mapping[int, PlanEdit], *, has_space: bool, key: bytes
+    current_round: Round,
+    current: Current,
+    edits: Mapping[int, PlanEdit],
+    *,
+    has_space: bool,
+    key: bytes,
+    caregiver_id: UUID | None = None,
 ) -> dict[int, Decision]:
     """Return the decision on each record of a round, by its place. ``edits`` are those that can be merged."""
     return {
         item.place: decide(
-            item, current.get(item.record.id), edits.get(item.place), has_space=has_space, key=key
+            item,
+            current.get(item.record.id),
+            edits.get(item.place),
+            has_space=has_space,
+            key=key,
+            caregiver_id=caregiver_id,
         )
         for item in current_round
     }
 
 
 def decide(
-    sent: SentRecord, current: CurrentVersion | None, edit: PlanEdit | None, *, has_space: bool, key: bytes
+    sent: SentRecord,
+    current: CurrentVersion | None,
+    edit: PlanEdit | None,
+    *,
+    has_space: bool,
+    key: bytes,
+    caregiver_id: UUID | None = None,
 ) -> Decision:
     """
     Return what becomes of ``sent`` when ``current`` is what is held under its id.
 
-    ``has_space`` says whether the account may store more; ``key`` makes the fingerprint of a merge.
+    ``has_space`` says whether the account may store more; ``key`` makes the fingerprint of a merge. ``caregiver_id`` is
+    the user who sends it, where that is not the patient.
     """
+    try:
+        _check_caregiver(sent.record, caregiver_id)
+    except _RefusedError as refused:
+        return Decision(sent.result(Status.REJECTED, refused.code, refused.pointer, refused.detail))
     version = merge.decide(current, sent.incoming)
     if version.status == Status.CONFLICT and current is not None and edit is not None:
         return _decide_edit(sent, current, edit, has_space=has_space, key=key)
     if version.status != Status.STORED:
         again = records.scoring_again(sent.record) if version.status == Status.REPLAYED else None
         return Decision(replace(sent.result(version.status, version.code), scoring=again))
+    if caregiver_id is not None and current is not None and current.author_id != caregiver_id:
+        return Decision(sent.result(Status.CONFLICT, "written_by_another"))
     return _accept(sent, current, has_space=has_space)
+
+
+def _check_caregiver(record: Record, caregiver_id: UUID | None) -> None:
+    """Go on if the patient sends the record, or a caregiver one of those that can be another's."""
+    if caregiver_id is None:
+        return
+    if not KINDS[record.kind].caregivers_write:
+        raise _RefusedError("not_by_caregiver", "/kind", CODES["not_by_caregiver"].detail)
+    if record.source is not None and record.source.who not in (None, SourceWho.CAREGIVER):
+        raise _RefusedError("not_the_sender", "/source/who", CODES["not_the_sender"].detail)
 
 
 def _decide_edit(
@@ -274,12 +309,14 @@ def refuse_unstorable(decision: Decision) -> Decision:
     return Decision(ItemResult(decision.result.id, Status.REJECTED, code="cannot_be_stored"))
 
 
-def after(current: Current, decided: Iterable[Decision]) -> Current:
-    """Return what is held once the decisions have been carried out."""
+def after(current: Current, decided: Iterable[Decision], author_id: UUID | None = None) -> Current:
+    """Return what is held once the decisions have been carried out on what ``author_id`` sent."""
     versions = dict(current)
     for accepted in (decision.store for decision in decided if decision.store is not None):
         record = accepted.record
         incoming = Incoming(record.kind, record.id, record.revision, accepted.fingerprint)
         finished = accepted.result is not None and accepted.status in records.FINISHED
-        versions[record.id] = merge.after(versions.get(record.id), incoming, is_finished=finished)
+        versions[record.id] = merge.after(
+            versions.get(record.id), incoming, is_finished=finished, author_id=author_id
+        )
     return versions

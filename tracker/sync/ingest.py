@@ -34,6 +34,7 @@ from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.decisions import Current, Decision, PlanEdit, Round
 from tracker.sync.merge import CurrentVersion, Status
 from tracker.sync.parsing import InvalidItem
+from tracker.sync.writer import Writer
 
 log = logs.get(__name__)
 MAX_RECORDS = 500
@@ -42,23 +43,41 @@ Items = Sequence[Record | InvalidItem]
 
 
 def apply_batch(
-    *, principal: Principal, sent: BatchKey | None, items: Sequence[Any], at: datetime
+    *,
+    principal: Principal,
+    sent: BatchKey | None,
+    items: Sequence[Any],
+    at: datetime,
+    patient_id: UUID | None = None,
 ) -> Receipt:
     """
     Take in a patient's records; sending them twice changes nothing.
 
     ``items`` are records as decoded JSON. With ``sent`` the receipt is kept, and the same key from the same device gets
-    the same receipt again. Must be called inside the transaction whose row-security context is the patient's. A record
-    that the database refuses, for a reason that nobody foresaw, is rejected alone.
+    the same receipt again. Must be called inside the transaction whose row-security context is the principal's: the
+    patient's, or that of a caregiver of ``patient_id`` who may write and whose rights are locked
+    (``caregivers.lock_rights``). A record that the database refuses, for a reason that nobody foresaw, is rejected
+    alone.
 
     :raises receipts.KeyReusedError: if the key was used before with other records.
     :raises safety.UnfinishedScan: if the safety scan did not end in time.
     """
-    # The phone that the session is bound to, also of what it sends outside of a batch.
-    device_id = principal.device_id or (sent.device_id if sent else None)
-    provenance = records.Provenance(
-        principal.clinic_id, principal.own_patient_id, principal.user_id, device_id, at
+    writer = Writer.of(principal, patient_id)
+    with writer.whole_record():
+        return _apply(writer, sent, items, at)
+
+
+def _provenance(writer: Writer, sent: BatchKey | None, at: datetime) -> records.Provenance:
+    principal = writer.principal
+    # The phone that the session is bound to, also of what it sends outside of a batch. A caregiver has none.
+    device_id = principal.device_id or (sent.device_id if sent and principal.is_patient else None)
+    return records.Provenance(
+        principal.clinic_id, writer.patient_id, principal.user_id, device_id, at, writer.rights
     )
+
+
+def _apply(writer: Writer, sent: BatchKey | None, items: Sequence[Any], at: datetime) -> Receipt:
+    provenance = _provenance(writer, sent, at)
     texts = [json.dumps(item, sort_keys=True, separators=(",", ":"), default=str) for item in items]
     sizes = [len(text) for text in texts]
     fingerprint = parsing.batch_fingerprint(settings.LOOKUP_KEY, texts) if sent else b""
@@ -72,7 +91,7 @@ def apply_batch(
         if earlier is not None:
             reserved.release(stored_bytes=stored_bytes, count=len(items))
         else:
-            decided = _decide_and_store(provenance, parsed, reserved)
+            decided = _decide_and_store(writer, provenance, parsed, reserved)
             # What is to be sent again is decided again: a receipt would answer `retry` for ever. And a full account
             # gets no receipts either, or an endless row of them would have room.
             keeps_receipt = sent is not None and _has_space(reserved) and not _any_retry(decided)
@@ -83,12 +102,13 @@ def apply_batch(
     receipt = _receipt(provenance, decided, reserved.last, alerted=any(findings))
     if sent is not None and keeps_receipt:
         receipts.save(provenance, sent, fingerprint, receipt)
-    _audit(principal, provenance, parsed, receipt)
+    _audit(writer, provenance, parsed, receipt)
     alerts.assess(
         clinic_id=provenance.clinic_id,
         patient_id=provenance.patient_id,
         findings=_after_decisions(findings, parsed, decided),
         at=at,
+        reported_by=writer.caregiver_id,
     )
     return receipt
 
@@ -110,27 +130,32 @@ def _scan(items: Sequence[Any], parsed: Items, at: datetime) -> list[tuple[Findi
     return findings
 
 
-def raise_alerts_for_refused(*, principal: Principal, findings: Sequence[Finding], at: datetime) -> bool:
+def raise_alerts_for_refused(
+    *, principal: Principal, findings: Sequence[Finding], at: datetime, patient_id: UUID | None = None
+) -> bool:
     """
     Raise alerts for the safety answers in a request that is refused as a whole; return whether there were any.
 
-    ``findings`` are what was found in its body. Beyond ``MAX_RECORDS`` of them the worst answer to each rule alerts:
-    however long a body is, its alerts are not.
+    ``patient_id`` is whom it is about where a caregiver sent it. ``findings`` are what was found in its body. Beyond
+    ``MAX_RECORDS`` of them the worst answer to each rule alerts: however long a body is, its alerts are not.
     """
     if not findings:
         return False
-    # The same body sent twice at once: the second finds the alerts of the first.
-    change_counter.advance(principal.clinic_id, principal.own_patient_id, 0)
-    return alerts.assess(
-        clinic_id=principal.clinic_id,
-        patient_id=principal.own_patient_id,
-        findings=[*findings[:MAX_RECORDS], *safety.worst_by_rule(findings[MAX_RECORDS:])],
-        at=at,
-    )
+    writer = Writer.of(principal, patient_id)
+    with writer.whole_record():
+        # The same body sent twice at once: the second finds the alerts of the first.
+        change_counter.advance(principal.clinic_id, writer.patient_id, 0)
+        return alerts.assess(
+            clinic_id=principal.clinic_id,
+            patient_id=writer.patient_id,
+            findings=[*findings[:MAX_RECORDS], *safety.worst_by_rule(findings[MAX_RECORDS:])],
+            at=at,
+            reported_by=writer.caregiver_id,
+        )
 
 
 def _decide_and_store(
-    provenance: records.Provenance, items: Items, reserved: change_counter.Reservation
+    writer: Writer, provenance: records.Provenance, items: Items, reserved: change_counter.Reservation
 ) -> list[Decision]:
     """Decide on the items and store what is accepted, round by round; return the decisions in the order sent."""
     key, has_space = settings.LOOKUP_KEY, _has_space(reserved)
@@ -139,11 +164,14 @@ def _decide_and_store(
     decided = decisions.refuse_invalid(items)
     for current_round in decisions.rounds(sent):
         edits = _load_edits(provenance.patient_id, current_round, current)
-        of_round = decisions.decide_all(current_round, current, edits, has_space=has_space, key=key)
+        of_round = decisions.decide_all(
+            current_round, current, edits, has_space=has_space, key=key, caregiver_id=writer.caregiver_id
+        )
         of_round = _store(provenance, of_round)
-        current = decisions.after(current, of_round.values())
+        current = decisions.after(current, of_round.values(), provenance.author_id)
         decided |= of_round
-    return _with_server_copies(provenance.patient_id, items, [decided[n] for n in range(len(items))])
+    with writer.own_rights():
+        return _with_server_copies(writer, items, [decided[n] for n in range(len(items))])
 
 
 def _has_space(reserved: change_counter.Reservation) -> bool:
@@ -163,7 +191,7 @@ def _load_current(patient_id: UUID, versions: Collection[tuple[UUID, int]]) -> C
     return {
         record_id: CurrentVersion(
             head.kind, head.revision, head.fingerprint, former.get(record_id, {}), head.status in records.FINISHED,
-            head.ahead_at,
+            head.ahead_at, head.author_id,
         )
         for record_id, head in heads.items()
     }  # fmt: skip
@@ -215,7 +243,7 @@ def _store_or_halve(
     return frozenset()
 
 
-def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision]) -> list[Decision]:
+def _with_server_copies(writer: Writer, items: Items, decided: list[Decision]) -> list[Decision]:
     """
     Put our copy beside conflicts and merges, so that the phone can show what is held.
 
@@ -230,10 +258,10 @@ def _with_server_copies(patient_id: UUID, items: Items, decided: list[Decision])
     if not first_of_id:
         return decided
     wanted = [(items[place].kind, record_id) for record_id, place in first_of_id.items()]  # type: ignore[union-attr]
-    rows = queries.get_many(patient_id, wanted)
+    rows = queries.get_many(writer.patient_id, wanted)
     rows.sort(key=lambda pair: first_of_id[pair[1].id])
     revisions = {str(row.id): row.revision for _, row in rows}
-    copies, _ = queries.serialize_page(patient_id, rows, as_patient=True)
+    copies, _ = queries.serialize_page(writer.patient_id, rows, as_patient=writer.caregiver_id is None)
     copy_at = {first_of_id[copy["id"]]: copy for copy in copies}
     return [
         _with_copy(decision, revisions.get(decision.result.id or ""), copy_at.get(place))
@@ -283,9 +311,9 @@ def _after_decisions(
     ]
 
 
-def _audit(principal: Principal, provenance: records.Provenance, items: Items, receipt: Receipt) -> None:
+def _audit(writer: Writer, provenance: records.Provenance, items: Items, receipt: Receipt) -> None:
     audit.record_event(
-        actor=principal.actor,
+        actor=writer.principal.actor,
         action="records.receive",
         subject=f"receipt/{receipt.receipt}",
         clinic_id=provenance.clinic_id,

@@ -29,7 +29,8 @@ class Status(StrEnum):
 class CurrentVersion:
     """
     What we have under an id. ``former`` maps earlier revisions to their fingerprints; ``is_finished`` says of a
-    questionnaire that it was complete. ``ahead_at`` is the instant that a clock which was ahead gave it.
+    questionnaire that it was complete. ``ahead_at`` is the instant that a clock which was ahead gave it, ``author_id``
+    the user who wrote it.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class CurrentVersion:
     former: Mapping[int, bytes]
     is_finished: bool = False
     ahead_at: datetime | None = None
+    author_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,20 @@ def decide(held: CurrentVersion | None, incoming: Incoming) -> VersionDecision:
     return VersionDecision(Status.CONFLICT, "newer_version_held")
 
 
-def after(held: CurrentVersion | None, incoming: Incoming, *, is_finished: bool = False) -> CurrentVersion:
-    """Return what is held once ``incoming`` has been stored. What was finished once, stays so."""
+def after(
+    held: CurrentVersion | None,
+    incoming: Incoming,
+    *,
+    is_finished: bool = False,
+    author_id: UUID | None = None,
+) -> CurrentVersion:
+    """Return what is held once ``incoming``, by ``author_id``, has been stored. What was finished once, stays so."""
     former = dict(held.former) | {held.revision: held.fingerprint} if held else {}
     finished = is_finished or (held is not None and held.is_finished)
     ahead_at = held.ahead_at if held else None
-    return CurrentVersion(incoming.kind, incoming.revision, incoming.fingerprint, former, finished, ahead_at)
+    return CurrentVersion(
+        incoming.kind, incoming.revision, incoming.fingerprint, former, finished, ahead_at, author_id
+    )
 
 
 def merge_fields(

@@ -132,6 +132,14 @@ class Migration(migrations.Migration):
                     "by_recent_sign_in",
                     models.BooleanField(default=False, help_text="``devices.is_recent`` at the invitation"),
                 ),
+                ("writes_since", models.DateTimeField(null=True)),
+                (
+                    "writes_by_recent_sign_in",
+                    models.BooleanField(
+                        default=False, help_text="``devices.is_recent`` when writing was allowed"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField(null=True)),
                 (
@@ -823,7 +831,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="caregiver",
             constraint=tracker.lib.table_constraints.Trigger(
-                execute="access_record_relation_change('user_id')",
+                execute="access_record_relation_change('user_id', 'writes_since')",
                 name="caregiver_records_who",
                 when="AFTER INSERT OR UPDATE",
             ),

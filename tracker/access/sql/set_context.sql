@@ -3,7 +3,8 @@
 -- Reads role, teams, patients and what these share with the user, and fixes them for the transaction. It runs with the
 -- caller's own rights (SECURITY INVOKER): nothing here steps around the policies that it opens one after the other.
 -- `visibility` holds a number for each of `patients`: a bit for each category (pain 1, mood 2, medication 4, journal 8,
--- visits 16, treatment 32: the order of access.policy.Category), and 64 for a patient of the user's own teams.
+-- visits 16, treatment 32: the order of access.policy.Category), 64 for a patient of the user's own teams, and 128 for one
+-- who lets the user write as their caregiver.
 --
 -- One person may be a patient, a member of staff and a caregiver; `role_id` names the row (patient, staff member or
 -- caregiver) as which they act. Without it they are the first of these three that there is. No two at once: what one
@@ -35,6 +36,7 @@ BEGIN
         set_config('app.journal', '', true),
         set_config('app.visits', '', true),
         set_config('app.treatment', '', true),
+        set_config('app.writable', '', true),
         set_config('app.role', '', true),
         set_config('app.invitation', '', true),
         set_config('app.scope', '', true);
@@ -137,7 +139,8 @@ BEGIN
                 + 4 * ('MEDICATION' = ANY (g.categories))::int
                 + 8 * ('JOURNAL' = ANY (g.categories))::int
                 + 16 * ('VISITS' = ANY (g.categories))::int
-                + 32 * ('TREATMENT' = ANY (g.categories))::int]
+                + 32 * ('TREATMENT' = ANY (g.categories))::int
+                + 128 * (g.writes_since IS NOT NULL)::int]
             INTO clinic, role, name, patients, visibility
             FROM access_caregiver g
             WHERE g.user_id = access_set_context.user_id AND g.starts_at <= access_set_context.at
@@ -156,7 +159,8 @@ BEGIN
         set_config('app.medication', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 4 > 0), ''), true),
         set_config('app.journal', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 8 > 0), ''), true),
         set_config('app.visits', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 16 > 0), ''), true),
-        set_config('app.treatment', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 32 > 0), ''), true)
+        set_config('app.treatment', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 32 > 0), ''), true),
+        set_config('app.writable', coalesce(string_agg(id::text, ',') FILTER (WHERE bits & 128 > 0), ''), true)
         FROM unnest(patients, visibility) AS seen (id, bits);
     IF role = 'CAREGIVER' THEN
         SELECT p.time_zone INTO time_zone FROM clinics_patient p WHERE p.id = ANY (patients);

@@ -1,5 +1,6 @@
 """Open alerts of the caller's patients, and acknowledging them."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -14,9 +15,9 @@ from rest_framework.response import Response
 
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.alerts import acknowledgement, escalation, rules
+from tracker.alerts import acknowledgement, escalation, reporters, rules
 from tracker.alerts.joined_answers import joined_answers
-from tracker.alerts.models import Alert, Level
+from tracker.alerts.models import Alert, AlertQuerySet, Level
 from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.models import StaffMember
@@ -35,6 +36,8 @@ class AlertOut(BaseModel):
 
     ``answered_at`` and ``raised_at`` are the first one's, by the patient and by us; ``newest_answered_at`` and
     ``newest_raised_at`` the newest one's, leaving out those of long ago unless all are (``historical``).
+
+    ``reported_by`` names the caregivers who gave some of its answers; empty where all are the patient's own.
     """
 
     id: UUID
@@ -48,6 +51,7 @@ class AlertOut(BaseModel):
     answers: int
     newest_answered_at: datetime
     newest_raised_at: datetime
+    reported_by: list[str]
     acknowledged_at: datetime | None
     acknowledged_by: str | None
 
@@ -65,6 +69,7 @@ class AlertAnswer(BaseModel):
     One answer of an alert: when it was given (the patient's instant and local day) and when it reached us.
 
     ``historical``: it was older than 7 days on arrival. ``record`` is the record that holds it, null if none does.
+    ``reported_by`` is the caregiver who gave it; null: the patient.
     """
 
     record: UUID | None
@@ -73,6 +78,7 @@ class AlertAnswer(BaseModel):
     local_date: date
     received_at: datetime
     historical: bool
+    reported_by: str | None
 
 
 class AlertAnswers(BaseModel):
@@ -111,7 +117,7 @@ class Acknowledged(AlertOut):
     open_since: UUID | None
 
 
-def _alert_out(row: Alert, by_name: str | None) -> dict[str, Any]:
+def _alert_out(row: Any, by_name: str | None, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
         "id": row.pk,
         "patient": row.patient_id,
@@ -124,6 +130,7 @@ def _alert_out(row: Alert, by_name: str | None) -> dict[str, Any]:
         "answers": row.answer_count,
         "newest_answered_at": row.newest_answered_at,
         "newest_raised_at": row.newest_raised_at,
+        "reported_by": sorted({names.get(user, "") for user in row.reporters}),
         "acknowledged_at": row.acknowledged_at,
         "acknowledged_by": by_name,
     }
@@ -139,12 +146,14 @@ class Alerts(ClinicalAPIView):
     def get(self, request: Request) -> Response:
         query, principal = parse_query(request, AlertsQuery), principal_of(request)
         rows = Alert.objects.open().filter(patient_id__in=principal.patients)
-        page = list(_after(rows, principal, query.cursor).order_by("raised_at", "id")[: query.limit + 1])
+        later = _after(rows, principal, query.cursor).with_reporters()
+        page: list[Any] = list(later.order_by("raised_at", "id")[: query.limit + 1])
         is_last = len(page) <= query.limit
         page = page[: query.limit]
+        names = reporters.names(principal, [(row.patient_id, row.reporters) for row in page])
         return Response(
             {
-                "alerts": [_alert_out(row, None) for row in page],
+                "alerts": [_alert_out(row, None, names) for row in page],
                 "total": rows.count(),
                 "next": None if is_last else _cursor(principal, page[-1]),
             }
@@ -159,7 +168,7 @@ def _instant_and_id(at: str, row_id: str) -> tuple[datetime, UUID]:
     return datetime.fromisoformat(at), UUID(row_id)
 
 
-def _after(rows: QuerySet[Alert], principal: Principal, cursor: str | None) -> QuerySet[Alert]:
+def _after(rows: AlertQuerySet, principal: Principal, cursor: str | None) -> AlertQuerySet:
     """
     The alerts behind the cursor.
 
@@ -187,10 +196,12 @@ class Answers(ClinicalAPIView):
         page = list(_older(rows, query.cursor, of)[: query.limit + 1])
         is_last = len(page) <= query.limit
         page = page[: query.limit]
+        users = {row.reported_by_id for row in page if row.reported_by_id}
+        names = reporters.names(principal, [(alert.patient_id, users)])
         return Response(
             {
                 "patient": alert.patient_id,
-                "answers": [_answer_out(row) for row in page],
+                "answers": [_answer_out(row, names) for row in page],
                 "total": rows.count(),
                 "next": None
                 if is_last
@@ -199,7 +210,7 @@ class Answers(ClinicalAPIView):
         )
 
 
-def _answer_out(row: Alert) -> dict[str, Any]:
+def _answer_out(row: Alert, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
         "record": row.source_id if row.answer_stored else None,
         "kind": row.source_kind,
@@ -208,6 +219,7 @@ def _answer_out(row: Alert) -> dict[str, Any]:
         "received_at": row.raised_at,
         # Of each by itself: the alert's own mark tells of all its answers.
         "historical": row.raised_at - row.answered_at > escalation.HISTORICAL_AFTER,
+        "reported_by": names.get(row.reported_by_id, "") if row.reported_by_id else None,
     }
 
 
@@ -242,7 +254,8 @@ class Acknowledge(ClinicalAPIView):
             later = acknowledgement.acknowledge(
                 alert_id=alert_id, principal=principal_of(request), at=timezone.now(), answers=query.answers
             )
-        row = Alert.objects.get(pk=alert_id)
+        row: Any = Alert.objects.with_reporters().get(pk=alert_id)
+        names = reporters.names(principal_of(request), [(row.patient_id, row.reporters)])
         first = StaffMember.objects.filter(user=row.acknowledged_by).first()
-        shown = _alert_out(row, first.name if first else None)
+        shown = _alert_out(row, first.name if first else None, names)
         return Response(shown | {"open_since": later.pk if later else None})

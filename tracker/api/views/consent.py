@@ -15,7 +15,7 @@ from tracker.access.consent import ConsentOverview
 from tracker.access.models import Caregiver
 from tracker.access.policy import Action, Category
 from tracker.accounts import reauthentication
-from tracker.api.consent_schemas import Consents, InvitedCaregiver, Named
+from tracker.api.consent_schemas import CaregiverOut, Consents, InvitedCaregiver, Named
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import LOCATION, problems
 from tracker.api.parsers import validate
@@ -54,6 +54,7 @@ class CaregiverIn(StrictModel):
     """
     Somebody close who may read these categories, until ``ends_at`` if it is given, once they have accepted.
 
+    With ``may_write`` they may write in them too: entries that another can make, which name them as the author.
     With ``email`` the code is mailed there too, in a link, whether or not the address has an account.
     """
 
@@ -61,6 +62,19 @@ class CaregiverIn(StrictModel):
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
     email: Email | None = None
+    may_write: bool = False
+
+
+class CaregiverChangeIn(StrictModel):
+    """
+    Whether a caregiver may write in what they read.
+
+    To allow it needs ``base_version`` (the ``version`` of the caregiver that the person saw, which must be the current
+    one), a sign-in of the last five minutes, and a phone that is not new. To withdraw it needs none of these.
+    """
+
+    may_write: bool
+    base_version: int | None = None
 
 
 class MyConsents(ClinicalAPIView):
@@ -137,6 +151,7 @@ class Caregivers(ClinicalAPIView):
                 categories=frozenset(body.categories),
                 ends_at=body.ends_at,
                 address=body.email,
+                may_write=body.may_write,
                 at=at,
             )
         except TooManyInvitations:
@@ -146,9 +161,34 @@ class Caregivers(ClinicalAPIView):
 
 
 class OneCaregiver(ClinicalAPIView):
-    """End what a caregiver sees."""
+    """Let a caregiver write, or no longer; end what they see. It counts from their next request."""
 
-    actions = {"DELETE": Action.CHANGE_CONSENT}
+    actions = {"PATCH": Action.CHANGE_CONSENT, "DELETE": Action.CHANGE_CONSENT}
+
+    @extend_schema(
+        operation_id="caregivers_change",
+        summary="Let a caregiver write",
+        request=CaregiverChangeIn,
+        responses={
+            200: CaregiverOut,
+            **problems("consents_changed", body=ConsentConflict),
+            **problems("reauthentication_required", "use_older_device"),
+        },
+    )
+    def patch(self, request: Request, caregiver_id: UUID) -> Response:
+        body, principal, at = validate(CaregiverChangeIn, request.data), principal_of(request), timezone.now()
+        try:
+            row = sharing_notices.set_writing_and_notify(
+                principal=principal,
+                caregiver_id=caregiver_id,
+                may_write=body.may_write,
+                base_version=body.base_version,
+                at=at,
+            )
+        except caregivers.CaregiverChanged:
+            server = _overview_out(consent.overview(principal, at))
+            raise APIProblem("consents_changed", server=server) from None
+        return Response(_caregiver_out(row))
 
     @extend_schema(operation_id="caregivers_end", summary="End what a caregiver sees", responses={204: None})
     def delete(self, request: Request, caregiver_id: UUID) -> Response:
@@ -194,6 +234,8 @@ def _caregiver_out(row: Caregiver) -> dict[str, Any]:
         "id": row.pk,
         "name": row.name,
         "categories": codes.all_to_wire(sorted(row.categories)),
+        "may_write": row.writes_since is not None,
+        "version": row.version,
         "accepted": row.user_id is not None,
         "accept_by": row.accept_by,
         "starts_at": row.starts_at,

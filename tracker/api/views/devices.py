@@ -67,7 +67,7 @@ class Devices(ClinicalAPIView):
     same session changes nothing but the label, which is empty where none is sent.
     """
 
-    actions = {"GET": Action.WRITE_RECORDS, "POST": Action.WRITE_RECORDS}
+    actions = {"GET": Action.USE_DEVICE, "POST": Action.USE_DEVICE}
     methods_before_pairing = frozenset({"POST"})
 
     @extend_schema(operation_id="devices_list", summary="List my phones", responses={200: DeviceList})
@@ -125,7 +125,7 @@ class OneDevice(ClinicalAPIView):
     ``retires_at`` of that phone says when. The older one can keep itself until then (PUT).
     """
 
-    actions = {"DELETE": Action.WRITE_RECORDS, "PUT": Action.WRITE_RECORDS}
+    actions = {"DELETE": Action.USE_DEVICE, "PUT": Action.USE_DEVICE}
 
     @extend_schema(
         operation_id="devices_retire",

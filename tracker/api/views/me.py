@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tracker.access import profile
+from tracker.access import policy, profile
 from tracker.access.models import Caregiver
 from tracker.access.policy import Action
-from tracker.access.principal import CAREGIVER, Principal
+from tracker.access.principal import Principal
 from tracker.accounts.fields import UnreadableAddress
 from tracker.api import conditional, guidance
 from tracker.api.consent_schemas import Named
@@ -29,6 +29,7 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.lib import codes
 from tracker.outbox import profile_notices
 from tracker.outbox.models import Message
+from tracker.records.kinds import KINDS
 
 _MATCH_HEADER = OpenApiParameter(
     "If-Match",
@@ -44,11 +45,16 @@ class ClinicOut(BaseModel):
 
 
 class ReadableRecord(BaseModel):
-    """Whose record a caregiver reads, and what of it, until ``ends_at`` (null: until the patient ends it)."""
+    """
+    Whose record a caregiver reads, and what of it, until ``ends_at`` (null: until the patient ends it).
+
+    ``writable_kinds`` are the kinds of record that they may write too; empty where the patient does not let them.
+    """
 
     patient: UUID
     name: str
     categories: list[Named]
+    writable_kinds: list[str]
     ends_at: datetime | None
 
 
@@ -131,7 +137,7 @@ def _me(principal: Principal) -> dict[str, Any]:
         "role": codes.to_wire(principal.role),
         "name": principal.name,
         "patient": principal.patient_id,
-        "caregiver_of": _readable_record(principal) if principal.role == CAREGIVER else None,
+        "caregiver_of": _readable_record(principal) if principal.is_caregiver else None,
         "profile": _profile(principal) if principal.is_patient else None,
         "time_zone": principal.time_zone,
         "clinic": {"name": clinic.name, "time_zone": clinic.time_zone},
@@ -156,5 +162,19 @@ def _readable_record(principal: Principal) -> dict[str, Any]:
         "patient": patient_id,
         "name": name,
         "categories": codes.all_to_wire(sorted(principal.visible_categories(patient_id))),
+        "writable_kinds": _writable_kinds(principal, patient_id),
         "ends_at": own.ends_at,
     }
+
+
+def _writable_kinds(principal: Principal, patient_id: UUID) -> list[str]:
+    relation = principal.relation_to(patient_id)
+    assert relation
+    shared = principal.visible_categories(patient_id)
+    return sorted(
+        kind.name
+        for kind in KINDS.values()
+        if kind.caregivers_write
+        and kind.category in shared
+        and policy.may(principal.role, relation, Action.WRITE_RECORDS, kind.category)
+    )

@@ -35,6 +35,8 @@ class ObservationOut(BaseModel):
     than 90 days before the enrolment and the record not ``imported``; and where another source of the same measure and
     local day comes first. Such a number is in no mean, baseline, last value, chart or summary.
 
+    ``by_caregiver``: a caregiver gave it; of what is no day's total it counts only where the patient says nothing.
+
     ``source`` is the id of the record that the number is of, not the record's own ``source``, which says what made it.
     """
 
@@ -45,18 +47,26 @@ class ObservationOut(BaseModel):
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     imported: bool
     counted: bool
+    by_caregiver: bool
     source: UUID
 
 
 class CurrentValueOut(BaseModel):
+    """
+    Where a measure started and where it is. ``last_by_caregiver``: a caregiver gave the last value;
+    ``week_by_caregiver`` is the number of the ``week_n`` days on which one gave a value.
+    """
+
     baseline: float | None
     baseline_n: int
     baseline_basis: str
     last: float
     last_at: datetime
     last_on: date
+    last_by_caregiver: bool
     week_mean: float
     week_n: int
+    week_by_caregiver: int
 
 
 class ObservationPage(BaseModel):
@@ -67,7 +77,9 @@ class ObservationPage(BaseModel):
 
 
 class DailyObservation(BaseModel):
-    """One local day. ``sum`` is there for doses and minutes of practice only."""
+    """
+    One local day. ``sum`` is there for doses and minutes of practice only. ``by_caregiver``: a caregiver gave a value.
+    """
 
     local_date: date
     n: int
@@ -75,6 +87,7 @@ class DailyObservation(BaseModel):
     min: float
     max: float
     last: float
+    by_caregiver: bool
     sum: float | None = None
 
 
@@ -188,6 +201,6 @@ def _observation_out(row: Any) -> dict[str, Any]:
     return {
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
         "clock_skew": row.clock_skew, "counted": row.is_counted,
-        "imported": row.origin == Origin.IMPORTED,
+        "imported": row.origin == Origin.IMPORTED, "by_caregiver": row.by_caregiver,
         "source": row.source_id,
     }  # fmt: skip

@@ -1,22 +1,17 @@
 """One record at a time, for clients that do not queue: the same ingest, and lists to read."""
 
-import re
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.db import transaction
-from django.urls import reverse
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tracker.access.policy import EVERYTHING, Action, Category
-from tracker.access.principal import Principal
-from tracker.api import conditional, guidance
-from tracker.api.exceptions import APIProblem, field_problem, parameter_problem
+from tracker.api import record_writes
+from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import LOCATION, problems
 from tracker.api.queries import (
     DIGITS,
@@ -24,9 +19,9 @@ from tracker.api.queries import (
     FirstDay,
     LastDay,
     Limit,
-    NoParameters,
     OfMeasure,
     OfPatient,
+    WrittenPatient,
     parse_query,
 )
 from tracker.api.record_schemas import HeldRecord, RecordIn, RecordVersion
@@ -37,17 +32,10 @@ from tracker.api.views.base import (
     principal_of,
 )
 from tracker.clinics.errors import NotFoundOrHidden
-from tracker.lib.error_codes import CODES, FIELD_CODES
 from tracker.lib.strict_model import StrictModel, code_from
-from tracker.outbox.tasks import wake_delivery
-from tracker.records import change_counter, history, pages, queries
+from tracker.records import history, pages
 from tracker.records.kinds import KINDS
-from tracker.sync import ingest, receipts
-from tracker.sync.batch import BatchKey, Receipt
 
-# A client without a queue may be on several devices: its keys are unique among its person's.
-_NO_DEVICE = UUID(int=0)
-_KEY = re.compile(r"^[A-Za-z0-9._-]{8,80}$")
 _KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="the same key again gets the same answer"
 )
@@ -57,9 +45,12 @@ _MATCH_HEADER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="the ETag of the version that this one follows; `*` for whichever is held",
 )
-_REFUSED = frozenset({"conflict", "retry", "rejected"})
 _CONFLICTS = problems(
-    "idempotency_key_reused", "newer_version_held", "missing_base_revision", body=RecordConflict
+    "idempotency_key_reused",
+    "newer_version_held",
+    "written_by_another",
+    "missing_base_revision",
+    body=RecordConflict,
 )
 _FAILED_PRECONDITION = problems("precondition_failed", body=RecordConflict)
 
@@ -112,13 +103,24 @@ class HistoryQuery(StrictModel):
     cursor: Cursor | None = None
 
 
-class RemovalQuery(StrictModel):
-    """The revision that the client holds."""
+class WriteQuery(StrictModel):
+    """In whose record a caregiver writes."""
 
+    patient: WrittenPatient | None = None
+
+
+class RemovalQuery(StrictModel):
+    """The revision that the client holds, and in whose record a caregiver writes."""
+
+    patient: WrittenPatient | None = None
     revision: (
         Annotated[int, Field(ge=1, le=2_000_000_000, description="the revision held by the client"), DIGITS]
         | None
     ) = None
+
+
+def _kind_of(item: Any) -> Any:
+    return item.get("kind") if isinstance(item, dict) else None
 
 
 def _categories(kind: str | None) -> Collection[Category]:
@@ -127,98 +129,11 @@ def _categories(kind: str | None) -> Collection[Category]:
     return {known} if known else EVERYTHING
 
 
-def _ingest(request: Request, item: Any, key: BatchKey | None, *, created: int) -> Response:
-    """Put one record through ingest and answer with what is held now."""
-    principal = principal_of(request)
-    try:
-        receipt = ingest.apply_batch(
-            principal=principal,
-            sent=key,
-            items=[item],
-            at=timezone.now(),
-        )
-    except receipts.KeyReusedError:
-        raise APIProblem("idempotency_key_reused") from None
-    result = receipt.results[0]
-    if result["status"] in _REFUSED:
-        raise _refusal(result)
-    record = _record_of(principal, receipt, UUID(result["id"]))
-    body: dict[str, Any] = {"status": result["status"], "record": record}
-    if receipt.alerted:
-        body["guidance"] = guidance.of_clinic(principal)
-        transaction.on_commit(wake_delivery)
-    status = created if result["status"] == "stored" else 200
-    headers = {"ETag": _tag(record)}
-    if status == 201:
-        headers["Location"] = reverse("record", args=[record["id"]])
-    return Response(body, status, headers=headers)
-
-
-def _record_of(principal: Principal, receipt: Receipt, record_id: UUID) -> dict[str, Any]:
-    """The record as it is held after the batch: what the batch stored, if it did."""
-    rows = receipt.stored()
-    if not rows:
-        return _one(principal, principal.own_patient_id, record_id)
-    return queries.serialize(principal.own_patient_id, rows, as_patient=True)[0]
-
-
-def _batch_key(request: Request) -> BatchKey | None:
-    """The key under which the request may come again, if it names one."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.match(key):
-        raise parameter_problem("bad_format", "Idempotency-Key")
-    return BatchKey(_NO_DEVICE, key)
-
-
-def _tag(record: dict[str, Any]) -> str:
-    return f'"{record["revision"]}"'
-
-
-def _revision_by_if_match(request: Request, principal: Principal, record_id: UUID) -> int | None:
-    """
-    Return the revision that is held, which stays it until the transaction ends; None without an ``If-Match``.
-
-    :raises NotFoundOrHidden: if there is no such record: ``*`` makes none.
-    :raises APIProblem: 412 with our copy, if ``If-Match`` names other revisions.
-    """
-    revisions = conditional.revisions_of_if_match(request)
-    if revisions is None and not conditional.is_any(request):
-        return None
-    change_counter.lock(principal.own_patient_id)
-    record = _one(principal, principal.own_patient_id, record_id)
-    if revisions is not None and record["revision"] not in revisions:
-        raise APIProblem("precondition_failed", server=record)
-    return int(record["revision"])
-
-
-def _refusal(result: dict[str, Any]) -> APIProblem:
-    """Return why the record was not stored."""
-    more = {"server": result["server"]} if "server" in result else {}
-    code = result["code"]
-    if code in CODES and code not in FIELD_CODES:
-        return APIProblem(code, **more)
-    error = {"pointer": result.get("pointer", ""), "code": code, "detail": result.get("detail", "")}
-    return APIProblem("invalid", result.get("errors", [error]), **more)
-
-
-def _one(principal: Principal, patient_id: UUID, record_id: UUID) -> dict[str, Any]:
-    heads = queries.current_versions(patient_id, [record_id])
-    if record_id not in heads:
-        raise NotFoundOrHidden
-    rows = queries.get_many(patient_id, [(heads[record_id].kind, record_id)])
-    serialized = queries.serialize(patient_id, rows, as_patient=principal.is_patient)
-    if not serialized:
-        raise NotFoundOrHidden
-    return serialized[0]
-
-
 class Records(ClinicalAPIView):
-    """List records, newest first; add one."""
+    """List records, newest first; add one: the patient, or a caregiver whom she lets write."""
 
     actions = {"GET": Action.READ_RECORDS, "POST": Action.WRITE_RECORDS}
-    queries = {"GET": RecordsQuery, "POST": NoParameters}
+    queries = {"GET": RecordsQuery, "POST": WriteQuery}
 
     @extend_schema(operation_id="records_list", summary="List records", responses={200: RecordPage})
     def get(self, request: Request) -> Response:
@@ -246,19 +161,20 @@ class Records(ClinicalAPIView):
         responses={200: RecordReply, 201: RecordReply, **_CONFLICTS},
     )
     def post(self, request: Request) -> Response:
-        parse_query(request, NoParameters)
-        return _ingest(request, request.data, _batch_key(request), created=201)
+        query, item = parse_query(request, WriteQuery), request.data
+        target = record_writes.of(request, query.patient, "api/records", _kind_of(item))
+        return record_writes.store(request, target, item, created=201)
 
 
 class OneRecord(ClinicalAPIView):
-    """Read, amend or remove one record."""
+    """Read, amend or remove one record. A caregiver amends and removes what they wrote themselves."""
 
     actions = {
         "GET": Action.READ_RECORDS,
         "PUT": Action.WRITE_RECORDS,
         "DELETE": Action.WRITE_RECORDS,
     }
-    queries = {"GET": RecordQuery, "PUT": NoParameters, "DELETE": RemovalQuery}
+    queries = {"GET": RecordQuery, "PUT": WriteQuery, "DELETE": RemovalQuery}
 
     @extend_schema(
         operation_id="records_read", summary="Read a record", responses={200: HeldRecord, 304: None}
@@ -266,8 +182,8 @@ class OneRecord(ClinicalAPIView):
     def get(self, request: Request, record_id: UUID) -> Response:
         query = parse_query(request, RecordQuery)
         patient = patient_of(request, query.patient, "api/record", EVERYTHING)
-        record = _one(principal_of(request), patient.pk, record_id)
-        return Response(record, headers={"ETag": _tag(record)})
+        record = record_writes.one(principal_of(request), patient.pk, record_id)
+        return Response(record, headers={"ETag": record_writes.tag(record)})
 
     @extend_schema(
         operation_id="records_amend",
@@ -277,17 +193,18 @@ class OneRecord(ClinicalAPIView):
         responses={200: RecordReply, **_CONFLICTS, **_FAILED_PRECONDITION},
     )
     def put(self, request: Request, record_id: UUID) -> Response:
-        item, principal = request.data, principal_of(request)
-        parse_query(request, NoParameters)
-        key = _batch_key(request)
-        item = self._with_revision(request, principal, record_id, item)
-        return _ingest(request, item, key, created=200)
+        query, item = parse_query(request, WriteQuery), request.data
+        target = record_writes.of(request, query.patient, "api/record", _kind_of(item))
+        item = self._with_revision(request, target, record_id, item)
+        return record_writes.store(request, target, item, created=200)
 
-    def _with_revision(self, request: Request, principal: Principal, record_id: UUID, item: Any) -> Any:
+    def _with_revision(
+        self, request: Request, target: record_writes.Record, record_id: UUID, item: Any
+    ) -> Any:
         """Return the record with the revision that ``If-Match`` gives it, if it names one."""
         if not isinstance(item, dict) or str(item.get("id", "")).lower() != str(record_id):
             raise field_problem("mismatch", "id")
-        revision = _revision_by_if_match(request, principal, record_id)
+        revision = record_writes.revision_by_if_match(request, target, record_id)
         return item if revision is None else {"revision": revision + 1} | item
 
     @extend_schema(
@@ -297,25 +214,15 @@ class OneRecord(ClinicalAPIView):
         responses={200: RecordReply, **_CONFLICTS, **_FAILED_PRECONDITION},
     )
     def delete(self, request: Request, record_id: UUID) -> Response:
-        query, principal = parse_query(request, RemovalQuery), principal_of(request)
-        record = _one(principal, principal.own_patient_id, record_id)
+        query = parse_query(request, RemovalQuery)
+        target = record_writes.of(request, query.patient, "api/record", None)
+        record = target.current(record_id)
         if record["removed"]:
             return Response({"status": "replayed", "record": record})
-        _revision_by_if_match(request, principal, record_id)
+        record_writes.revision_by_if_match(request, target, record_id)
         if query.revision not in (None, record["revision"]):
             raise APIProblem("newer_version_held", server=record)
-        return _ingest(request, _tombstone(record), _batch_key(request), created=200)
-
-
-def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "kind": record["kind"],
-        "id": str(record["id"]),
-        "revision": record["revision"] + 1,
-        "recorded_at": record["recorded_at"],
-        "time_zone": record["time_zone"],
-        "removed": True,
-    }
+        return record_writes.store(request, target, record_writes.tombstone(record), created=200)
 
 
 class History(ClinicalAPIView):

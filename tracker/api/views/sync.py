@@ -133,7 +133,7 @@ class PullQuery(StrictModel):
 class Push(ClinicalAPIView):
     """Take in a batch of records from a phone; sending it twice changes nothing."""
 
-    actions = {"POST": Action.WRITE_RECORDS}
+    actions = {"POST": Action.PUSH_RECORDS}
     queries = {"POST": NoParameters}
     max_body_bytes = MAX_BATCH_BYTES
 

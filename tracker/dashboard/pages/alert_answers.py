@@ -1,12 +1,12 @@
 """The answers of one alert, the newest first: when each was given, when it reached us. Two queries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from tracker.access.principal import Principal
-from tracker.alerts import escalation, rules
+from tracker.alerts import escalation, reporters, rules
 from tracker.alerts.joined_answers import joined_answers
 from tracker.alerts.models import Alert
 from tracker.dashboard import formatting
@@ -17,7 +17,7 @@ PAGE_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class AlertAnswer:
-    """One answer, at the patient's time, and when it arrived, at the reader's."""
+    """One answer, at the patient's time, when it arrived, at the reader's, and which caregiver gave it, if one did."""
 
     answered: str
     answered_at: datetime
@@ -25,6 +25,7 @@ class AlertAnswer:
     arrived_at: datetime
     is_historical: bool
     is_stored: bool
+    reported_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,22 @@ def answers_page(principal: Principal, alert_id: UUID, number: int) -> AnswersPa
     """
     alert, rows = joined_answers(alert_id, principal)
     total, first = rows.count(), (number - 1) * PAGE_SIZE
+    shown = list(rows[first : first + PAGE_SIZE])
+    users = {row.reported_by_id for row in shown if row.reported_by_id}
+    names = reporters.names(principal, [(alert.patient_id, users)])
     return AnswersPage(
         alert_id=alert.pk,
         patient_id=alert.patient_id,
         patient=alert.patient.name,
         rule=rules.label(alert.rule),
-        answers=[_shown(row, alert, principal) for row in rows[first : first + PAGE_SIZE]],
+        answers=[_shown(row, alert, principal, names) for row in shown],
         total=total,
         number=number,
         has_more=first + PAGE_SIZE < total,
     )
 
 
-def _shown(row: Alert, alert: Alert, principal: Principal) -> AlertAnswer:
+def _shown(row: Alert, alert: Alert, principal: Principal, names: Mapping[UUID, str]) -> AlertAnswer:
     return AlertAnswer(
         answered=formatting.moment(days.local(row.answered_at, alert.patient.time_zone)),
         answered_at=row.answered_at,
@@ -70,4 +74,5 @@ def _shown(row: Alert, alert: Alert, principal: Principal) -> AlertAnswer:
         # Of each by itself: the alert's own mark tells of all its answers.
         is_historical=row.raised_at - row.answered_at > escalation.HISTORICAL_AFTER,
         is_stored=row.answer_stored,
+        reported_by=names.get(row.reported_by_id, "") if row.reported_by_id else "",
     )

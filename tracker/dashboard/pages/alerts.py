@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from tracker.access import policy
 from tracker.access.policy import Action, Relation
 from tracker.access.principal import Principal
-from tracker.alerts import escalation, rules
+from tracker.alerts import escalation, reporters, rules
 from tracker.alerts.models import Alert, Level
 from tracker.dashboard import formatting
 from tracker.lib import days
@@ -46,6 +46,7 @@ class OpenAlert:
     first_at: datetime
     is_historical: bool
     answer_stored: bool
+    reported_by: str
     may_open: bool
     may_break_glass: bool
 
@@ -90,18 +91,19 @@ def alert_box(
     alerts = Alert.objects.open()
     if patient_id:
         alerts = alerts.filter(patient=patient_id)
-    rows = alerts.values(
+    rows: QuerySet[Any, Any] = alerts.with_reporters().values(  # type: ignore[misc]
         "id", "rule", "level", "answer_stored", "is_historical", "raised_at", "newest_answered_at",
         "newest_raised_at", "patient_id",
-        "answer_count",
+        "answer_count", "reporters",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
     in_order = sorted(rows, key=lambda row: (escalation.gravity(row["level"]), row["is_historical"]))
     pages = max(1, -(-len(in_order) // PAGE_SIZE))
     number = min(max(1, number), pages)
     shown = in_order[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    names = reporters.names(principal, [(row["patient_id"], row["reporters"]) for row in shown])
     return AlertBox(
-        open=[_shown(row, principal, at) for row in shown],
+        open=[_shown(row, principal, at, names) for row in shown],
         total=len(in_order),
         number=number,
         pages=pages,
@@ -109,7 +111,9 @@ def alert_box(
     )
 
 
-def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAlert:
+def _shown(
+    row: Mapping[str, Any], principal: Principal, at: datetime, names: Mapping[UUID, str]
+) -> OpenAlert:
     answered_at, arrived_at = row["newest_answered_at"], row["newest_raised_at"]
     return OpenAlert(
         id=row["id"],
@@ -129,6 +133,7 @@ def _shown(row: Mapping[str, Any], principal: Principal, at: datetime) -> OpenAl
         first_at=row["raised_at"],
         is_historical=row["is_historical"],
         answer_stored=row["answer_stored"],
+        reported_by=", ".join(sorted({names.get(user, "") for user in row["reporters"]})),
         may_break_glass=policy.role_may(principal.role, Action.BREAK_GLASS),
         may_open=principal.relation_to(row["patient_id"]) != Relation.ALERT_RESPONDER,
     )

@@ -150,12 +150,13 @@ def _held() -> dict[UUID, dict[str, list[MeasureReading]]]:
     """What is kept ready: patient to family to measures. Row security narrows it to theirs."""
     wanted = {m.code: m for m in measures.all().values() if m.family in _FAMILIES}
     found: dict[UUID, dict[str, list[MeasureReading]]] = {}
-    rows = MeasureState.objects.filter(measure__in=wanted).values_list(
-        "patient_id", "measure", "baseline", "baseline_to", "last", "last_on", "week_mean", "week_n"
-    )
-    for patient_id, code, baseline, baseline_to, last, last_on, week_mean, week_n in rows:
+    rows: QuerySet[Any, Any] = MeasureState.objects.filter(measure__in=wanted).values_list(
+        "patient_id", "measure", "baseline", "baseline_to", "last", "last_on", "week_mean", "week_n",
+        "week_by_caregiver",
+    )  # fmt: skip
+    for patient_id, code, *numbers in rows:
         measure = wanted[code]
-        held = MeasureReading(measure, baseline, baseline_to, last, last_on, week_mean, week_n)
+        held = MeasureReading(measure, *numbers)
         found.setdefault(patient_id, {}).setdefault(measure.family, []).append(held)
     return found
 
@@ -219,7 +220,8 @@ def _reading(held: MeasureReading | None, today: date) -> Reading | None:
         now=formatting.number(held.now),
         basis=formatting.short_day(held.last_on)
         if held.measure.is_questionnaire
-        else formatting.count(held.n, "day"),
+        else formatting.count(held.n, "day")
+        + (f", {held.by_caregiver} by a caregiver" if held.by_caregiver else ""),
         then="" if held.is_current(today) else formatting.days_ago((today - held.last_on).days),
         arrow=change.arrow if change else "",
         change=formatting.signed(change.absolute) if change else "",

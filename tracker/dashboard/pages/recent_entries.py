@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db.models import CharField, F, QuerySet, SmallIntegerField, Value
 from django.db.models.functions import JSONObject
 
+from tracker.access import caregivers
+from tracker.clinics.models import Patient
 from tracker.dashboard import formatting
 from tracker.dashboard.chart_model import Mark
 from tracker.lib import days
@@ -17,7 +19,7 @@ from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import RECENT_COLUMNS
 from tracker.records.models import Route, TreatmentSession
 from tracker.records.patient_record import ClockSkew, ZoneCheck
-from tracker.records.reading_source import Origin
+from tracker.records.reading_source import Origin, SourceWho
 
 RECENT = 10
 # An entry that reached us this much later than it was made says so.
@@ -63,9 +65,10 @@ def recent_entries(patient_id: UUID, today: date) -> RecentEntries:
     entries = [kind.recent(patient_id, latest, RECENT) for kind in KINDS.values() if kind.is_entry]
     rows = list(_sessions(patient_id).union(*entries, all=True))
     newest = sorted((row for row in rows if row["kind"] != _SESSION), key=_believable_at, reverse=True)
+    names = _caregivers(patient_id, newest[:RECENT])
     sessions = sorted((row for row in rows if row["kind"] == _SESSION), key=lambda row: row["at"])
     return RecentEntries(
-        [_entry(row) for row in newest[:RECENT]],
+        [_entry(row, names) for row in newest[:RECENT]],
         [Mark(row["local_date"], session_label(row["what"])) for row in sessions],
         next((row["local_date"] for row in newest if row["clock_skew"] != ClockSkew.AHEAD), None),
     )
@@ -89,6 +92,8 @@ def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
             zone_check=Value(ZoneCheck.CONSISTENT, CharField()),
             clock_skew=Value(ClockSkew.NONE, CharField()),
             origin=Value(Origin.ENTERED, CharField()),
+            source_who=Value(None, CharField()),
+            author_id=F("recorded_by"),
             what=JSONObject(route="route", dose_mg="dose_mg"),
         )
         .values(*RECENT_COLUMNS)
@@ -101,7 +106,23 @@ def session_label(what: Mapping[str, Any]) -> str:
     return f"{Route(what['route']).label}, {formatting.number(float(what['dose_mg']))} mg"
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def _caregivers(patient_id: UUID, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:
+    """The names of the caregivers who wrote some of the rows. Nobody is asked about where none did."""
+    written = {row["author_id"] for row in rows if row["source_who"] == SourceWho.CAREGIVER}
+    if not written:
+        return {}
+    clinic_id = Patient.objects.values_list("clinic_id", flat=True).get(pk=patient_id)
+    return caregivers.names(clinic_id, patient_id, written)
+
+
+def _who(row: Mapping[str, Any], names: Mapping[UUID, str]) -> str:
+    if row["source_who"] != SourceWho.CAREGIVER:
+        return ""
+    name = names.get(row["author_id"])
+    return f"written by {name}, caregiver" if name else "said by a caregiver"
+
+
+def _entry(row: Mapping[str, Any], names: Mapping[UUID, str]) -> Entry:
     kind, late = KINDS[row["kind"]], row["received"] - row["at"]
     return Entry(
         kind=kind.label,
@@ -113,6 +134,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
             filter(
                 None,
                 (
+                    _who(row, names),
                     _ORIGIN_FLAGS.get(row["origin"]),
                     _CLOCK_FLAGS.get(row["clock_skew"]),
                     _ZONE_FLAGS.get(row["zone_check"]),

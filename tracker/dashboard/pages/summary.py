@@ -111,7 +111,7 @@ def _change(measure: Mapping[str, Any]) -> ChangeRow:
         baseline=formatting.number(baseline["value"]) if baseline else "none",
         built=_built(baseline) if baseline else "",
         now=formatting.number(now["value"]) if now else "too few",
-        now_n=f"n {now['n']}" if now else "",
+        now_n=f"n {now['n']}{_by_caregiver(now)}" if now else "",
         arrow=formatting.arrow(change["word"], change["absolute"]) if change else "",
         absolute=formatting.signed(change["absolute"]) if change else "n/a",
         percent=f"{formatting.signed(change['percent'], 0)}\u00a0%"
@@ -127,7 +127,12 @@ def _built(baseline: Mapping[str, Any]) -> str:
         formatting.day(first) if first == last else f"{formatting.short_day(first)} to {formatting.day(last)}"
     )
     provisional = ", provisional" if baseline["provisional"] else ""
-    return f"{span}, n {baseline['n']}{provisional}"
+    return f"{span}, n {baseline['n']}{provisional}{_by_caregiver(baseline)}"
+
+
+def _by_caregiver(value: Mapping[str, Any]) -> str:
+    """Return ``, 2 by a caregiver`` where what a caregiver said stands for the patient."""
+    return f", {value['by_caregiver']} by a caregiver" if value["by_caregiver"] else ""
 
 
 def _bases(measures: Sequence[Mapping[str, Any]]) -> str:

@@ -30,8 +30,8 @@ AT_LEAST_ONE = ConfigDict(json_schema_extra={"minProperties": 1})
 EACH_ONCE = Field(json_schema_extra={"uniqueItems": True})
 # The columns in which every kind's recent entries come, so that they can be one list.
 RECENT_COLUMNS = (
-    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "origin", "local_date", "received",
-    "what",
+    "kind", "at", "time_zone", "utc_offset_minutes", "zone_check", "clock_skew", "origin", "source_who", "author_id",
+    "local_date", "received", "what",
 )  # fmt: skip
 
 
@@ -159,6 +159,9 @@ class Kind:
     instrument: str | None = None
     scored: bool = False
     merges: bool = False
+    # Whether a caregiver writes them too, whom the patient lets. Answers to a questionnaire are the patient's own, or
+    # their score would be another one's; so are a page of the journal and what the patient means to do.
+    caregivers_write: bool = False
     # The values that a row has if others than the patient may read it, and about how much text it carries (SQL).
     visible_to_others: Mapping[str, str] = field(default_factory=dict)
     free_bytes: str = "0"

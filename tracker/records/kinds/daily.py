@@ -49,7 +49,7 @@ class DailyLog(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("daily", Category.MOOD),
+            *record_table("daily", Category.MOOD, caregivers_write=True),
             at_least_one(*NUMBERS, "self_harm_thoughts", name="daily_log_has_an_answer"),
             within("pain_avg", 0, 10, name="daily_pain_avg_0_to_10"),
             within("pain_worst", 0, 10, name="daily_pain_worst_0_to_10"),
@@ -120,6 +120,7 @@ KIND = Kind(
     model=DailyLog,
     payload=DailyData,
     category=Category.MOOD,
+    caregivers_write=True,
     alert_rules=(
         AlertRule(
             id="daily_self_harm_thoughts",

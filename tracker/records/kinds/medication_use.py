@@ -65,7 +65,7 @@ class MedicationUse(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("medication_use", Category.MEDICATION),
+            *record_table("medication_use", Category.MEDICATION, caregivers_write=True),
             one_of("outcome", Outcome, name="medication_outcome_is_known"),
             one_of_or_null("dose_unit", Unit, name="medication_dose_unit_is_known"),
             one_of_or_null("reason", Reason, name="medication_reason_is_known"),
@@ -153,6 +153,7 @@ KIND = Kind(
     model=MedicationUse,
     payload=MedicationUseData,
     category=Category.MEDICATION,
+    caregivers_write=True,
     measure_prefix=PREFIX,
     measure_of=measure_of,
     observations=observations,

@@ -55,7 +55,7 @@ class PainEntry(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("pain", Category.PAIN),
+            *record_table("pain", Category.PAIN, caregivers_write=True),
             within("intensity", 0, 10, name="pain_intensity_0_to_10"),
             within("worst", 0, 10, name="pain_worst_0_to_10"),
             within("least", 0, 10, name="pain_least_0_to_10"),
@@ -191,6 +191,7 @@ KIND = Kind(
     model=PainEntry,
     payload=PainData,
     category=Category.PAIN,
+    caregivers_write=True,
     catalogue_measures=catalogue_measures,
     measures=(
         # No bands: those of pain intensity say nothing about interference.

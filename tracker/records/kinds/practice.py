@@ -27,7 +27,7 @@ class PracticeEntry(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("practice", Category.MOOD),
+            *record_table("practice", Category.MOOD, caregivers_write=True),
             code_or_null("practice", PRACTICES, name="practice_is_known"),
             within("minutes", 0, 600, name="practice_0_to_600_minutes"),
             within("helpful", 0, 10, name="practice_helpful_0_to_10"),
@@ -61,6 +61,7 @@ KIND = Kind(
     model=PracticeEntry,
     payload=PracticeData,
     category=Category.MOOD,
+    caregivers_write=True,
     measures=(
         Measure(
             "practice.minutes", "Practice", "min", 0, 600, "higher_better", "wellbeing", cadence_days=None,

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 from pydantic import BaseModel, Field
 
 from tracker.access.policy import Category
-from tracker.access.rls import by_row_category
+from tracker.access.rls import derived_by_row_category
 from tracker.clinics.models import PatientOwned
 from tracker.instruments import catalogue, scoring
 from tracker.lib import bulk
@@ -106,7 +106,7 @@ class Score(PatientOwned):
 
     class Meta:
         constraints = [
-            *by_row_category(),
+            *derived_by_row_category(),
             models.UniqueConstraint(
                 fields=["patient", "response_id", "revision", "measure", "scoring_version"],
                 name="score_once_per_version",

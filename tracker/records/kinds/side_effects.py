@@ -49,7 +49,7 @@ class SideEffects(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("side_effects", Category.MEDICATION),
+            *record_table("side_effects", Category.MEDICATION, caregivers_write=True),
             sql_check(numbers_by_code("items", EFFECTS, 0, 3), name="side_effects_are_known"),
             sql_check(
                 numbers_by_code("duration_minutes", EFFECTS, 0, 43_200),
@@ -125,6 +125,7 @@ KIND = Kind(
     model=SideEffects,
     payload=SideEffectsData,
     category=Category.MEDICATION,
+    caregivers_write=True,
     measure_prefix=PREFIX,
     measure_of=measure_of,
     listed_measures=lambda: (measure_of(PREFIX + effect) for effect in EFFECTS),

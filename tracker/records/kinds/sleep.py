@@ -53,7 +53,7 @@ class SleepEntry(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("sleep", Category.MOOD),
+            *record_table("sleep", Category.MOOD, caregivers_write=True),
             at_least_one("bed_at", "up_at", *_NUMBERS, name="sleep_has_an_answer"),
             models.CheckConstraint(
                 condition=Q(bed_at__isnull=True)
@@ -129,6 +129,7 @@ KIND = Kind(
     model=SleepEntry,
     payload=SleepData,
     category=Category.MOOD,
+    caregivers_write=True,
     measures=(
         _measure("hours", "Hours slept", "h", 24, "neutral", 0.01),
         _measure("latency_minutes", "Time to fall asleep", "min", 1440, "higher_worse"),

@@ -49,7 +49,7 @@ class Vitals(PatientRecord):
     class Meta(PatientRecord.Meta):
         constraints = [
             *PatientRecord.Meta.constraints,
-            *record_table("vitals", Category.TREATMENT),
+            *record_table("vitals", Category.TREATMENT, caregivers_write=True),
             at_least_one(*SIGNS, name="vitals_have_a_value"),
             within("systolic", 40, 300, name="vitals_systolic_40_to_300"),
             within("diastolic", 20, 200, name="vitals_diastolic_20_to_200"),
@@ -239,6 +239,7 @@ KIND = Kind(
     model=Vitals,
     payload=VitalsData,
     category=Category.TREATMENT,
+    caregivers_write=True,
     to_columns=to_columns,
     measures=MEASURES,
     observations=observations,
