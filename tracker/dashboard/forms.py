@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from tracker.accounts import passwords
 from tracker.clinics.models import Role
 from tracker.lib import days
-from tracker.records.models import Route
+from tracker.treatment.products import ROUTES
 
 FURTHEST = timedelta(days=366)
 
@@ -54,8 +54,10 @@ class TreatmentSessionForm(forms.Form):
 
     on = _day("Day")
     time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
-    route = forms.ChoiceField(label="Route", choices=Route.choices)
-    dose_mg = forms.DecimalField(label="Dose in mg", min_value=0, max_value=2000, decimal_places=2)
+    route = forms.ChoiceField(
+        label="Route", choices=[(str(code), rule.label) for code, rule in ROUTES.items()]
+    )
+    dose_mg = forms.DecimalField(label="Dose in mg", min_value=0.01, max_value=2000, decimal_places=2)
 
     def clean_on(self) -> date:
         """Refuse a day that no clock can reach."""
