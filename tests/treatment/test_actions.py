@@ -35,7 +35,7 @@ def planned(
     session_id = uuid4()
     body = {"starts_at": starts_at.isoformat(), "route": "im", **fields}
     plan = sent("plan", at, **body)
-    assert isinstance(plan, events.Plan)
+    assert isinstance(plan, events.PlanEvent)
     actions.plan_session(
         principal=principal, patient=patient, session_id=session_id, plan=plan, sent_at=at, at=at
     )

@@ -23,14 +23,14 @@ from tracker.treatment.products import Route
 
 
 @require_POST
-@clinical_page(Action.RECORD_TREATMENT_SESSION)
+@clinical_page(Action.PLAN_TREATMENT_SESSION)
 def record_session(
     request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
 ) -> HttpResponse:
     """Record a treatment session that has taken place; a mistake comes back in a sentence."""
     patient = open_chart(
         principal, patient_id, purpose="dashboard/record_session", at=at,
-        action=Action.RECORD_TREATMENT_SESSION, categories={Category.TREATMENT},
+        action=Action.PLAN_TREATMENT_SESSION, categories={Category.TREATMENT},
     )  # fmt: skip
     form = TreatmentSessionForm(request.POST)
     if form.is_valid() and _record(form, principal, patient, at):

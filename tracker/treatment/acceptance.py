@@ -61,7 +61,7 @@ def _state_code(session: SessionState, event: Event) -> str:
 
 def _is_error_entry(event: Event) -> bool:
     """What was entered in error is taken back whatever was said of it since."""
-    return isinstance(event, events.Cancel) and event.cause == events.Cause.ENTERED_IN_ERROR
+    return isinstance(event, events.CancelEvent) and event.cause == events.Cause.ENTERED_IN_ERROR
 
 
 def _refused_reference(session: SessionState, event: Event) -> Refusal | None:
@@ -71,17 +71,17 @@ def _refused_reference(session: SessionState, event: Event) -> Refusal | None:
             return Refusal("unknown_event", "replaces")
         if event.replaces in session.replaced_by or event.replaces in session.retracted_by:
             return Refusal("event_already_replaced", "replaces")
-    if isinstance(event, events.Retract):
+    if isinstance(event, events.RetractEvent):
         if event.target not in kinds or kinds[event.target] in events.NOT_RETRACTED:
             return Refusal("unknown_event", "target")
         if event.target in session.replaced_by or event.target in session.retracted_by:
             return Refusal("event_already_replaced", "target")
-    if isinstance(event, events.AdverseEventEnd) and kinds.get(event.target) != "adverse_event":
+    if isinstance(event, events.AdverseEventEndEvent) and kinds.get(event.target) != "adverse_event":
         return Refusal("unknown_event", "target")
     return None
 
 
-def _dose(session: SessionState, event: events.Dose, clinic: Limits, at: datetime) -> Refusal | None:
+def _dose(session: SessionState, event: events.DoseEvent, clinic: Limits, at: datetime) -> Refusal | None:
     rule = products.ROUTES[session.route]
     if event.unit not in rule.units:
         return Refusal("unit_not_for_route", "unit")
@@ -95,18 +95,18 @@ def _dose(session: SessionState, event: events.Dose, clinic: Limits, at: datetim
     return None
 
 
-def _plan(session: SessionState, event: events.Plan, clinic: Limits, at: datetime) -> Refusal | None:
+def _plan(session: SessionState, event: events.PlanEvent, clinic: Limits, at: datetime) -> Refusal | None:
     return refused_plan(event) or _refused_by_doses(session, event)
 
 
-def refused_plan(event: events.Plan) -> Refusal | None:
+def refused_plan(event: events.PlanEvent) -> Refusal | None:
     """Return why a plan cannot be: a dose in a unit that its route has not."""
     if event.planned_unit is not None and event.planned_unit not in products.ROUTES[event.route].units:
         return Refusal("unit_not_for_route", "planned_unit")
     return None
 
 
-def _refused_by_doses(session: SessionState, event: events.Plan) -> Refusal | None:
+def _refused_by_doses(session: SessionState, event: events.PlanEvent) -> Refusal | None:
     """What was given stays what it was: no route in which it could not have been given."""
     rule = products.ROUTES[event.route]
     if any(given.dose.unit not in rule.units for given in session.doses):
@@ -114,7 +114,9 @@ def _refused_by_doses(session: SessionState, event: events.Plan) -> Refusal | No
     return Refusal("unit_not_for_route", "route") if session.infusions and not rule.rate_units else None
 
 
-def _infusion(session: SessionState, event: events.Infusion, clinic: Limits, at: datetime) -> Refusal | None:
+def _infusion(
+    session: SessionState, event: events.InfusionEvent, clinic: Limits, at: datetime
+) -> Refusal | None:
     rule = products.ROUTES[session.route]
     if not rule.rate_units:
         return Refusal("unit_not_for_route", "kind")
@@ -128,13 +130,15 @@ def _infusion(session: SessionState, event: events.Infusion, clinic: Limits, at:
 
 
 def _end(
-    session: SessionState, event: events.AdverseEventEnd, clinic: Limits, at: datetime
+    session: SessionState, event: events.AdverseEventEndEvent, clinic: Limits, at: datetime
 ) -> Refusal | None:
     began = next((entry.occurred_at for entry in session.entries if entry.event.id == event.target), at)
     return Refusal("ends_before_start", "at") if at < began else None
 
 
-def _complete(session: SessionState, event: events.Complete, clinic: Limits, at: datetime) -> Refusal | None:
+def _complete(
+    session: SessionState, event: events.CompleteEvent, clinic: Limits, at: datetime
+) -> Refusal | None:
     if not session.is_dosed:
         return Refusal("session_without_dose", "kind")
     began = [moment for moment in (session.started_at, session.last_dosed_at) if moment is not None]
@@ -149,7 +153,7 @@ def _complete(session: SessionState, event: events.Complete, clinic: Limits, at:
     return None
 
 
-def _cancel(session: SessionState, event: events.Cancel, clinic: Limits, at: datetime) -> Refusal | None:
+def _cancel(session: SessionState, event: events.CancelEvent, clinic: Limits, at: datetime) -> Refusal | None:
     if session.is_dosed and event.cause != events.Cause.ENTERED_IN_ERROR:
         return Refusal("session_dosed", "cause")
     return None
@@ -157,10 +161,10 @@ def _cancel(session: SessionState, event: events.Cancel, clinic: Limits, at: dat
 
 _Check = Callable[[SessionState, "events.Event", Limits, datetime], Refusal | None]
 _CHECKS: Mapping[type[Event], _Check] = {
-    events.Dose: _dose,  # type: ignore[dict-item]
-    events.Plan: _plan,  # type: ignore[dict-item]
-    events.Infusion: _infusion,  # type: ignore[dict-item]
-    events.AdverseEventEnd: _end,  # type: ignore[dict-item]
-    events.Complete: _complete,  # type: ignore[dict-item]
-    events.Cancel: _cancel,  # type: ignore[dict-item]
+    events.DoseEvent: _dose,  # type: ignore[dict-item]
+    events.PlanEvent: _plan,  # type: ignore[dict-item]
+    events.InfusionEvent: _infusion,  # type: ignore[dict-item]
+    events.AdverseEventEndEvent: _end,  # type: ignore[dict-item]
+    events.CompleteEvent: _complete,  # type: ignore[dict-item]
+    events.CancelEvent: _cancel,  # type: ignore[dict-item]
 }

@@ -20,10 +20,10 @@ from tracker.records import actions as records
 from tracker.records import change_counter
 from tracker.treatment import acceptance, events, limit_settings, monitoring, products, store
 from tracker.treatment.acceptance import Refusal
-from tracker.treatment.events import Event, Plan
+from tracker.treatment.events import Event, PlanEvent
 from tracker.treatment.limits import Limits
 from tracker.treatment.models import SessionEvent, SessionText, TreatmentSession
-from tracker.treatment.products import DoseUnit, Route
+from tracker.treatment.products import KetamineUnit, Route
 from tracker.treatment.session_state import IN_PROGRESS, Entry, SessionState, State, derive
 
 MAX_EVENTS = 100
@@ -57,7 +57,13 @@ def fingerprint(event: Event) -> bytes:
 
 @transaction.atomic
 def plan_session(
-    *, principal: Principal, patient: Patient, session_id: UUID, plan: Plan, sent_at: datetime, at: datetime
+    *,
+    principal: Principal,
+    patient: Patient,
+    session_id: UUID,
+    plan: PlanEvent,
+    sent_at: datetime,
+    at: datetime,
 ) -> tuple[TreatmentSession, bool]:
     """
     Plan a treatment session; return it, and whether it is new: the same plan sent again changes nothing.
@@ -177,7 +183,7 @@ def record_past_session(
     def envelope(kind: str, moment: datetime) -> dict[str, Any]:
         return {"id": uuid5(session_id, kind), "kind": kind, "at": moment}
 
-    plan = Plan(**envelope("plan", starts_at), starts_at=starts_at, minutes=minutes, route=route)
+    plan = PlanEvent(**envelope("plan", starts_at), starts_at=starts_at, minutes=minutes, route=route)
     try:
         session, is_new = plan_session(
             principal=principal, patient=patient, session_id=session_id, plan=plan, sent_at=at, at=at
@@ -190,8 +196,8 @@ def record_past_session(
         raise AlreadyRecorded
     ended_at = min(_ends_at(plan), at)
     sent = [
-        events.Dose(**envelope("dose", starts_at), amount=float(dose_mg), unit=DoseUnit.MG),
-        events.Complete(
+        events.DoseEvent(**envelope("dose", starts_at), amount=float(dose_mg), unit=KetamineUnit.MG),
+        events.CompleteEvent(
             **envelope("complete", ended_at),
             discharge=events.Discharge.NOT_MONITORED,
             text="Recorded afterwards.",
@@ -239,7 +245,7 @@ def _refusal(
     refusal = acceptance.refusal(
         state, event, clinic, occurred_at=entry.occurred_at, is_patient=principal.is_patient
     )
-    if refusal is None and isinstance(event, Plan):
+    if refusal is None and isinstance(event, PlanEvent):
         refusal = _overlap(patient, session.pk, event)
     if refusal is None:
         refusal = _unknown_staff(event)
@@ -251,7 +257,7 @@ def _refusal(
     return refusal
 
 
-def _overlap(patient: Patient, session_id: UUID, plan: Plan) -> Refusal | None:
+def _overlap(patient: Patient, session_id: UUID, plan: PlanEvent) -> Refusal | None:
     """The database keeps this too (``session_patient_is_free``); under the lock it is asked in time."""
     others = TreatmentSession.objects.filter(
         patient=patient, starts_at__lt=_ends_at(plan), ends_at__gt=plan.starts_at
@@ -259,7 +265,7 @@ def _overlap(patient: Patient, session_id: UUID, plan: Plan) -> Refusal | None:
     return Refusal("session_overlaps", "starts_at") if others.exclude(pk=session_id).exists() else None
 
 
-def _ends_at(plan: Plan) -> datetime:
+def _ends_at(plan: PlanEvent) -> datetime:
     return plan.starts_at + timedelta(minutes=plan.minutes)
 
 

@@ -69,7 +69,9 @@ def _missing(
     yield from _missing_signs(session, clinic, last_dose, at)
     yield from _missing_dissociation(session, clinic, last_dose, at)
     sedation = [
-        check.moaas for entry, check in session.each(events.Sedation) if last_dose <= entry.occurred_at <= at
+        check.moaas
+        for entry, check in session.each(events.SedationEvent)
+        if last_dose <= entry.occurred_at <= at
     ]
     if not sedation:
         yield Missing.SEDATION_MISSING
@@ -103,7 +105,7 @@ def _missing_signs(
         yield Missing.OXYGEN_LOW
 
 
-def _is_near_baseline(session: SessionState, clinic: Limits, signs: events.VitalSigns) -> bool:
+def _is_near_baseline(session: SessionState, clinic: Limits, signs: events.VitalSignsEvent) -> bool:
     """Whether a raised pressure is about what it was before the first dose, and no crisis."""
     before = [
         reading
@@ -126,7 +128,7 @@ def _missing_dissociation(
 ) -> Iterator[Missing]:
     checks = [
         (entry.occurred_at, check)
-        for entry, check in session.each(events.Dissociation)
+        for entry, check in session.each(events.DissociationEvent)
         if entry.occurred_at <= at
     ]
     after = [check for when, check in checks if when >= last_dose]

@@ -67,7 +67,7 @@ def monitoring_form(session: SessionState) -> MonitoringForm | None:
     if session.product != Product.ESKETAMINE or first is None or not session.counts:
         return None
     end = session.ended_at
-    submitted = [entry.occurred_at for entry, _ in session.each(events.FormSubmitted)]
+    submitted = [entry.occurred_at for entry, _ in session.each(events.FormSubmittedEvent)]
     observed = None if end is None or session.last_dosed_at is None else end - session.last_dosed_at
     return MonitoringForm(
         tuple(_form_gaps(session, first, observed)),
@@ -90,16 +90,19 @@ def _form_gaps(session: SessionState, first: datetime, observed: timedelta | Non
             any(last_dose + _AT_40[0] <= time <= last_dose + _AT_40[1] for time in pressures),
         ),
         (FormField.PRESSURE_BEFORE_LEAVING, any(time > last_dose + _AT_40[1] for time in pressures)),
-        (FormField.SEDATION, any(entry.occurred_at >= first for entry, _ in session.each(events.Sedation))),
+        (
+            FormField.SEDATION,
+            any(entry.occurred_at >= first for entry, _ in session.each(events.SedationEvent)),
+        ),
         (
             FormField.DISSOCIATION,
-            any(entry.occurred_at >= first for entry, _ in session.each(events.Dissociation)),
+            any(entry.occurred_at >= first for entry, _ in session.each(events.DissociationEvent)),
         ),
         (FormField.OBSERVED_TWO_HOURS, observed is not None and observed >= TWO_HOURS),
         (FormField.MEDICINES_BESIDE, all(item in session.checklist for item in _BESIDE)),
         (
             FormField.SUPERVISED_BY,
-            any(staff.presence == events.Presence.JOINED for _, staff in session.each(events.Staff)),
+            any(staff.presence == events.Presence.JOINED for _, staff in session.each(events.StaffEvent)),
         ),
         (FormField.CLOSED, session.state == State.COMPLETED),
     )

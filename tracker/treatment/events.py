@@ -16,7 +16,7 @@ from tracker.lib.codes import LowerCase
 from tracker.lib.strict_model import Day, Id, Instant, StrictModel, code_from, rounded_to
 from tracker.lib.strict_text import STORABLE
 from tracker.records.value_sets import EFFECTS
-from tracker.treatment.products import DoseUnit, RateUnit, Route
+from tracker.treatment.products import KetamineUnit, RateUnit, Route
 
 MAX_TEXT = 4000
 SessionText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), STORABLE]
@@ -166,14 +166,14 @@ class Event(StrictModel):
     @model_validator(mode="after")
     def _has_its_text(self) -> "Event":
         if self.text is None and self._is_to_be_explained():
-            raise PydanticCustomError("text_missing", "must say why, in text")
+            raise PydanticCustomError("reason_missing", "must say why, in text")
         return self
 
     def _is_to_be_explained(self) -> bool:
         return self.needs_text
 
 
-class Plan(Event):
+class PlanEvent(Event):
     """The session is planned, or planned anew: when, for how long (minutes), by which route, where, which dose."""
 
     kind: Literal["plan"]
@@ -182,28 +182,28 @@ class Plan(Event):
     route: Annotated[Route, LowerCase()]
     setting: Annotated[Setting, LowerCase()] = Setting.CLINIC
     planned_amount: Amount | None = None
-    planned_unit: Annotated[DoseUnit, LowerCase()] | None = None
+    planned_unit: Annotated[KetamineUnit, LowerCase()] | None = None
 
     @model_validator(mode="after")
-    def _has_both_of_a_dose(self) -> "Plan":
+    def _has_both_of_a_dose(self) -> "PlanEvent":
         if (self.planned_amount is None) != (self.planned_unit is None):
-            raise PydanticCustomError("planned_dose_incomplete", "a planned dose has an amount and a unit")
+            raise PydanticCustomError("dose_without_unit", "a planned dose has an amount and a unit")
         return self
 
 
-class CheckIn(Event):
+class CheckInEvent(Event):
     """The patient has arrived; at home: is ready."""
 
     kind: Literal["check_in"]
 
 
-class Start(Event):
+class StartEvent(Event):
     """The session begins. The first dose begins it too."""
 
     kind: Literal["start"]
 
 
-class Weight(Event):
+class WeightEvent(Event):
     """The body weight in kg that doses per kg are counted with, and the day it was measured on."""
 
     kind: Literal["weight"]
@@ -211,7 +211,7 @@ class Weight(Event):
     measured_on: Day
 
 
-class Dose(Event):
+class DoseEvent(Event):
     """
     A dose as it was given: amount and unit.
 
@@ -221,20 +221,20 @@ class Dose(Event):
 
     kind: Literal["dose"]
     amount: Amount
-    unit: Annotated[DoseUnit, LowerCase()]
+    unit: Annotated[KetamineUnit, LowerCase()]
     given_as: Annotated[GivenAs, LowerCase()] = GivenAs.SINGLE
     mg_per_spray: Annotated[float, Field(ge=0.1, le=200), rounded_to(3)] | None = None
     hold_minutes: Annotated[int, Field(ge=0, le=120)] | None = None
     swallowed: bool | None = None
 
     @model_validator(mode="after")
-    def _has_the_strength_of_a_spray(self) -> "Dose":
-        if (self.unit == DoseUnit.SPRAY) != (self.mg_per_spray is not None):
-            raise PydanticCustomError("mg_per_spray_missing", "sprays, and they alone, have mg_per_spray")
+    def _has_the_strength_of_a_spray(self) -> "DoseEvent":
+        if (self.unit == KetamineUnit.SPRAY) != (self.mg_per_spray is not None):
+            raise PydanticCustomError("dose_without_strength", "sprays, and they alone, have mg_per_spray")
         return self
 
 
-class Infusion(Event):
+class InfusionEvent(Event):
     """An infusion is started, changed in its rate (0 pauses it), or stopped."""
 
     kind: Literal["infusion"]
@@ -243,20 +243,20 @@ class Infusion(Event):
     rate_unit: Annotated[RateUnit, LowerCase()] | None = None
 
     @model_validator(mode="after")
-    def _has_its_rate(self) -> "Infusion":
+    def _has_its_rate(self) -> "InfusionEvent":
         if (self.rate is None) != (self.rate_unit is None):
-            raise PydanticCustomError("rate_incomplete", "a rate has a number and a unit")
+            raise PydanticCustomError("incomplete_rate", "a rate has a number and a unit")
         if (self.change == InfusionChange.RATE) and self.rate is None:
-            raise PydanticCustomError("rate_incomplete", "a change of rate has a rate")
+            raise PydanticCustomError("incomplete_rate", "a change of rate has a rate")
         if (self.change == InfusionChange.STOP) and self.rate is not None:
-            raise PydanticCustomError("rate_incomplete", "what is stopped has no rate")
+            raise PydanticCustomError("incomplete_rate", "what is stopped has no rate")
         return self
 
 
 SIGNS = ("systolic", "diastolic", "heart_rate", "respiratory_rate", "spo2", "temperature_c")
 
 
-class VitalSigns(Event):
+class VitalSignsEvent(Event):
     """Vital signs: mmHg, per minute, percent, degrees Celsius. At least one; a blood pressure has both values."""
 
     kind: Literal["vitals"]
@@ -268,17 +268,19 @@ class VitalSigns(Event):
     temperature_c: Annotated[float, Field(ge=30, le=45), rounded_to(1)] | None = None
 
     @model_validator(mode="after")
-    def _has_a_sign(self) -> "VitalSigns":
+    def _has_a_sign(self) -> "VitalSignsEvent":
         if all(getattr(self, name) is None for name in SIGNS):
             raise PydanticCustomError("empty", "must hold at least one vital sign")
         if (self.systolic is None) != (self.diastolic is None):
-            raise PydanticCustomError("pressure_incomplete", "a blood pressure has both values")
+            raise PydanticCustomError("incomplete_blood_pressure", "a blood pressure has both values")
         if self.systolic is not None and self.diastolic is not None and self.systolic <= self.diastolic:
-            raise PydanticCustomError("pressure_reversed", "the systolic value is above the diastolic one")
+            raise PydanticCustomError(
+                "systolic_not_above_diastolic", "the systolic value is above the diastolic one"
+            )
         return self
 
 
-class Decision(Event):
+class PressureDecisionEvent(Event):
     """What was decided on a blood pressure above the limit before a dose, and by whom if not by who enters it."""
 
     kind: Literal["pressure_decision"]
@@ -292,7 +294,7 @@ class Decision(Event):
 Answer = Annotated[int, Field(ge=0, le=4)]
 
 
-class Dissociation(Event):
+class DissociationEvent(Event):
     """
     A dissociation check: the five answers of the project's own check (0 not at all to 4 extremely), or, where the
     clinic has a licence for the CADSS, its total (CADSS-6 0 to 24, CADSS 0 to 92).
@@ -306,7 +308,7 @@ class Dissociation(Event):
     total: Annotated[int, Field(ge=0, le=92)] | None = None
 
     @model_validator(mode="after")
-    def _has_answers_or_total(self) -> "Dissociation":
+    def _has_answers_or_total(self) -> "DissociationEvent":
         by_answers = self.scale == DissociationScale.SESSION_DISSOCIATION_5
         if by_answers == (self.answers is None) or by_answers != (self.total is None):
             raise PydanticCustomError(
@@ -322,14 +324,14 @@ class Dissociation(Event):
         return self.total if self.total is not None else sum(self.answers or ())
 
 
-class Sedation(Event):
+class SedationEvent(Event):
     """The Modified Observer's Assessment of Alertness/Sedation: 5 awake to 0 unresponsive (Chernik 1990)."""
 
     kind: Literal["sedation"]
     moaas: Annotated[int, Field(ge=0, le=5)]
 
 
-class AdverseEvent(Event):
+class AdverseEventEvent(Event):
     """An adverse event: which, how severe (1 mild, 2 moderate, 3 severe), serious or not, what was done."""
 
     kind: Literal["adverse_event"]
@@ -339,14 +341,14 @@ class AdverseEvent(Event):
     measure_taken: Annotated[MeasureTaken, LowerCase()] | None = None
 
 
-class AdverseEventEnd(Event):
+class AdverseEventEndEvent(Event):
     """An adverse event is over."""
 
     kind: Literal["adverse_event_end"]
     target: Id
 
 
-class Staff(Event):
+class StaffEvent(Event):
     """A member of staff joins the session, or leaves it."""
 
     kind: Literal["staff"]
@@ -362,7 +364,7 @@ class EscortEvent(Event):
     escort: Annotated[Escort, LowerCase()]
 
 
-class Checklist(Event):
+class ChecklistEvent(Event):
     """One item of a checklist, met or not."""
 
     kind: Literal["checklist"]
@@ -370,7 +372,7 @@ class Checklist(Event):
     is_met: bool
 
 
-class Note(Event):
+class NoteEvent(Event):
     """A note, kept encrypted."""
 
     needs_text: ClassVar[bool] = True
@@ -378,7 +380,7 @@ class Note(Event):
     kind: Literal["note"]
 
 
-class Complete(Event):
+class CompleteEvent(Event):
     """The patient leaves, and the session is closed."""
 
     kind: Literal["complete"]
@@ -388,21 +390,21 @@ class Complete(Event):
         return self.discharge != Discharge.READY
 
 
-class Cancel(Event):
+class CancelEvent(Event):
     """The session does not take place, or was entered in error."""
 
     kind: Literal["cancel"]
     cause: Annotated[Cause, LowerCase()]
 
 
-class Miss(Event):
+class MissEvent(Event):
     """The patient did not come."""
 
     kind: Literal["miss"]
     cause: Annotated[Cause, LowerCase()] = Cause.NO_SHOW
 
 
-class Reopen(Event):
+class ReopenEvent(Event):
     """A session that was closed is open again, to be completed or put right."""
 
     needs_text: ClassVar[bool] = True
@@ -410,7 +412,7 @@ class Reopen(Event):
     kind: Literal["reopen"]
 
 
-class Retract(Event):
+class RetractEvent(Event):
     """An observation was entered in error, and counts no more; it stays in the history."""
 
     needs_text: ClassVar[bool] = True
@@ -419,35 +421,35 @@ class Retract(Event):
     target: Id
 
 
-class FormSubmitted(Event):
+class FormSubmittedEvent(Event):
     """The esketamine monitoring form was handed in to the programme that asks for it."""
 
     kind: Literal["form_submitted"]
 
 
 AnyEvent = Annotated[
-    Plan
-    | CheckIn
-    | Start
-    | Weight
-    | Dose
-    | Infusion
-    | VitalSigns
-    | Decision
-    | Dissociation
-    | Sedation
-    | AdverseEvent
-    | AdverseEventEnd
-    | Staff
+    PlanEvent
+    | CheckInEvent
+    | StartEvent
+    | WeightEvent
+    | DoseEvent
+    | InfusionEvent
+    | VitalSignsEvent
+    | PressureDecisionEvent
+    | DissociationEvent
+    | SedationEvent
+    | AdverseEventEvent
+    | AdverseEventEndEvent
+    | StaffEvent
     | EscortEvent
-    | Checklist
-    | Note
-    | Complete
-    | Cancel
-    | Miss
-    | Reopen
-    | Retract
-    | FormSubmitted,
+    | ChecklistEvent
+    | NoteEvent
+    | CompleteEvent
+    | CancelEvent
+    | MissEvent
+    | ReopenEvent
+    | RetractEvent
+    | FormSubmittedEvent,
     Field(discriminator="kind"),
 ]
 EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from tracker.treatment import events, monitoring
 from tracker.treatment.limits import Limits
-from tracker.treatment.products import DoseUnit, Product
+from tracker.treatment.products import KetamineUnit, Product
 from tracker.treatment.session_state import SessionState
 
 
@@ -52,7 +52,7 @@ def _dose_flags(session: SessionState, clinic: Limits, at: datetime) -> Iterator
         event_id = str(given.dose.id)
         if given.weight is None and given.mg is None:
             yield Flag.WEIGHT_MISSING, event_id
-        if given.weight is not None and given.dose.unit == DoseUnit.MG_PER_KG:
+        if given.weight is not None and given.dose.unit == KetamineUnit.MG_PER_KG:
             age = given.at.date() - given.weight.measured_on
             if age > timedelta(days=clinic.weight_days):
                 yield Flag.WEIGHT_OUTDATED, event_id
@@ -72,10 +72,10 @@ def _dose_flags(session: SessionState, clinic: Limits, at: datetime) -> Iterator
 
 def _amount_flags(session: SessionState, at: datetime) -> Iterator[tuple[Flag, str | None]]:
     plan, total, by_rate = session.plan, session.total_mg(at), session.rate_mg(at)
-    if plan.planned_amount is not None and plan.planned_unit == DoseUnit.MG and total is not None:
+    if plan.planned_amount is not None and plan.planned_unit == KetamineUnit.MG and total is not None:
         if float(total) > plan.planned_amount * (1 + _DIFFERS):
             yield Flag.DOSE_ABOVE_PLAN, None
-    elif plan.planned_unit == DoseUnit.MG_PER_KG and plan.planned_amount is not None:
+    elif plan.planned_unit == KetamineUnit.MG_PER_KG and plan.planned_amount is not None:
         per_kg = session.mg_per_kg(at)
         if per_kg is not None and float(per_kg) > plan.planned_amount * (1 + _DIFFERS):
             yield Flag.DOSE_ABOVE_PLAN, None
@@ -87,12 +87,12 @@ def _amount_flags(session: SessionState, at: datetime) -> Iterator[tuple[Flag, s
 
 
 def _sign_flags(session: SessionState, clinic: Limits) -> Iterator[tuple[Flag, str | None]]:
-    for _, weight in session.each(events.Weight):
+    for _, weight in session.each(events.WeightEvent):
         if not USUAL_WEIGHT_KG[0] <= weight.weight_kg <= USUAL_WEIGHT_KG[1]:
             yield Flag.WEIGHT_UNUSUAL, str(weight.id)
-    for _, signs in session.each(events.VitalSigns):
+    for _, signs in session.each(events.VitalSignsEvent):
         yield from ((flag, str(signs.id)) for flag in sign_flags(signs, clinic))
-    for _, sedation in session.each(events.Sedation):
+    for _, sedation in session.each(events.SedationEvent):
         if sedation.moaas <= 1:
             yield Flag.UNRESPONSIVE, str(sedation.id)
     for _, event, _ in session.adverse_events():
@@ -100,7 +100,7 @@ def _sign_flags(session: SessionState, clinic: Limits) -> Iterator[tuple[Flag, s
             yield Flag.SERIOUS_ADVERSE_EVENT, str(event.id)
 
 
-def sign_flags(signs: events.VitalSigns, clinic: Limits) -> Iterator[Flag]:
+def sign_flags(signs: events.VitalSignsEvent, clinic: Limits) -> Iterator[Flag]:
     """What of one set of vital signs is beyond the clinic's limits."""
     if monitoring.is_crisis(signs, clinic):
         yield Flag.PRESSURE_CRISIS

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tracker.access.principal import Principal
+from tracker.clinics.models import StaffMember
 from tracker.lib import rls
 from tracker.treatment import limits
 from tracker.treatment.limits import Limits
@@ -40,3 +41,9 @@ def change(*, principal: Principal, wanted: Limits, at: datetime) -> MonitoringL
         )  # fmt: skip
     principal.audit("monitoring_limits.set", str(row), at=at)
     return row
+
+
+def name_of(row: MonitoringLimits) -> str | None:
+    """Return the name of whoever set the limits."""
+    names = StaffMember.objects.filter(clinic_id=row.clinic_id, user_id=row.set_by_id)
+    return names.values_list("name", flat=True).order_by("left_at", "pk").first()

@@ -29,7 +29,7 @@ from tracker.lib.table_constraints import CompositeForeignKey, NoOverlap, RowLev
 from tracker.lib.table_rights import APPEND_ONLY, TableRights
 from tracker.records.value_sets import EFFECTS
 from tracker.treatment import events, limits
-from tracker.treatment.products import DoseUnit, RateUnit, Route
+from tracker.treatment.products import KetamineUnit, RateUnit, Route
 from tracker.treatment.session_state import State
 
 _SHARED = shared(Category.TREATMENT)
@@ -111,7 +111,7 @@ class TreatmentSession(PatientOwned):
             one_of("state", State, name="session_state_is_known"),
             one_of("setting", events.Setting, name="session_setting_is_known"),
             one_of("route", Route, name="session_route_is_known"),
-            models.UniqueConstraint(fields=["patient", "id"], name="session_of_patient"),
+            models.UniqueConstraint(fields=["clinic_id", "patient", "id"], name="session_of_patient"),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")), name="session_ends_after_its_start"
             ),
@@ -215,26 +215,29 @@ class SessionEvent(PatientOwned):
         constraints = [
             *_session_rows(_EVENT_AT_HOME),
             *append_only(),
+            models.UniqueConstraint(
+                fields=["clinic_id", "patient", "session", "id"], name="session_event_of_patient"
+            ),
             same_clinic("staff_id", "clinics_staffmember"),
             same_clinic("staff_member_id", "clinics_staffmember"),
             same_clinic("decided_by_id", "clinics_staffmember"),
             CompositeForeignKey(
                 name="session_event_of_session",
-                columns=("patient_id", "session_id"),
+                columns=("clinic_id", "patient_id", "session_id"),
                 to_table="treatment_treatmentsession",
-                to_columns=("patient_id", "id"),
+                to_columns=("clinic_id", "patient_id", "id"),
             ),
             CompositeForeignKey(
                 name="session_event_replaces_one_of_its_session",
-                columns=("patient_id", "session_id", "replaces"),
+                columns=("clinic_id", "patient_id", "session_id", "replaces"),
                 to_table="treatment_sessionevent",
-                to_columns=("patient_id", "session_id", "id"),
+                to_columns=("clinic_id", "patient_id", "session_id", "id"),
             ),
             CompositeForeignKey(
                 name="session_event_is_about_one_of_its_session",
-                columns=("patient_id", "session_id", "target"),
+                columns=("clinic_id", "patient_id", "session_id", "target"),
                 to_table="treatment_sessionevent",
-                to_columns=("patient_id", "session_id", "id"),
+                to_columns=("clinic_id", "patient_id", "session_id", "id"),
             ),
             models.UniqueConstraint(
                 fields=["patient", "session", "place"], name="session_event_in_one_place"
@@ -270,10 +273,10 @@ class SessionEvent(PatientOwned):
             one_of_or_null("setting", events.Setting, name="session_event_setting_is_known"),
             within("planned_amount", 0.001, 5000, name="session_planned_dose_up_to_5000"),
             all_or_none("planned_amount", "planned_unit", name="session_planned_dose_has_a_unit"),
-            one_of_or_null("planned_unit", DoseUnit, name="session_planned_unit_is_known"),
+            one_of_or_null("planned_unit", KetamineUnit, name="session_planned_unit_is_known"),
             within("weight_kg", 20, 400, name="session_weight_20_to_400_kg"),
             within("amount", 0.001, 5000, name="session_dose_up_to_5000"),
-            one_of_or_null("unit", DoseUnit, name="session_dose_unit_is_known"),
+            one_of_or_null("unit", KetamineUnit, name="session_dose_unit_is_known"),
             one_of_or_null("given_as", events.GivenAs, name="session_dose_given_as_is_known"),
             within("mg_per_spray", 0.1, 200, name="session_spray_0_1_to_200_mg"),
             sql_check(

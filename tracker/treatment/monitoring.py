@@ -64,15 +64,15 @@ class Due:
 
 def readings(
     session: SessionState, since: datetime | None, until: datetime | None
-) -> list[tuple[datetime, events.VitalSigns]]:
+) -> list[tuple[datetime, events.VitalSignsEvent]]:
     return [
         (entry.occurred_at, signs)
-        for entry, signs in session.each(events.VitalSigns)
+        for entry, signs in session.each(events.VitalSignsEvent)
         if (since is None or entry.occurred_at >= since) and (until is None or entry.occurred_at <= until)
     ]
 
 
-def is_raised(signs: events.VitalSigns, clinic: Limits) -> bool:
+def is_raised(signs: events.VitalSignsEvent, clinic: Limits) -> bool:
     """Return whether a blood pressure is above the limit before a dose: above it, not at it."""
     assert signs.systolic is not None
     assert signs.diastolic is not None
@@ -95,7 +95,7 @@ def pressure_before_dose(session: SessionState, clinic: Limits, at: datetime) ->
         return Pressure.WITHIN_LIMITS
     decisions = [
         decision.decision
-        for entry, decision in session.each(events.Decision)
+        for entry, decision in session.each(events.PressureDecisionEvent)
         if taken_at <= entry.occurred_at <= at
     ]
     if decisions and decisions[-1] != events.PressureDecision.RECHECK:
@@ -221,7 +221,7 @@ def capacity_ends_at(session: SessionState, clinic: Limits) -> datetime | None:
     return last + timedelta(hours=clinic.capacity_hours)
 
 
-def is_crisis(signs: events.VitalSigns, clinic: Limits) -> bool:
+def is_crisis(signs: events.VitalSignsEvent, clinic: Limits) -> bool:
     """Return whether a blood pressure is at or above the clinic's limit of a hypertensive crisis."""
     return (signs.systolic or 0) >= clinic.crisis_systolic or (
         signs.diastolic or 0

@@ -31,7 +31,7 @@ class Route(StrEnum):
     RECTAL = "RECTAL"
 
 
-class DoseUnit(StrEnum):
+class KetamineUnit(StrEnum):
     """What the amount of a dose counts."""
 
     MG = "MG"
@@ -53,26 +53,26 @@ class RouteRule:
 
     label: str
     product: Product
-    units: tuple[DoseUnit, ...]
+    units: tuple[KetamineUnit, ...]
     snomed: str
     rate_units: tuple[RateUnit, ...] = ()
 
 
-_BY_MASS = (DoseUnit.MG, DoseUnit.MG_PER_KG)
+_BY_MASS = (KetamineUnit.MG, KetamineUnit.MG_PER_KG)
 ROUTES: Mapping[Route, RouteRule] = {
     Route.IV_INFUSION: RouteRule("IV infusion", Product.KETAMINE, _BY_MASS, "47625008", tuple(RateUnit)),
     Route.IM: RouteRule("intramuscular", Product.KETAMINE, _BY_MASS, "78421000"),
     Route.SC: RouteRule("subcutaneous", Product.KETAMINE, _BY_MASS, "34206005"),
-    Route.ORAL: RouteRule("oral", Product.KETAMINE, (DoseUnit.MG,), "26643006"),
-    Route.TROCHE: RouteRule("troche or lozenge", Product.KETAMINE, (DoseUnit.MG,), "37839007"),
-    Route.SUBLINGUAL: RouteRule("sublingual", Product.KETAMINE, (DoseUnit.MG,), "37839007"),
+    Route.ORAL: RouteRule("oral", Product.KETAMINE, (KetamineUnit.MG,), "26643006"),
+    Route.TROCHE: RouteRule("troche or lozenge", Product.KETAMINE, (KetamineUnit.MG,), "37839007"),
+    Route.SUBLINGUAL: RouteRule("sublingual", Product.KETAMINE, (KetamineUnit.MG,), "37839007"),
     Route.NASAL_RACEMIC: RouteRule(
-        "nasal spray, compounded", Product.KETAMINE, (DoseUnit.MG, DoseUnit.SPRAY), "46713006"
+        "nasal spray, compounded", Product.KETAMINE, (KetamineUnit.MG, KetamineUnit.SPRAY), "46713006"
     ),
     Route.NASAL_ESKETAMINE: RouteRule(
-        "nasal spray, esketamine", Product.ESKETAMINE, (DoseUnit.MG, DoseUnit.DEVICE), "46713006"
+        "nasal spray, esketamine", Product.ESKETAMINE, (KetamineUnit.MG, KetamineUnit.DEVICE), "46713006"
     ),
-    Route.RECTAL: RouteRule("rectal", Product.KETAMINE, (DoseUnit.MG,), "37161004"),
+    Route.RECTAL: RouteRule("rectal", Product.KETAMINE, (KetamineUnit.MG,), "37161004"),
 }
 # NDC 50458-028: 28 mg in a device of 0.2 mL.
 MG_OF_A_DEVICE = Decimal(28)
@@ -80,16 +80,16 @@ MG_OF_A_DEVICE = Decimal(28)
 HELD_IN_THE_MOUTH = frozenset({Route.TROCHE, Route.SUBLINGUAL})
 
 _UNIT_LABELS = {
-    DoseUnit.MG: "mg",
-    DoseUnit.MG_PER_KG: "mg/kg",
-    DoseUnit.SPRAY: "sprays",
-    DoseUnit.DEVICE: "devices of 28 mg",
+    KetamineUnit.MG: "mg",
+    KetamineUnit.MG_PER_KG: "mg/kg",
+    KetamineUnit.SPRAY: "sprays",
+    KetamineUnit.DEVICE: "devices of 28 mg",
     RateUnit.MG_PER_H: "mg/h",
     RateUnit.MG_PER_KG_PER_H: "mg/kg/h",
 }
 
 
-def unit_label(unit: DoseUnit | RateUnit) -> str:
+def unit_label(unit: KetamineUnit | RateUnit) -> str:
     """Return a unit as people write it: ``mg/kg``."""
     return _UNIT_LABELS[unit]
 
@@ -101,14 +101,18 @@ def route_label(route: str) -> str:
 
 
 def dose_mg(
-    amount: Decimal, unit: DoseUnit, *, weight_kg: Decimal | None = None, mg_per_spray: Decimal | None = None
+    amount: Decimal,
+    unit: KetamineUnit,
+    *,
+    weight_kg: Decimal | None = None,
+    mg_per_spray: Decimal | None = None,
 ) -> Decimal | None:
     """Return the mg of a dose as entered; None where the weight or the strength that it needs is not known."""
     factor = {
-        DoseUnit.MG: Decimal(1),
-        DoseUnit.MG_PER_KG: weight_kg,
-        DoseUnit.SPRAY: mg_per_spray,
-        DoseUnit.DEVICE: MG_OF_A_DEVICE,
+        KetamineUnit.MG: Decimal(1),
+        KetamineUnit.MG_PER_KG: weight_kg,
+        KetamineUnit.SPRAY: mg_per_spray,
+        KetamineUnit.DEVICE: MG_OF_A_DEVICE,
     }[unit]
     return None if factor is None else amount * factor
 

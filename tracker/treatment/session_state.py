@@ -73,8 +73,8 @@ class GivenDose:
     """A dose with what follows from it: mg and mg per kg, None where a weight that they need is not known."""
 
     entry: Entry
-    dose: events.Dose
-    weight: events.Weight | None
+    dose: events.DoseEvent
+    weight: events.WeightEvent | None
     mg: Decimal | None
     mg_per_kg: Decimal | None
 
@@ -140,13 +140,13 @@ class SessionState:
         return next((event for _, event in reversed([*self.each(kind)])), None)
 
     @cached_property
-    def plan(self) -> events.Plan:
+    def plan(self) -> events.PlanEvent:
         """The plan that was made last: by receipt, since a plan is for what is to come."""
         current = {entry.event.id for entry in self.current}
         return next(
             entry.event
             for entry in reversed(self.entries)
-            if isinstance(entry.event, events.Plan) and entry.event.id in current
+            if isinstance(entry.event, events.PlanEvent) and entry.event.id in current
         )
 
     @property
@@ -164,18 +164,18 @@ class SessionState:
     @cached_property
     def doses(self) -> list[GivenDose]:
         """The doses that count, in the order in which they were given."""
-        return [self._given(entry, dose) for entry, dose in self.each(events.Dose)]
+        return [self._given(entry, dose) for entry, dose in self.each(events.DoseEvent)]
 
-    def _given(self, entry: Entry, dose: events.Dose) -> GivenDose:
+    def _given(self, entry: Entry, dose: events.DoseEvent) -> GivenDose:
         weight = self.weight_at(entry.occurred_at)
         kg = None if weight is None else _exact(weight.weight_kg)
         spray = None if dose.mg_per_spray is None else _exact(dose.mg_per_spray)
         mg = products.dose_mg(_exact(dose.amount), dose.unit, weight_kg=kg, mg_per_spray=spray)
         return GivenDose(entry, dose, weight, mg, mg / kg if mg is not None and kg else None)
 
-    def weight_at(self, at: datetime) -> events.Weight | None:
+    def weight_at(self, at: datetime) -> events.WeightEvent | None:
         """The weight that was entered last before ``at``; if none was, the first one after."""
-        weights = [*self.each(events.Weight)]
+        weights = [*self.each(events.WeightEvent)]
         before = [weight for entry, weight in weights if entry.occurred_at <= at]
         return before[-1] if before else weights[0][1] if weights else None
 
@@ -183,7 +183,7 @@ class SessionState:
     def infusions(self) -> list[InfusionPeriod]:
         """The infusions, in their order."""
         periods: list[InfusionPeriod] = []
-        for entry, change in self.each(events.Infusion):
+        for entry, change in self.each(events.InfusionEvent):
             rate = self._rate(entry, change)
             if change.change == events.InfusionChange.START:
                 periods.append(InfusionPeriod(entry.occurred_at, None, (rate,) if rate else ()))
@@ -197,7 +197,7 @@ class SessionState:
                 )
         return periods
 
-    def _rate(self, entry: Entry, change: events.Infusion) -> tuple[datetime, Decimal | None] | None:
+    def _rate(self, entry: Entry, change: events.InfusionEvent) -> tuple[datetime, Decimal | None] | None:
         if change.rate is None or change.rate_unit is None:  # they come together
             return None
         weight = self.weight_at(entry.occurred_at)
@@ -255,17 +255,17 @@ class SessionState:
     @cached_property
     def checklist(self) -> dict[events.ChecklistItem, bool]:
         """Each item of the checklists that was entered, as it was last."""
-        return {item.item: item.is_met for _, item in self.each(events.Checklist)}
+        return {item.item: item.is_met for _, item in self.each(events.ChecklistEvent)}
 
     @property
     def escort(self) -> events.Escort | None:
         last = self.last(events.EscortEvent)
         return None if last is None else last.escort
 
-    def adverse_events(self) -> Iterator[tuple[Entry, events.AdverseEvent, datetime | None]]:
+    def adverse_events(self) -> Iterator[tuple[Entry, events.AdverseEventEvent, datetime | None]]:
         """The adverse events, and when each was over (None: it goes on)."""
-        ends = {end.target: entry.occurred_at for entry, end in self.each(events.AdverseEventEnd)}
-        for entry, event in self.each(events.AdverseEvent):
+        ends = {end.target: entry.occurred_at for entry, end in self.each(events.AdverseEventEndEvent)}
+        for entry, event in self.each(events.AdverseEventEvent):
             original = self._original(event.id)
             yield entry, event, ends.get(event.id) or ends.get(original)
 
@@ -280,7 +280,7 @@ class SessionState:
     def staff_present(self) -> dict[UUID, events.StaffRole]:
         """The members of staff who have joined and not left."""
         present: dict[UUID, events.StaffRole] = {}
-        for _, staff in self.each(events.Staff):
+        for _, staff in self.each(events.StaffEvent):
             present.pop(staff.staff_member, None)
             if staff.presence == events.Presence.JOINED:
                 present[staff.staff_member] = staff.staff_role
@@ -308,7 +308,7 @@ def derive(entries: Sequence[Entry]) -> SessionState:
         event = entry.event
         if event.replaces is not None:
             session.replaced_by[event.replaces] = event.id
-        if isinstance(event, events.Retract):
+        if isinstance(event, events.RetractEvent):
             session.retracted_by[event.target] = event.id
     for entry in _by_receipt(session):
         _apply(session, entry)
@@ -329,32 +329,32 @@ def _by_receipt(session: SessionState) -> Iterator[Entry]:
 
 def _apply(session: SessionState, entry: Entry) -> None:
     event = entry.event
-    if isinstance(event, events.CheckIn):
+    if isinstance(event, events.CheckInEvent):
         session.state, session.checked_in_at = State.CHECKED_IN, entry.occurred_at
-    elif isinstance(event, events.Start):
+    elif isinstance(event, events.StartEvent):
         session.state, session.started_at = State.RUNNING, entry.occurred_at
-    elif isinstance(event, events.Dose) or _starts_infusion(event):
+    elif isinstance(event, events.DoseEvent) or _starts_infusion(event):
         # It was given, whatever was said of the session before. What is told of later does not open a closed one.
         if session.state != State.COMPLETED and not session.is_in_error:
             session.state = State.RUNNING
         session.started_at = min(session.started_at or entry.occurred_at, entry.occurred_at)
-    elif isinstance(event, events.Complete):
+    elif isinstance(event, events.CompleteEvent):
         session.state, session.ended_at, session.discharge = (
             State.COMPLETED,
             entry.occurred_at,
             event.discharge,
         )
-    elif isinstance(event, events.Cancel):
+    elif isinstance(event, events.CancelEvent):
         session.state, session.cause = State.CANCELLED, event.cause
         session.is_in_error = event.cause == events.Cause.ENTERED_IN_ERROR
-    elif isinstance(event, events.Miss):
+    elif isinstance(event, events.MissEvent):
         session.state, session.cause = State.MISSED, event.cause
-    elif isinstance(event, events.Reopen):
+    elif isinstance(event, events.ReopenEvent):
         _reopen(session)
 
 
 def _starts_infusion(event: Event) -> bool:
-    return isinstance(event, events.Infusion) and event.change == events.InfusionChange.START
+    return isinstance(event, events.InfusionEvent) and event.change == events.InfusionChange.START
 
 
 def _reopen(session: SessionState) -> None:

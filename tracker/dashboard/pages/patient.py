@@ -151,7 +151,7 @@ def patient_page(
 
 
 def _session_form(principal: Principal, patient_id: UUID, today: date) -> TreatmentSessionForm | None:
-    may_record = _may(principal, patient_id, Action.RECORD_TREATMENT_SESSION, Category.TREATMENT)
+    may_record = _may(principal, patient_id, Action.PLAN_TREATMENT_SESSION, Category.TREATMENT)
     return TreatmentSessionForm(initial={"on": today}) if may_record else None
 
 
