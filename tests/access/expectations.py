@@ -17,6 +17,7 @@ from tests import factories
 from tests.access.actors import Actor
 from tests.access.leak_markers import LOGGED
 from tests.access.resources import Resource
+from tracker.dashboard.forms import MonitoringLimitsForm
 from tracker.treatment import limits
 
 PATIENT = frozenset({"PATIENT"})
@@ -108,7 +109,21 @@ def session_form(resource: Resource) -> dict[str, Any]:
     return {"on": "2026-03-01", "time": "10:00", "route": "IV_INFUSION", "dose_mg": "35"}
 
 
-_HOURS = itertools.count(24)
+def plan_form(resource: Resource) -> dict[str, Any]:
+    assert resource["patient"]
+    day = (factories.MONDAY - timedelta(days=next(_DAYS))).date().isoformat()
+    return {"on": day, "time": "23:30", "minutes": "10", "route": "IM", "setting": "CLINIC", "unit": ""}
+
+
+def event_form(_: Resource) -> dict[str, Any]:
+    return {"id": str(uuid4()), "kind": "sedation", "moaas": "5"}
+
+
+def limits_form(_: Resource) -> dict[str, Any]:
+    return {name: str(value) for name, value in MonitoringLimitsForm.values_of(limits.DEFAULTS).items()}
+
+
+_HOURS, _DAYS = itertools.count(24), itertools.count(2)
 
 
 def session_plan(resource: Resource) -> dict[str, Any]:
@@ -347,6 +362,29 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     "POST patients/<uuid:patient_id>/readmit/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/sign-in/disable/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/sign-in/recover/": Row(roles=TREAT, reach=nobody),
+    "GET patients/<uuid:patient_id>/sessions/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "POST patients/<uuid:patient_id>/sessions/plan/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=302, body=plan_form
+    ),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/live/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "POST patients/<uuid:patient_id>/sessions/<uuid:session_id>/events/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=302, body=event_form
+    ),
+    # Theirs is no session of esketamine: there is no form of it.
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/esketamine-form/": Row(
+        roles=TREAT, reach=nobody
+    ),
+    "GET monitoring-limits/": Row(roles=TREAT),
+    "POST monitoring-limits/": (
+        Row(roles=frozenset({"CLINICIAN"}), answer=302, body=limits_form),
+    ),
     "POST patients/<uuid:patient_id>/check-ins/": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
     ),
