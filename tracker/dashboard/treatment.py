@@ -141,11 +141,12 @@ def _page(
 ) -> HttpResponse:
     form = catalogue.latest("session-dissociation-5")
     items = [(item.text or {}).get("en", "") for item in form.items]
+    shown = pages.live(row, patient, at)
     context = {
         "principal": principal,
         "patient": patient,
-        "live": pages.live(row, patient, at),
-        "choices": pages.choices(row, items),
+        "live": shown,
+        "choices": pages.choices(row, shown.planned, items),
         "may_write": pages.may_write(principal),
         "wrong": wrong,
         "entered": entered or {},

@@ -11,6 +11,7 @@ from tracker.clinics.models import Clinic, Patient, StaffMember
 from tracker.dashboard import formatting, session_text
 from tracker.dashboard.session_text import STATUS_WORDS, words
 from tracker.lib import days
+from tracker.lib.formatting import number
 from tracker.records.value_sets import EFFECTS
 from tracker.treatment import events, limit_settings, overview, products, session_list, store
 from tracker.treatment.flags import Flag
@@ -81,6 +82,9 @@ class Live:
     form_submitted: bool
     open_events: Sequence[tuple[str, str]]
     capacity: str
+    plan: str
+    steps: Sequence[tuple[str, str]]
+    planned: events.PlanEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,15 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         capacity=clock(shown.capacity_ends_at)
         if shown.capacity_ends_at and shown.capacity_ends_at > at
         else "",
+        plan=f"{clock(shown.starts_at)} to {clock(shown.ends_at)}, {formatting.day(session.local_date)}: "
+        + session_text.line(state.plan, names),
+        steps=[(kind, text) for kind, text in _STEPS if state.may(kind) and state.state not in CLOSED],
+        planned=state.plan,
     )
+
+
+# The changes of state that take one tap; closing has a card of its own.
+_STEPS = (("check_in", "Has arrived"), ("start", "Begin"), ("miss", "Did not come"))
 
 
 def _newest_first(state: SessionState) -> list[Entry]:
@@ -218,7 +230,8 @@ class Choices:
     effects: Sequence[Choice]
     measures: Sequence[Choice]
     lists: Sequence[tuple[str, Sequence[Choice]]]
-    begin: Sequence[tuple[str, str]]
+    planned_amount: str
+    planned_unit: str
     causes: Sequence[Choice]
 
 
@@ -234,7 +247,7 @@ _BESIDE = (
 _LEAVING = (_ITEMS.WALKS_STEADILY, _ITEMS.ORIENTED, _ITEMS.INSTRUCTIONS_GIVEN)
 
 
-def choices(session: TreatmentSession, dissociation_items: Sequence[str]) -> Choices:
+def choices(session: TreatmentSession, plan: events.PlanEvent, dissociation_items: Sequence[str]) -> Choices:
     """Return what the forms of a session's page offer."""
     route = Route(session.route)
     rule = products.ROUTES[route]
@@ -252,11 +265,8 @@ def choices(session: TreatmentSession, dissociation_items: Sequence[str]) -> Cho
             ("Taken within 24 hours before", _some(_BESIDE)),
             ("Before leaving", _some(_LEAVING)),
         ],
-        begin=[
-            ("check_in", "Is ready" if at_home else "Has arrived"),
-            ("start", "Begin"),
-            ("miss", "Did not come"),
-        ],
+        planned_amount="" if plan.planned_amount is None else number(plan.planned_amount, 3),
+        planned_unit="" if plan.planned_unit is None else plan.planned_unit.lower(),
         causes=_codes(events.Cause),
     )
 
