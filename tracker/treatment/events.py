@@ -6,7 +6,8 @@ A session is what its events say. An event is never changed: another one ``repla
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
@@ -480,6 +481,20 @@ def parse(body: Any) -> Event:
     """
     event: Event = EVENT.validate_python(body)
     return event
+
+
+@cache
+def codes_of(kind: str) -> dict[str, type[StrEnum]]:
+    """Return by field the codes of those fields of a kind that are codes."""
+    found = {}
+    for name in fields_of(kind):
+        annotation = KINDS[kind].model_fields[name].annotation
+        for option in (annotation, *get_args(annotation)):
+            # Of an optional field the annotation of the code stands within the union.
+            each = get_args(option)[0] if get_origin(option) is Annotated else option
+            if isinstance(each, type) and issubclass(each, StrEnum):
+                found[name] = each
+    return found
 
 
 _KEYS = {"staff_member": "staff_member_id", "decided_by": "decided_by_id"}

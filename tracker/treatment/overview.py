@@ -56,7 +56,7 @@ class ObservationDue(BaseModel):
     point: Annotated[Point, LowerCase()]
     due_at: datetime
     status: Annotated[DueStatus, LowerCase()]
-    minutes: int | None = None
+    minutes: int | None
 
 
 class DischargeReadiness(BaseModel):

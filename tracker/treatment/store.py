@@ -17,6 +17,8 @@ __all__ = ["PATIENT", "entries", "event_of", "texts"]
 def event_of(row: SessionEvent) -> Event:
     """Return an event as it was accepted, without its text. The constraints of its table are those of its schema."""
     fields = {name: getattr(row, events.column(name)) for name in events.fields_of(row.kind)}
+    for name, codes in events.codes_of(row.kind).items():
+        fields[name] = None if fields[name] is None else codes(fields[name])
     return events.KINDS[row.kind].model_construct(
         id=row.id, kind=row.kind, at=row.recorded_at, replaces=row.replaces, text=None, **fields
     )
