@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from tests import factories
 from tests.phone import Phone
 from tests.rls_context import as_clinic
+from tracker.access.policy import Category
 from tracker.alerts import treatment_sessions
 from tracker.alerts.models import Alert
 from tracker.treatment import limits
@@ -200,3 +202,41 @@ def test_clinician_sets_the_limits_of_the_clinic_within_their_bounds(world):
     assert ben.get("monitoring-limits").json()["set_by"] == world.ben.name
     assert beyond.json()["errors"][0]["pointer"] == "/limits/pre_dose_systolic"
     assert short.status_code == 400
+
+
+def test_phone_pulls_sessions_in_the_order_of_their_changes_among_its_records(world):
+    ben, ada = Phone(world.ben.user), Phone(world.ada.user)
+    ada.push(factories.pain(3))
+    first = plan(ben, world)
+    ada.push(factories.pain(4))
+    second = plan(ben, world, starts_at=(now() + timedelta(days=1)).isoformat())
+    add(ben, first, event("check_in"))
+
+    found, cursor, pages = [], "", 0
+    while True:
+        page = ada.get(f"sync/pull?limit=1{cursor}").json()
+        found += [each["id"] for each in page["sessions"]]
+        pages, cursor = pages + 1, f"&cursor={page['cursor']}"
+        if not page["more"]:
+            break
+
+    assert found == [second, first]
+    assert pages <= 4
+    whole = ada.get("sync/pull").json()
+    assert [(each["id"], each["state"]) for each in whole["sessions"]] == [
+        (second, "planned"),
+        (first, "checked_in"),
+    ]
+    assert len(whole["records"]) == 2
+    assert ada.get(f"sync/pull?cursor={whole['cursor']}").json()["sessions"] == []
+
+
+def test_session_that_is_not_shared_is_in_no_pull_of_the_team(world):
+    ben = Phone(world.ben.user)
+    plan(ben, world)
+    assert ben.get(f"sync/pull?patient={world.ada.pk}").json()["sessions"]
+
+    factories.share(world.ada, world.team, [Category.PAIN], now())
+
+    page = ben.get(f"sync/pull?patient={world.ada.pk}").json()
+    assert page["sessions"] == []

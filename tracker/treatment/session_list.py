@@ -92,3 +92,14 @@ def cumulative(patient_id: UUID) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def changed_since(patient_id: UUID, after: int, limit: int) -> list[TreatmentSession]:
+    """Return the sessions of a patient that changed after a number, in the order of their changes."""
+    rows = TreatmentSession.objects.filter(patient=patient_id, sequence__gt=after)
+    return list(rows.order_by("sequence", "pk")[:limit])
+
+
+def count_since(patient_id: UUID, after: int) -> int:
+    """Return how many sessions of a patient changed after a number."""
+    return TreatmentSession.objects.filter(patient=patient_id, sequence__gt=after).count()
