@@ -23,11 +23,13 @@ from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import MonitoringLimitsForm, PlanSessionForm, TreatmentSessionForm
 from tracker.dashboard.pages import treatment_session as pages
 from tracker.dashboard.session_forms import BadForm
+from tracker.dashboard.session_text import words
 from tracker.instruments import catalogue
 from tracker.lib import days, strict_json
 from tracker.lib.error_codes import CODES
 from tracker.outbox.tasks import wake_delivery
 from tracker.treatment import actions, events, limit_settings
+from tracker.treatment.discharge import Missing
 from tracker.treatment.models import TreatmentSession
 
 _TREATMENT = {Category.TREATMENT}
@@ -197,6 +199,9 @@ def _sentence(outcome: actions.Outcome) -> str:
     """Why an event was not stored; nothing if it was."""
     if outcome.refusal is None:
         return ""
+    if outcome.refusal.code == "discharge_not_ready":
+        missing = [words(Missing(code.upper())) for code in outcome.refusal.detail.split(", ")]
+        return f"Not ready to leave: {'; '.join(missing)}."
     return CODES[outcome.refusal.code].detail
 
 

@@ -75,8 +75,7 @@ class Live:
     missing: Sequence[str]
     flags: Sequence[str]
     lines: Sequence[Line]
-    checklist: Mapping[str, bool]
-    escort: str
+    pressed: str
     form_missing: Sequence[str] | None
     form_due: str
     form_submitted: bool
@@ -137,8 +136,10 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         missing=[words(each) for each in shown.discharge.missing] if state.is_dosed else [],
         flags=list(dict.fromkeys(words(each.code) for each in shown.flags if each.code not in _OF_ENTRIES)),
         lines=[_line(state, entry, texts, names, clock, noted) for entry in _newest_first(state)],
-        checklist={item: is_met for item, is_met in shown.checklist.items()},
-        escort="" if shown.escort is None else shown.escort.lower(),
+        pressed=" ".join(
+            [f"{item}={'yes' if is_met else 'no'}" for item, is_met in shown.checklist.items()]
+            + ([] if shown.escort is None else [f"escort={shown.escort.lower()}"])
+        ),
         form_missing=None if form is None else [words(each) for each in form.missing],
         form_due=""
         if form is None or form.due_at is None

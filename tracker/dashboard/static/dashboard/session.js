@@ -51,7 +51,9 @@ function show() {
     }
     return line;
   }));
-  queue.querySelector("h2").textContent = entries.every((each) => each.refused) && entries.length ? "Not stored" : "Not yet sent";
+  const allRefused = entries.every((each) => each.refused);
+  queue.querySelector("h2").textContent = allRefused ? "Not stored" : "Not yet sent";
+  queue.querySelector("p").hidden = allRefused;
 }
 
 async function send() {
@@ -85,11 +87,14 @@ async function send() {
 function replace(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("live");
   const old = document.getElementById("live");
+  const active = document.activeElement, isInside = old.contains(active);
   // What somebody is writing in the old one is not taken from them.
-  if (!fresh || old.contains(document.activeElement)) return;
-  const open = old.scrollTop;
+  if (!fresh || (isInside && active.matches("input, textarea"))) return;
+  const top = old.scrollTop;
   old.replaceWith(fresh);
-  fresh.scrollTop = open;
+  fresh.scrollTop = top;
+  // Whoever tabs goes on from here.
+  if (isInside) fresh.focus();
   synchronize();
 }
 
@@ -101,7 +106,15 @@ async function refresh() {
   if (answer.ok) replace(await answer.text());
 }
 
-function synchronize() { offset = new Date(document.getElementById("live").dataset.now) - Date.now(); tick(); }
+function synchronize() {
+  const { now, pressed } = document.getElementById("live").dataset, on = new Set(pressed.split(" "));
+  offset = new Date(now) - Date.now();
+  for (const button of document.querySelectorAll(".observe [name=is_met], .observe [name=escort]")) {
+    const item = button.form.elements.item;
+    button.setAttribute("aria-pressed", String(on.has(`${item ? item.value : button.name}=${button.value}`)));
+  }
+  tick();
+}
 
 function clock(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000)), two = (n) => String(n).padStart(2, "0");
