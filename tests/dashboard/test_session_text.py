@@ -75,7 +75,7 @@ def test_number_with_a_comma_is_read_as_one():
     ("kind", "changes", "sentence"),
     [
         ("vitals", {"systolic": ["310"]}, "systolic: The value is out of range: at most 300."),
-        ("vitals", {"systolic": ["high"]}, "systolic: The value has the wrong type: an integer."),
+        ("vitals", {"systolic": ["high"]}, "systolic: The value has the wrong type: a whole number."),
         ("dose", {"amount": [""]}, "amount: This field is required."),
         ("dance", {}, "This is no event of a session."),
     ],

@@ -110,7 +110,7 @@ function synchronize() {
   const { now, pressed } = document.getElementById("live").dataset, on = new Set(pressed.split(" "));
   offset = new Date(now) - Date.now();
   for (const button of document.querySelectorAll(".observe [name=is_met], .observe [name=escort]")) {
-    const item = button.form.elements.item;
+    const item = button.form.querySelector("[name=item]");
     button.setAttribute("aria-pressed", String(on.has(`${item ? item.value : button.name}=${button.value}`)));
   }
   tick();
