@@ -24,6 +24,7 @@ BEAT_SCHEDULE = (
     ("deliver messages that are due in the app", "tracker.outbox.tasks.deliver_in_app", 15.0),
     ("deliver messages that are due by mail", "tracker.outbox.tasks.deliver_by_network", 15.0),
     ("escalate alerts nobody has acknowledged", "tracker.alerts.tasks.escalate_overdue", 30.0),
+    ("raise alerts of sessions that nobody closed", "tracker.alerts.tasks.raise_unclosed_sessions", 60.0),
     ("plan reminders of check-ins", "tracker.reminders.tasks.plan_reminders", 60.0),
     ("anchor the audit chains", "tracker.audit.tasks.anchor", 60.0),
     (

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "tracker.instruments",
     "tracker.records",
     "tracker.outbox",
+    "tracker.treatment",
     "tracker.reminders",
     "tracker.alerts",
     "tracker.progress",

@@ -33,6 +33,7 @@ SECTIONS = {
     "A field, a query parameter or a header": error_codes.FIELD,
     "A field of a record": error_codes.RECORD,
     "A record: in a receipt, or by `/api/v1/records`": error_codes.RECEIPT,
+    "An event of a treatment session": error_codes.SESSION,
 }
 
 

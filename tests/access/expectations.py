@@ -4,14 +4,21 @@ What each route and method must answer, to whom, and about whose resources. One 
 It is written from the rules (docs and policy in words), not from the code: if the two differ, one of them is wrong.
 """
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
+
+from django.utils import timezone
 
 from tests import factories
 from tests.access.actors import Actor
 from tests.access.leak_markers import LOGGED
 from tests.access.resources import Resource
+from tracker.dashboard.forms import MonitoringLimitsForm
+from tracker.treatment import limits
 
 PATIENT = frozenset({"PATIENT"})
 CAREGIVER = frozenset({"CAREGIVER"})
@@ -111,6 +118,40 @@ def session_form(resource: Resource) -> dict[str, Any]:
     return {"on": "2026-03-01", "time": "10:00", "route": "IV_INFUSION", "dose_mg": "35"}
 
 
+def plan_form(resource: Resource) -> dict[str, Any]:
+    assert resource["patient"]
+    day = (factories.MONDAY - timedelta(days=next(_DAYS))).date().isoformat()
+    return {"on": day, "time": "23:30", "minutes": "10", "route": "IM", "setting": "CLINIC", "unit": ""}
+
+
+def event_form(_: Resource) -> dict[str, Any]:
+    return {"id": str(uuid4()), "kind": "sedation", "moaas": "5"}
+
+
+def limits_form(_: Resource) -> dict[str, Any]:
+    return {name: str(value) for name, value in MonitoringLimitsForm.values_of(limits.DEFAULTS).items()}
+
+
+_HOURS, _DAYS = itertools.count(24), itertools.count(2)
+
+
+def session_plan(resource: Resource) -> dict[str, Any]:
+    """Each at a time of its own: one patient has one session at a time."""
+    starts_at = (factories.MONDAY + timedelta(hours=3 * next(_HOURS))).isoformat()
+    now = timezone.now().isoformat()
+    plan = {"kind": "plan", "id": str(uuid4()), "at": now, "starts_at": starts_at, "route": "im"}
+    return {"id": str(uuid4()), "patient": resource["patient"], "sent_at": now, "plan": plan}
+
+
+def session_events(_: Resource) -> dict[str, Any]:
+    now = timezone.now().isoformat()
+    return {"sent_at": now, "events": [{"kind": "sedation", "id": str(uuid4()), "at": now, "moaas": 5}]}
+
+
+def monitoring_limits(_: Resource) -> dict[str, Any]:
+    return {"limits": {name: getattr(limits.DEFAULTS, name) for name in limits.BOUNDS}}
+
+
 def consent(resource: Resource) -> dict[str, Any]:
     """The sender's own version is filled in on the way."""
     teams = [{"team": resource["team"], "categories": ["pain"]}]
@@ -161,7 +202,7 @@ IN_PATH = {
     "record_id": "pain", "device_id": "device", "reference": "session", "caregiver_id": "caregiver",
     "message_id": "message", "summary_id": "summary", "alert_id": "alert", "check_in_id": "check_in",
     "patient_id": "patient", "member_id": "member", "pk": "passkey", "period_id": "duty",
-    "role_id": "role", "invitation_id": "newcomer",
+    "role_id": "role", "invitation_id": "newcomer", "session_id": "treatment_session",
 }  # fmt: skip
 IN_PATH_OF = {"patients/invite/<uuid:patient_id>/": {"patient_id": "waiting"}}
 FIXED_IN_PATH = {"instrument": "phq-9", "version": "1999", "uidb36": "1", "key": "set-password"}
@@ -274,6 +315,19 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     "GET api/v1/check-ins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
     # In an emergency nothing is planned.
     "POST api/v1/check-ins": Row(roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=201, body=check_in),
+    "GET api/v1/sessions": Row(roles=READ, reach=tied(*WHOEVER, of={"TREATMENT"}), query=PATIENTS),
+    "POST api/v1/sessions": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=201, body=session_plan
+    ),
+    "GET api/v1/sessions/<uuid:session_id>": Row(
+        roles=READ, reach=tied(*WHOEVER, of={"TREATMENT"})
+    ),
+    # Of a session at home the patient enters, too.
+    "POST api/v1/sessions/<uuid:session_id>/events": Row(
+        roles=TREAT | PATIENT, reach=tied("SELF", "TEAM", of={"TREATMENT"}), body=session_events
+    ),
+    "GET api/v1/monitoring-limits": Row(roles=TREAT),
+    "PUT api/v1/monitoring-limits": Row(roles=frozenset({"CLINICIAN"}), body=monitoring_limits),
     "DELETE api/v1/check-ins/<uuid:check_in_id>": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=204
     ),
@@ -333,6 +387,29 @@ PAGES: Mapping[str, Row | tuple[Row, ...]] = {
     "POST patients/<uuid:patient_id>/readmit/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/sign-in/disable/": Row(roles=TREAT, reach=tied("TEAM"), answer=302),
     "POST patients/<uuid:patient_id>/sign-in/recover/": Row(roles=TREAT, reach=nobody),
+    "GET patients/<uuid:patient_id>/sessions/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "POST patients/<uuid:patient_id>/sessions/plan/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=302, body=plan_form
+    ),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/live/": Row(
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS", of={"TREATMENT"})
+    ),
+    "POST patients/<uuid:patient_id>/sessions/<uuid:session_id>/events/": Row(
+        roles=TREAT, reach=tied("TEAM", of={"TREATMENT"}), answer=302, body=event_form
+    ),
+    # Theirs is no session of esketamine: there is no form of it.
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/esketamine-form/": Row(
+        roles=TREAT, reach=nobody
+    ),
+    "GET monitoring-limits/": Row(roles=TREAT),
+    "POST monitoring-limits/": (
+        Row(roles=frozenset({"CLINICIAN"}), answer=302, body=limits_form),
+    ),
     "POST patients/<uuid:patient_id>/check-ins/": Row(
         roles=TREAT, reach=tied("TEAM", of={"VISITS"}), answer=302, body=check_in_form
     ),

@@ -18,6 +18,8 @@ from tracker.progress import actions as progress
 from tracker.progress import summaries
 from tracker.reminders import actions as reminders
 from tracker.reminders.models import CheckIn
+from tracker.treatment import actions as treatment
+from tracker.treatment import events
 
 NOW = factories.MONDAY + timedelta(hours=1)
 # Numbers that nobody else has: each patient's own dose.
@@ -26,7 +28,7 @@ Resource = dict[str, str]
 IDS = (
     "patient", "team", "clinic", "pain", "daily", "dose_id", "page", "shared", "answers", "alert", "check_in",
     "summary", "device", "session", "message", "passkey", "caregiver", "member", "user", "waiting",
-    "duty", "role", "newcomer",
+    "duty", "role", "newcomer", "treatment_session",
 )  # fmt: skip
 
 
@@ -114,13 +116,20 @@ def _derived(patient: Patient, by: StaffMember) -> Resource:
     # After those of the others: a clinician has one at a time.
     with as_clinic(patient.clinic_id):
         starts_at = NOW + timedelta(days=2, hours=CheckIn.objects.filter(clinic_id=patient.clinic_id).count())
+    session_id = uuid.uuid4()
+    plan = {"kind": "plan", "id": str(uuid.uuid4()), "at": NOW.isoformat(), "starts_at": NOW.isoformat()}
     with as_user(by, NOW) as principal:
+        treatment.plan_session(
+            principal=principal, patient=patient, session_id=session_id, sent_at=NOW, at=NOW,
+            plan=events.PlanEvent.model_validate(plan | {"route": "troche", "setting": "home"}),
+        )  # fmt: skip
         planned = reminders.plan_check_in(
             principal=principal, patient=patient, starts_at=starts_at, minutes=20, at=NOW
         )
     with rls.as_patient(patient.clinic_id, patient.pk):
         return {
             "check_in": str(planned.pk),
+            "treatment_session": str(session_id),
             "alert": str(Alert.objects.get(patient=patient).pk),
             "summary": str(summaries.newest(patient.pk, limit=1)[0].id),
         }

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests import factories
 from tests.sync.test_kinds import WHOLE
+from tracker.treatment import limits
 
 Path = tuple[str | int, ...]
 RECORD = str(uuid.uuid4())
@@ -49,6 +50,21 @@ def whole_bodies(world: factories.World, device: str) -> dict[str, dict[str, Any
         "own-email": {"email": "another@example.org"},
         "own-email-confirm": {"code": "2222-2222-2222-2222"},
         "me": {"name": "Ada", "phone": "+31201234567", "time_zone": factories.ZONE},
+        "treatment-sessions": {
+            "id": str(uuid.uuid4()), "patient": str(world.ada.pk), "sent_at": "2026-03-02T10:00:00Z",
+            "plan": {"kind": "plan", "id": str(uuid.uuid4()), "at": "2026-03-02T10:00:00Z",
+                     "starts_at": "2026-03-03T10:00:00Z", "minutes": 90, "route": "im", "setting": "clinic",
+                     "planned_amount": 40.5, "planned_unit": "mg", "text": "as before"},
+        },
+        "treatment-session-events": {
+            "sent_at": "2026-03-02T10:00:00Z",
+            "events": [{"kind": "dose", "id": str(uuid.uuid4()), "at": "2026-03-02T10:00:00Z", "amount": 40.5,
+                        "unit": "mg", "given_as": "single", "text": "left arm"}],
+        },
+        "monitoring-limits": {
+            "limits": {name: getattr(limits.DEFAULTS, name) for name in limits.BOUNDS},
+            "observation_minutes": {"im": 90},
+        },
         "check_ins": {"patient": str(world.ada.pk), "starts_at": "2099-01-01T10:00:00Z", "minutes": 20},
     }  # fmt: skip
 

@@ -30,7 +30,7 @@ AT_ONCE_S = 1.0
 MOST_GROWTH_MB = 40
 BODIES = {
     "push", "records", "record", "devices", "consents", "caregivers", "accept-invitation", "break-glass", "check_ins",
-    "me", "own-email", "own-email-confirm",
+    "me", "own-email", "own-email-confirm", "treatment-sessions", "treatment-session-events", "monitoring-limits",
 }  # fmt: skip
 # Takes neither a body nor an id: there is nothing to spoil.
 BARE = ("break-glass", "DELETE")

@@ -7,7 +7,7 @@ from django.utils import timezone
 from tests import factories
 from tests.phone import Phone
 from tracker.records import measures
-from tracker.records.kinds.side_effects import EFFECTS
+from tracker.records.value_sets import EFFECTS
 
 
 def test_every_measure_is_listed_with_unit_range_direction_and_family(world):

@@ -18,8 +18,9 @@ APPEND_ONLY = {
     "records_formerversion",
     "records_mergededit",
     "records_accessrevocation",
-    "records_treatmentsession",
     "sync_syncbatch",
+    "treatment_monitoringlimits",
+    "treatment_sessionevent",
 }
 READ_ONLY = {
     "auth_group",
@@ -44,6 +45,7 @@ REMOVABLE = {
     "keys_datakey",
     "mfa_authenticator",
     "outbox_letter",
+    "records_dosingperiod",
     "progress_summarypart",
     "records_measurestate",
     "records_observation",

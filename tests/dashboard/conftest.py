@@ -12,6 +12,9 @@ from django.conf import settings
 from django.test import Client
 
 from tests import authenticator, factories
+
+# Fixtures of the tests in a browser.
+from tests.dashboard.browsers import browser, chromium, server, site  # noqa: F401
 from tests.phone import token_of
 from tests.rls_context import as_user
 from tracker.accounts import second_factor
@@ -40,9 +43,9 @@ def sign_in(user: User) -> Client:
     """Sign in without the forms; staff have an authenticator app. ``test_second_factor`` goes the whole way."""
     if second_factor.is_required(user):
         authenticator.add_totp(user)
-    browser = Client()
-    browser.cookies[settings.SESSION_COOKIE_NAME] = token_of(user)
-    return browser
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = token_of(user)
+    return client
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from tracker.audit.models import AuditEvent
 from tracker.clinics.models import Patient
 from tracker.lib import rls
 from tracker.outbox.models import Message
-from tracker.records.models import MeasureState, TreatmentSession
+from tracker.records.models import MeasureState
 from tracker.reminders import actions as reminders
+from tracker.treatment.models import TreatmentSession
 
 SESSION = {"on": "2026-02-20", "time": "10:00", "route": "IM", "dose_mg": "42.5"}
 POSITIVE: list[int | None] = [1, 1, 1, 1, 1, 1, 1, 1, 2]
@@ -23,7 +24,7 @@ POSITIVE: list[int | None] = [1, 1, 1, 1, 1, 1, 1, 1, 2]
 def sessions(patient: Patient) -> list[tuple[date, str, float]]:
     with rls.as_patient(patient.clinic_id, patient.pk):
         rows = TreatmentSession.objects.filter(patient=patient)
-        return [(row.local_date, row.route, float(row.dose_mg)) for row in rows]
+        return [(row.local_date, row.route, float(row.total_mg)) for row in rows]
 
 
 def post(browser: Client, patient: Patient, what: str, data: dict[str, str] | None = None):

@@ -20,8 +20,9 @@ from tracker.dashboard import formatting
 from tracker.instruments import catalogue
 from tracker.lib import days
 from tracker.progress import actions as progress
-from tracker.records import actions as records
 from tracker.reminders.models import CheckIn
+from tracker.treatment import actions as treatment
+from tracker.treatment.products import Route
 
 
 def at(days_ago: float) -> str:
@@ -113,8 +114,8 @@ def test_a_record_that_ended_long_ago_says_so(ben, path, world, send):
 def test_treatment_sessions_are_marked(ben, path, world, send):
     send(world.ada, *diary(40))
     with as_user(world.ben, NOW) as principal:
-        records.record_session(
-            principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=10), route="IV_INFUSION",
+        treatment.record_past_session(
+            principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=10), route=Route.IV_INFUSION,
             dose_mg=Decimal(35), at=NOW,
         )  # fmt: skip
 

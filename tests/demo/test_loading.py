@@ -24,8 +24,8 @@ from tracker.records.kinds import KINDS
 from tracker.records.kinds.daily import DailyLog
 from tracker.records.kinds.medication_use import MedicationUse
 from tracker.records.kinds.questionnaire import Response
-from tracker.records.models import TreatmentSession
 from tracker.reminders.models import CheckIn
+from tracker.treatment.models import TreatmentSession
 
 NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
 

@@ -19,9 +19,11 @@ from tracker.access.policy import Category
 from tracker.clinics.models import Patient
 from tracker.lib import days
 from tracker.progress import actions, trends
-from tracker.records import actions as records
 from tracker.records import categories, daily_statistics, measure_state, measures
-from tracker.records.models import MeasureState, Observation, TreatmentSession
+from tracker.records.models import MeasureState, Observation
+from tracker.treatment import actions as treatment
+from tracker.treatment.models import TreatmentSession
+from tracker.treatment.products import Route
 
 START = date(2026, 3, 9)
 ZONES = ("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")
@@ -96,7 +98,11 @@ def plain(rows: Sequence[Observation], form: bool, session: TreatmentSession | N
     value = fmean(baseline) if baseline else None
     if form:
         before = [row for row in rows if session and first <= row.local_date <= session.local_date]
-        forms = [row.value for row in before if session and row.at < session.starts_at]
+        forms = [
+            row.value
+            for row in before
+            if session and session.first_dosed_at and row.at < session.first_dosed_at
+        ]
         value = (forms[-1] if forms else None) if session else rows[0].value
     return {
         "last": last.value, "last_at": last.at, "last_on": last.local_date,
@@ -144,11 +150,11 @@ def test_current_values_are_those_of_a_plain_recomputation_after_any_history(wor
         check(world)
 
     with as_user(world.ben) as ben:
-        records.record_session(
+        treatment.record_past_session(
             principal=ben,
             patient=world.ada,
             starts_at=SESSION_AT,
-            route="IM",
+            route=Route.IM,
             dose_mg=Decimal(35),
             at=SESSION_AT,
         )
@@ -165,11 +171,11 @@ def test_a_form_after_the_dosing_is_no_baseline_although_it_is_of_the_same_day(w
     phone.push(*[factories.phq9([item] * 8 + [0], recorded_at=at.isoformat()) for at, item in forms.items()])
 
     with as_user(world.ben) as ben:
-        records.record_session(
+        treatment.record_past_session(
             principal=ben,
             patient=world.ada,
             starts_at=SESSION_AT,
-            route="IM",
+            route=Route.IM,
             dose_mg=Decimal(35),
             at=SESSION_AT,
         )

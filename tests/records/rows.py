@@ -34,7 +34,7 @@ from tracker.records.kinds.questionnaire import Response, Score
 from tracker.records.kinds.side_effects import SideEffects
 from tracker.records.kinds.sleep import SleepEntry
 from tracker.records.kinds.vitals import Vitals
-from tracker.records.models import FormerVersion, MeasureState, Observation, TreatmentSession
+from tracker.records.models import DosingPeriod, FormerVersion, MeasureState, Observation
 from tracker.reminders.models import CheckIn
 
 Values = dict[str, Any]
@@ -129,10 +129,10 @@ def of_measure_state(world: factories.World) -> Values:
     }  # fmt: skip
 
 
-def of_session(world: factories.World) -> Values:
+def of_dosing_period(world: factories.World) -> Values:
     return owned(world) | {
-        "starts_at": factories.MONDAY, "time_zone": factories.ZONE, "local_date": date(2026, 3, 2), "route": "IM",
-        "dose_mg": Decimal(35), "recorded_by_id": world.ben.user_id,
+        "session_id": uuid.uuid4(), "dosed_at": factories.MONDAY, "local_date": date(2026, 3, 2),
+        "capacity_ends_at": factories.MONDAY + timedelta(hours=4),
     }  # fmt: skip
 
 
@@ -254,7 +254,7 @@ MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     Response: of_response,
     Score: of_score,
     MeasureState: of_measure_state,
-    TreatmentSession: of_session,
+    DosingPeriod: of_dosing_period,
     SummaryPart: of_summary_part,
     CheckIn: of_check_in,
     Alert: of_alert,

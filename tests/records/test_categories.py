@@ -15,18 +15,20 @@ from tracker.access.chart import open_chart
 from tracker.access.policy import Category
 from tracker.access.principal import load_principal
 from tracker.clinics.models import PatientOwned
-from tracker.records import actions, categories, measures
+from tracker.records import categories, measures
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.journal import AccessRevocation, JournalText
 from tracker.records.kinds.plan import MergedEdit
-from tracker.records.models import ChangeCounter, TreatmentSession
+from tracker.records.models import ChangeCounter, DosingPeriod
+from tracker.treatment import actions as treatment
+from tracker.treatment.products import Route
 
 # Tables beside those of the kinds whose rows are all of one category. The other rows name theirs.
 BESIDE = {
     AccessRevocation: Category.JOURNAL,
     JournalText: Category.JOURNAL,
     MergedEdit: Category.MOOD,
-    TreatmentSession: Category.TREATMENT,
+    DosingPeriod: Category.TREATMENT,
 }
 
 
@@ -84,8 +86,8 @@ def full(world: factories.World) -> factories.World:
         assert {row["status"] for row in phone.push(*batch).json()["results"]} == {"stored"}
     with as_user(world.ben) as ben:
         ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
-        actions.record_session(
-            principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=1), route="IM",
+        treatment.record_past_session(
+            principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=1), route=Route.IM,
             dose_mg=Decimal(50), at=factories.MONDAY,
         )  # fmt: skip
     return world
@@ -163,8 +165,8 @@ def test_a_session_moves_every_baseline_also_those_that_its_recorder_may_not_see
     ben = load_principal(world.ben.user_id, factories.MONDAY)
     ada = open_chart(ben, world.ada.pk, purpose="test", at=factories.MONDAY)
 
-    actions.record_session(
-        principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=4), route="IM", dose_mg=Decimal(50),
+    treatment.record_past_session(
+        principal=ben, patient=ada, starts_at=factories.MONDAY - timedelta(days=4), route=Route.IM, dose_mg=Decimal(50),
         at=factories.MONDAY,
     )  # fmt: skip
 

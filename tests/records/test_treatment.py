@@ -8,8 +8,9 @@ from tests.phone import Phone
 from tests.rls_context import as_user
 from tracker.access.chart import open_chart
 from tracker.progress import actions as progress
-from tracker.records import actions
 from tracker.records.models import MeasureState
+from tracker.treatment import actions as treatment
+from tracker.treatment.products import Route
 
 
 def test_a_first_session_makes_baselines_and_summaries_anew(world):
@@ -24,8 +25,8 @@ def test_a_first_session_makes_baselines_and_summaries_anew(world):
     at = factories.MONDAY + timedelta(days=10)
     with as_user(world.ben, at) as ben:
         ada = open_chart(ben, world.ada.pk, purpose="test", at=at)
-        actions.record_session(
-            principal=ben, patient=ada, starts_at=at, route="IM", dose_mg=Decimal(50), at=at
+        treatment.record_past_session(
+            principal=ben, patient=ada, starts_at=at, route=Route.IM, dose_mg=Decimal(50), at=at
         )
         current = MeasureState.objects.get(measure="pain.intensity")
 

@@ -82,7 +82,7 @@ def test_a_pull_costs_the_same_statements_however_long_the_history_is(
         *(factories.daily(mood=n % 11) for n in range(records // 8)),
     )
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         phone.get("sync/pull?limit=500")
 
 

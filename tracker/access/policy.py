@@ -30,6 +30,7 @@ class Category(StrEnum):
 
 EVERYTHING = frozenset(Category)
 _VISITS = frozenset({Category.VISITS})
+_TREATMENT = frozenset({Category.TREATMENT})
 # Of a patient, but of no category: who they are, and that an answer of theirs needs attention.
 _NO_CATEGORY: frozenset[Category] = frozenset()
 
@@ -63,7 +64,11 @@ class Action(StrEnum):
     ACKNOWLEDGE_ALERT = "acknowledge_alert"
     PLAN_CHECK_IN = "plan_check_in"
     SEE_CHECK_INS = "see_check_ins"
+    SEE_TREATMENT_SESSIONS = "see_treatment_sessions"
+    PLAN_TREATMENT_SESSION = "plan_treatment_session"
     RECORD_TREATMENT_SESSION = "record_treatment_session"
+    SEE_MONITORING_LIMITS = "see_monitoring_limits"
+    SET_MONITORING_LIMITS = "set_monitoring_limits"
     DISCHARGE_PATIENT = "discharge_patient"
     READ_MESSAGES = "read_messages"
     SEE_CONSENT = "see_consent"
@@ -91,8 +96,10 @@ _BY_ROLE: Mapping[str, frozenset[Action]] = {
         Action.READ_OWN_ACCESS_LOG,
     },
     "CAREGIVER": _EVERYBODY,
-    "CLINICIAN": _EVERYBODY | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT},
-    "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT},
+    "CLINICIAN": _EVERYBODY
+    | {Action.SEE_CASELOAD, Action.BREAK_GLASS, Action.INVITE_PATIENT}
+    | {Action.SEE_MONITORING_LIMITS, Action.SET_MONITORING_LIMITS},
+    "COORDINATOR": _EVERYBODY | {Action.SEE_CASELOAD, Action.INVITE_PATIENT, Action.SEE_MONITORING_LIMITS},
     "ADMINISTRATOR": _EVERYBODY | {Action.INVITE_PATIENT, Action.MANAGE_STAFF, Action.APPROVE_STAFF},
     "PRIVACY_OFFICER": _EVERYBODY | {Action.SEE_BREAK_GLASS, Action.READ_ACCESS_LOG, Action.APPROVE_STAFF},
     "OPERATOR": _EVERYBODY,
@@ -103,17 +110,20 @@ _READ = {
     Action.READ_RECORDS: EVERYTHING,
     Action.READ_SUMMARIES: EVERYTHING,
     Action.SEE_CHECK_INS: _VISITS,
+    Action.SEE_TREATMENT_SESSIONS: _TREATMENT,
     Action.ACKNOWLEDGE_ALERT: _NO_CATEGORY,
 }
 _READ_BY_CAREGIVER = {
     Action.READ_RECORDS: EVERYTHING,
     Action.READ_SUMMARIES: EVERYTHING,
     Action.SEE_CHECK_INS: _VISITS,
+    Action.SEE_TREATMENT_SESSIONS: _TREATMENT,
 }
 _CARE = {
     **_READ,
     Action.PLAN_CHECK_IN: _VISITS,
-    Action.RECORD_TREATMENT_SESSION: frozenset({Category.TREATMENT}),
+    Action.PLAN_TREATMENT_SESSION: _TREATMENT,
+    Action.RECORD_TREATMENT_SESSION: _TREATMENT,
     Action.DISCHARGE_PATIENT: _NO_CATEGORY,
     Action.DISABLE_PATIENT_ACCOUNT: _NO_CATEGORY,
 }
@@ -123,6 +133,9 @@ _BY_RELATION: Mapping[tuple[str, Relation], Mapping[Action, frozenset[Category]]
         Action.READ_RECORDS: EVERYTHING,
         Action.READ_SUMMARIES: EVERYTHING,
         Action.SEE_CHECK_INS: _VISITS,
+        Action.SEE_TREATMENT_SESSIONS: _TREATMENT,
+        # Of a session at home (``treatment.acceptance``).
+        Action.RECORD_TREATMENT_SESSION: _TREATMENT,
     },
     ("CAREGIVER", Relation.CAREGIVER): _READ_BY_CAREGIVER,
     # Which kinds of record a caregiver writes, each kind says (``Kind.caregivers_write``): never the journal.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
+from tracker.alerts import treatment_sessions
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.definition import InstrumentDefinition
@@ -37,7 +38,11 @@ def declared() -> Mapping[str, AlertRule]:
 def _declared(forms: tuple[InstrumentDefinition, ...]) -> Mapping[str, AlertRule]:
     by_instrument = {form.code: {rule.id: rule for rule in alert_rules.of_instrument(form)} for form in forms}
     rules: dict[str, AlertRule] = {}
-    for rule in (*(rule for own in by_instrument.values() for rule in own.values()), *of_all_kinds()):
+    for rule in (
+        *(rule for own in by_instrument.values() for rule in own.values()),
+        *of_all_kinds(),
+        *treatment_sessions.RULES,
+    ):
         known = rules.setdefault(rule.id, rule)
         if (known.version, known.level, known.label) != (rule.version, rule.level, rule.label):
             raise ConflictingRules(f"the alert rule {rule.id} is declared twice, and differently")

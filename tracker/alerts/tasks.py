@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from tracker.alerts import actions, safety_status
+from tracker.alerts import actions, safety_status, treatment_sessions
 
 
 @shared_task
@@ -16,3 +16,9 @@ def escalate_overdue() -> int:
 def record_worker_heartbeat() -> None:
     """Note that beat, broker and worker are at work."""
     safety_status.record_heartbeat(safety_status.WORKER)
+
+
+@shared_task
+def raise_unclosed_sessions() -> int:
+    """Alert of treatment sessions at home that nobody has closed in time. Safe at any time, twice, by many workers."""
+    return treatment_sessions.raise_unclosed(at=timezone.now())

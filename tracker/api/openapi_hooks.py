@@ -35,6 +35,8 @@ _TAGS = {
     "invitations": "Coming in by invitation.",
     "messages": "What the product tells the caller.",
     "check-ins": "Telehealth check-ins.",
+    "sessions": "Treatment sessions: planned, recorded event by event, closed; and what follows from them.",
+    "monitoring-limits": "The clinic's limits of monitoring around a dose.",
     "alerts": "Open alerts of the caller's patients.",
     "patients": "Sign-in of a patient, ended and recovered by staff.",
     "break-glass": "Access in an emergency.",

@@ -26,6 +26,7 @@ from tracker.api.views import (
     sessions,
     summaries,
     sync,
+    treatment,
 )
 
 
@@ -74,6 +75,16 @@ urlpatterns = [
     path(V1 + "break-glass", break_glass.BreakGlassAPIView.as_view(), name="break-glass"),
     path(V1 + "messages", messages.Messages.as_view(), name="messages"),
     path(V1 + "messages/<uuid:message_id>/read", messages.OneMessage.as_view(), name="message-read"),
+    path(V1 + "sessions", treatment.TreatmentSessions.as_view(), name="treatment-sessions"),
+    path(
+        V1 + "sessions/<uuid:session_id>", treatment.OneTreatmentSession.as_view(), name="treatment-session"
+    ),
+    path(
+        V1 + "sessions/<uuid:session_id>/events",
+        treatment.SessionEvents.as_view(),
+        name="treatment-session-events",
+    ),
+    path(V1 + "monitoring-limits", treatment.Limits.as_view(), name="monitoring-limits"),
     path(V1 + "sync/push", sync.Push.as_view(), name="push"),
     path(V1 + "sync/pull", sync.Pull.as_view(), name="pull"),
     path(V1 + "records", records.Records.as_view(), name="records"),

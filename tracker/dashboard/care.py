@@ -18,18 +18,19 @@ from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import TreatmentSessionForm
 from tracker.outbox import patient_sign_in
-from tracker.records import actions as records
+from tracker.treatment import actions as treatment
+from tracker.treatment.products import Route
 
 
 @require_POST
-@clinical_page(Action.RECORD_TREATMENT_SESSION)
+@clinical_page(Action.PLAN_TREATMENT_SESSION)
 def record_session(
     request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
 ) -> HttpResponse:
     """Record a treatment session that has taken place; a mistake comes back in a sentence."""
     patient = open_chart(
         principal, patient_id, purpose="dashboard/record_session", at=at,
-        action=Action.RECORD_TREATMENT_SESSION, categories={Category.TREATMENT},
+        action=Action.PLAN_TREATMENT_SESSION, categories={Category.TREATMENT},
     )  # fmt: skip
     form = TreatmentSessionForm(request.POST)
     if form.is_valid() and _record(form, principal, patient, at):
@@ -41,13 +42,13 @@ def record_session(
 
 def _record(form: TreatmentSessionForm, principal: Principal, patient: Patient, at: datetime) -> bool:
     try:
-        records.record_session(
+        treatment.record_past_session(
             principal=principal, patient=patient, starts_at=form.starts_at(patient.time_zone),
-            route=form.cleaned_data["route"], dose_mg=form.cleaned_data["dose_mg"], at=at,
+            route=Route(form.cleaned_data["route"]), dose_mg=form.cleaned_data["dose_mg"], at=at,
         )  # fmt: skip
-    except records.InTheFuture:
+    except treatment.InTheFuture:
         form.add_error("on", "That time has not come yet where the patient lives.")
-    except records.AlreadyRecorded:
+    except treatment.AlreadyRecorded:
         form.add_error("time", "There is a treatment session at that time already.")
     return not form.errors
 

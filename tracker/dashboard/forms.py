@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
 from tracker.accounts import passwords
 from tracker.clinics.models import Role
+from tracker.dashboard.session_text import LIMIT_LABELS
 from tracker.lib import days
-from tracker.records.models import Route
+from tracker.treatment import limits
+from tracker.treatment.events import PlanEvent, Setting
+from tracker.treatment.products import ROUTES, KetamineUnit, Route, unit_label
 
 FURTHEST = timedelta(days=366)
 
@@ -54,8 +57,10 @@ class TreatmentSessionForm(forms.Form):
 
     on = _day("Day")
     time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
-    route = forms.ChoiceField(label="Route", choices=Route.choices)
-    dose_mg = forms.DecimalField(label="Dose in mg", min_value=0, max_value=2000, decimal_places=2)
+    route = forms.ChoiceField(
+        label="Route", choices=[(str(code), rule.label) for code, rule in ROUTES.items()]
+    )
+    dose_mg = forms.DecimalField(label="Dose in mg", min_value=0.01, max_value=2000, decimal_places=2)
 
     def clean_on(self) -> date:
         """Refuse a day that no clock can reach."""
@@ -67,6 +72,88 @@ class TreatmentSessionForm(forms.Form):
     def starts_at(self, time_zone: str) -> datetime:
         """Return the instant that was meant, in the patient's zone."""
         return days.instant(self.cleaned_data["on"], self.cleaned_data["time"], time_zone)
+
+
+_ROUTES = [(str(code), rule.label) for code, rule in ROUTES.items()]
+
+
+class PlanSessionForm(forms.Form):
+    """A treatment session to be planned: when where the patient lives, how long, by which route, where, how much."""
+
+    on = _day("Day")
+    time = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
+    minutes = forms.IntegerField(label="Minutes", min_value=5, max_value=10_080)
+    route = forms.ChoiceField(label="Route", choices=_ROUTES)
+    setting = forms.ChoiceField(label="Where", choices=[("CLINIC", "in the clinic"), ("HOME", "at home")])
+    amount = forms.FloatField(label="Planned dose", min_value=0.001, max_value=5000, required=False)
+    unit = forms.ChoiceField(
+        label="Unit",
+        choices=[("", "none"), *((str(unit), unit_label(unit)) for unit in KetamineUnit)],
+        required=False,
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        """``today`` is the patient's local day."""
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean_on(self) -> date:
+        """Refuse a day that can only be a slip."""
+        on: date = self.cleaned_data["on"]
+        if abs(on - self.today) > FURTHEST:
+            raise forms.ValidationError("That is too far away: at most a year.")
+        return on
+
+    def clean(self) -> dict[str, Any]:
+        """A planned dose has both amount and unit."""
+        if (self.cleaned_data.get("amount") is None) != (not self.cleaned_data.get("unit")):
+            self.add_error("unit", "A planned dose has an amount and a unit.")
+        return self.cleaned_data
+
+    def plan(self, time_zone: str, at: datetime) -> PlanEvent:
+        """Return the plan that was meant, in the patient's zone."""
+        asked = self.cleaned_data
+        dose = (
+            {"planned_amount": asked["amount"], "planned_unit": KetamineUnit(asked["unit"])}
+            if asked["unit"]
+            else {}
+        )
+        return PlanEvent(
+            id=uuid4(), kind="plan", at=at, starts_at=days.instant(asked["on"], asked["time"], time_zone),
+            minutes=asked["minutes"], route=Route(asked["route"]), setting=Setting(asked["setting"]), **dose,
+        )  # fmt: skip
+
+
+class MonitoringLimitsForm(forms.Form):
+    """The clinic's limits of monitoring, each within what a clinic may choose."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (low, high) in limits.BOUNDS.items():
+            self.fields[name] = forms.IntegerField(
+                label=LIMIT_LABELS[name], min_value=low, max_value=high, help_text=f"{low} to {high}"
+            )
+        for route in Route:
+            low = limits.SHORTEST_OBSERVATION.get(route, limits.OBSERVATION_BOUNDS[0])
+            high = limits.OBSERVATION_BOUNDS[1]
+            self.fields[f"observation_{route.lower()}"] = forms.IntegerField(
+                label=f"Observation after {ROUTES[route].label}, minutes", min_value=low, max_value=high,
+                help_text=f"{low} to {high}",
+            )  # fmt: skip
+
+    @staticmethod
+    def values_of(current: limits.Limits) -> dict[str, int]:
+        """Return the limits that count, as the form's initial values."""
+        own = {name: getattr(current, name) for name in limits.BOUNDS}
+        return own | {f"observation_{route.lower()}": current.observation(route) for route in Route}
+
+    def limits(self) -> limits.Limits:
+        """Return the limits that were entered."""
+        asked = self.cleaned_data
+        return limits.Limits(
+            **{name: asked[name] for name in limits.BOUNDS},
+            observation_minutes={route: asked[f"observation_{route.lower()}"] for route in Route},
+        )
 
 
 class FallbackContactForm(forms.Form):

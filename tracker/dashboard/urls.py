@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracker.dashboard import break_glass, care, clinic, roles, sessions, staff, views
+from tracker.dashboard import break_glass, care, clinic, roles, sessions, staff, treatment, views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -31,6 +31,25 @@ urlpatterns = [
     path("alerts/<uuid:alert_id>/acknowledge/", views.acknowledge, name="acknowledge"),
     path("patients/discharged/", care.discharged, name="discharged"),
     path("patients/<uuid:patient_id>/", views.patient, name="patient"),
+    path("patients/<uuid:patient_id>/sessions/", treatment.sessions, name="sessions_of_patient"),
+    path("patients/<uuid:patient_id>/sessions/plan/", treatment.plan_session, name="plan_session"),
+    path("patients/<uuid:patient_id>/sessions/<uuid:session_id>/", treatment.session, name="session"),
+    path(
+        "patients/<uuid:patient_id>/sessions/<uuid:session_id>/live/",
+        treatment.session_live,
+        name="session_live",
+    ),
+    path(
+        "patients/<uuid:patient_id>/sessions/<uuid:session_id>/events/",
+        treatment.add_events,
+        name="session_events",
+    ),
+    path(
+        "patients/<uuid:patient_id>/sessions/<uuid:session_id>/esketamine-form/",
+        treatment.esketamine_form,
+        name="esketamine_form",
+    ),
+    path("monitoring-limits/", treatment.monitoring_limits, name="monitoring_limits"),
     path("patients/<uuid:patient_id>/treatment-sessions/", care.record_session, name="record_session"),
     path("patients/<uuid:patient_id>/discharge/", care.discharge, name="discharge"),
     path("patients/<uuid:patient_id>/readmit/", care.readmit, name="readmit"),

@@ -22,10 +22,11 @@ from tracker.alerts.models import Alert
 from tracker.clinics.models import Patient
 from tracker.demo import clinic_work, diary, people, simulate
 from tracker.lib import days
-from tracker.records import actions as records
-from tracker.records.models import TreatmentSession
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey
+from tracker.treatment import actions as treatment
+from tracker.treatment.models import TreatmentSession
+from tracker.treatment.products import Route
 
 Say = Callable[[str], None]
 # The phone is no part of the product: it shows what the protocol asks of an app, and tests use it too.
@@ -123,8 +124,8 @@ def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
     for on, session in simulate.sessions(who, enrolled_on):
         if on not in held:
             starts_at = days.instant(on, time(10), patient.time_zone)
-            records.record_session(
-                principal=principal, patient=patient, starts_at=starts_at, route=session.route,
+            treatment.record_past_session(
+                principal=principal, patient=patient, starts_at=starts_at, route=Route(session.route),
                 dose_mg=Decimal(session.dose_mg), at=starts_at,
             )  # fmt: skip
 

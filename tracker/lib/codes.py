@@ -45,6 +45,9 @@ class LowerCase:
     def __get_pydantic_core_schema__(
         self, source: type[StrEnum], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Called by pydantic: one of the codes in, the member out."""
+        """Called by pydantic: one of the codes, or a member, in; the member out."""
         codes = handler.generate_schema(Annotated[_of_the_wire(source), Field(strict=False)])
-        return core_schema.no_info_after_validator_function(lambda code: source(to_stored(code)), codes)
+        member = core_schema.no_info_after_validator_function(lambda code: source(to_stored(code)), codes)
+        return core_schema.no_info_before_validator_function(
+            lambda code: to_wire(code) if isinstance(code, source) else code, member
+        )

@@ -352,6 +352,40 @@ RECEIPT = (
     ErrorCode("merged", 200, "Two edits were merged.", "Hold `server`: it is the result."),
 )
 
+_SHOW_SESSION = "Read the session again and show it; the event is not stored."
+# Of an event of a treatment session, in `results`.
+SESSION = (
+    _field("unit_not_for_route", "Not of a dose by this route."),
+    _field("dose_without_strength", "Sprays, and they alone, have a strength per spray."),
+    _field("incomplete_rate", "A rate has a number and a unit; what is stopped has none."),
+    _field("answers_or_total", "The project's own check has five answers, the CADSS its total."),
+    _field("reason_missing", "Say why, in `text`."),
+    _field("ends_before_start", "It ends before it began."),
+    _field("unknown_staff_member", "There is no such member of staff."),
+    _field("unknown_event", "The session has no such event.", _SHOW_SESSION),
+    _field(
+        "event_already_replaced", "Somebody has corrected or retracted this event already.", _SHOW_SESSION
+    ),
+    _field("id_reused", "This id is another one's.", APP_IS_WRONG),
+    _field("infusion_runs", "An infusion is running: stop it first.", _SHOW_SESSION),
+    _field("no_infusion", "No infusion is running.", _SHOW_SESSION),
+    _field("session_overlaps", "The patient has another session then."),
+    _field("session_in_progress", "Another session of the patient is in progress: close it first."),
+    _field("session_already_closed", "Somebody has closed the session already.", _SHOW_SESSION),
+    _field("session_not_closed", "The session is not closed.", _SHOW_SESSION),
+    _field("session_not_planned", "The session has begun already, or is closed.", _SHOW_SESSION),
+    _field("session_without_dose", "No dose was given: cancel the session instead.", _SHOW_SESSION),
+    _field("session_dosed", "A dose was given: close the session, or cancel it as entered in error."),
+    _field("session_staff_only", "Only staff enter this of the session."),
+    _field("session_full", "The session has 2,000 events: no more are taken."),
+    ErrorCode(
+        "discharge_not_ready",
+        409,
+        "The patient is not ready to leave by the clinic's rules; `missing` says why.",
+        "Show what is missing. Who leaves all the same leaves `against_advice`.",
+    ),
+)
+
 # What comes in `errors`, with a pointer or the name of a parameter.
-FIELD_CODES = frozenset(each.code for each in (*FIELD, *RECORD))
-CODES = {each.code: each for each in (*REQUEST, *FIELD, *RECORD, *RECEIPT)}
+FIELD_CODES = frozenset(each.code for each in (*FIELD, *RECORD, *SESSION))
+CODES = {each.code: each for each in (*REQUEST, *FIELD, *RECORD, *RECEIPT, *SESSION)}

@@ -102,6 +102,25 @@ def code_from(name: str, codes: Iterable[str]) -> Any:
     return TypeAliasType(name, Literal[tuple(map(str, codes))])
 
 
+# What the schema says of a number that is kept with so many decimals.
+DECIMALS = {1: "Rounded to one decimal.", 2: "Rounded to two decimals.", 3: "Rounded to three decimals."}
+
+
+def rounded_to(places: int) -> BeforeValidator:
+    """
+    A number that is kept with so many decimals.
+
+    What is finer is the noise of a conversion (38.39999999999998), and is rounded, before the limits are looked at: a
+    number is never refused for it.
+    """
+
+    def rounded(value: Any) -> Any:
+        # Without the sign of a zero, which is no value of its own.
+        return round(value, places) + 0.0 if type(value) is float else value
+
+    return BeforeValidator(rounded)
+
+
 def _pattern(pattern: str) -> Any:
     return Field(json_schema_extra={"pattern": pattern})
 

@@ -61,7 +61,7 @@ _VALUES = f"""
 SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at, source_id))[1], (array_agg(value ORDER BY at DESC, source_id DESC))[1],
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
-           SELECT min(starts_at) FROM records_treatmentsession WHERE patient_id = %(patient)s
+           SELECT min(dosed_at) FROM records_dosingperiod WHERE patient_id = %(patient)s
        )))[1], max(at), bool_or(by_caregiver)
 FROM records_observation AS o WHERE patient_id = %(patient)s AND {reading_source.counted_sql("o", "%(earliest)s")}
 GROUP BY measure, local_date ORDER BY measure, local_date
@@ -73,8 +73,8 @@ FROM records_medicationuse WHERE patient_id = %(patient)s AND removed_at IS NULL
 GROUP BY local_date, medication ORDER BY local_date, medication
 """
 _SESSIONS = """
-SELECT local_date, route, dose_mg::float FROM records_treatmentsession
-WHERE patient_id = %(patient)s ORDER BY starts_at, id
+SELECT local_date, route, total_mg::float FROM treatment_treatmentsession
+WHERE patient_id = %(patient)s AND first_dosed_at IS NOT NULL AND NOT is_in_error ORDER BY first_dosed_at, id
 """
 _ALERTS = "SELECT answered_on, count(*) FROM alerts_alert WHERE patient_id = %(patient)s GROUP BY answered_on"
 

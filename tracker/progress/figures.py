@@ -93,7 +93,7 @@ class SummarySession(TypedDict):
 
     local_date: date
     route: str
-    dose_mg: float
+    dose_mg: float | None
 
 
 class SummaryAlerts(TypedDict):

@@ -82,7 +82,7 @@ class Facts:
     values: Mapping[str, Sequence[DayValue]]
     measures: Mapping[str, Measure]
     uses: Sequence[MedicationDay] = ()
-    sessions: Sequence[tuple[date, str, float]] = ()
+    sessions: Sequence[tuple[date, str, float | None]] = ()
     alerts: Mapping[date, int] = field(default_factory=dict)
     anchor_on: date | None = None
 

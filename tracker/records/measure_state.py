@@ -25,8 +25,8 @@ _MOST_DAYS_APART = 3
 
 _REFRESH = """
 WITH anchor AS (
-    SELECT (array_agg(local_date ORDER BY starts_at, id))[1] AS first_session, min(starts_at) AS dosed_at
-    FROM records_treatmentsession WHERE patient_id = %(patient)s
+    SELECT (array_agg(local_date ORDER BY dosed_at, session_id))[1] AS first_session, min(dosed_at) AS dosed_at
+    FROM records_dosingperiod WHERE patient_id = %(patient)s
 ), plausible AS (
     SELECT enrolled_on - %(before)s AS earliest
     FROM clinics_patient WHERE id = %(patient)s

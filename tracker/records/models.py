@@ -1,6 +1,5 @@
-"""Tables beside those of the record kinds: change counter, epoch, history, observations, measure state, sessions."""
+"""Tables beside those of the record kinds: change counter, epoch, history, observations, measure state, dosing."""
 
-import uuid
 from datetime import date
 from typing import Self
 
@@ -9,11 +8,10 @@ from django.db.models.expressions import RawSQL
 
 from tracker.access.policy import Category
 from tracker.access.rls import SHARED_BY_ROW, by_category, derived_by_row_category
-from tracker.accounts.models import User
 from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
-from tracker.lib.constraints import one_of, within
+from tracker.lib.constraints import one_of
 from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
 from tracker.records import clocks, reading_source
 from tracker.records.kinds import KINDS
@@ -22,13 +20,12 @@ from tracker.records.reading_source import Origin
 
 __all__ = [
     "ChangeCounter",
+    "DosingPeriod",
     "Epoch",
     "FormerVersion",
     "MeasureState",
     "Observation",
     "PatientRecord",
-    "Route",
-    "TreatmentSession",
 ]
 
 # Of a kind whose entries are shared one by one, the former versions are their writer's alone.
@@ -190,40 +187,30 @@ class MeasureState(PatientOwned):
         ]
 
 
-class Route(models.TextChoices):
-    IV_INFUSION = "IV_INFUSION", "IV infusion"
-    IM = "IM", "intramuscular"
-    SC = "SC", "subcutaneous"
-    ORAL = "ORAL", "oral"
-    SUBLINGUAL = "SUBLINGUAL", "sublingual"
-    NASAL_RACEMIC = "NASAL_RACEMIC", "nasal spray, compounded"
-    NASAL_ESKETAMINE = "NASAL_ESKETAMINE", "nasal spray, esketamine"
-    RECTAL = "RECTAL", "rectal"
-
-
-class TreatmentSession(PatientOwned):
+class DosingPeriod(PatientOwned):
     """
-    One administration of ketamine or esketamine: when, by which route, how much.
+    The dosing of a treatment session, as far as other records depend on it. The app of the sessions keeps it current.
 
-    The dose is kept as entered, in mg. Nothing derives one route's dose from another's.
+    ``dosed_at`` and ``local_date`` are of the first dose: baselines count back from the first one of the patient's. Up
+    to ``capacity_ends_at`` no answer to a questionnaire counts.
     """
 
-    db_rights = APPEND_ONLY
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    starts_at = models.DateTimeField()
-    time_zone = models.CharField(max_length=64)
+    db_rights = TableRights(delete="derived: made anew with its session")
+    pk = models.CompositePrimaryKey("patient_id", "session_id")
+    session_id = models.UUIDField()
+    dosed_at = models.DateTimeField()
     local_date = models.DateField()
-    route = models.CharField(max_length=20, choices=Route.choices)
-    dose_mg = models.DecimalField(max_digits=7, decimal_places=2)
-    recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    capacity_ends_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             *by_category(Category.TREATMENT),
-            one_of("route", Route, name="session_route_is_known"),
-            within("dose_mg", 0, 2000, name="session_dose_up_to_2000_mg"),
+            models.CheckConstraint(
+                condition=models.Q(capacity_ends_at__gt=models.F("dosed_at")),
+                name="dosing_period_ends_after_the_dose",
+            ),
         ]
-        indexes = [models.Index(fields=["patient", "local_date"], name="session_by_day")]
+        indexes = [models.Index(fields=["patient", "dosed_at"], name="dosing_period_in_order")]
 
     def __str__(self) -> str:
-        return f"treatment-session/{self.pk}"
+        return f"dosing-period/{self.session_id}"

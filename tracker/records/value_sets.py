@@ -21,3 +21,11 @@ SIDED = (
     *(f"{code}.{side}" for code in PAIRED for side in ("left", "right")),
     *(f"{code}.mid" for code in MIDDLE),
 )
+# Of the side-effect checklist (``side-effects`` in the catalogue).
+EFFECTS = (
+    "dissociation", "dizziness", "nausea", "sedation_or_sleepiness", "spinning_vertigo", "numbness", "anxiety",
+    "lethargy", "raised_blood_pressure", "vomiting", "feeling_drunk", "headache", "blurred_vision",
+    "unpleasant_or_frightening_experience", "hallucination", "palpitations", "chest_pain",
+    "shortness_of_breath", "confusion", "urinary_urgency_or_pain", "blood_in_urine", "abdominal_pain",
+    "craving_or_wish_to_use_more", "low_mood_rebound", "suicidal_thoughts", "hallucination_persisting_24h",
+)  # fmt: skip

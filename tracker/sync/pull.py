@@ -15,6 +15,7 @@ from tracker.access.principal import Principal
 from tracker.lib import codes, wire_json
 from tracker.lib.cursors import CursorCipher
 from tracker.records import change_counter, queries
+from tracker.treatment import session_list
 
 _CURSORS = CursorCipher("pull")
 START = 0
@@ -29,7 +30,7 @@ class EpochChangedError(Exception):
 @dataclass(frozen=True, slots=True)
 class Page:
     """
-    Records in the order of their changes, and where to go on.
+    Records and treatment sessions in the order of their changes, and where to go on.
 
     ``unreadable`` are records whose text cannot be decrypted: apart from the others, so that a reader
     who does not know of the mark keeps the copy that they have. ``revoked_ids`` are ids that the reader may no longer
@@ -37,6 +38,7 @@ class Page:
     """
 
     records: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
     unreadable: list[dict[str, Any]]
     revoked_ids: list[UUID]
     revoked_categories: list[str]
@@ -100,24 +102,33 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     start = START if shared - place.shared else place.sequence
     # Who starts anew has no copy that would have to go.
     listed = queries.changed_since(patient_id, start, limit + 1, as_patient=as_patient or not cursor)
-    changes = _that_fits(listed[:limit])
+    sessions = session_list.changed_since(patient_id, start, limit + 1)
+    # Of whichever there are more than fit, the page ends with the last that does, for both.
+    furthest = sessions[limit - 1].sequence if len(sessions) > limit else None
+    changes = [each for each in _that_fits(listed[:limit]) if furthest is None or each.sequence <= furthest]
     shown, last = _shown(principal, patient_id, start, changes)
     # What takes more on the wire than it does in the database ends the page before its place.
     changes = [changed for changed in changes if last is None or changed.sequence <= last]
-    end = changes[-1].sequence if changes else start
+    more = len(listed) > len(changes) or furthest is not None
+    if len(listed) > len(changes):
+        furthest = changes[-1].sequence if changes else furthest
+    sessions = [row for row in sessions[:limit] if furthest is None or row.sequence <= furthest]
+    end = max([start, *(each.sequence for each in (*changes[-1:], *sessions[-1:]))])
     return Page(
         records=[record for record in shown if not record.get("unreadable")],
+        sessions=[session_list.session_out(row) for row in sessions],
         unreadable=[record for record in shown if record.get("unreadable")],
         revoked_ids=[changed.id for changed in changes if changed.kind == queries.REVOKED],
         revoked_categories=codes.all_to_wire(sorted(place.shared - shared)),
         cursor=cursor_at(principal, patient_id, end),
-        more=len(listed) > len(changes),
+        more=more,
     )
 
 
 def remaining(principal: Principal, patient_id: UUID, cursor: str | None) -> int:
-    """Return how many records a reader who stands at ``cursor`` has still to pull."""
-    return queries.count_since(patient_id, read_cursor(principal, patient_id, cursor))
+    """Return how many records and sessions a reader who stands at ``cursor`` has still to pull."""
+    start = read_cursor(principal, patient_id, cursor)
+    return queries.count_since(patient_id, start) + session_list.count_since(patient_id, start)
 
 
 def _that_fits(listed: Sequence[queries.Changed]) -> Sequence[queries.Changed]:

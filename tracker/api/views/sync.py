@@ -33,6 +33,7 @@ from tracker.records.kinds.questionnaire import Scoring
 from tracker.sync import ingest, pull, receipts
 from tracker.sync.batch import BatchKey, Receipt
 from tracker.sync.merge import Status
+from tracker.treatment.session_list import TreatmentSessionOut
 
 
 class Batch(StrictModel):
@@ -102,12 +103,14 @@ class PushReceipt(BaseModel):
 
 class PullPage(BaseModel):
     """
-    What changed since the cursor, in order. ``unreadable`` are records whose text we cannot decrypt at present, without
-    their data: a copy of it is kept. ``revoked_ids`` and ``revoked_categories`` are what the
-    reader may no longer see: their copies of it have to go.
+    What changed since the cursor, in order: records, and treatment sessions, which the care team records.
+
+    ``unreadable`` are records whose text we cannot decrypt at present, without their data: a copy of it is kept.
+    ``revoked_ids`` and ``revoked_categories`` are what the reader may no longer see: their copies of it have to go.
     """
 
     records: list[HeldRecord]
+    sessions: list[TreatmentSessionOut]
     unreadable: list[HeldRecord]
     revoked_ids: list[UUID]
     revoked_categories: list[Named]
@@ -215,6 +218,7 @@ class Pull(ClinicalAPIView):
         return Response(
             {
                 "records": page.records,
+                "sessions": page.sessions,
                 "unreadable": page.unreadable,
                 "revoked_ids": page.revoked_ids,
                 "revoked_categories": page.revoked_categories,

@@ -19,7 +19,6 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import chart_text, charts, formatting, timeline_panels
 from tracker.dashboard.chart_model import Frame, Mark
 from tracker.dashboard.charts import Drawing
-from tracker.dashboard.forms import TreatmentSessionForm
 from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages import alerts as alerts_page
 from tracker.dashboard.pages import recent_entries as recent_entries_page
@@ -95,7 +94,7 @@ class PatientPage:
     discharged: str
     may_close_sign_in: bool
     sign_in_closed: bool
-    session_form: TreatmentSessionForm | None
+    sees_sessions: bool
 
 
 def patient_page(
@@ -146,13 +145,8 @@ def patient_page(
         may_close_sign_in=patient.user_id is not None
         and _may(principal, patient.pk, Action.DISABLE_PATIENT_ACCOUNT),
         sign_in_closed=patient.sign_in_disabled_at is not None,
-        session_form=_session_form(principal, patient.pk, today),
+        sees_sessions=_may(principal, patient.pk, Action.SEE_TREATMENT_SESSIONS, Category.TREATMENT),
     )
-
-
-def _session_form(principal: Principal, patient_id: UUID, today: date) -> TreatmentSessionForm | None:
-    may_record = _may(principal, patient_id, Action.RECORD_TREATMENT_SESSION, Category.TREATMENT)
-    return TreatmentSessionForm(initial={"on": today}) if may_record else None
 
 
 def _not_shared(principal: Principal, patient_id: UUID) -> str:

@@ -17,9 +17,10 @@ from tracker.dashboard.chart_model import Mark
 from tracker.lib import days
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import RECENT_COLUMNS
-from tracker.records.models import Route, TreatmentSession
 from tracker.records.patient_record import ClockSkew, ZoneCheck
 from tracker.records.reading_source import Origin, SourceWho
+from tracker.treatment.models import TreatmentSession
+from tracker.treatment.products import route_label
 
 RECENT = 10
 # An entry that reached us this much later than it was made says so.
@@ -82,19 +83,20 @@ def _believable_at(row: Mapping[str, Any]) -> datetime:
 
 def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
     rows: QuerySet[Any, Any] = (
-        TreatmentSession.objects.filter(patient=patient_id)
+        TreatmentSession.objects.dosed()
+        .filter(patient=patient_id)
         .order_by()
         .annotate(
             kind=Value(_SESSION, CharField()),
-            at=F("starts_at"),
-            received=F("starts_at"),
+            at=F("first_dosed_at"),
+            received=F("first_dosed_at"),
             utc_offset_minutes=Value(None, SmallIntegerField()),
             zone_check=Value(ZoneCheck.CONSISTENT, CharField()),
             clock_skew=Value(ClockSkew.NONE, CharField()),
             origin=Value(Origin.ENTERED, CharField()),
             source_who=Value(None, CharField()),
-            author_id=F("recorded_by"),
-            what=JSONObject(route="route", dose_mg="dose_mg"),
+            author_id=F("planned_by"),
+            what=JSONObject(route="route", dose_mg="total_mg"),
         )
         .values(*RECENT_COLUMNS)
     )
@@ -103,7 +105,10 @@ def _sessions(patient_id: UUID) -> QuerySet[Any, Any]:
 
 def session_label(what: Mapping[str, Any]) -> str:
     """Return ``IV infusion, 35 mg``."""
-    return f"{Route(what['route']).label}, {formatting.number(float(what['dose_mg']))} mg"
+    dose = what["dose_mg"]
+    return f"{route_label(what['route'])}, " + (
+        "dose in mg not known" if dose is None else f"{formatting.number(float(dose))} mg"
+    )
 
 
 def _caregivers(patient_id: UUID, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, str]:

@@ -160,4 +160,6 @@ def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:
 def _session(session: Mapping[str, Any]) -> str:
     route = str(session["route"]).replace("_", " ").lower().replace("iv ", "IV ")
     on = date.fromisoformat(session["local_date"])
-    return f"{formatting.short_day(on)}: {route}, {formatting.number(session['dose_mg'])} mg"
+    dose = session["dose_mg"]
+    amount = "dose in mg not known" if dose is None else f"{formatting.number(dose)} mg"
+    return f"{formatting.short_day(on)}: {route}, {amount}"

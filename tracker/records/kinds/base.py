@@ -9,14 +9,22 @@ from uuid import UUID
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import JSONObject
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tracker.access.policy import Category
 from tracker.instruments.alert_rules import AlertRule
 from tracker.instruments.measures import Measure
 from tracker.lib import bulk
-from tracker.lib.strict_model import Id, InstantAsSent, StrictModel, ZoneAsSent, code_from
+from tracker.lib.strict_model import (
+    DECIMALS,
+    Id,
+    InstantAsSent,
+    StrictModel,
+    ZoneAsSent,
+    code_from,
+    rounded_to,
+)
 from tracker.lib.strict_text import Text
 from tracker.records.patient_record import ENVELOPE, AmendmentReason, PatientRecord
 from tracker.records.reading_source import Origin, Source
@@ -81,25 +89,6 @@ def refuse_empty(data: Payload, what: str = "answer", *, beside: Sequence[str] =
     """Refuse a payload in which nothing is set, but for the fields ``beside``."""
     if all(value is None for name, value in data.__dict__.items() if name not in beside):
         raise PydanticCustomError("empty", f"must hold at least one {what}")
-
-
-# What the schema says of a number that is kept with so many decimals.
-DECIMALS = {1: "Rounded to one decimal.", 2: "Rounded to two decimals.", 3: "Rounded to three decimals."}
-
-
-def rounded_to(places: int) -> BeforeValidator:
-    """
-    A number that is kept with so many decimals.
-
-    What is finer is the noise of a conversion (38.39999999999998), and is rounded, before the limits are looked at: a
-    number is never refused for it.
-    """
-
-    def rounded(value: Any) -> Any:
-        # Without the sign of a zero, which is no value of its own.
-        return round(value, places) + 0.0 if type(value) is float else value
-
-    return BeforeValidator(rounded)
 
 
 # Two decimals: the minute can be told.

@@ -13,9 +13,9 @@ from tracker.access.policy import Category
 from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, one_of, one_of_or_null, within
 from tracker.lib.formatting import number
-from tracker.lib.strict_model import Code, code_from
+from tracker.lib.strict_model import DECIMALS, Code, code_from, rounded_to
 from tracker.records import medications
-from tracker.records.kinds.base import DECIMALS, Kind, Payload, rounded_to
+from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 

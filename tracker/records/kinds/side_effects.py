@@ -18,14 +18,8 @@ from tracker.lib.strict_model import code_from
 from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
+from tracker.records.value_sets import EFFECTS
 
-EFFECTS = (
-    "dissociation", "dizziness", "nausea", "sedation_or_sleepiness", "spinning_vertigo", "numbness", "anxiety",
-    "lethargy", "raised_blood_pressure", "vomiting", "feeling_drunk", "headache", "blurred_vision",
-    "unpleasant_or_frightening_experience", "hallucination", "palpitations", "chest_pain",
-    "shortness_of_breath", "confusion", "urinary_urgency_or_pain", "blood_in_urine", "abdominal_pain",
-    "craving_or_wish_to_use_more", "low_mood_rebound", "suicidal_thoughts", "hallucination_persisting_24h",
-)  # fmt: skip
 INSTRUMENT = "side-effects"
 PREFIX = "side_effect."
 # The one effect that is asked for by yes (1) or no (0).

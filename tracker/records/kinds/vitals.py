@@ -12,8 +12,8 @@ from tracker.access.policy import Category
 from tracker.instruments.measures import Measure
 from tracker.lib.constraints import all_or_none, at_least_one, within
 from tracker.lib.formatting import joined, number
-from tracker.lib.strict_model import StrictModel, code_from
-from tracker.records.kinds.base import DECIMALS, Kind, Payload, present, refuse_empty, rounded_to
+from tracker.lib.strict_model import DECIMALS, StrictModel, code_from, rounded_to
+from tracker.records.kinds.base import Kind, Payload, present, refuse_empty
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
 

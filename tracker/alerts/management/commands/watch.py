@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tracker.alerts import actions as alerts
 from tracker.alerts import heartbeat as heartbeats
-from tracker.alerts import safety_status
+from tracker.alerts import safety_status, treatment_sessions
 from tracker.audit import anchoring
 from tracker.lib import logs
 from tracker.outbox import actions as outbox
@@ -92,7 +92,12 @@ class Command(BaseCommand):
         done = all(
             [
                 self._does(step)
-                for step in (alerts.escalate_overdue, outbox.deliver_in_app, anchoring.anchor_due)
+                for step in (
+                    treatment_sessions.raise_unclosed,
+                    alerts.escalate_overdue,
+                    outbox.deliver_in_app,
+                    anchoring.anchor_due,
+                )
             ]
         )
         return done and self._does(_record_heartbeat)

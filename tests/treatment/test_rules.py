@@ -1,0 +1,470 @@
+"""The rules of a treatment session: doses, pressure before a dose, times of observation, discharge. Pure."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.treatment.sessions import calm, dose, entry, event, minute, plan, pressure, session
+from tracker.treatment import acceptance, discharge, esketamine_form, flags, limits, monitoring
+from tracker.treatment.discharge import Missing
+from tracker.treatment.flags import Flag
+from tracker.treatment.limits import DEFAULTS
+from tracker.treatment.monitoring import DueStatus, Point, Pressure
+from tracker.treatment.products import Route
+from tracker.treatment.session_state import State, derive
+
+# Doses ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("route", "fields", "mg"),
+    [
+        ("iv_infusion", {"amount": 0.5, "unit": "mg_per_kg"}, "40"),
+        ("iv_infusion", {"amount": 35.5, "unit": "mg"}, "35.5"),
+        ("im", {"amount": 0.75, "unit": "mg_per_kg"}, "60"),
+        ("troche", {"amount": 200.0, "unit": "mg", "hold_minutes": 15, "swallowed": False}, "200"),
+        ("nasal_racemic", {"amount": 3.0, "unit": "spray", "mg_per_spray": 10.5}, "31.5"),
+        ("nasal_esketamine", {"amount": 3.0, "unit": "device"}, "84"),
+    ],
+)
+def test_dose_in_mg_follows_from_amount_unit_and_weight(route: str, fields: dict[str, Any], mg: str) -> None:
+    given = session(
+        event("weight", 0, weight_kg=80.0, measured_on="2026-03-01"), event("dose", 5, **fields), route=route
+    )
+
+    assert given.total_mg(minute(60)) == Decimal(mg)
+    assert given.mg_per_kg(minute(60)) == Decimal(mg) / 80
+
+
+def test_dose_per_kg_without_a_weight_has_no_mg_and_is_flagged() -> None:
+    given = session(event("dose", 5, amount=0.5, unit="mg_per_kg"))
+
+    assert given.total_mg(minute(60)) is None
+    assert Flag.WEIGHT_MISSING in dict(flags.of_session(given, DEFAULTS, minute(60)))
+
+
+@pytest.mark.parametrize(("measured_on", "is_flagged"), [("2026-01-31", False), ("2026-01-30", True)])
+def test_dose_per_kg_with_a_weight_older_than_30_days_counts_and_is_flagged(
+    measured_on: str, is_flagged: bool
+) -> None:
+    given = session(
+        event("weight", 0, weight_kg=80.0, measured_on=measured_on),
+        event("dose", 5, amount=0.5, unit="mg_per_kg"),
+    )
+
+    assert given.total_mg(minute(60)) == 40
+    assert (Flag.WEIGHT_OUTDATED in dict(flags.of_session(given, DEFAULTS, minute(60)))) is is_flagged
+
+
+@pytest.mark.parametrize(
+    ("route", "unit", "is_taken"),
+    [
+        ("iv_infusion", "mg_per_kg", True),
+        ("iv_infusion", "device", False),
+        ("oral", "mg_per_kg", False),
+        ("troche", "mg", True),
+        ("nasal_esketamine", "device", True),
+        ("nasal_esketamine", "mg_per_kg", False),
+        ("im", "device", False),
+    ],
+)
+def test_dose_in_a_unit_that_the_product_cannot_be_given_in_is_refused(
+    route: str, unit: str, is_taken: bool
+) -> None:
+    wrong = acceptance.refusal(
+        session(route=route), dose(5, 1.0, unit), DEFAULTS, occurred_at=minute(5), is_patient=False
+    )
+
+    assert (wrong is None) is is_taken
+    assert wrong is None or (wrong.code, wrong.field) == ("unit_not_for_route", "unit")
+
+
+def test_infusion_gives_what_its_rates_come_to() -> None:
+    given = session(
+        event("weight", 0, weight_kg=60.0, measured_on="2026-03-02"),
+        event("infusion", 10, change="start", rate=0.5, rate_unit="mg_per_kg_per_h"),
+        event("infusion", 40, change="rate", rate=20.0, rate_unit="mg_per_h"),
+        event("infusion", 55, change="rate", rate=0.0, rate_unit="mg_per_h"),
+        event("infusion", 70, change="stop"),
+    )
+
+    assert given.total_mg(minute(90)) == 15 + 5
+    assert given.last_dosed_at == minute(70)
+
+
+def test_rates_are_not_added_to_the_dose_of_the_whole_infusion_and_a_difference_is_flagged() -> None:
+    given = session(
+        event("infusion", 10, change="start", rate=30.0, rate_unit="mg_per_h"),
+        event("infusion", 50, change="stop"),
+        dose(50, 40.0, given_as="infusion"),
+    )
+
+    assert given.total_mg(minute(90)) == 40
+    assert Flag.DOSE_AND_RATE_DIFFER in dict(flags.of_session(given, DEFAULTS, minute(90)))
+
+
+def test_second_dose_adds_up_and_a_corrected_one_counts_once() -> None:
+    first, second = dose(5, 30.0), dose(35, 15.0)
+    correction = event("dose", 5, name="right", amount=25.0, unit="mg", replaces=str(first.id))
+
+    given = derive([entry(each) for each in (plan("im"), first, second, correction)])
+
+    assert given.total_mg(minute(60)) == 40
+    assert len(given.entries) == 4
+
+
+def test_retracted_dose_counts_no_more_and_stays_in_the_history() -> None:
+    first = dose(5, 30.0)
+    given = session(first, event("retract", 6, target=str(first.id), text="Another patient's."), route="im")
+
+    assert (given.is_dosed, given.total_mg(minute(60)), given.state) == (False, None, State.PLANNED)
+    assert first in [each.event for each in given.entries]
+
+
+# Blood pressure before a dose -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("readings", "found"),
+    [
+        ([], Pressure.MISSING),
+        ([(140, 90)], Pressure.WITHIN_LIMITS),
+        ([(141, 80)], Pressure.RECHECK_DUE),
+        ([(120, 91)], Pressure.RECHECK_DUE),
+        ([(150, 95), (139, 89)], Pressure.WITHIN_LIMITS),
+        ([(150, 95), (145, 85)], Pressure.DECISION_DUE),
+    ],
+)
+def test_pressure_before_a_dose_has_a_limit_and_a_recheck(
+    readings: list[tuple[int, int]], found: Pressure
+) -> None:
+    given = session(*(pressure(number * 15, *values) for number, values in enumerate(readings)))
+
+    assert monitoring.pressure_before_dose(given, DEFAULTS, minute(60)) == found
+
+
+@pytest.mark.parametrize(
+    ("decision", "found"),
+    [
+        ("proceed", Pressure.PROCEED),
+        ("withhold", Pressure.WITHHELD),
+        ("recheck", Pressure.DECISION_DUE),
+    ],
+)
+def test_raised_pressure_takes_a_decision_after_the_reading(decision: str, found: Pressure) -> None:
+    readings = [pressure(0, 150, 95), pressure(15, 145, 92)]
+    decided = event("pressure_decision", 20, decision=decision, text="Usual for her.")
+    too_early = event("pressure_decision", 10, decision="proceed", text="Usual for her.")
+
+    assert monitoring.pressure_before_dose(session(*readings, decided), DEFAULTS, minute(60)) == found
+    assert (
+        monitoring.pressure_before_dose(session(*readings, too_early), DEFAULTS, minute(60))
+        == Pressure.DECISION_DUE
+    )
+
+
+def test_dose_on_a_raised_pressure_without_a_decision_is_kept_and_flagged() -> None:
+    given = session(pressure(0, 150, 95), dose(20))
+
+    assert given.is_dosed
+    assert Flag.DOSE_WITHOUT_DECISION in dict(flags.of_session(given, DEFAULTS, minute(30)))
+
+
+def test_clinic_sets_its_own_limit_of_pressure() -> None:
+    strict = replace(DEFAULTS, pre_dose_systolic=130)
+
+    assert (
+        monitoring.pressure_before_dose(session(pressure(0, 135, 80)), strict, minute(5))
+        == Pressure.RECHECK_DUE
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("pre_dose_systolic", 161), ("crisis_diastolic", 99), ("capacity_hours", 1)]
+)
+def test_limit_beyond_its_bounds_is_refused(name: str, value: int) -> None:
+    with pytest.raises(limits.OutOfBounds) as refused:
+        limits.check(replace(DEFAULTS, **{name: value}))  # type: ignore[arg-type]
+
+    assert refused.value.name == name
+
+
+def test_no_clinic_observes_esketamine_for_less_than_two_hours() -> None:
+    esketamine = Route.NASAL_ESKETAMINE
+    with pytest.raises(limits.OutOfBounds):
+        limits.check(replace(DEFAULTS, observation_minutes={esketamine: 90}))
+
+    assert replace(DEFAULTS, observation_minutes={esketamine: 90}).observation(esketamine) == 120
+
+
+# Times of observation ---------------------------------------------------------------------------------------------
+
+
+def due(given: Any, at: float) -> list[tuple[Point, float, DueStatus]]:
+    rows = monitoring.observations_due(given, DEFAULTS, minute(at))
+    return [(row.point, (row.due_at - minute(0)).total_seconds() / 60, row.status) for row in rows]
+
+
+def test_observations_of_esketamine_are_due_at_40_90_and_120_minutes() -> None:
+    given = session(pressure(0), dose(5, 2.0, "device"), pressure(43), route="nasal_esketamine")
+
+    assert due(given, 96) == [
+        (Point.BEFORE_DOSE, 5, DueStatus.DONE),
+        (Point.AFTER_DOSE, 45, DueStatus.DONE),
+        (Point.AFTER_DOSE, 95, DueStatus.DUE),
+        (Point.BEFORE_DISCHARGE, 125, DueStatus.PLANNED),
+    ]
+
+
+def test_observation_that_was_not_entered_is_overdue_and_then_missed() -> None:
+    given = session(pressure(0), dose(5), route="im")
+
+    assert due(given, 26)[1] == (Point.AFTER_DOSE, 20, DueStatus.OVERDUE)
+    assert due(given, 36)[1] == (Point.AFTER_DOSE, 20, DueStatus.MISSED)
+
+
+def test_second_dose_begins_the_series_anew() -> None:
+    given = session(pressure(0), dose(5), dose(25, name="second"), route="im")
+
+    assert [row[1] for row in due(given, 26)] == [5, 20, 40, 55, 85, 115]
+
+
+def test_vital_signs_are_due_every_15_minutes_during_an_infusion_and_after_its_end() -> None:
+    running = [
+        pressure(0),
+        event("infusion", 5, change="start", rate=30.0, rate_unit="mg_per_h"),
+    ]
+
+    assert [row[1] for row in due(session(*running, minutes=45), 10)] == [5, 20, 35]
+    stopped = session(*running, event("infusion", 45, change="stop"), minutes=45)
+    assert [row[1] for row in due(stopped, 46)] == [5, 20, 35, 45, 60, 75]
+
+
+def test_session_at_home_is_to_be_closed_four_hours_after_its_last_dose() -> None:
+    given = session(dose(0, 200.0), route="troche", setting="home")
+
+    assert due(given, 250)[-1] == (Point.CLOSE, 240, DueStatus.OVERDUE)
+
+
+# Discharge --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left_at", "missing"),
+    [(110, (Missing.TOO_EARLY,)), (119.9, (Missing.TOO_EARLY,)), (120, ()), (130, ())],
+)
+def test_discharge_after_esketamine_takes_two_hours(left_at: float, missing: tuple[Missing, ...]) -> None:
+    given = session(pressure(-5), dose(0, 2.0, "device"), *calm(109), route="nasal_esketamine")
+
+    ready = discharge.readiness(given, DEFAULTS, minute(left_at))
+
+    assert ready.missing == missing
+    assert ready.is_ready is (not missing)
+    assert ready.earliest_at == minute(120)
+
+
+@pytest.mark.parametrize(
+    ("instead", "missing"),
+    [
+        (pressure(101, 165, 85), Missing.PRESSURE_RAISED),
+        (pressure(101, 120, 80, spo2=93), Missing.OXYGEN_LOW),
+        (event("dissociation", 101, answers=[1, 1, 0, 0, 0]), Missing.DISSOCIATION_RAISED),
+        (event("sedation", 101, moaas=3), Missing.SEDATED),
+        (event("checklist", 101, item="walks_steadily", is_met=False), Missing.NOT_STEADY),
+        (event("escort", 101, escort="arranged"), Missing.NO_ESCORT),
+        (event("adverse_event", 101, effect="chest_pain", severity=3), Missing.ADVERSE_EVENT_OPEN),
+        (event("infusion", 101, change="start", rate=5.0, rate_unit="mg_per_h"), Missing.INFUSION_RUNS),
+    ],
+)
+def test_discharge_is_refused_for_what_is_not_yet_as_before(instead: Any, missing: Missing) -> None:
+    given = session(pressure(-5), dose(0), *calm(100), instead)
+
+    assert missing in discharge.readiness(given, DEFAULTS, minute(120)).missing
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [
+        ("vitals", Missing.PRESSURE_MISSING),
+        ("dissociation", Missing.DISSOCIATION_MISSING),
+        ("sedation", Missing.SEDATION_MISSING),
+        ("escort", Missing.NO_ESCORT),
+    ],
+)
+def test_discharge_is_refused_for_what_was_not_looked_at(kind: str, missing: Missing) -> None:
+    given = session(pressure(-5), dose(0), *(each for each in calm(100) if each.kind != kind))
+
+    assert discharge.readiness(given, DEFAULTS, minute(120)).missing == (missing,)
+
+
+def test_dissociation_counts_against_what_it_was_before_the_dose() -> None:
+    before = event("dissociation", -5, answers=[1, 1, 0, 0, 0])
+    after = event("dissociation", 101, answers=[1, 1, 1, 0, 0])
+
+    assert discharge.readiness(
+        session(pressure(-5), before, dose(0), *calm(100), after), DEFAULTS, minute(120)
+    ).is_ready
+
+
+def test_pressure_that_was_raised_before_the_dose_need_not_be_lower_after_it() -> None:
+    decision = event("pressure_decision", -3, decision="proceed", text="Usual for her.")
+    after = pressure(101, 165, 95)
+
+    given = session(pressure(-5, 150, 92), decision, dose(0), *calm(100), after)
+
+    assert discharge.readiness(given, DEFAULTS, minute(120)).is_ready
+
+
+# State ------------------------------------------------------------------------------------------------------------
+
+
+def test_session_goes_from_planned_to_completed() -> None:
+    steps: list[tuple[Any, State]] = [
+        (plan("im"), State.PLANNED),
+        (event("check_in", -10), State.CHECKED_IN),
+        (event("start", 0), State.RUNNING),
+        (dose(5), State.RUNNING),
+        (event("complete", 120), State.COMPLETED),
+        (event("reopen", 130, text="A dose was forgotten."), State.RUNNING),
+    ]
+    for number, (_, state) in enumerate(steps):
+        assert derive([entry(each) for each, _ in steps[: number + 1]]).state == state
+
+
+def closed() -> Any:
+    return event("complete", 100, discharge="not_monitored", text="-")
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "code"),
+    [
+        ([dose(0), closed()], event("complete", 101), "session_already_closed"),
+        ([], event("complete", 10), "session_without_dose"),
+        ([event("start", 0)], event("complete", 10), "session_without_dose"),
+        ([dose(50)], event("complete", 40, discharge="not_monitored", text="-"), "ends_before_start"),
+        ([dose(0)], event("cancel", 10, cause="patient_choice"), "session_dosed"),
+        ([event("start", 0)], event("miss", 10), "session_not_planned"),
+        ([], event("reopen", 10, text="-"), "session_not_closed"),
+        ([], event("infusion", 10, change="stop"), "no_infusion"),
+        ([dose(0), *calm(10)], event("complete", 12), "discharge_not_ready"),
+    ],
+)  # fmt: skip
+def test_change_of_state_that_cannot_be_is_refused(before: list[Any], then: Any, code: str) -> None:
+    refused = acceptance.refusal(session(*before), then, DEFAULTS, occurred_at=then.at, is_patient=False)
+
+    assert refused is not None
+    assert refused.code == code
+
+
+def test_patient_who_leaves_against_advice_is_recorded_so() -> None:
+    leaves = event("complete", 20, discharge="against_advice", text="Wanted to go home.")
+
+    assert (
+        acceptance.refusal(session(dose(0)), leaves, DEFAULTS, occurred_at=leaves.at, is_patient=False)
+        is None
+    )
+    assert Flag.LEFT_AGAINST_ADVICE in dict(flags.of_session(session(dose(0), leaves), DEFAULTS, minute(30)))
+
+
+def test_observation_that_arrives_after_the_closing_is_kept() -> None:
+    late = pressure(30)
+    closing = event("complete", 100, discharge="not_monitored", text="-")
+
+    assert (
+        acceptance.refusal(session(dose(0), closing), late, DEFAULTS, occurred_at=late.at, is_patient=False)
+        is None
+    )
+
+
+def test_dose_brings_a_cancelled_session_back() -> None:
+    given = session(event("cancel", 5, cause="clinic"), dose(6), route="im")
+
+    assert given.state == State.RUNNING
+
+
+def test_session_entered_in_error_does_not_count_whatever_was_said_of_it() -> None:
+    given = session(
+        dose(0), event("complete", 100, discharge="not_monitored", text="-"),
+        event("cancel", 110, cause="entered_in_error"),
+    )  # fmt: skip
+
+    assert (given.state, given.counts) == (State.CANCELLED, False)
+
+
+# The esketamine form ----------------------------------------------------------------------------------------------
+
+
+def whole_form() -> list[Any]:
+    return [
+        pressure(-5),
+        event("staff", -5, staff_member="0196f0a1-0000-7000-8000-0000000000bb", staff_role="prescriber"),
+        *(event("checklist", -4, name=item, item=item, is_met=False) for item in (
+            "took_benzodiazepine", "took_other_cns_depressant", "took_psychostimulant", "took_maoi",
+        )),
+        dose(0, 2.0, "device"), pressure(40), event("dissociation", 40, answers=[1, 2, 1, 0, 0]),
+        event("sedation", 40, moaas=4), *calm(121), event("complete", 122),
+    ]  # fmt: skip
+
+
+def test_esketamine_form_of_a_whole_session_lacks_nothing_and_is_due_in_seven_days() -> None:
+    form = esketamine_form.monitoring_form(session(*whole_form(), route="nasal_esketamine"))
+
+    assert form is not None
+    assert form.missing == ()
+    assert form.due_at == minute(7 * 24 * 60)
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        (("vitals", 40), esketamine_form.FormField.PRESSURE_AT_40),
+        (("vitals", -5), esketamine_form.FormField.PRESSURE_BEFORE),
+        (("staff", -5), esketamine_form.FormField.SUPERVISED_BY),
+    ],
+)
+def test_esketamine_form_says_what_it_lacks(without: tuple[str, float], missing: Any) -> None:
+    kept = [each for each in whole_form() if (each.kind, each.at) != (without[0], minute(without[1]))]
+    form = esketamine_form.monitoring_form(session(*kept, route="nasal_esketamine"))
+
+    assert form is not None
+    assert form.missing == (missing,)
+
+
+def test_esketamine_form_lacks_two_hours_of_observation_at_one_hour_fifty() -> None:
+    events_ = [each for each in whole_form() if each.kind != "complete"]
+    left = event("complete", 110, discharge="against_advice", text="-")
+    form = esketamine_form.monitoring_form(session(*events_, left, route="nasal_esketamine"))
+
+    assert form is not None
+    assert esketamine_form.FormField.OBSERVED_TWO_HOURS in form.missing
+
+
+# What is sent -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "where"),
+    [
+        ("weight", {"weight_kg": 700.0, "measured_on": "2026-03-01"}, "weight_kg"),
+        ("vitals", {"systolic": 80, "diastolic": 120}, ""),
+        ("vitals", {"systolic": 310, "diastolic": 120}, "systolic"),
+        ("vitals", {}, ""),
+        ("dose", {"amount": 0.0, "unit": "mg"}, "amount"),
+        ("dose", {"amount": 10.0, "unit": "spray"}, ""),
+        ("dissociation", {"answers": [0, 0, 0, 0]}, "answers"),
+        ("dissociation", {"scale": "cadss", "answers": [0, 0, 0, 0, 0]}, ""),
+        ("dissociation", {"scale": "cadss_6", "total": 25}, ""),
+        ("adverse_event", {"effect": "hiccups", "severity": 1}, "effect"),
+        ("note", {}, ""),
+        ("retract", {"target": "0196f0a1-0000-7000-8000-0000000000bb"}, ""),
+        ("plan", {"starts_at": "2026-03-02T10:00:00Z", "route": "im", "minutes": 0}, "minutes"),
+    ],
+)
+def test_event_that_cannot_be_is_refused_by_its_field(kind: str, fields: dict[str, Any], where: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        event(kind, 0, **fields)
+
+    assert any(where in error["loc"] or not where for error in refused.value.errors())

@@ -1,0 +1,170 @@
+"""
+Acceptance of a session's events: whether one can be taken as the session stands, and else which field is wrong. Pure.
+
+What cannot be is refused; what is only unusual is taken and flagged (``treatment.flags``).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from tracker.treatment import discharge, events, products
+from tracker.treatment.events import Event
+from tracker.treatment.limits import Limits
+from tracker.treatment.session_state import CLOSED, SessionState
+
+# What a patient enters of a session at home.
+BY_PATIENT = frozenset(
+    {"check_in", "start", "weight", "dose", "vitals", "dissociation", "adverse_event", "adverse_event_end"}
+    | {"escort", "checklist", "note", "complete", "retract"}
+)
+# A session at home is closed by the patient, too; whether it was observed is for the team to see.
+_CODES_OF_STATE = {
+    "complete": "session_already_closed",
+    "cancel": "session_already_closed",
+    "miss": "session_not_planned",
+    "check_in": "session_not_planned",
+    "start": "session_not_planned",
+    "plan": "session_already_closed",
+    "reopen": "session_not_closed",
+}
+
+
+class Refusal(NamedTuple):
+    """Why an event is not taken: a code of ``lib.error_codes``, and the field that is wrong (empty: the event)."""
+
+    code: str
+    field: str = ""
+    detail: str = ""
+
+
+def refusal(
+    session: SessionState, event: Event, clinic: Limits, *, occurred_at: datetime, is_patient: bool
+) -> Refusal | None:
+    """Return why ``event`` cannot be taken into ``session``; None if it can."""
+    if is_patient and not (session.is_at_home and event.kind in BY_PATIENT):
+        return Refusal("session_staff_only", "kind")
+    reference = _refused_reference(session, event)
+    if reference is not None:
+        return reference
+    if event.replaces is None and not session.may(event.kind) and not _is_error_entry(event):
+        return Refusal(_state_code(session, event), "kind")
+    check = _CHECKS.get(type(event))
+    return None if check is None else check(session, event, clinic, occurred_at)
+
+
+def _state_code(session: SessionState, event: Event) -> str:
+    if event.kind == "complete" and session.state not in CLOSED:
+        return "session_without_dose"
+    return _CODES_OF_STATE[event.kind]
+
+
+def _is_error_entry(event: Event) -> bool:
+    """What was entered in error is taken back whatever was said of it since."""
+    return isinstance(event, events.CancelEvent) and event.cause == events.Cause.ENTERED_IN_ERROR
+
+
+def _refused_reference(session: SessionState, event: Event) -> Refusal | None:
+    kinds = {entry.event.id: entry.event.kind for entry in session.entries}
+    if event.replaces is not None:
+        if kinds.get(event.replaces) != event.kind:
+            return Refusal("unknown_event", "replaces")
+        if event.replaces in session.replaced_by or event.replaces in session.retracted_by:
+            return Refusal("event_already_replaced", "replaces")
+    if isinstance(event, events.RetractEvent):
+        if event.target not in kinds or kinds[event.target] in events.NOT_RETRACTED:
+            return Refusal("unknown_event", "target")
+        if event.target in session.replaced_by or event.target in session.retracted_by:
+            return Refusal("event_already_replaced", "target")
+    if isinstance(event, events.AdverseEventEndEvent) and kinds.get(event.target) != "adverse_event":
+        return Refusal("unknown_event", "target")
+    return None
+
+
+def _dose(session: SessionState, event: events.DoseEvent, clinic: Limits, at: datetime) -> Refusal | None:
+    rule = products.ROUTES[session.route]
+    if event.unit not in rule.units:
+        return Refusal("unit_not_for_route", "unit")
+    held = session.route in products.HELD_IN_THE_MOUTH
+    if not held and (event.hold_minutes is not None or event.swallowed is not None):
+        return Refusal(
+            "unit_not_for_route", "hold_minutes" if event.hold_minutes is not None else "swallowed"
+        )
+    if event.given_as == events.GivenAs.INFUSION and not rule.rate_units:
+        return Refusal("unit_not_for_route", "given_as")
+    return None
+
+
+def _plan(session: SessionState, event: events.PlanEvent, clinic: Limits, at: datetime) -> Refusal | None:
+    return refused_plan(event) or _refused_by_doses(session, event)
+
+
+def refused_plan(event: events.PlanEvent) -> Refusal | None:
+    """Return why a plan cannot be: a dose in a unit that its route has not."""
+    if event.planned_unit is not None and event.planned_unit not in products.ROUTES[event.route].units:
+        return Refusal("unit_not_for_route", "planned_unit")
+    return None
+
+
+def _refused_by_doses(session: SessionState, event: events.PlanEvent) -> Refusal | None:
+    """What was given stays what it was: no route in which it could not have been given."""
+    rule = products.ROUTES[event.route]
+    if any(given.dose.unit not in rule.units for given in session.doses):
+        return Refusal("unit_not_for_route", "route")
+    return Refusal("unit_not_for_route", "route") if session.infusions and not rule.rate_units else None
+
+
+def _infusion(
+    session: SessionState, event: events.InfusionEvent, clinic: Limits, at: datetime
+) -> Refusal | None:
+    rule = products.ROUTES[session.route]
+    if not rule.rate_units:
+        return Refusal("unit_not_for_route", "kind")
+    if event.replaces is not None:
+        return None
+    if event.change == events.InfusionChange.START:
+        return Refusal("infusion_runs", "change") if session.infusion_runs else None
+    if not session.infusion_runs:
+        return Refusal("no_infusion", "change")
+    return Refusal("ends_before_start", "at") if at < session.infusions[-1].started_at else None
+
+
+def _end(
+    session: SessionState, event: events.AdverseEventEndEvent, clinic: Limits, at: datetime
+) -> Refusal | None:
+    began = next((entry.occurred_at for entry in session.entries if entry.event.id == event.target), at)
+    return Refusal("ends_before_start", "at") if at < began else None
+
+
+def _complete(
+    session: SessionState, event: events.CompleteEvent, clinic: Limits, at: datetime
+) -> Refusal | None:
+    if not session.is_dosed:
+        return Refusal("session_without_dose", "kind")
+    began = [moment for moment in (session.started_at, session.last_dosed_at) if moment is not None]
+    if at < max(began):
+        return Refusal("ends_before_start", "at")
+    if session.infusion_runs:
+        return Refusal("infusion_runs", "kind")
+    if event.discharge == events.Discharge.READY and not session.is_at_home:
+        ready = discharge.readiness(session, clinic, at)
+        if not ready.is_ready:
+            return Refusal("discharge_not_ready", "discharge", ", ".join(map(str.lower, ready.missing)))
+    return None
+
+
+def _cancel(session: SessionState, event: events.CancelEvent, clinic: Limits, at: datetime) -> Refusal | None:
+    if session.is_dosed and event.cause != events.Cause.ENTERED_IN_ERROR:
+        return Refusal("session_dosed", "cause")
+    return None
+
+
+_Check = Callable[[SessionState, "events.Event", Limits, datetime], Refusal | None]
+_CHECKS: Mapping[type[Event], _Check] = {
+    events.DoseEvent: _dose,  # type: ignore[dict-item]
+    events.PlanEvent: _plan,  # type: ignore[dict-item]
+    events.InfusionEvent: _infusion,  # type: ignore[dict-item]
+    events.AdverseEventEndEvent: _end,  # type: ignore[dict-item]
+    events.CompleteEvent: _complete,  # type: ignore[dict-item]
+    events.CancelEvent: _cancel,  # type: ignore[dict-item]
+}
