@@ -131,6 +131,12 @@ REQUEST = (
         "A mistake in the app or on the way: send fewer headers, then the same records again.",
     ),
     _request(
+        "alert_changed",
+        409,
+        "An answer of this alert has been changed since it was shown: look at it again, then acknowledge it.",
+        "Show `server`, let the person look again, then send its `answers` and its `version` as `base_version`.",
+    ),
+    _request(
         "already_paired",
         409,
         "The session is bound to another device.",
