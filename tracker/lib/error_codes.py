@@ -48,6 +48,12 @@ REQUEST = (
         "Some fields or parameters cannot be taken.",
         "See `errors`: one entry per field or parameter.",
     ),
+    _request(
+        "unexpected_body",
+        400,
+        "A request of this method has no body.",
+        "A mistake in the app: send entries by POST.",
+    ),
     _request("bad_json", 400, "The body is not JSON."),
     _request("bad_utf8", 400, "The body is not UTF-8."),
     _request("bad_gzip", 400, "The body is not one whole gzip stream."),
