@@ -38,7 +38,7 @@ BEAT_SCHEDULE = (
         3600.0,
     ),
     ("retire phones whose day has come", "tracker.access.tasks.retire_due_devices", 300.0),
-    ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
+    ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 600.0),
 )
 # Beat has an app of its own (``backend.beat``), without the product's settings.
 SCHEDULE = {

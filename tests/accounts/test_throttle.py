@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from tests import authenticator, factories, servers
 from tests.phone import Phone
-from tracker.accounts import caches, throttle
-from tracker.accounts.models import ThrottleCount
+from tracker.access import checks
+from tracker.accounts import caches, sessions, throttle
+from tracker.accounts.models import Session, ThrottleCount
 from tracker.accounts.tasks import delete_expired
 
 WRONG = {"email": "ada@example.org", "password": "wrong, alas"}
 LOGIN = "/_allauth/app/v1/auth/login"
+CHALLENGE = "/_allauth/app/v1/auth/webauthn/login"
 
 
 def tries(kind: str = "sign-in", **who: str) -> int:
@@ -160,6 +162,42 @@ def test_a_throttled_page_says_that_it_was_too_often(world, client):
 
 def test_looking_at_the_sign_in_page_is_not_throttled(world, client):
     assert {client.get("/accounts/login/").status_code for _ in range(70)} == {200}
+
+
+def test_of_all_that_nobody_known_can_read_one_route_makes_a_session_and_is_throttled(db):
+    """The challenge of a passkey is kept in a session, a row for each request: 760 in 15 s."""
+    paths = [f"/{route}" for route, _ in checks.routes() if "<" not in route]
+    making = []
+    for path in paths:
+        Client().get(path)
+        making += [path] if Session.objects.count() else []
+        Session.objects.all().delete()
+    assert making == [CHALLENGE]
+    ThrottleCount.objects.all().delete()
+
+    most = throttle.RATES["sign-in"]["address"].limit
+    answers = [Client().get(CHALLENGE) for _ in range(most + 5)]
+
+    assert [answer.status_code for answer in answers] == [200] * most + [429] * 5
+    assert answers[-1].json()["code"] == "too_many_tries"
+    assert Session.objects.count() == most
+    assert sessions.delete_expired(at=timezone.now() + sessions.PENDING_SIGN_IN) == most
+
+
+def test_the_challenge_of_a_passkey_is_given_to_a_known_device_at_a_shared_address_that_is_full(world):
+    device = str(uuid.uuid4())
+    signed_in = post(
+        Client(),
+        LOGIN,
+        {"email": world.ada.user.email, "password": factories.PASSWORD},
+        **{"X-Device": device},
+    )
+    assert signed_in.status_code == 200
+    for _ in range(throttle.RATES["sign-in"]["address"].limit + 1):
+        last = Client().get(CHALLENGE)
+    assert last.status_code == 429
+
+    assert Client().get(CHALLENGE, headers={"X-Device": device}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/v1/invitations/accept", "/accounts/invitation/"])

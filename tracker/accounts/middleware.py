@@ -152,7 +152,7 @@ def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
 
 
 def _declared(request: HttpRequest) -> throttle.Throttle | None:
-    if request.method == "GET":
+    if request.method == "GET" and not request.path.startswith(routes.SIGN_IN):
         return None
     try:
         view = resolve(request.path_info).func

@@ -79,15 +79,19 @@ class Throttle:
     It stands in the attribute ``throttle`` of the view, where the middleware reads it.
 
     A page is tried by POST. Allauth's API reads what a body says before it looks at the method: ``every_method``.
+    ``counts_get``: a GET is no try, but makes a session for nobody, a row that stays for a while.
     """
 
     kind: str
     account: Callable[[HttpRequest], str]
     every_method: bool = False
+    counts_get: bool = False
 
     def counts(self, request: HttpRequest) -> bool:
         """Return whether the request is a try. Looking at a page is none."""
-        return request.method != "GET" if self.every_method else request.method == "POST"
+        if request.method == "GET":
+            return self.counts_get
+        return self.every_method or request.method == "POST"
 
     @property
     def of_session(self) -> bool:
