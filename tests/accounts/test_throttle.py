@@ -207,8 +207,9 @@ RESETS = ["/_allauth/app/v1/auth/password/request", "/accounts/password/reset/"]
 
 def ask_for_reset(path: str, email: str, address: str) -> int:
     client = Client(REMOTE_ADDR=address)
-    kind = {"content_type": "application/json"} if path == RESETS[0] else {}
-    return int(client.post(path, {"email": email}, **kind).status_code)
+    if path == RESETS[0]:
+        return int(post(client, path, {"email": email}).status_code)
+    return int(client.post(path, {"email": email}).status_code)
 
 
 @pytest.mark.parametrize("path", RESETS)
@@ -232,9 +233,9 @@ def test_an_address_gets_ten_reset_mails_in_an_hour_and_their_links_stay_good(wo
     assert set(answers) == {unknown}
     wait_until(lambda: len(mailoutbox) == most, what="the mails")
     assert len(mailoutbox) == most
-    link = re.search(r"/accounts/password/reset/key/\S+", mailoutbox[0].body)
+    (link,) = re.findall(r"/accounts/password/reset/key/\S+", mailoutbox[0].body)
     browser = Client()
-    form = browser.get(link[0], follow=True)
+    form = browser.get(link, follow=True)
     new = {"password1": "another long passphrase", "password2": "another long passphrase"}
     assert browser.post(form.request["PATH_INFO"], new).status_code == 302
     assert ask_for_reset(path, email, "192.0.2.251") == unknown
