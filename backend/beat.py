@@ -25,6 +25,7 @@ CONFIGURATION: dict[str, Any] = {
         "visibility_timeout": 300,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
     },
     "broker_connection_retry_on_startup": True,
     "task_publish_retry": False,

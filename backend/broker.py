@@ -16,13 +16,12 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from backend import queues
 from tracker.lib import logs
 
 log = logs.get(__name__)
 # Its type stubs lack what is overridden here.
 redis: Any = import_module("kombu.transport.redis")
-# The one queue, and the exchange of that name.
-QUEUE = "celery"
 # JSON of args, kwargs, and what Celery would call, chain or join afterwards.
 _BODY = TypeAdapter(tuple[list[Any], dict[str, Any], dict[str, Any]])
 
@@ -110,9 +109,13 @@ class Channel(redis.Channel):  # type: ignore[misc]
             return act(*args, **kwargs)
 
     def _drop_wrong_types(self) -> bool:
-        queues = [self._q_for_pri(QUEUE, step) for step in self.priority_steps]
-        bindings = [self.keyprefix_queue % QUEUE, self.keyprefix_binding_permanent % QUEUE]
-        types = dict.fromkeys(queues, b"list") | dict.fromkeys(bindings, b"set")
+        lists = [self._q_for_pri(name, step) for name in queues.IN_ORDER for step in self.priority_steps]
+        bindings = [
+            prefix % name
+            for name in queues.IN_ORDER
+            for prefix in (self.keyprefix_queue, self.keyprefix_binding_permanent)
+        ]
+        types = dict.fromkeys(lists, b"list") | dict.fromkeys(bindings, b"set")
         types |= {self.unacked_key: b"hash", self.unacked_index_key: b"zset"}
         with self.conn_or_acquire() as client:
             wrong = [name for name, type_ in types.items() if client.type(name) not in (type_, b"none")]
@@ -120,6 +123,10 @@ class Channel(redis.Channel):  # type: ignore[misc]
                 log.error("broker key of a wrong type dropped", count=len(wrong))
                 client.delete(*wrong)
         return bool(wrong)
+
+    def _update_queue_cycle(self) -> None:
+        """Give the queues their order, which kombu's set of them has not; it stays (``queue_order_strategy``)."""
+        self._queue_cycle.update([name for name in queues.IN_ORDER if name in self.active_queues])
 
     def _queue_bind(self, *args: Any) -> None:
         self.repairing(super()._queue_bind, *args)

@@ -6,8 +6,11 @@ queue only delays it until the next tick.
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+
+from backend import queues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
@@ -39,10 +42,23 @@ BEAT_SCHEDULE = (
         3600.0,
     ),
     ("retire phones whose day has come", "tracker.access.tasks.retire_due_devices", 300.0),
-    ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 3600.0),
+    ("delete sessions and counts of tries that have ended", "tracker.accounts.tasks.delete_expired", 600.0),
+)
+# A worker takes these first: alerts go out and are escalated, and health sees it, behind a backlog of hints too.
+SAFETY_TASKS = frozenset(
+    {
+        "tracker.alerts.tasks.record_worker_heartbeat",
+        "tracker.outbox.tasks.deliver_in_app",
+        "tracker.outbox.tasks.deliver_by_network",
+        "tracker.alerts.tasks.escalate_overdue",
+    }
 )
 # Beat has an app of its own (``backend.beat``), without the product's settings.
-SCHEDULE = {
-    what: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+SCHEDULE: dict[str, dict[str, Any]] = {
+    what: {
+        "task": task,
+        "schedule": seconds,
+        "options": {"expires": seconds, "queue": queues.SAFETY if task in SAFETY_TASKS else queues.ORDINARY},
+    }
     for what, task, seconds in BEAT_SCHEDULE
 }

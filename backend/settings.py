@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backend import env
+from backend import env, queues
 from tracker.lib import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -147,15 +147,17 @@ REDIS_URL = env.broker("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 # Drops what is none of our messages before a worker trips over it.
 CELERY_BROKER_TRANSPORT = "backend.broker:Transport"
+CELERY_TASK_QUEUES = {name: {"exchange": name} for name in queues.IN_ORDER}
 # Nobody tells a worker by the broker to stop, or to take nothing.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # A dead broker costs a request a tenth of a second, not six: no retries, a short connect.
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float | str] = {
     "max_retries": 0,
     "socket_connect_timeout": 1,
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
+    "queue_order_strategy": "priority",
 }
 if _POOL:  # The web process only hints: a broker that hangs is given up as quickly as one that is dead.
     CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}

@@ -105,7 +105,7 @@ def worker(environment: Mapping[str, str], *more: str) -> Iterator[subprocess.Po
         yield process
 
 
-def hint(environment: Mapping[str, str], task: str) -> None:
+def hint(environment: Mapping[str, str], task: str, **options: Any) -> None:
     """Put a task on the queue by its name, as beat does."""
     with Celery("test", broker=environment["REDIS_URL"], broker_pool_limit=0) as app:
-        app.send_task(task)
+        app.send_task(task, **options)

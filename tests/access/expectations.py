@@ -310,7 +310,7 @@ API: Mapping[str, Row | tuple[Row, ...]] = {
     # That an answer needs attention is told whatever is shared.
     "GET api/v1/alerts/<uuid:alert_id>/answers": Row(roles=TREAT, reach=tied("TEAM", "BREAK_GLASS")),
     "POST api/v1/alerts/<uuid:alert_id>/acknowledge": Row(
-        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), fixed={"answers": "1"}
+        roles=TREAT, reach=tied("TEAM", "BREAK_GLASS"), fixed={"answers": "1", "base_version": "1"}
     ),
     "GET api/v1/check-ins": Row(roles=READ, reach=tied(*WHOEVER, of={"VISITS"}), query=PATIENTS),
     # In an emergency nothing is planned.

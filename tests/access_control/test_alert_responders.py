@@ -54,7 +54,12 @@ def test_an_alert_is_seen_and_taken_on_by_who_is_asked(asked):
     seen = cleo.get("alerts").json()["alerts"]
 
     assert [alert["patient"] for alert in seen] == [str(asked.ada.pk)]
-    assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge?answers={seen[0]['answers']}").status_code == 200
+    assert (
+        cleo.post(
+            f"alerts/{seen[0]['id']}/acknowledge?answers={seen[0]['answers']}&base_version=1"
+        ).status_code
+        == 200
+    )
     with as_clinic(asked.clinic.pk):
         assert Alert.objects.get().acknowledged_by_id == asked.cleo.user_id
 
@@ -125,7 +130,12 @@ def test_once_everybody_is_asked_everybody_can_answer_until_somebody_has(world):
     seen = cleo.get("alerts").json()["alerts"]
     assert len(seen) == 1
     assert finn.get("alerts").json()["alerts"] == []
-    assert cleo.post(f"alerts/{seen[0]['id']}/acknowledge?answers={seen[0]['answers']}").status_code == 200
+    assert (
+        cleo.post(
+            f"alerts/{seen[0]['id']}/acknowledge?answers={seen[0]['answers']}&base_version=1"
+        ).status_code
+        == 200
+    )
     assert cleo.get(f"records?patient={world.ada.pk}").status_code == 404
 
     assert load_principal(world.cleo.user_id, timezone.now()).relation_to(world.ada.pk) is None

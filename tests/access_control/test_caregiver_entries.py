@@ -23,12 +23,14 @@ from tracker.alerts.models import Alert
 from tracker.audit.models import AuditEvent
 from tracker.lib.table_constraints import RowLevelSecurity
 from tracker.outbox import actions as outbox
-from tracker.records import actions, rebuild
+from tracker.records import rebuild
 from tracker.records.kinds import KINDS
 from tracker.records.kinds.base import Kind
 from tracker.records.kinds.daily import DailyLog
 from tracker.records.kinds.pain import PainEntry
 from tracker.records.models import Observation
+from tracker.treatment import actions as treatment
+from tracker.treatment.products import Route
 
 
 @pytest.fixture
@@ -450,8 +452,8 @@ def test_baselines_are_made_of_the_whole_record_whatever_the_caregiver_sees(worl
     ada, phone = Phone(world.ada.user), let_write(world, carl, Category.PAIN)
     ada.push(factories.pain(6))
     with transaction.atomic():
-        actions.record_session(
-            principal=act_as(world.ben), patient=world.ada, starts_at=factories.MONDAY, route="IM", dose_mg=Decimal(30),
+        treatment.record_past_session(
+            principal=act_as(world.ben), patient=world.ada, starts_at=factories.MONDAY, route=Route.IM, dose_mg=Decimal(30),
             at=timezone.now(),
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Throttle of sign-in: counts in PostgreSQL, per account, device and address, shared by all processes."""
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,12 +15,15 @@ from django.utils import timezone
 
 from tests import authenticator, factories, servers
 from tests.phone import Phone
-from tracker.accounts import caches, throttle
-from tracker.accounts.models import ThrottleCount
+from tests.servers import wait_until
+from tracker.access import checks
+from tracker.accounts import caches, sessions, throttle
+from tracker.accounts.models import Session, ThrottleCount
 from tracker.accounts.tasks import delete_expired
 
 WRONG = {"email": "ada@example.org", "password": "wrong, alas"}
 LOGIN = "/_allauth/app/v1/auth/login"
+CHALLENGE = "/_allauth/app/v1/auth/webauthn/login"
 
 
 def tries(kind: str = "sign-in", **who: str) -> int:
@@ -160,6 +164,82 @@ def test_a_throttled_page_says_that_it_was_too_often(world, client):
 
 def test_looking_at_the_sign_in_page_is_not_throttled(world, client):
     assert {client.get("/accounts/login/").status_code for _ in range(70)} == {200}
+
+
+def test_of_all_that_nobody_known_can_read_one_route_makes_a_session_and_is_throttled(db):
+    """The challenge of a passkey is kept in a session, a row for each request: 760 in 15 s."""
+    paths = [f"/{route}" for route, _ in checks.routes() if "<" not in route]
+    making = []
+    for path in paths:
+        Client().get(path)
+        making += [path] if Session.objects.count() else []
+        Session.objects.all().delete()
+    assert making == [CHALLENGE]
+    ThrottleCount.objects.all().delete()
+
+    most = throttle.RATES["sign-in"]["address"].limit
+    answers = [Client().get(CHALLENGE) for _ in range(most + 5)]
+
+    assert [answer.status_code for answer in answers] == [200] * most + [429] * 5
+    assert answers[-1].json()["code"] == "too_many_tries"
+    assert Session.objects.count() == most
+    assert sessions.delete_expired(at=timezone.now() + sessions.PENDING_SIGN_IN) == most
+
+
+def test_the_challenge_of_a_passkey_is_given_to_a_known_device_at_a_shared_address_that_is_full(world):
+    device = str(uuid.uuid4())
+    signed_in = post(
+        Client(),
+        LOGIN,
+        {"email": world.ada.user.email, "password": factories.PASSWORD},
+        **{"X-Device": device},
+    )
+    assert signed_in.status_code == 200
+    for _ in range(throttle.RATES["sign-in"]["address"].limit + 1):
+        last = Client().get(CHALLENGE)
+    assert last.status_code == 429
+
+    assert Client().get(CHALLENGE, headers={"X-Device": device}).status_code == 200
+
+
+RESETS = ["/_allauth/app/v1/auth/password/request", "/accounts/password/reset/"]
+
+
+def ask_for_reset(path: str, email: str, address: str) -> int:
+    client = Client(REMOTE_ADDR=address)
+    if path == RESETS[0]:
+        return int(post(client, path, {"email": email}).status_code)
+    return int(client.post(path, {"email": email}).status_code)
+
+
+@pytest.mark.parametrize("path", RESETS)
+def test_resets_that_a_stranger_asks_for_make_nobody_on_another_network_wait(world, mailoutbox, path):
+    email = world.ada.user.email
+    stranger = [ask_for_reset(path, email, "192.0.2.66") for _ in range(4)]
+    assert stranger[-1] == 429, "one network has three in half an hour"
+
+    assert ask_for_reset(path, email, "198.51.100.7") == stranger[0] != 429
+    wait_until(lambda: len(mailoutbox) == 4, what="three mails, and the owner's own")
+
+
+@pytest.mark.parametrize("path", RESETS)
+def test_an_address_gets_ten_reset_mails_in_an_hour_and_their_links_stay_good(world, mailoutbox, path):
+    """Who asks from many networks fills no mailbox, and an eleventh answer tells nobody that it is full."""
+    email, most = world.ada.user.email, throttle.RATES["reset-mail"]["account"].limit
+
+    answers = [ask_for_reset(path, email, f"192.0.2.{n}") for n in range(most + 5)]
+    unknown = ask_for_reset(path, "nobody@example.org", "192.0.2.250")
+
+    assert set(answers) == {unknown}
+    wait_until(lambda: len(mailoutbox) == most, what="the mails")
+    assert len(mailoutbox) == most
+    (link,) = re.findall(r"/accounts/password/reset/key/\S+", mailoutbox[0].body)
+    browser = Client()
+    form = browser.get(link, follow=True)
+    new = {"password1": "another long passphrase", "password2": "another long passphrase"}
+    assert browser.post(form.request["PATH_INFO"], new).status_code == 302
+    assert ask_for_reset(path, email, "192.0.2.251") == unknown
+    wait_until(lambda: len(mailoutbox) == most + 1, what="a mail after the links have died with the password")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/invitations/accept", "/accounts/invitation/"])

@@ -136,6 +136,38 @@ def test_acknowledging_covers_the_answers_that_were_shown_and_no_others(world):
         assert not Alert.objects.filter(acknowledged_at=None).exists()
 
 
+@pytest.mark.parametrize("changed", ["the first answer", "one that joined", "one acknowledged before"])
+def test_a_further_version_of_an_answer_refuses_the_acknowledgement_of_what_was_shown(world, changed):
+    answers = [uuid.uuid4(), uuid.uuid4()]
+    for answer in answers:
+        raised(world, source_id=answer, value=1.0, version="a")
+    seen = leader_of(world)
+    if changed == "one acknowledged before":
+        acknowledge(world.dan, seen.pk)
+    raised(
+        world, source_id=answers[changed == "one that joined"], value=3.0, version="b", at=RAISED + 2 * MINUTE
+    )
+
+    with (
+        as_user(world.ben, RAISED + 3 * MINUTE) as principal,
+        pytest.raises(acknowledgement.AnswerChangedError),
+    ):
+        acknowledgement.acknowledge(
+            alert_id=seen.pk, principal=principal, at=RAISED + 3 * MINUTE,
+            answers=seen.answer_count, base_version=seen.version,
+        )  # fmt: skip
+
+    assert leader_of(world).pk == seen.pk
+    raised(world, source_id=answers[0], value=1.0, version="a", at=RAISED + 4 * MINUTE)
+    now = leader_of(world)
+    with as_user(world.ben, RAISED + 5 * MINUTE) as principal:
+        acknowledgement.acknowledge(
+            alert_id=now.pk, principal=principal, at=RAISED + 5 * MINUTE,
+            answers=now.answer_count, base_version=now.version,
+        )  # fmt: skip
+    assert open_alerts(world) == []
+
+
 def test_an_alert_that_cannot_be_stored_takes_no_more_rows_than_its_bound(world, monkeypatch):
     """However many refused answers come, the table holds so many; the newest one and the count stay true."""
     monkeypatch.setattr(actions, "MOST_UNSTORED", 5)

@@ -16,10 +16,13 @@ from tracker.alerts.models import Alert
 AT = factories.MONDAY
 
 
-def raise_alert(world: factories.World, rule: str, minute: int = 0, days_before: int = 0) -> None:
+def raise_alert(
+    world: factories.World, rule: str, minute: int = 0, days_before: int = 0, **more: Any
+) -> None:
     at = AT + timedelta(minutes=minute)
     answered_at = at - timedelta(days=days_before)
-    finding = Finding(rule, "URGENT", "response", uuid.uuid4(), answered_at, answered_at.date())
+    source_id = more.pop("source_id", None) or uuid.uuid4()
+    finding = Finding(rule, "URGENT", "response", source_id, answered_at, answered_at.date(), **more)
     with as_clinic(world.clinic.pk):
         actions.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
 
@@ -60,13 +63,32 @@ def test_acknowledging_an_alert_leaves_open_what_came_since_it_was_shown(world, 
     (shown,) = ben.get("alerts").json()["alerts"]
     assert shown["answers"] == 3
 
-    first = ben.post(f"alerts/{shown['id']}/acknowledge?answers=2").json()
-    second = Phone(world.dan.user).post(f"alerts/{shown['id']}/acknowledge?answers=2").json()
+    first = ben.post(f"alerts/{shown['id']}/acknowledge?answers=2&base_version=1").json()
+    second = Phone(world.dan.user).post(f"alerts/{shown['id']}/acknowledge?answers=2&base_version=1").json()
 
     assert (first["acknowledged_by"], second["acknowledged_by"]) == ("Ben", "Ben")
     assert second["open_since"] is None
     (left,) = ben.get("alerts").json()["alerts"]
     assert (left["id"], left["answers"]) == (first["open_since"], 1)
+
+
+def test_acknowledging_an_alert_is_refused_where_an_answer_was_changed_since_it_was_shown(world, ben):
+    """Item 9 was 1 when Ben looked, and is 3 when he acknowledges: he looks again first."""
+    answer = uuid.uuid4()
+    raise_alert(world, "phq9_item9", source_id=answer, value=1.0, version="a")
+    (shown,) = ben.get("alerts").json()["alerts"]
+    raise_alert(world, "phq9_item9", minute=1, source_id=answer, value=3.0, version="b")
+    path = f"alerts/{shown['id']}/acknowledge?answers={shown['answers']}&base_version="
+
+    refused = ben.post(f"{path}{shown['version']}")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "alert_changed")
+    assert "changed since it was shown" in refused.json()["detail"]
+    (now,) = ben.get("alerts").json()["alerts"]
+    assert refused.json()["server"] == now
+    assert now["newest_raised_at"] > shown["newest_raised_at"]
+    assert ben.post(f"{path}{now['version']}").json()["acknowledged_by"] == "Ben"
+    assert ben.get("alerts").json()["total"] == 0
 
 
 def test_acknowledging_an_alert_needs_the_number_of_answers_that_were_shown_and_takes_it_nowhere_else(
@@ -77,12 +99,12 @@ def test_acknowledging_an_alert_needs_the_number_of_answers_that_were_shown_and_
     (shown,) = ben.get("alerts").json()["alerts"]
     path = f"alerts/{shown['id']}/acknowledge"
 
-    missing, in_the_body = ben.post(path), ben.post(f"{path}?answers=1", {"answers": 1})
+    missing, in_the_body = ben.post(path), ben.post(f"{path}?answers=1&base_version=1", {"answers": 1})
 
-    assert [error["parameter"] for error in missing.json()["errors"]] == ["answers"]
+    assert [error["parameter"] for error in missing.json()["errors"]] == ["answers", "base_version"]
     assert (in_the_body.status_code, in_the_body.json()["errors"][0]["code"]) == (400, "unknown_field")
     assert [alert["acknowledged_at"] for alert in ben.get("alerts").json()["alerts"]] == [None]
-    assert ben.post(f"{path}?answers=2", {}).json()["open_since"] is None
+    assert ben.post(f"{path}?answers=2&base_version=1", {}).json()["open_since"] is None
 
 
 def test_an_alert_that_a_current_answer_has_joined_is_listed_with_the_times_of_that_answer(world, ben):

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings
 
-from backend import beat, celery
+from backend import beat, celery, queues
 
 
 @pytest.mark.parametrize("name", sorted(beat.CONFIGURATION))
@@ -15,4 +15,8 @@ def test_beat_sends_to_the_products_broker_and_every_task_of_its_schedule_exists
     celery.app.loader.import_default_modules()
 
     assert beat.app.conf.broker_url == settings.CELERY_BROKER_URL
+    assert {entry["options"]["queue"] for entry in beat.app.conf.beat_schedule.values()} == set(
+        queues.IN_ORDER
+    )
+    assert {entry["task"] for entry in beat.app.conf.beat_schedule.values()} > celery.SAFETY_TASKS
     assert {entry["task"] for entry in beat.app.conf.beat_schedule.values()} <= set(celery.app.tasks)

@@ -11,13 +11,15 @@ import pytest
 import redis
 from celery import Celery
 
+from backend import queues
 from backend.broker import rebuilt
+from backend.celery import SCHEDULE
 from tests import factories, servers
 from tests.phone import Phone
 from tracker.alerts.models import Heartbeat
 
 HEARTBEAT = "tracker.alerts.tasks.record_worker_heartbeat"
-QUEUE = "celery"
+QUEUE = queues.ORDINARY
 
 
 def message(
@@ -171,7 +173,8 @@ FORGERIES: dict[str, Callable[[Client], object]] = {
 
 
 def replace_all(client: Client) -> None:
-    for key in (QUEUE, f"{QUEUE}\x06\x163", "unacked", "unacked_index", "_kombu.binding.celery"):
+    bindings = [f"_kombu.binding.{name}" for name in queues.IN_ORDER]
+    for key in (*queues.IN_ORDER, f"{QUEUE}\x06\x163", "unacked", "unacked_index", *bindings):
         replace(client, key, "x")
 
 
@@ -236,6 +239,19 @@ def test_garbage_on_the_broker_costs_one_message_and_never_the_worker(live, brok
         for forge in FORGERIES.values():
             forge(broker)
             takes_tasks(broker, process)
+
+
+def test_a_worker_takes_the_safety_tasks_of_beat_before_a_backlog_of_others(live, broker):
+    """Each was behind 2,000 others, and health red until they were done."""
+    broker.lpush(QUEUE, *[message(task="tracker.outbox.tasks.deliver_in_app") for _ in range(2_000)])
+    before = beat()
+    for entry in SCHEDULE.values():
+        servers.hint(live.environment, entry["task"], **entry["options"] | {"expires": 3600})
+
+    with servers.worker(live.environment):
+        servers.wait_until(lambda: beat() != before, what="the worker's heartbeat")
+        servers.wait_until(lambda: not broker.llen(queues.SAFETY), what="the other safety tasks")
+        assert broker.llen(QUEUE) > 1_900
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ POSITIVE: list[int | None] = [1, 1, 1, 1, 1, 1, 1, 1, 2]
 def sessions(patient: Patient) -> list[tuple[date, str, float]]:
     with rls.as_patient(patient.clinic_id, patient.pk):
         rows = TreatmentSession.objects.filter(patient=patient)
-        return [(row.local_date, row.route, float(row.total_mg)) for row in rows]
+        return [(row.local_date, row.route, float(row.total_mg or 0)) for row in rows]
 
 
 def post(browser: Client, patient: Patient, what: str, data: dict[str, str] | None = None):

@@ -323,9 +323,12 @@ def test_no_message_of_the_page_names_the_patient(world, ben, send):
     assert "PHQ" not in cookies
 
 
-def raise_alert(world: factories.World, rule: str, answered_at: datetime = factories.MONDAY) -> None:
+def raise_alert(
+    world: factories.World, rule: str, answered_at: datetime = factories.MONDAY, **more: Any
+) -> None:
     at = factories.MONDAY
-    finding = Finding(rule, "HIGH", "response", uuid.uuid4(), answered_at, answered_at.date())
+    source_id = more.pop("source_id", None) or uuid.uuid4()
+    finding = Finding(rule, "HIGH", "response", source_id, answered_at, answered_at.date(), **more)
     with as_clinic(world.clinic.pk):
         alerts.assess(clinic_id=world.clinic.pk, patient_id=world.ada.pk, findings=[finding], at=at)
 
@@ -354,6 +357,24 @@ def test_acknowledging_tells_of_answers_that_came_since_the_page_was_shown(world
 
     assert "2 answers came in since the page was shown, and stay open as an alert." in text(answer)
     assert "1 open alert" in text(answer)
+
+
+def test_acknowledging_is_refused_where_an_answer_was_changed_since_the_page_was_shown(world, ben):
+    answer = uuid.uuid4()
+    raise_alert(world, "phq9_item9", source_id=answer, value=1.0, version="a")
+    page = ben.get("/")
+    assert "An answer has been changed" not in text(page)
+    form = dict(re.findall(r'name="(answers|base_version)" value="(\d+)"', page.content.decode()))
+    raise_alert(world, "phq9_item9", source_id=answer, value=3.0, version="b")
+    with as_clinic(world.clinic.pk):
+        shown = Alert.objects.open().get()
+
+    refused = ben.post(f"/alerts/{shown.pk}/acknowledge/", form, follow=True)
+
+    assert "Not acknowledged: the patient has changed an answer since the page was shown." in text(refused)
+    assert "An answer has been changed since it was first sent." in text(refused)
+    again = dict(re.findall(r'name="(answers|base_version)" value="(\d+)"', refused.content.decode()))
+    assert "No open alerts" in text(ben.post(f"/alerts/{shown.pk}/acknowledge/", again, follow=True))
 
 
 def test_an_alert_that_a_current_answer_has_joined_is_headed_by_it_and_stands_among_the_current_ones(

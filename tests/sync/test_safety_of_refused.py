@@ -555,8 +555,22 @@ def test_headers_that_are_too_long_hide_no_positive_answer(world, phone):
 def test_a_body_under_a_method_that_takes_none_hides_no_positive_answer(world, phone):
     answer = send(phone, batch(phone, POSITIVE), "sync/push", "GET")
 
-    assert (answer.status_code, answer.json()["alerted"]) == (405, True)
+    assert (answer.status_code, answer.json()["alerted"]) == (400, True)
     assert alerts(world) == ITEM_9
+
+
+@pytest.mark.parametrize("path", ["me", "sync/pull", "records", "records/{id}", "schema", "docs"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
+def test_a_route_that_takes_no_body_hides_no_positive_answer_in_one(world, phone, method, path):
+    """It answered 200, and nobody looked at what was sent; DELETE is asked of a record that is there."""
+    phone.push(record := factories.pain(4))
+    answer = send(phone, batch(phone, POSITIVE), path.format(id=record["id"]), method)
+
+    assert answer.status_code in (400, 405)
+    if method != "HEAD":
+        assert answer.json()["guidance"]["crisis_text"] == world.clinic.crisis_text
+    assert alerts(world) == ITEM_9
+    assert phone.get(f"records/{record['id']}").status_code == 200
 
 
 @pytest.mark.parametrize(

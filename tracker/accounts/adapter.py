@@ -85,8 +85,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().set_password(user, password)
             own = self.request.user.is_authenticated and self.request.user.pk == user.pk
             sessions.delete_all(user.pk, but=self.request.session.session_key if own else None)
+        # The links in the mailbox have died with the old one.
+        throttle.reset("reset-mail", account=user.email)
         # ``outbox.security_notices`` tells of it.
         self.request.password_of = user.pk
+
+    def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
+        """Called for an address that has an account, which gets so many an hour, and no more whoever asks for them."""
+        try:
+            throttle.hit("reset-mail", account=email)
+        except throttle.TooManyAttempts:
+            return
+        super().send_password_reset_mail(user, email, context)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """

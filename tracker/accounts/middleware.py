@@ -13,7 +13,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
-from tracker.accounts import known_devices, request_throttle, routes, sessions, sign_in_capacity, throttle
+from tracker.accounts import (
+    addresses,
+    known_devices,
+    request_throttle,
+    routes,
+    sessions,
+    sign_in_capacity,
+    throttle,
+)
 from tracker.accounts.sessions import BrowserSessionStore
 from tracker.lib import strict_json
 
@@ -152,7 +160,7 @@ def _too_many(request: HttpRequest, retry_after: int) -> HttpResponse:
 
 
 def _declared(request: HttpRequest) -> throttle.Throttle | None:
-    if request.method == "GET":
+    if request.method == "GET" and not request.path.startswith(routes.SIGN_IN):
         return None
     try:
         view = resolve(request.path_info).func
@@ -167,8 +175,9 @@ def _who(request: HttpRequest, declared: throttle.Throttle) -> dict[str, str]:
     account, device = declared.account(request), known_devices.of_request(request)
     if "known_device" in throttle.RATES[declared.kind] and device and known_devices.is_known(account, device):
         return {"known_device": f"{account}/{device}"}
-    named = request.headers.get("X-Device", "")[:40]
-    return {"account": account, "device": named, "address": throttle.client_ip(request)}
+    named, address = request.headers.get("X-Device", "")[:40], throttle.client_ip(request)
+    account_from = f"{addresses.normal_form(account)} {address}" if account else ""
+    return {"account": account, "account_from": account_from, "device": named, "address": address}
 
 
 def _capacity(

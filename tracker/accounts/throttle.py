@@ -40,7 +40,11 @@ RATES = {
         "known_device": Rate(10, 300),
     },
     "second-factor": {"account": Rate(10, 300), "address": Rate(60, 300), "known_device": Rate(10, 300)},
-    "reset": {"account": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
+    # Of an account by network: what a stranger asks for elsewhere makes its owner wait for nothing.
+    "reset": {"account_from": Rate(3, 1800), "device": Rate(5, 1800), "address": Rate(20, 1800)},
+    # What all networks together bring into a mailbox. One more is answered alike and mails nothing: links that are
+    # good for an hour lie there (``PASSWORD_RESET_TIMEOUT``).
+    "reset-mail": {"account": Rate(10, 3600)},
     "invitation": {"account": Rate(5, 900), "device": Rate(5, 900), "address": Rate(20, 900)},
     # Mails to an address that somebody names; and codes that are 80 bits long.
     "email-change": {"account": Rate(5, 3600), "address": Rate(60, 3600)},
@@ -79,15 +83,19 @@ class Throttle:
     It stands in the attribute ``throttle`` of the view, where the middleware reads it.
 
     A page is tried by POST. Allauth's API reads what a body says before it looks at the method: ``every_method``.
+    ``counts_get``: a GET is no try, but makes a session for nobody, a row that stays for a while.
     """
 
     kind: str
     account: Callable[[HttpRequest], str]
     every_method: bool = False
+    counts_get: bool = False
 
     def counts(self, request: HttpRequest) -> bool:
         """Return whether the request is a try. Looking at a page is none."""
-        return request.method != "GET" if self.every_method else request.method == "POST"
+        if request.method == "GET":
+            return self.counts_get
+        return self.every_method or request.method == "POST"
 
     @property
     def of_session(self) -> bool:
@@ -124,7 +132,8 @@ def pending_user(request: HttpRequest) -> str:
 
 def hit(kind: str, **who: str) -> None:
     """
-    Count one try of ``kind`` for each of ``account``, ``device`` and ``address`` that is named.
+    Count one try of ``kind`` for each of ``account``, ``device`` and ``address`` that is named, or ``account_from``
+    (an account and the address that names it).
 
     Called outside of the transaction of the sign-in: the count stays whatever becomes of that, and no try waits for
     another's to end.

@@ -25,16 +25,26 @@ class AlreadyAcknowledgedError(Exception):
         self.at = at
 
 
+class AnswerChangedError(Exception):
+    """A further version of an answer has come in since the alert was shown."""
+
+
 def acknowledge(
-    *, alert_id: UUID, principal: Principal, at: datetime, answers: int | None = None
+    *,
+    alert_id: UUID,
+    principal: Principal,
+    at: datetime,
+    answers: int | None = None,
+    base_version: int | None = None,
 ) -> Alert | None:
     """
     Note that ``principal`` has seen the alert and takes it from here, with the answers that have joined it.
 
     ``answers`` is the number of answers that they were shown: what has joined since stays open, as an alert of its
-    own, which is returned. None means all.
+    own, which is returned. ``base_version`` is the alert's ``version`` that they were shown. None means all there is.
 
     :raises AlreadyAcknowledgedError: if a colleague was first.
+    :raises AnswerChangedError: if an answer has had a further version since, which may be graver.
     :raises NotFoundOrHidden: if there is no such alert for this principal.
     """
     own = Alert.objects.filter(pk=alert_id, leader=None, patient_id__in=principal.patients)
@@ -48,6 +58,8 @@ def acknowledge(
     if alert.acknowledged_at is not None:
         first = StaffMember.objects.filter(user=alert.acknowledged_by).first()
         raise AlreadyAcknowledgedError(first.name if first else "a colleague", alert.acknowledged_at)
+    if base_version is not None and base_version != alert.version:
+        raise AnswerChangedError
     later = _acknowledge_shown(alert, answers or alert.answer_count, principal, at)
     # Of two who take on a patient's last two alerts at once the second sees that none is left.
     patient_lock.lock(alert.clinic_id, alert.patient_id)

@@ -66,10 +66,15 @@ class Assessment:
     def _raise_again(self, alert: Alert, finding: Finding) -> None:
         """An open alert holds its answer still, one that was acknowledged does not."""
         is_late = escalation.is_historical(finding, self.at)
+        # Never back to a former number: a page that shows the alert as it was acknowledges it no more.
+        alert.version += 1
         if not (_is_open(alert) and is_late) or alert.is_historical:
             alert.answered_at, alert.answered_on = finding.answered_at, finding.answered_on
         if _is_open(alert):
-            self._update_leader(self.open[alert.rule], finding)
+            leader = self.open[alert.rule]
+            if leader is not alert:
+                leader.version += 1
+            self._update_leader(leader, finding)
             alert.is_historical = alert.is_historical and is_late
         else:
             alert.acknowledged_at = alert.acknowledged_by = None

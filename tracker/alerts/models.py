@@ -91,6 +91,10 @@ class Alert(PatientOwned):
     answer_count = models.IntegerField(
         default=1, help_text="of a leader: its answers, its own among them, versions not counted"
     )
+    version = models.IntegerField(
+        default=1,
+        help_text="grows with each further version of its answer; of a leader: of any of its answers",
+    )
     newest_answered_at = models.DateTimeField(
         help_text="of a leader: of its newest answer, a current one if any is"
     )

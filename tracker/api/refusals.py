@@ -31,7 +31,7 @@ from tracker.alerts import unread_writes
 from tracker.alerts.escalation import Finding
 from tracker.api import guidance
 from tracker.api.authentication import SessionToken
-from tracker.api.exceptions import is_api
+from tracker.api.exceptions import is_api, problem_response
 from tracker.api.renderers import JSONRenderer
 from tracker.lib import lenient_json, logs
 from tracker.outbox.tasks import wake_delivery
@@ -48,6 +48,8 @@ _FORM_CHARS = 512 * 1024
 _MOST_SCANS = 2
 _WAIT_SECONDS = 1.0
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# No view looks at what comes with these, so that an answer in it would be lost behind a 200.
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class RefusedWriteMiddleware:
@@ -62,7 +64,10 @@ class RefusedWriteMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        if request.method in _READS and _has_body(request) and is_api(request):
+            response = problem_response("unexpected_body")
+        else:
+            response = self.get_response(request)
         if response.status_code < 400 or not _may_write(request) or not is_api(request):
             return response
         # Of a view that answers with a page, too, which makes none of an error.
@@ -79,7 +84,11 @@ class RefusedWriteMiddleware:
 
 def _may_write(request: HttpRequest) -> bool:
     """Whether a request may hold an answer: by its method, or since it has a body under any other."""
-    return request.method in _WRITES or _length(request) > 0 or "Transfer-Encoding" in request.headers
+    return request.method in _WRITES or _has_body(request)
+
+
+def _has_body(request: HttpRequest) -> bool:
+    return _length(request) > 0 or "Transfer-Encoding" in request.headers
 
 
 def _scan_refused(request: HttpRequest, code: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import CheckInForm
 from tracker.dashboard.fragments import render_fragment
 from tracker.dashboard.pages.alert_answers import answers_page
-from tracker.dashboard.pages.alerts import alert_box, page_number
+from tracker.dashboard.pages.alerts import alert_box, form_number, page_number
 from tracker.dashboard.pages.caseload import caseload
 from tracker.dashboard.pages.delivery import late_since
 from tracker.dashboard.pages.patient import DEFAULT_RANGE, patient_page
@@ -79,17 +79,23 @@ def alert_answers(request: HttpRequest, principal: Principal, at: datetime, aler
 @require_POST
 @clinical_page(Action.ACKNOWLEDGE_ALERT)
 def acknowledge(request: HttpRequest, principal: Principal, at: datetime, alert_id: UUID) -> HttpResponse:
-    """Take an alert on; whoever comes second is told who was first."""
+    """Take an alert on; whoever comes second is told who was first, and an answer that was changed is shown first."""
     try:
         later = acknowledgement.acknowledge(
             alert_id=alert_id,
             principal=principal,
             at=at,
-            answers=page_number(request.POST.get("answers", "")),
+            answers=form_number(request.POST.get("answers", "")),
+            base_version=form_number(request.POST.get("base_version", "")),
         )
     except acknowledgement.AlreadyAcknowledgedError as first:
         when = formatting.moment(days.local(first.at, principal.time_zone))
         messages.warning(request, f"{first.by_name} acknowledged this alert first, on {when}.")
+    except acknowledgement.AnswerChangedError:
+        messages.warning(
+            request,
+            "Not acknowledged: the patient has changed an answer since the page was shown. Look at it again.",
+        )
     else:
         messages.success(request, "Acknowledged. The alert is in your name now.")
         if later is not None:

@@ -48,6 +48,12 @@ REQUEST = (
         "Some fields or parameters cannot be taken.",
         "See `errors`: one entry per field or parameter.",
     ),
+    _request(
+        "unexpected_body",
+        400,
+        "A request of this method has no body.",
+        "A mistake in the app: send entries by POST.",
+    ),
     _request("bad_json", 400, "The body is not JSON."),
     _request("bad_utf8", 400, "The body is not UTF-8."),
     _request("bad_gzip", 400, "The body is not one whole gzip stream."),
@@ -129,6 +135,12 @@ REQUEST = (
         431,
         "The headers are too long. Nothing was stored.",
         "A mistake in the app or on the way: send fewer headers, then the same records again.",
+    ),
+    _request(
+        "alert_changed",
+        409,
+        "An answer of this alert has been changed since it was shown: look at it again, then acknowledge it.",
+        "Show `server`, let the person look again, then send its `answers` and its `version` as `base_version`.",
     ),
     _request(
         "already_paired",

@@ -113,7 +113,7 @@ def page(principal: Principal, patient_id: UUID, cursor: str | None, limit: int)
     if len(listed) > len(changes):
         furthest = changes[-1].sequence if changes else furthest
     sessions = [row for row in sessions[:limit] if furthest is None or row.sequence <= furthest]
-    end = max([start, *(each.sequence for each in (*changes[-1:], *sessions[-1:]))])
+    end = max([start, *(each.sequence for each in changes[-1:]), *(row.sequence for row in sessions[-1:])])
     return Page(
         records=[record for record in shown if not record.get("unreadable")],
         sessions=[session_list.session_out(row) for row in sessions],

@@ -52,7 +52,8 @@ PUBLIC = "allauth's own sign-in and the security of one's own account: it asks b
 # By the route's name: the kind of the tries, and whose account is tried.
 THROTTLES = {
     "login": Throttle("sign-in", json_field("email"), every_method=True),
-    "login_webauthn": Throttle("sign-in", session_user, every_method=True),
+    # The challenge comes by GET, and is kept in a session.
+    "login_webauthn": Throttle("sign-in", session_user, every_method=True, counts_get=True),
     "authenticate": Throttle("second-factor", pending_user, every_method=True),
     "authenticate_webauthn": Throttle("second-factor", pending_user, every_method=True),
     "reauthenticate": Throttle("second-factor", session_user, every_method=True),

@@ -1,7 +1,6 @@
 """Open alerts of the caller's patients, and acknowledging them."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,7 +17,10 @@ from tracker.access.principal import Principal
 from tracker.alerts import acknowledgement, escalation, reporters, rules
 from tracker.alerts.joined_answers import joined_answers
 from tracker.alerts.models import Alert, AlertQuerySet, Level
+from tracker.api.exceptions import APIProblem
+from tracker.api.openapi import problems
 from tracker.api.queries import DIGITS, Cursor, Limit, parse_query
+from tracker.api.schemas import Problem
 from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.models import StaffMember
 from tracker.lib import codes
@@ -32,7 +34,7 @@ _ANSWER_CURSORS = CursorCipher("alert-answers")
 class AlertOut(BaseModel):
     """
     An alert and how many ``answers`` it holds: its own, and those to the same question that came while it was open.
-    Versions of one answer are one.
+    Versions of one answer are one; ``version`` grows with each that comes in.
 
     ``answered_at`` and ``raised_at`` are the first one's, by the patient and by us; ``newest_answered_at`` and
     ``newest_raised_at`` the newest one's, leaving out those of long ago unless all are (``historical``).
@@ -49,6 +51,7 @@ class AlertOut(BaseModel):
     answered_at: datetime
     raised_at: datetime
     answers: int
+    version: int
     newest_answered_at: datetime
     newest_raised_at: datetime
     reported_by: list[str]
@@ -98,7 +101,7 @@ class AlertsQuery(StrictModel):
 
 
 class AcknowledgeQuery(StrictModel):
-    """How many of the alert's answers the reader has seen."""
+    """How many of the alert's answers the reader has seen, and in which versions."""
 
     answers: Annotated[
         int,
@@ -109,12 +112,31 @@ class AcknowledgeQuery(StrictModel):
         ),
         DIGITS,
     ]
+    base_version: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2_000_000_000,
+            description="`version` of the alert as it was shown: 409 `alert_changed` if an answer was changed since",
+        ),
+        DIGITS,
+    ]
+
+
+class AlertConflict(Problem):
+    """The alert as it is now: show it before anybody acknowledges it."""
+
+    server: AlertOut
 
 
 class Acknowledged(AlertOut):
     """The alert, and the id of the open one that holds the answers that came since, if there are any."""
 
     open_since: UUID | None
+
+
+def _one(principal: Principal, row: Any, by_name: str | None) -> dict[str, Any]:
+    return _alert_out(row, by_name, reporters.names(principal, [(row.patient_id, row.reporters)]))
 
 
 def _alert_out(row: Any, by_name: str | None, names: Mapping[UUID, str]) -> dict[str, Any]:
@@ -128,6 +150,7 @@ def _alert_out(row: Any, by_name: str | None, names: Mapping[UUID, str]) -> dict
         "answered_at": row.answered_at,
         "raised_at": row.raised_at,
         "answers": row.answer_count,
+        "version": row.version,
         "newest_answered_at": row.newest_answered_at,
         "newest_raised_at": row.newest_raised_at,
         "reported_by": sorted({names.get(user, "") for user in row.reporters}),
@@ -236,7 +259,11 @@ def _older(rows: QuerySet[Alert], cursor: str | None, of: tuple[UUID, UUID]) -> 
 
 
 class Acknowledge(ClinicalAPIView):
-    """Take an alert. The first one wins; the second is told who was first."""
+    """
+    Take an alert. The first one wins; the second is told who was first.
+
+    It is refused if an answer has been changed since the alert was shown: what is graver now is looked at first.
+    """
 
     actions = {"POST": Action.ACKNOWLEDGE_ALERT}
     queries = {"POST": AcknowledgeQuery}
@@ -245,17 +272,25 @@ class Acknowledge(ClinicalAPIView):
         operation_id="alerts_acknowledge",
         summary="Acknowledge an alert",
         request=None,
-        responses={200: Acknowledged},
+        responses={200: Acknowledged, **problems("alert_changed", body=AlertConflict)},
     )
     def post(self, request: Request, alert_id: UUID) -> Response:
-        query, later = parse_query(request, AcknowledgeQuery), None
+        query, principal, later = parse_query(request, AcknowledgeQuery), principal_of(request), None
         # The reply names who was first, to the first as to the second.
-        with suppress(acknowledgement.AlreadyAcknowledgedError):
+        try:
             later = acknowledgement.acknowledge(
-                alert_id=alert_id, principal=principal_of(request), at=timezone.now(), answers=query.answers
+                alert_id=alert_id,
+                principal=principal,
+                at=timezone.now(),
+                answers=query.answers,
+                base_version=query.base_version,
             )
-        row: Any = Alert.objects.with_reporters().get(pk=alert_id)
-        names = reporters.names(principal_of(request), [(row.patient_id, row.reporters)])
+        except acknowledgement.AlreadyAcknowledgedError:
+            pass
+        except acknowledgement.AnswerChangedError:
+            row: Any = Alert.objects.with_reporters().get(pk=alert_id)
+            raise APIProblem("alert_changed", server=_one(principal, row, None)) from None
+        row = Alert.objects.with_reporters().get(pk=alert_id)
         first = StaffMember.objects.filter(user=row.acknowledged_by).first()
-        shown = _alert_out(row, first.name if first else None, names)
+        shown = _one(principal, row, first.name if first else None)
         return Response(shown | {"open_since": later.pk if later else None})

@@ -42,6 +42,7 @@ class OpenAlert:
     arrived_at: datetime
     times_differ: bool
     answers: int
+    version: int
     first: str
     first_at: datetime
     is_historical: bool
@@ -77,7 +78,12 @@ class AlertBox:
 
 def page_number(text: str) -> int:
     """Return the page that a query parameter names; the first if it names none."""
-    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 7 else 1
+    return form_number(text) if len(text) < 7 else 1
+
+
+def form_number(text: str) -> int:
+    """Return the number of a hidden field of a form; 1 if there is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 1
 
 
 def alert_box(
@@ -94,7 +100,7 @@ def alert_box(
     rows: QuerySet[Any, Any] = alerts.with_reporters().values(  # type: ignore[misc]
         "id", "rule", "level", "answer_stored", "is_historical", "raised_at", "newest_answered_at",
         "newest_raised_at", "patient_id",
-        "answer_count", "reporters",
+        "answer_count", "reporters", "version",
         name=F("patient__name"), time_zone=F("patient__time_zone"),
     ).order_by("raised_at", "id")  # fmt: skip
     in_order = sorted(rows, key=lambda row: (escalation.gravity(row["level"]), row["is_historical"]))
@@ -129,6 +135,7 @@ def _shown(
         arrived_at=arrived_at,
         times_differ=abs(arrived_at - answered_at) > SAME_TIME,
         answers=row["answer_count"],
+        version=row["version"],
         first=formatting.moment(days.local(row["raised_at"], principal.time_zone)),
         first_at=row["raised_at"],
         is_historical=row["is_historical"],
