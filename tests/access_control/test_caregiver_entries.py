@@ -453,7 +453,8 @@ def test_baselines_are_made_of_the_whole_record_whatever_the_caregiver_sees(worl
     ada.push(factories.pain(6))
     with transaction.atomic():
         treatment.record_past_session(
-            principal=act_as(world.ben), patient=world.ada, starts_at=factories.MONDAY, route=Route.IM, dose_mg=Decimal(30),
+            principal=act_as(world.ben), patient=world.ada, starts_at=factories.MONDAY, route=Route.IM,
+            dose_mg=Decimal(30),
             at=timezone.now(),
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Open alerts of the caller's patients, and acknowledging them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from tracker.clinics.models import StaffMember
 from tracker.lib import codes
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel, code_from
+from tracker.records.queries import current_versions
 
 _CURSORS = CursorCipher("alerts")
 _ANSWER_CURSORS = CursorCipher("alert-answers")
@@ -71,8 +72,8 @@ class AlertAnswer(BaseModel):
     """
     One answer of an alert: when it was given (the patient's instant and local day) and when it reached us.
 
-    ``historical``: it was older than 7 days on arrival. ``record`` is the record that holds it, null if none does.
-    ``reported_by`` is the caregiver who gave it; null: the patient.
+    ``historical``: it was older than 7 days on arrival. ``record`` is the record that holds it, null if none does or
+    the caller may not read it. ``reported_by`` is the caregiver who gave it; null: the patient.
     """
 
     record: UUID | None
@@ -221,10 +222,12 @@ class Answers(ClinicalAPIView):
         page = page[: query.limit]
         users = {row.reported_by_id for row in page if row.reported_by_id}
         names = reporters.names(principal, [(alert.patient_id, users)])
+        # That there is an answer is told whatever is shared; which record it is, to those who may read it.
+        readable = current_versions(alert.patient_id, [row.source_id for row in page if row.answer_stored])
         return Response(
             {
                 "patient": alert.patient_id,
-                "answers": [_answer_out(row, names) for row in page],
+                "answers": [_answer_out(row, names, readable) for row in page],
                 "total": rows.count(),
                 "next": None
                 if is_last
@@ -233,9 +236,9 @@ class Answers(ClinicalAPIView):
         )
 
 
-def _answer_out(row: Alert, names: Mapping[UUID, str]) -> dict[str, Any]:
+def _answer_out(row: Alert, names: Mapping[UUID, str], readable: Collection[UUID]) -> dict[str, Any]:
     return {
-        "record": row.source_id if row.answer_stored else None,
+        "record": row.source_id if row.source_id in readable else None,
         "kind": row.source_kind,
         "answered_at": row.answered_at,
         "local_date": row.answered_on,
