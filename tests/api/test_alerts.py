@@ -13,7 +13,6 @@ from tests.rls_context import as_clinic
 from tracker.access.policy import Category
 from tracker.alerts import actions
 from tracker.alerts.escalation import Finding
-from tracker.alerts.models import Alert
 
 AT = factories.MONDAY
 

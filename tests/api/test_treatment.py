@@ -240,3 +240,38 @@ def test_session_that_is_not_shared_is_in_no_pull_of_the_team(world):
 
     page = ben.get(f"sync/pull?patient={world.ada.pk}").json()
     assert page["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"severity": "2"}, {"severity": 9}, {"effect": "Suicidal-Thoughts"}, {"at": "yesterday"}, {"more": 1}],
+)
+def test_answer_about_self_harm_alerts_although_its_event_is_refused(world, spoilt):
+    ada = Phone(world.ada.user)
+    session = plan(Phone(world.ben.user), world, route="troche", setting="home")
+
+    answer = add(ada, session, event("adverse_event", effect="suicidal_thoughts", severity=2) | spoilt).json()
+
+    assert answer["results"][0]["status"] == "rejected"
+    assert answer["alerted"] is True
+    assert answer["guidance"]["crisis_text"]
+
+
+def test_answer_about_self_harm_alerts_although_the_whole_request_is_refused(world):
+    ada = Phone(world.ada.user)
+    session = plan(Phone(world.ben.user), world, route="troche", setting="home")
+    sent = event("adverse_event", effect="suicidal_thoughts", severity=2)
+
+    answer = ada.post(f"sessions/{session}/events", {"events": [sent]})
+
+    assert answer.status_code == 400
+    assert answer.json()["alerted"] is True
+
+
+def test_no_effect_is_no_alert(world):
+    ada = Phone(world.ada.user)
+    session = plan(Phone(world.ben.user), world, route="troche", setting="home")
+
+    answer = add(ada, session, event("adverse_event", effect="nausea", severity=9)).json()
+
+    assert answer["alerted"] is False

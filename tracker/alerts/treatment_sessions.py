@@ -52,12 +52,14 @@ def record_events(
     sent: Sequence[events.Event],
     sent_at: datetime,
     at: datetime,
+    unread: Sequence[Finding] = (),
 ) -> tuple[TreatmentSession, SessionState, list[Outcome], bool]:
     """
     Take in events of a session (``treatment.actions.add_events``) and raise the alerts that they ask for, or neither.
 
     Whatever became of an event, what it says is looked at: of the patient's own events each, of those of staff an
-    adverse event that is an answer about self-harm. The last value says whether anything was found.
+    adverse event that is an answer about self-harm. ``unread`` was found in what is no event. The last value says
+    whether anything was found.
 
     :raises NotFoundOrHidden: if the patient has no such session.
     """
@@ -75,6 +77,7 @@ def record_events(
             session, event, clinic, is_patient=principal.is_patient, stored=event.id not in refused
         )
     ]
+    findings += unread
     with rls.as_patient(patient.clinic_id, patient.pk):
         found = alerts.assess(clinic_id=patient.clinic_id, patient_id=patient.pk, findings=findings, at=at)
     return session, state, outcomes, found

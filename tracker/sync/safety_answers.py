@@ -23,8 +23,8 @@ from tracker.sync import item_names
 # Numbers beside the answers that are none themselves.
 _TOTAL = re.compile(r".*(?:total|score|sum)")
 # Fields that name what is answered, and beginnings of those that hold the answer (FHIR: ``valueInteger``).
-_NAMING = ("linkid", "code", "coding", "item", "question", "name", "key", "id", "measure")
-_ANSWERING = ("value", "answer", "response", "result", "score", "choice")
+_NAMING = ("linkid", "code", "coding", "item", "question", "name", "key", "id", "measure", "effect")
+_ANSWERING = ("value", "answer", "response", "result", "score", "choice", "severity")
 # Parts of a coded value that are not the answer.
 _ASIDE = frozenset({"system", "version", "url", "id", "linkid", "unit", "extension", "userselected", "text"})
 # Of one item more answers that differ than this hold one that is positive, or that cannot be read.

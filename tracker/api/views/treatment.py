@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from tracker.access.chart import open_chart
 from tracker.access.policy import Action, Category
 from tracker.alerts import treatment_sessions
+from tracker.alerts.escalation import Finding
 from tracker.api import guidance
 from tracker.api.exceptions import APIProblem, field_problem
 from tracker.api.openapi import LOCATION
@@ -31,6 +32,7 @@ from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import Id, Instant, StrictModel, code_from
 from tracker.lib.validation_errors import field_error
 from tracker.outbox.tasks import wake_delivery
+from tracker.sync import safety
 from tracker.treatment import actions, events, limit_settings, overview, session_list, store
 from tracker.treatment.events import AnyEvent, PlanEvent
 from tracker.treatment.limits import BOUNDS, OutOfBounds
@@ -286,6 +288,7 @@ class SessionEvents(ClinicalAPIView):
             sent=[each for each in parsed if isinstance(each, events.Event)],
             sent_at=body.sent_at,
             at=at,
+            unread=_found_in_unread(body.events, parsed, at) if principal.is_patient else (),
         )
         told = iter(outcomes)
         results = [_result(next(told)) if isinstance(each, events.Event) else each for each in parsed]
@@ -300,6 +303,17 @@ class SessionEvents(ClinicalAPIView):
         if alerted:
             transaction.on_commit(wake_delivery)
         return Response(answer)
+
+
+def _found_in_unread(sent: list[Any], parsed: list[Any], at: datetime) -> list[Finding]:
+    """What is found in the items of a patient's that are no events, as in every write that is refused."""
+    deadline = safety.Deadline()
+    return [
+        finding
+        for item, event in zip(sent, parsed, strict=True)
+        if not isinstance(event, events.Event)
+        for finding in safety.worst_by_rule(safety.scan_deep(item, at, deadline))
+    ]
 
 
 def _parsed(item: Any) -> events.Event | dict[str, Any]:
