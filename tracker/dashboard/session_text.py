@@ -47,6 +47,8 @@ _WORDS: Mapping[StrEnum, str] = {
     FormField.SUPERVISED_BY: "who supervised",
     FormField.CLOSED: "the end of the session",
     FormField.DOSE: "the dose in mg",
+    FormField.PRESSURE_BEFORE: "blood pressure before the dose",
+    FormField.PRESSURE_BEFORE_LEAVING: "blood pressure before leaving",
     Flag.DOSE_WITHOUT_PRESSURE: "A dose was given without a blood pressure before it.",
     Flag.DOSE_WITHOUT_DECISION: "A dose was given on a raised blood pressure without a decision.",
     Flag.DOSE_ABOVE_PLAN: "More was given than was planned.",

@@ -154,7 +154,7 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         if shown.capacity_ends_at and shown.capacity_ends_at > at
         else "",
         plan=f"{clock(shown.starts_at)} to {clock(shown.ends_at)}, {formatting.day(session.local_date)}: "
-        + session_text.line(state.plan, names),
+        + session_text.line(state.plan, names).removeprefix("Planned: "),
         steps=[(kind, text) for kind, text in _STEPS if state.may(kind) and state.state not in CLOSED],
         planned=state.plan,
     )
