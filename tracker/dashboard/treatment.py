@@ -22,6 +22,7 @@ from tracker.dashboard import session_forms
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import MonitoringLimitsForm, PlanSessionForm, TreatmentSessionForm
 from tracker.dashboard.pages import treatment_session as pages
+from tracker.dashboard.pages.esketamine_form import sheet
 from tracker.dashboard.session_forms import BadForm
 from tracker.dashboard.session_text import words
 from tracker.instruments import catalogue
@@ -264,7 +265,7 @@ def esketamine_form(
         "principal": principal,
         "patient": patient,
         "live": shown,
-        "sheet": pages.sheet(row, patient, at),
+        "sheet": sheet(row, patient, at),
     }
     return render(request, "dashboard/esketamine_form.html", context)
 

@@ -24,7 +24,7 @@ from tracker.treatment.events import Event, PlanEvent
 from tracker.treatment.limits import Limits
 from tracker.treatment.models import SessionEvent, SessionText, TreatmentSession
 from tracker.treatment.products import KetamineUnit, Route
-from tracker.treatment.session_state import IN_PROGRESS, Entry, SessionState, State, derive
+from tracker.treatment.session_state import IN_PROGRESS, PATIENT, Entry, SessionState, State, derive
 
 MAX_EVENTS = 100
 # Of a session that was recorded afterwards, how long it took is not asked.
@@ -227,7 +227,7 @@ def _entry(principal: Principal, event: Event, sent_at: datetime, at: datetime) 
     """The event at the instant that it happened by our clock: never later than we heard of it."""
     offset = at - sent_at if abs(at - sent_at) > monitoring.CLOCK_TOLERANCE else timedelta(0)
     occurred_at = min(event.at + offset, at)
-    by = str(principal.staff_id) if principal.staff_id else store.PATIENT
+    by = str(principal.staff_id) if principal.staff_id else PATIENT
     return Entry(event, occurred_at, at, by, occurred_at - event.at)
 
 
@@ -308,16 +308,13 @@ def _save(
     sequence: int,
     force_insert: bool = False,
 ) -> None:
-    for name, value in columns(state, session.time_zone, clinic, at).items():
+    derived = columns(state, session.time_zone, clinic, at) | {"sequence": sequence}
+    for name, value in derived.items():
         setattr(session, name, value)
-    session.sequence = sequence
     if force_insert:
         session.save(force_insert=True)
     else:
-        names = [*columns(state, session.time_zone, clinic, at), "sequence"]
-        TreatmentSession.objects.filter(pk=session.pk).update(
-            **{name: getattr(session, name) for name in names}
-        )
+        TreatmentSession.objects.filter(pk=session.pk).update(**derived)
 
 
 def columns(state: SessionState, time_zone: str, clinic: Limits, at: datetime) -> dict[str, Any]:

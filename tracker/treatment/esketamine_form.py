@@ -34,7 +34,7 @@ class FormField(StrEnum):
 TWO_HOURS = timedelta(hours=2)
 FORM_DAYS = timedelta(days=7)
 _AT_40 = (timedelta(minutes=30), timedelta(minutes=60))
-_BESIDE = (
+MEDICINES_BESIDE = (
     events.ChecklistItem.TOOK_BENZODIAZEPINE,
     events.ChecklistItem.TOOK_OTHER_CNS_DEPRESSANT,
     events.ChecklistItem.TOOK_PSYCHOSTIMULANT,
@@ -99,7 +99,7 @@ def _form_gaps(session: SessionState, first: datetime, observed: timedelta | Non
             any(entry.occurred_at >= first for entry, _ in session.each(events.DissociationEvent)),
         ),
         (FormField.OBSERVED_TWO_HOURS, observed is not None and observed >= TWO_HOURS),
-        (FormField.MEDICINES_BESIDE, all(item in session.checklist for item in _BESIDE)),
+        (FormField.MEDICINES_BESIDE, all(item in session.checklist for item in MEDICINES_BESIDE)),
         (
             FormField.SUPERVISED_BY,
             any(staff.presence == events.Presence.JOINED for _, staff in session.each(events.StaffEvent)),

@@ -11,8 +11,6 @@ from tracker.treatment.events import Event
 from tracker.treatment.models import SessionEvent, SessionText, TreatmentSession
 from tracker.treatment.session_state import PATIENT, Entry
 
-__all__ = ["PATIENT", "entries", "event_of", "texts"]
-
 
 def event_of(row: SessionEvent) -> Event:
     """Return an event as it was accepted, without its text. The constraints of its table are those of its schema."""

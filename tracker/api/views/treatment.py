@@ -18,7 +18,7 @@ from tracker.access.policy import Action, Category
 from tracker.alerts import treatment_sessions
 from tracker.alerts.escalation import Finding
 from tracker.api import guidance
-from tracker.api.exceptions import APIProblem, field_problem
+from tracker.api.exceptions import field_problem
 from tracker.api.openapi import LOCATION
 from tracker.api.parsers import validate
 from tracker.api.queries import Cursor, FirstDay, LastDay, Limit, OfPatient, parse_query
@@ -27,7 +27,6 @@ from tracker.api.views.base import ClinicalAPIView, patient_of, principal_of
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient
 from tracker.lib import codes, validation_errors
-from tracker.lib.codes import LowerCase
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import Id, Instant, StrictModel, code_from
 from tracker.lib.validation_errors import field_error
@@ -35,11 +34,8 @@ from tracker.outbox.tasks import wake_delivery
 from tracker.sync import safety
 from tracker.treatment import actions, events, limit_settings, overview, session_list, store
 from tracker.treatment.events import AnyEvent, PlanEvent
-from tracker.treatment.limits import BOUNDS, OutOfBounds
-from tracker.treatment.limits import Limits as MonitoringLimits
 from tracker.treatment.models import TreatmentSession
 from tracker.treatment.overview import Overview
-from tracker.treatment.products import Route
 from tracker.treatment.session_list import TreatmentSessionOut
 from tracker.treatment.session_state import State, derive
 
@@ -103,14 +99,14 @@ class TreatmentSessionIn(StrictModel):
     plan: PlanEvent
 
 
-class SessionEvents_(StrictModel):
+class SessionEventBatch(StrictModel):
     """Events of a session, each still to be looked at on its own."""
 
     sent_at: Instant
     events: Annotated[list[Any], Field(min_length=1, max_length=actions.MAX_EVENTS)]
 
 
-class SessionEventsIn(SessionEvents_):
+class SessionEventsIn(SessionEventBatch):
     """
     Events of a session, in their order; each gets a status of its own, and the same event again changes nothing.
 
@@ -277,7 +273,7 @@ class SessionEvents(ClinicalAPIView):
         responses={200: SessionEventsReceipt},
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        body = validate(SessionEvents_, request.data)
+        body = validate(SessionEventBatch, request.data)
         patient, _ = _session_of(request, session_id)
         principal, at = principal_of(request), timezone.now()
         parsed = [_parsed(each) for each in body.events]
@@ -352,72 +348,4 @@ def _result(outcome: actions.Outcome) -> dict[str, Any]:
         "status": "rejected",
         **wrong.as_dict(),
         **({"missing": refusal.detail.split(", ")} if refusal.detail else {}),
-    }
-
-
-class MonitoringLimitsOut(BaseModel):
-    """
-    The clinic's limits of monitoring: mmHg, per minute, percent, minutes, hours, days.
-
-    ``set_by`` is null where they are the project's defaults.
-    """
-
-    limits: dict[str, int]
-    observation_minutes: dict[str, int]
-    set_by: str | None
-    set_at: datetime | None
-
-
-class MonitoringLimitsIn(StrictModel):
-    """The limits to be set, all of them; ``observation_minutes`` by route, which keep the default where not named."""
-
-    limits: dict[str, int]
-    observation_minutes: dict[Annotated[Route, LowerCase()], int] = Field(default_factory=dict)
-
-
-class Limits(ClinicalAPIView):
-    """The clinic's limits of monitoring around a dose; a clinician sets them, and former ones are kept."""
-
-    actions = {"GET": Action.SEE_MONITORING_LIMITS, "PUT": Action.SET_MONITORING_LIMITS}
-
-    @extend_schema(
-        operation_id="monitoring_limits_get",
-        summary="Read the limits of monitoring",
-        responses={200: MonitoringLimitsOut},
-    )
-    def get(self, request: Request) -> Response:
-        return Response(_limits_out(principal_of(request).clinic_id))
-
-    @extend_schema(
-        operation_id="monitoring_limits_set",
-        summary="Set the limits of monitoring",
-        request=MonitoringLimitsIn,
-        responses={200: MonitoringLimitsOut},
-    )
-    def put(self, request: Request) -> Response:
-        body, principal = validate(MonitoringLimitsIn, request.data), principal_of(request)
-        errors = [
-            field_error(["limits", name], "unknown_field") for name in body.limits.keys() - BOUNDS.keys()
-        ]
-        errors += [
-            field_error(["limits", name], "missing_field") for name in BOUNDS.keys() - body.limits.keys()
-        ]
-        if errors:
-            raise APIProblem("invalid", [each.as_dict() for each in errors])
-        wanted = MonitoringLimits(**body.limits, observation_minutes=body.observation_minutes)
-        try:
-            limit_settings.change(principal=principal, wanted=wanted, at=timezone.now())
-        except OutOfBounds as wrong:
-            place = ("limits", wrong.name) if wrong.name in BOUNDS else ("observation_minutes",)
-            raise field_problem("out_of_range", *place) from None
-        return Response(_limits_out(principal.clinic_id))
-
-
-def _limits_out(clinic_id: UUID) -> dict[str, Any]:
-    row, limits = limit_settings.newest(clinic_id), limit_settings.of_clinic(clinic_id)
-    return {
-        "limits": {name: getattr(limits, name) for name in BOUNDS},
-        "observation_minutes": {codes.to_wire(route): limits.observation(route) for route in Route},
-        "set_by": None if row is None else limit_settings.name_of(row),
-        "set_at": None if row is None else row.set_at,
     }

@@ -7,13 +7,14 @@ from typing import Any
 
 from tracker.access import policy
 from tracker.access.principal import Principal
-from tracker.clinics.models import Clinic, Patient, StaffMember
+from tracker.clinics.models import Patient, StaffMember
 from tracker.dashboard import formatting, session_text
 from tracker.dashboard.session_text import STATUS_WORDS, words
 from tracker.lib import days
 from tracker.lib.formatting import number
 from tracker.records.value_sets import EFFECTS
 from tracker.treatment import events, limit_settings, overview, products, session_list, store
+from tracker.treatment.esketamine_form import MEDICINES_BESIDE
 from tracker.treatment.flags import Flag
 from tracker.treatment.models import TreatmentSession
 from tracker.treatment.products import Route
@@ -239,12 +240,6 @@ class Choices:
 _ITEMS = events.ChecklistItem
 _BEFORE = (_ITEMS.FASTING, _ITEMS.NO_CONTRAINDICATION, _ITEMS.NOT_DRIVING)
 _BEFORE_AT_HOME = (_ITEMS.SITTER_PRESENT, _ITEMS.PHONE_AT_HAND, _ITEMS.NOT_DRIVING)
-_BESIDE = (
-    _ITEMS.TOOK_BENZODIAZEPINE,
-    _ITEMS.TOOK_OTHER_CNS_DEPRESSANT,
-    _ITEMS.TOOK_PSYCHOSTIMULANT,
-    _ITEMS.TOOK_MAOI,
-)
 _LEAVING = (_ITEMS.WALKS_STEADILY, _ITEMS.ORIENTED, _ITEMS.INSTRUCTIONS_GIVEN)
 
 
@@ -263,7 +258,7 @@ def choices(session: TreatmentSession, plan: events.PlanEvent, dissociation_item
         measures=_codes(events.MeasureTaken),
         lists=[
             ("Before the dose", _some(_BEFORE_AT_HOME if at_home else _BEFORE)),
-            ("Taken within 24 hours before", _some(_BESIDE)),
+            ("Taken within 24 hours before", _some(MEDICINES_BESIDE)),
             ("Before leaving", _some(_LEAVING)),
         ],
         planned_amount="" if plan.planned_amount is None else number(plan.planned_amount, 3),
@@ -327,56 +322,3 @@ def may_write(principal: Principal) -> bool:
 def may_set_limits(principal: Principal) -> bool:
     """Whether the caller may set the clinic's limits."""
     return policy.role_may(principal.role, policy.Action.SET_MONITORING_LIMITS)
-
-
-def _answer(is_met: bool | None) -> str:
-    return "not asked" if is_met is None else "yes" if is_met else "no"
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What the printed esketamine form says beside the timeline."""
-
-    clinic: str
-    dose: str
-    dosed_at: str
-    left_at: str
-    observed: str
-    parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]
-
-
-def sheet(session: TreatmentSession, patient: Patient, at: datetime) -> Sheet:
-    """Return the data set of the esketamine monitoring form, as it is printed."""
-    state = derive(store.entries(session))
-    staff = dict(StaffMember.objects.filter(clinic_id=patient.clinic_id).values_list("pk", "name"))
-    names = {str(key): name for key, name in staff.items()}
-
-    def clock(moment: datetime | None) -> str:
-        return "" if moment is None else days.local(moment, session.time_zone).strftime("%H:%M")
-
-    def told(kind: type[events.Event]) -> list[tuple[str, str]]:
-        return [
-            (clock(entry.occurred_at), session_text.line(event, names)) for entry, event in state.each(kind)
-        ]
-
-    last, end = state.last_dosed_at, state.ended_at
-    observed = "" if last is None or end is None else f"{int((end - last).total_seconds() // 60)} minutes"
-    total = state.total_mg(at)
-    return Sheet(
-        clinic=Clinic.objects.values_list("name", flat=True).get(pk=patient.clinic_id),
-        dose="not known" if total is None else f"{formatting.number(float(total))} mg",
-        dosed_at=clock(state.first_dosed_at),
-        left_at=clock(end),
-        observed=observed,
-        parts=[
-            ("Vital signs", told(events.VitalSignsEvent)),
-            ("Sedation", told(events.SedationEvent)),
-            ("Dissociation", told(events.DissociationEvent)),
-            ("Adverse events", told(events.AdverseEventEvent)),
-            (
-                "Taken within 24 hours before",
-                [(words(item), _answer(state.checklist.get(item))) for item in _BESIDE],
-            ),
-            ("Staff", told(events.StaffEvent)),
-        ],
-    )
