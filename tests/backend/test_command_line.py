@@ -49,9 +49,10 @@ OURS: dict[str, tuple[tuple[str, ...], bool]] = {
     "rescore": ((), False),
     "safety_status": ((), False),
     "score": (("phq-9", "/dev/null"), False),
+    "session_check": (("/dev/null",), False),
     "watch": (("--once",), False),
 }
-WITHOUT_DATABASE = {"account_schema", "check_questionnaire", "score"}
+WITHOUT_DATABASE = {"account_schema", "check_questionnaire", "score", "session_check"}
 ON_DATABASE = sorted(set(OURS) - WITHOUT_DATABASE)
 
 
