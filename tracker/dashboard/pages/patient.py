@@ -10,8 +10,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Max, Min, Sum
-
 from tracker.access import consent_texts, policy, profile
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
@@ -28,8 +26,8 @@ from tracker.instruments.measures import Measure
 from tracker.lib import days
 from tracker.progress import summaries
 from tracker.progress.summaries import Summary
-from tracker.records import measures
-from tracker.records.models import MeasureState, Observation
+from tracker.records import daily_statistics, measures
+from tracker.records.models import MeasureState
 from tracker.reminders.models import CheckIn
 
 RANGES = {"4w": ("4 weeks", 28), "3m": ("3 months", 91), "all": ("All", None)}
@@ -178,16 +176,11 @@ def _tallies(
     last_on = max((on for _, on in kept), default=None)
     if last_on is None:
         return [], None
-    rows = Observation.objects.counted(patient.enrolled_on).filter(
-        patient=patient, measure__in=timeline_panels.drawable(_known(code for code, _ in kept).values())
-    )
-    if range_days:
-        # Six days more than are drawn, so that the first seven-day means have their days.
-        rows = rows.filter(local_date__gt=_end(last_on, today) - timedelta(days=range_days + 6))
-    found = rows.values_list("measure", "local_date").annotate(
-        Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
-    )
-    return [timeline_panels.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
+    drawable = timeline_panels.drawable(_known(code for code, _ in kept).values())
+    # Six days more than are drawn, so that the first seven-day means have their days.
+    after = _end(last_on, today) - timedelta(days=range_days + 6) if range_days else None
+    rows = daily_statistics.tallies(patient, drawable, after)
+    return [timeline_panels.Tally._make(row) for row in rows], last_on
 
 
 def _known(codes: Iterable[str]) -> dict[str, Measure]:
