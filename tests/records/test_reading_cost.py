@@ -76,7 +76,7 @@ def timeline(world: factories.World, phone: Phone) -> None:
 
 def chart(world: factories.World, phone: Phone) -> None:
     with as_clinic(world.clinic.pk):
-        rows, _ = patient_page._tallies(Patient.objects.get(pk=world.ada.pk), None, DAY)
+        rows, *_ = patient_page._tallies(Patient.objects.get(pk=world.ada.pk), None, DAY)
     assert rows
 
 
