@@ -7,13 +7,22 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.core.validators import RegexValidator
 
 from tracker.accounts import passwords
 from tracker.clinics.models import Role
-from tracker.lib import days
+from tracker.lib import days, strict_text
 from tracker.records.models import Route
 
 FURTHEST = timedelta(days=366)
+
+
+def _name() -> forms.CharField:
+    """The name of a person, as the API takes it too."""
+    message = "Leave out line breaks and characters that cannot be seen."
+    return forms.CharField(
+        label="Name", max_length=120, validators=[RegexValidator(strict_text.NAME_PATTERN, message)]
+    )
 
 
 def _day(label: str) -> forms.DateField:
@@ -122,7 +131,7 @@ class DutyPeriodForm(forms.Form):
 class EnrolForm(forms.Form):
     """A patient to be: who, born when, living in which zone, looked after by whom."""
 
-    name = forms.CharField(label="Name", max_length=120)
+    name = _name()
     birth_date = _day("Date of birth")
     time_zone = forms.ChoiceField(label="Lives in")
     team = forms.TypedChoiceField(label="Care team", coerce=UUID)
@@ -148,7 +157,7 @@ class EnrolForm(forms.Form):
 class StaffForm(forms.Form):
     """A colleague to be: who, as what, on which team."""
 
-    name = forms.CharField(label="Name", max_length=120)
+    name = _name()
     role = forms.ChoiceField(label="Role", choices=Role.choices)
     team = forms.TypedChoiceField(label="Care team", coerce=UUID, required=False, empty_value=None)
 
