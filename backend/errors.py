@@ -153,6 +153,25 @@ class LongHeadersMiddleware:
         return _page("400.html", 431)
 
 
+class AmbiguousLengthMiddleware:
+    """
+    Middleware: a request whose headers disagree about its body is refused, and its connection closed (``lib.asgi``).
+
+    Below ``/api/`` it is scanned like any other that is refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if asgi.AMBIGUOUS_LENGTH not in request.META:
+            return self.get_response(request)
+        is_program = _for_program(request)
+        response = exceptions.problem_response("bad_request") if is_program else _page("400.html", 400)
+        response["Connection"] = "close"
+        return response
+
+
 def _broken_body(request: HttpRequest) -> HttpResponse:
     """400 of a body that breaks off or is no HTTP; made without a database."""
     if _for_program(request):

@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "tracker.api.compression.CompressionMiddleware",
     "tracker.api.refusals.RefusedWriteMiddleware",
     "backend.errors.LongHeadersMiddleware",
+    "backend.errors.AmbiguousLengthMiddleware",
     "tracker.accounts.middleware.SignInThrottleMiddleware",
     "tracker.access.sign_in_audit.SignInAuditMiddleware",
     "tracker.outbox.security_notices.SecurityNoticeMiddleware",

@@ -12,6 +12,7 @@ from tests.phone import Phone
 from tests.rls_context import as_clinic, as_user
 from tracker.access.models import ProfileVersion
 from tracker.audit.models import AuditEvent
+from tracker.dashboard import forms
 from tracker.lib import days
 from tracker.outbox.models import Message
 from tracker.records.kinds.pain import PainEntry
@@ -141,6 +142,53 @@ def test_the_telephone_number_is_encrypted_and_its_change_is_told(world):
         told = Message.objects.filter(recipient=world.ada.user, words="phone-changed")
         assert sorted(told.values_list("channel", flat=True)) == ["EMAIL", "INBOX"]
     assert change(phone, phone="").json()["profile"]["phone"] is None
+
+
+def test_a_new_name_is_told(world):
+    phone = Phone(world.ada.user)
+    change(phone, name="Ada Byron")
+    change(phone, name="Ada Byron", time_zone="Asia/Tokyo")
+
+    with as_clinic(world.clinic.pk):
+        told = Message.objects.filter(recipient=world.ada.user, words="name-changed")
+        assert sorted(told.values_list("channel", flat=True)) == ["EMAIL", "INBOX"]
+
+
+UNSEEN = [
+    "\n",
+    "\r",
+    "\t",
+    "\x00",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\u061c",
+    "\u200e",
+    "\u200f",
+    "\u2028",
+    "\u202e",
+    "\u2066",
+    "\u2069",
+]
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+def test_a_name_holds_no_control_character_and_nothing_that_turns_the_text_around(world, unseen):
+    name, ada = f"Ada{unseen}Byron", Phone(world.ada.user)
+    staff = forms.StaffForm({"name": name, "role": "CLINICIAN"}, teams=[])
+
+    renamed = change(ada, name=name)
+    invited = ada.post("me/caregivers", {"name": name, "categories": ["pain"]})
+
+    for answer in (renamed, invited):
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/name")
+    assert staff.errors["name"]
+
+
+@pytest.mark.parametrize("name", ["Ada", "Zoë d'Arc-Ní", "آیدا\u200cنور", "李小龍", "👩\u200d⚕️"])
+def test_a_name_in_any_writing_is_taken(world, name):
+    assert change(Phone(world.ada.user), name=name).json()["name"] == name
+    assert "name" not in forms.StaffForm({"name": name, "role": "CLINICIAN"}, teams=[]).errors
 
 
 def test_a_new_telephone_number_needs_a_fresh_sign_in_and_a_new_name_does_not(world):

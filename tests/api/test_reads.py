@@ -218,7 +218,7 @@ def test_the_health_pages_answer(client, db):
         ("me", 10),
         ("records", 13),
         ("sync/pull", 13),
-        ("observations?measure=pain.intensity", 8),
+        ("observations?measure=pain.intensity", 9),
         ("summaries", 8),
         ("messages", 6),
         ("check-ins", 7),

@@ -1,5 +1,6 @@
 """The web server: a refusal is heard although the body was not read, and a slow sender holds up nobody."""
 
+import json
 import os
 import socket
 import subprocess
@@ -86,6 +87,22 @@ def test_a_body_that_is_no_http_is_the_senders_mistake(line):
         )
 
         assert phone.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_in_another_coding_than_pieces_is_refused_and_its_positive_answer_alerts(live, line):
+    ada, at = Phone(live.world.ada.user), urlsplit(str(line.base_url))
+    body = json.dumps(ada.batch(factories.phq9([0] * 8 + [1]))).encode()
+    headers = "".join(f"{name}: {text}\r\n" for name, text in ada.headers.items())
+    with socket.create_connection((at.hostname, at.port), 30) as phone:
+        phone.sendall(
+            f"POST /api/v1/sync/push HTTP/1.1\r\nHost: localhost\r\n{headers}".encode()
+            + b"Transfer-Encoding: gzip, chunked\r\n\r\n"
+            + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        )
+        answer = b"".join(iter(lambda: phone.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"alerted":true' in answer
 
 
 @pytest.fixture

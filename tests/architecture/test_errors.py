@@ -1,5 +1,6 @@
 """What people and programs are told when something is not there, or not well."""
 
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_every_answer_carries_a_request_id_and_keeps_out_of_frames(client, db):
     assert "script-src 'self';" in answer["Content-Security-Policy"]
     for given in ("bad id\u2028", "a-word-of-the-senders", "abc"):
         assert client.get("/health/live", headers={"X-Request-ID": given})["X-Request-ID"] != given
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/nowhere/", "/accounts/login/", "/accounts/logout/", "/accounts/signup/", "/accounts/inactive/",
+        "/accounts/password/reset/", "/accounts/password/reset/done/", "/accounts/password/reset/key/done/",
+        "/accounts/invitation/", "/_allauth/app/v1/auth/session", "/api/v1/schema", "/api/v1/docs",
+    ],
+)  # fmt: skip
+def test_a_page_that_says_nothing_of_caches_is_kept_in_none(client, db, path):
+    assert re.search("no-store|no-cache", client.get(path)["Cache-Control"])
 
 
 def test_inline_scripts_are_allowed_on_the_documentation_page_alone(client, db):

@@ -390,6 +390,26 @@ def test_a_check_in_can_be_cancelled(ben, path, world):
     assert "None planned." in text(answer)
 
 
+def test_a_page_with_hundreds_of_medications_names_the_last_and_most_logged_and_says_how_many_more(
+    ben, path, world, send
+):
+    def dose(name: str, days_ago: float) -> dict[str, Any]:
+        taken = {"medication": name, "outcome": "taken", "dose_value": 1.0, "dose_unit": "mg"}
+        return factories.record("medication_use", taken, recorded_at=at(days_ago))
+
+    send(world.ada, *(dose(f"made-up-{n}", 0.1) for n in range(300)))
+    send(world.ada, *(dose("venlafaxine", 0.01 * n) for n in range(1, 4)))
+    summarise(world)
+
+    answer = ben.get(path)
+
+    page = text(answer)
+    assert "281 more medications." in page
+    assert "And 251 more medications, logged less often." in page
+    assert "Venlafaxine" in page
+    assert len(answer.content) < 200_000
+
+
 def test_the_page_costs_fourteen_statements_whatever_the_length_of_the_record(ben, path, world, send):
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:

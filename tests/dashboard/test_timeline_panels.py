@@ -104,9 +104,11 @@ def test_what_fits_is_drawn_and_nothing_is_said():
 
 def test_a_measure_that_left_the_registry_is_not_drawn():
     assert shown(tallies("long.removed")) == []
-    assert timeline_panels.drawable(map(measures.get, ["daily.pain_avg", "daily.sleep_hours"])) == [
-        "daily.pain_avg"
-    ]
+    codes = ["dose.b", "daily.pain_avg", "dose.a", "daily.sleep_hours", "dose.c"]
+    assert timeline_panels.drawable(map(measures.get, codes), 2) == (
+        ["daily.pain_avg", "dose.b", "dose.a"],
+        1,
+    )
 
 
 @pytest.mark.parametrize(("highest", "top"), [(0, 1), (0.4, 0.4), (7, 8), (140, 150), (150, 150), (151, 200)])

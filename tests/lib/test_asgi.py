@@ -297,6 +297,23 @@ def test_a_media_type_that_is_dear_to_take_apart_becomes_one_that_no_view_takes(
 
 
 @pytest.mark.parametrize(
+    ("headers", "is_ambiguous"),
+    [
+        ([(b"content-length", b"6")], False),
+        ([(b"transfer-encoding", b"chunked")], False),
+        ([(b"Transfer-Encoding", b"Chunked")], False),
+        ([(b"transfer-encoding", b"chunked"), (b"content-length", b"6")], True),
+        ([(b"transfer-encoding", b"gzip, chunked")], True),
+        ([(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], True),
+        ([(b"transfer-encoding", b"identity")], True),
+        ([(b"transfer-encoding", b"")], True),
+    ],
+)
+def test_a_body_has_one_length_and_no_other_coding_than_pieces(headers, is_ambiguous):
+    assert (asgi.AMBIGUOUS_LENGTH in asgi.build_environ(scope(headers=headers))) is is_ambiguous
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         [(b"content-type", b"x" * 9_000)],

@@ -235,6 +235,29 @@ def test_one_patient_whose_figures_cannot_be_made_keeps_nobody_else_from_theirs(
         assert not SummaryPart.objects.filter(patient=world.bea).exists()
 
 
+def test_summaries_that_cannot_be_made_are_tried_again_after_a_while_and_then_after_longer(world, phone):
+    phone.push(on(2))
+    with as_clinic(world.clinic.pk):
+        factories.rename_measure(Observation.objects.all(), "of-an-instrument-that-was-removed")
+
+    def state() -> tuple[int, datetime | None]:
+        with as_clinic(world.clinic.pk):
+            return SummaryState.objects.values_list("failures", "next_try_at").get(patient=world.ada)
+
+    minute = timedelta(minutes=1)
+    assert refresh() == 0
+    assert state() == (1, NOW + minute)
+    refresh(NOW + minute / 2)
+    assert state() == (1, NOW + minute)
+    refresh(NOW + minute)
+    assert state() == (2, NOW + 3 * minute)
+
+    with as_clinic(world.clinic.pk):
+        factories.rename_measure(Observation.objects.all(), "pain.intensity")
+    assert refresh(NOW + 3 * minute) == 1
+    assert state() == (0, None)
+
+
 def filled(live, patients: int) -> list[Patient]:
     """Patients with four weeks of entries each, committed."""
     world = live.world
@@ -272,6 +295,26 @@ def test_a_worker_does_not_wait_for_a_phone_that_is_sending(live):
     (free,) = run_concurrently(lambda: actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW))
 
     assert (busy, free) == (False, True)
+
+
+def test_a_phone_that_sends_while_numbers_are_read_waits_for_no_worker(live, monkeypatch):
+    """Its entry is in the next summary, and the one that was being made is dropped."""
+    ada = filled(live, 1)[0]
+    clinic, load = live.world.clinic.pk, actions.load
+    answers: list[Any] = []
+
+    def load_while_a_phone_sends(patient: Patient) -> Any:
+        numbers = load(patient)
+        answers.extend(run_concurrently(lambda: Phone(ada.user).push(on(2, 9))))
+        return numbers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "load", load_while_a_phone_sends)
+        made = actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW)
+
+    assert [answer.json()["results"][0]["status"] for answer in answers] == ["stored"]
+    assert made is False
+    assert actions.refresh(clinic_id=clinic, patient_id=ada.pk, at=NOW) is True
 
 
 def test_there_is_nothing_to_refresh_for_an_unknown_patient(world):

@@ -1,5 +1,6 @@
 """A number is its value and an instant is its moment, however a phone spells them."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -173,3 +174,82 @@ def test_a_day_in_a_query_is_written_as_documented(phone, path, names, day):
 
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["parameter"] == name
+
+
+# Beyond 64 bits, or digits that a database gives back as an integer of any length.
+HUGE = [
+    "9007199254740992",
+    "9007199254740993",
+    "-9007199254740993",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "1e20",
+    "1e300",
+]
+
+
+def _numbers(value: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The places of the numbers in a document."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [found for key, part in items for found in _numbers(part, (*place, key))]
+    return [place] if type(value) in (int, float) else []
+
+
+def _with(value: Any, place: tuple[str | int, ...], other: Any) -> Any:
+    if not place:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = _with(value[place[0]], place[1:], other)  # type: ignore[index]
+    return copy
+
+
+@pytest.mark.parametrize("kind", sorted(WHOLE))
+def test_a_number_beyond_what_is_exact_is_refused_wherever_it_stands_in_a_record(phone, kind):
+    records = [
+        factories.record(kind, _with(WHOLE[kind], place, f"@{huge}@"))
+        for place in _numbers(WHOLE[kind])
+        for huge in HUGE
+    ]
+    body = json.dumps(phone.batch(*records))
+    for huge in HUGE:
+        body = body.replace(f'"@{huge}@"', huge)
+
+    results = phone.call("POST", "sync/push", body.encode()).json()["results"]
+
+    assert {result["status"] for result in results} <= {"rejected"}
+    assert {result["code"] for result in results} <= {"out_of_range", "wrong_type"}
+
+
+@pytest.mark.parametrize("version", ["1999", "2031-x"])
+@pytest.mark.parametrize("huge", HUGE)
+def test_an_answer_beyond_what_is_exact_is_refused_by_name_and_a_safety_answer_alerts(
+    world, phone, version, huge
+):
+    sent = factories.record(
+        "response",
+        {"instrument": "phq-9", "version": version, "status": "draft", "answers": {"/44260-8": "@"}},
+    )
+
+    answer = phone.call(
+        "POST", "sync/push", json.dumps(phone.batch(sent)).replace('"@"', huge).encode()
+    ).json()
+
+    (result,) = answer["results"]
+    assert (result["status"], result["code"], result["pointer"]) == (
+        "rejected",
+        "out_of_range",
+        "/data/answers/~144260-8",
+    )
+    assert answer["alerted"] is True
+
+
+@pytest.mark.parametrize("exact", [2**53 - 1, 1 - 2**53, 0.1, 1e15])
+def test_an_answer_up_to_what_is_exact_comes_back_as_it_was_sent(phone, exact):
+    sent = factories.record(
+        "response",
+        {"instrument": "gad-7", "version": "2031-x", "status": "complete", "answers": {"item1": exact}},
+    )
+
+    assert phone.push(sent).json()["results"][0]["status"] == "stored"
+    assert phone.get(f"records/{sent['id']}").json()["data"]["answers"] == {"item1": exact}

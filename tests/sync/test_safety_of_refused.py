@@ -552,6 +552,20 @@ def test_headers_that_are_too_long_hide_no_positive_answer(world, phone):
     assert client.get("/accounts/login/", **marked).status_code == 431
 
 
+def test_headers_that_disagree_about_the_body_hide_no_positive_answer(world, phone):
+    client = Client(raise_request_exception=False)
+    marked: Any = {asgi.AMBIGUOUS_LENGTH: True}
+    body = batch(phone, POSITIVE)
+
+    answer = client.generic(
+        "POST", "/api/v1/sync/push", body, "application/json", headers=phone.headers, **marked
+    )
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["alerted"]) == (400, "bad_request", True)
+    assert alerts(world) == ITEM_9
+    assert client.get("/accounts/login/", **marked).status_code == 400
+
+
 def test_a_body_under_a_method_that_takes_none_hides_no_positive_answer(world, phone):
     answer = send(phone, batch(phone, POSITIVE), "sync/push", "GET")
 

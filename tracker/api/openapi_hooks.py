@@ -154,12 +154,14 @@ def _name_keys_by_pattern(schema: dict[str, Any]) -> None:
 
 
 def _simplify_number(schema: dict[str, Any]) -> None:
-    """State an integer or a number as a number, which both are."""
+    """State an integer or a number within the same limits as a number, which both are."""
     options = schema.get("anyOf", [])
-    if {"type": "integer"} in options and {"type": "number"} in options:
-        options.remove({"type": "integer"})
-        if len(options) == 1:
-            schema |= schema.pop("anyOf")[0]
+    integers = [option for option in options if option.get("type") == "integer"]
+    for option in integers:
+        if option | {"type": "number"} in options:
+            options.remove(option)
+    if integers and len(options) == 1:
+        schema |= schema.pop("anyOf")[0]
 
 
 def _simplify_tuple(schema: dict[str, Any]) -> None:

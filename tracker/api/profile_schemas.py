@@ -11,7 +11,7 @@ from tracker.access import profile
 from tracker.access.profile import Profile
 from tracker.lib import days
 from tracker.lib.strict_model import StrictModel, ZoneAsSent
-from tracker.lib.strict_text import STORABLE
+from tracker.lib.strict_text import Name
 
 
 def _known_zone(name: str) -> str:
@@ -20,12 +20,6 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=120, pattern=r"^\s*[^\s\u0000][^\u0000]*$"),
-    STORABLE,
-    AfterValidator(str.strip),
-]
 # E.164; empty is none.
 PhoneNumber = Annotated[
     str,

@@ -1,5 +1,5 @@
 """
-Refused writes of a patient or a caregiver: no refusal hides a positive safety answer, whatever it was refused for.
+Refused and failed writes of a patient or a caregiver: none hides a positive safety answer, whatever it was refused for.
 
 The bytes that were sent are read once more, leniently and outside of any transaction. What can be made out raises
 alerts, in a transaction of its own; what cannot be read is counted for operations. Each refusal has the crisis text.
@@ -8,15 +8,16 @@ A caregiver may warn of the patient whom they read, whether or not she lets them
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_plus
 from uuid import UUID
 
 import orjson
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
@@ -54,10 +55,11 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 class RefusedWriteMiddleware:
     """
-    Middleware: a write below ``/api/`` that is refused, by a view or before one was found, is scanned.
+    Middleware: a write below ``/api/`` that is refused or fails, in a view or before one was found, is scanned.
 
     So a wrong path or host hides no more than a wrong field. The problem gets the crisis text and ``alerted``. Where an
-    alert cannot be written, the database's error is answered instead: the refusal must not be told.
+    alert cannot be written, the database's error is answered instead: the refusal must not be told. A write that failed
+    keeps its status.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -74,7 +76,7 @@ class RefusedWriteMiddleware:
         problem = response.data if isinstance(response, Response) else orjson.loads(response.content)
         # Of a batch whose scan did not end in time, what is found within the limits of a refused request alerts now.
         if response.status_code >= 500 and not getattr(response, "needs_scan", False):
-            problem = {"guidance": guidance.ANYWHERE} | problem
+            problem = {"guidance": guidance.ANYWHERE} | problem | _scan_failed(request, problem)
         else:
             problem |= _scan_refused(request, problem["code"])
         response.content = JSONRenderer().render(problem)
@@ -110,6 +112,26 @@ def _scan_refused(request: HttpRequest, code: str) -> dict[str, Any]:
 def _guidance(sender: Principal, *, alerted: bool) -> dict[str, str]:
     with transaction.atomic():
         return guidance.of_refusal(sender, alerted=alerted)
+
+
+def _scan_failed(request: HttpRequest, problem: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Raise alerts for the safety answers of a write that failed: a fault that comes each time must hide none for ever.
+
+    :raises DatabaseError: if they cannot be written. Where the write failed for want of the database, it is sent again.
+    """
+    try:
+        told = _scan_refused(request, problem["code"])
+    except DatabaseError:
+        if problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+            return {}
+        raise
+    except Exception as mistake:
+        # Perhaps the one that the write failed by.
+        log.error("failed write could not be scanned", exc_info=mistake)
+        unread_writes.count(timezone.now())
+        return {}
+    return told if told.get("alerted") else {}
 
 
 def _alert(request: HttpRequest, sender: Principal, role_id: UUID | None, code: str) -> dict[str, Any]:

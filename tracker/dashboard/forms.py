@@ -7,16 +7,25 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.core.validators import RegexValidator
 
 from tracker.accounts import passwords
 from tracker.clinics.models import Role
 from tracker.dashboard.session_text import LIMIT_LABELS
-from tracker.lib import days
+from tracker.lib import days, strict_text
 from tracker.treatment import limits
 from tracker.treatment.events import PlanEvent, Setting
 from tracker.treatment.products import ROUTES, KetamineUnit, Route, unit_label
 
 FURTHEST = timedelta(days=366)
+
+
+def _name() -> forms.CharField:
+    """The name of a person, as the API takes it too."""
+    message = "Leave out line breaks and characters that cannot be seen."
+    return forms.CharField(
+        label="Name", max_length=120, validators=[RegexValidator(strict_text.NAME_PATTERN, message)]
+    )
 
 
 def _day(label: str) -> forms.DateField:
@@ -209,7 +218,7 @@ class DutyPeriodForm(forms.Form):
 class EnrolForm(forms.Form):
     """A patient to be: who, born when, living in which zone, looked after by whom."""
 
-    name = forms.CharField(label="Name", max_length=120)
+    name = _name()
     birth_date = _day("Date of birth")
     time_zone = forms.ChoiceField(label="Lives in")
     team = forms.TypedChoiceField(label="Care team", coerce=UUID)
@@ -235,7 +244,7 @@ class EnrolForm(forms.Form):
 class StaffForm(forms.Form):
     """A colleague to be: who, as what, on which team."""
 
-    name = forms.CharField(label="Name", max_length=120)
+    name = _name()
     role = forms.ChoiceField(label="Role", choices=Role.choices)
     team = forms.TypedChoiceField(label="Care team", coerce=UUID, required=False, empty_value=None)
 

@@ -70,10 +70,17 @@ def fit(found: Sequence[Panel]) -> tuple[list[Panel], list[str]]:
     return shown, [panel.title for n, panel in enumerate(found) if n not in staying]
 
 
-def drawable(measures: Iterable[Measure]) -> list[str]:
-    """Return the codes of those of a patient's measures that a timeline may show."""
-    families = {*_DAILY_FAMILIES, *_LAST_FAMILIES, *_FORM_FAMILIES, "medication"}
-    return [measure.code for measure in measures if measure.family in families]
+def drawable(measures: Iterable[Measure], most_doses: int) -> tuple[list[str], int]:
+    """
+    Return the codes of those of a patient's measures that a timeline may show; of doses the first ``most_doses``.
+
+    And how many doses there are beyond these.
+    """
+    measures = list(measures)
+    families = {*_DAILY_FAMILIES, *_LAST_FAMILIES, *_FORM_FAMILIES}
+    doses = [measure.code for measure in measures if measure.family == "medication"]
+    others = [measure.code for measure in measures if measure.family in families]
+    return others + doses[:most_doses], len(doses[most_doses:])
 
 
 def _daily_panels(

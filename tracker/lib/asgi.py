@@ -53,6 +53,10 @@ BODY_CUT = "tracker.body_cut"
 BROKEN_BODY = "tracker.broken_body"
 # Of a request whose headers are too long: it has those of ``_NEEDED`` that are short, and no others.
 LONG_HEADERS = "tracker.long_headers"
+# Of a request whose headers say in two ways where its body ends, or that it is coded otherwise than in pieces: a proxy
+# may read it in another way than we (RFC 9112, 6.1 and 6.3). Of two granian shows the transfer coding alone, and goes
+# by it.
+AMBIGUOUS_LENGTH = "tracker.ambiguous_length"
 # By these a request is refused, and what it holds is heard: whose it is, and what its body is.
 _NEEDED = frozenset(
     {
@@ -298,6 +302,9 @@ def build_environ(scope: Scope) -> dict[str, Any]:
             key = f"HTTP_{key}"
         separator = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None and (coding.strip().lower() != "chunked" or "CONTENT_LENGTH" in environ):
+        environ[AMBIGUOUS_LENGTH] = True
     if "CONTENT_TYPE" in environ:
         environ["CONTENT_TYPE"] = media_type(environ["CONTENT_TYPE"])
     return environ

@@ -40,6 +40,7 @@ class RequestLogMiddleware:
             request_id.reset(token)
         response["X-Request-ID"] = name
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.setdefault("Cache-Control", "no-store")
         route = _route(request)
         if not route.startswith("health"):
             log.info(

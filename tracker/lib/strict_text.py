@@ -7,7 +7,7 @@ Every free text of a request is ``Text``, or has ``STORABLE`` after its other co
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
@@ -47,6 +47,13 @@ class _Storable:
         return {"pattern": _WITHOUT_NUL} | handler(schema)
 
 
+# Controls (a new line among them), and what turns the direction of the text around it: a name stands within sentences.
+_UNSEEN = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+NAME_PATTERN = rf"^ *[^\s{_UNSEEN}][^{_UNSEEN}]*$"
 _WITHOUT_NUL = r"^[^\u0000]*$"
 STORABLE = _Storable()
 Text = Annotated[str, STORABLE]
+# Of a person.
+Name = Annotated[
+    str, Field(min_length=1, max_length=120, pattern=NAME_PATTERN), STORABLE, AfterValidator(str.strip)
+]

@@ -92,6 +92,7 @@ TEXTS = {
         "This code works for one hour, in the app: {code}\nSign in: {url}\nReference: {reference}\n",
     ),
     "email-changed": _security("The e-mail address of your account was changed."),
+    "name-changed": _security("The name of your account was changed."),
     "phone-changed": _security("The telephone number of your account was changed."),
     "session-ended": _security("One of your sign-ins was ended from another one."),
     "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),

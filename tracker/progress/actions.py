@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from tracker.access.policy import Category
 from tracker.clinics.models import Clinic, Patient
@@ -20,6 +21,20 @@ from tracker.records.kinds.base import Kind
 
 log = logs.get(__name__)
 AT_ONCE = 100
+# A statement that reads, with no lock held, and one that writes, while the patient's phones wait.
+_READ_LIMIT, _WRITE_LIMIT = "5s", "1s"
+_LOCK_LIMIT = "500ms"
+_LIMITS = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
+_SET_LIMITS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
+# After a failure the next try waits, twice as long each time, up to about half a day.
+_FIRST_WAIT, _MOST_DOUBLINGS = timedelta(minutes=1), 10
+_BACK_OFF = """
+INSERT INTO progress_summarystate AS state
+    (clinic_id, patient_id, through_sequence, through_on, algorithm, failures, next_try_at)
+VALUES (%(clinic)s, %(patient)s, 0, '0001-01-01', '', 1, %(at)s::timestamptz + %(first_wait)s)
+ON CONFLICT (patient_id, clinic_id) DO UPDATE SET failures = least(state.failures + 1, 1000),
+    next_try_at = %(at)s::timestamptz + %(first_wait)s * pow(2, least(state.failures, %(doublings)s))
+"""
 
 # Stale is a comparison of two numbers, not a flag to forget. A patient's day that has turned makes the
 # running week stale too, and so does a new version of the algorithm.
@@ -30,6 +45,7 @@ LEFT JOIN progress_summarystate AS done ON done.patient_id = patient.id
 WHERE patient.clinic_id = %(clinic)s AND timeline.head > 0
   AND (done.patient_id IS NULL OR done.through_sequence < timeline.head
        OR done.through_on < %(earliest_today)s OR done.algorithm <> %(algorithm)s)
+  AND (done.next_try_at IS NULL OR done.next_try_at <= %(at)s)
 ORDER BY done.through_sequence NULLS FIRST, patient.id
 LIMIT %(at_once)s
 """
@@ -63,7 +79,7 @@ SELECT measure, local_date, count(*), avg(value ORDER BY at, source_id),
        (array_agg(value ORDER BY at DESC, source_id DESC) FILTER (WHERE at < (
            SELECT min(dosed_at) FROM records_dosingperiod WHERE patient_id = %(patient)s
        )))[1], max(at), bool_or(by_caregiver)
-FROM records_observation AS o WHERE patient_id = %(patient)s AND {reading_source.counted_sql("o", "%(earliest)s")}
+FROM {reading_source.counted_sql("o.patient_id = %(patient)s", "%(earliest)s")} AS o
 GROUP BY measure, local_date ORDER BY measure, local_date
 """
 _USES = f"""
@@ -100,6 +116,8 @@ class _StateRow(NamedTuple):
     through_sequence: int
     through_on: date
     algorithm: str
+    failures: int
+    next_try_at: datetime | None
 
 
 def refresh_stale(*, at: datetime) -> int:
@@ -116,12 +134,27 @@ def refresh_stale(*, at: datetime) -> int:
 
 
 def _refresh_or_log(clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
-    """Refresh one patient's summaries; one that cannot be made keeps nobody else from theirs."""
+    """Refresh one patient's summaries; a failure keeps nobody else from theirs, and is not tried again for a while."""
     try:
         return refresh(clinic_id=clinic_id, patient_id=patient_id, at=at)
     except Exception as problem:
         log.error("summaries not made", clinic=str(clinic_id), exc_info=problem)
+        with suppress(DatabaseError):
+            _back_off(clinic_id, patient_id, at)
         return False
+
+
+@transaction.atomic
+def _back_off(clinic_id: UUID, patient_id: UUID, at: datetime) -> None:
+    values: dict[str, Any] = {
+        "clinic": clinic_id,
+        "patient": patient_id,
+        "at": at,
+        "first_wait": _FIRST_WAIT,
+        "doublings": _MOST_DOUBLINGS,
+    }
+    with rls.as_patient(clinic_id, patient_id), connection.cursor() as cursor:
+        cursor.execute(_BACK_OFF, values)
 
 
 @transaction.atomic
@@ -135,6 +168,7 @@ def _stale(clinic_id: UUID, at: datetime) -> list[UUID]:
                 "earliest_today": min(days.local_day(at, time_zone) for time_zone in zones),
                 "algorithm": trends.ALGORITHM,
                 "at_once": AT_ONCE,
+                "at": at,
             },
         )
         return [row[0] for row in cursor.fetchall()]
@@ -145,17 +179,35 @@ def refresh(*, clinic_id: UUID, patient_id: UUID, at: datetime) -> bool:
     """
     Make a patient's summaries again; rewrite those whose bytes differ. Return whether it was our turn.
 
-    The lock on the timeline keeps writers out while the numbers are read, so ``through_sequence`` is exact; a
-    second worker does not wait for it.
+    The numbers are read and added up without a lock, however long that takes: a phone's push, which may hold a safety
+    answer, never waits for it. Then the lock on the timeline keeps writers out. Where the head has not moved meanwhile,
+    nothing else has, so ``through_sequence`` is exact; otherwise the next tick tries again. No lock is waited for.
     """
-    with rls.as_patient(clinic_id, patient_id):
-        head = change_counter.lock(patient_id, wait=False)
+    with rls.as_patient(clinic_id, patient_id), _limited(_READ_LIMIT):
+        head = change_counter.head(patient_id)
         if head is None:
             return False
         patient = Patient.objects.get(pk=patient_id)
         today = days.local_day(at, patient.time_zone)
-        _write(patient, head, load(patient), today, at)
+        made = _weekly_parts(load(patient), today)
+        _limit(_WRITE_LIMIT)
+        if change_counter.lock(patient_id, wait=False) != head:
+            return False
+        _write(patient, head, made, today, at)
     return True
+
+
+@contextmanager
+def _limited(limit: str) -> Iterator[None]:
+    """Limit the statements of a block, and its waits for locks; then the connection's own limits hold again."""
+    (before,) = _rows(_LIMITS)
+    _limit(limit)
+    yield
+    _rows(_SET_LIMITS, before)
+
+
+def _limit(limit: str) -> None:
+    _rows(_SET_LIMITS, (limit, _LOCK_LIMIT))
 
 
 def load(patient: Patient) -> dict[Category, trends.Facts]:
@@ -193,28 +245,33 @@ def load(patient: Patient) -> dict[Category, trends.Facts]:
     }
 
 
-def _rows(statement: str, window: dict[str, Any]) -> list[Any]:
+def _rows(statement: str, values: Any = None) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, window)
+        cursor.execute(statement, values)
         rows: list[Any] = cursor.fetchall()
         return rows
 
 
-def _write(
-    patient: Patient, head: int, facts: Mapping[Category, trends.Facts], today: date, at: datetime
-) -> None:
+_Parts = Mapping[tuple[date, str], parts.Part]
+
+
+def _weekly_parts(facts: Mapping[Category, trends.Facts], today: date) -> _Parts:
+    """What each category has in the summary of each week."""
+    weeks = sorted({monday for each in facts.values() for monday in trends.weeks_to_summarize(each, today)})
+    return {
+        (week_start, str(category)): part
+        for week_start in weeks
+        for category, each in facts.items()
+        if (part := parts.weekly_part(each, week_start, today, category=category)) is not None
+    }
+
+
+def _write(patient: Patient, head: int, made: _Parts, today: date, at: datetime) -> None:
     held = {
         (week_start, category): (digest, is_due, revision)
         for week_start, category, digest, is_due, revision in SummaryPart.objects.filter(
             patient=patient
         ).values_list("week_start", "category", "digest", "is_due", "revision")
-    }
-    weeks = sorted({monday for each in facts.values() for monday in trends.weeks_to_summarize(each, today)})
-    made = {
-        (week_start, str(category)): part
-        for week_start in weeks
-        for category, each in facts.items()
-        if (part := parts.weekly_part(each, week_start, today, category=category)) is not None
     }
     rows = []
     for (week_start, category), part in made.items():
@@ -235,7 +292,7 @@ def _write(
         SummaryPart.objects.filter(patient=patient, week_start=week_start, category=category).delete()
     bulk.insert(
         SummaryState,
-        [_StateRow(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM)],
+        [_StateRow(patient.clinic_id, patient.pk, head, today, trends.ALGORITHM, 0, None)],
         key=("patient_id", "clinic_id"),
-        update=("through_sequence", "through_on", "algorithm"),
+        update=("through_sequence", "through_on", "algorithm", "failures", "next_try_at"),
     )

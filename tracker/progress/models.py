@@ -11,12 +11,18 @@ from tracker.lib.table_rights import TableRights
 
 
 class SummaryState(PatientOwned):
-    """How far a patient's summaries have come: stale when the timeline's head is beyond ``through_sequence``."""
+    """
+    How far a patient's summaries have come: stale when the timeline's head is beyond ``through_sequence``.
+
+    ``failures`` counts the tries in a row that failed; until ``next_try_at`` there is none.
+    """
 
     pk = models.CompositePrimaryKey("patient_id", "clinic_id")
     through_sequence = models.BigIntegerField()
     through_on = models.DateField(help_text="the patient's local day of the last run")
     algorithm = models.CharField(max_length=32)
+    failures = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [*patient_only()]

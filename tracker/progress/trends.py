@@ -307,16 +307,16 @@ def change_label(measure: Measure, absolute: float) -> ChangeWord:
 
 
 def _medication(facts: Facts, first: date, last: date) -> list[SummaryMedication]:
-    inside = [use for use in facts.uses if first <= use.on <= last]
-    return [
-        _one_medication(facts, name, inside, first, last) for name in sorted({u.medication for u in inside})
-    ]
+    uses: dict[str, list[MedicationDay]] = {}
+    for use in facts.uses:
+        if first <= use.on <= last:
+            uses.setdefault(use.medication, []).append(use)
+    return [_one_medication(facts, name, own, first, last) for name, own in sorted(uses.items())]
 
 
 def _one_medication(
-    facts: Facts, name: str, uses: Sequence[MedicationDay], first: date, last: date
+    facts: Facts, name: str, own: Sequence[MedicationDay], first: date, last: date
 ) -> SummaryMedication:
-    own = [use for use in uses if use.medication == name]
     doses = _window(facts.values.get(f"dose.{name}", ()), first, last)
     # A day's dose is the sum of its doses, not their mean.
     daily = [value.mean * value.n for value in doses]

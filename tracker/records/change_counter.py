@@ -42,6 +42,14 @@ def advance(clinic_id: UUID, patient_id: UUID, by: int, stored_bytes: int = 0) -
     raise RuntimeError("the change counter could not be made")
 
 
+def head(patient_id: UUID) -> int | None:
+    """Return the number of the patient's last change that is committed, without a lock; None if there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT head FROM records_changecounter WHERE patient_id = %s", [patient_id])
+        row = cursor.fetchone()
+    return row and int(row[0])
+
+
 def lock(patient_id: UUID, *, wait: bool = True) -> int | None:
     """
     Lock the patient's changes until the transaction ends; return the number of the last one.
@@ -89,9 +97,9 @@ def reserve(clinic_id: UUID, patient_id: UUID, *, count: int, stored_bytes: int)
 
     What is released in the block is given back at once, so that the next writer in line has it.
     """
-    head = advance(clinic_id, patient_id, count, stored_bytes)
-    first = head.sequence - count + 1
-    yield Reservation(clinic_id, patient_id, first, head.sequence, head.stored_bytes, stored_bytes)
+    position = advance(clinic_id, patient_id, count, stored_bytes)
+    last, total = position.sequence, position.stored_bytes
+    yield Reservation(clinic_id, patient_id, last - count + 1, last, total, stored_bytes)
 
 
 def _give_back(patient_id: UUID, count: int, stored_bytes: int) -> None:

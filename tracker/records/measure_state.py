@@ -17,9 +17,15 @@ from tracker.records import categories, clocks, measures, reading_source
 
 # A phone whose clock is known to be wrong is believed in its entry, but in no number: what it dated ahead of its
 # receipt, or long before the patient was enrolled, moves no baseline and is nobody's last value.
-_COUNTED = "o.patient_id = %(patient)s AND o.measure = wanted.measure AND " + reading_source.counted_sql(
-    "o", "plausible.earliest"
-)
+_EARLIEST = "plausible.earliest"
+_OF_MEASURE = "o.patient_id = %(patient)s AND o.measure = wanted.measure"
+
+
+def _counted(days: str) -> str:
+    """SQL: the observations of a measure on some days that count."""
+    return reading_source.counted_sql(f"{_OF_MEASURE} AND {days}", _EARLIEST)
+
+
 # Local days of neighbouring instants lie this far apart at most, however somebody travels.
 _MOST_DAYS_APART = 3
 
@@ -42,38 +48,33 @@ FROM unnest(%(measures)s::text[], %(forms)s::boolean[], %(sums)s::boolean[], %(c
 CROSS JOIN anchor
 CROSS JOIN plausible
 CROSS JOIN LATERAL (
-    SELECT min(o.local_date) AS first_on, max(o.local_date) AS last_on FROM records_observation o
-    WHERE {counted}
+    SELECT (SELECT o.local_date FROM records_observation o WHERE {plausible} ORDER BY o.local_date LIMIT 1)
+            AS first_on,
+           (SELECT o.local_date FROM records_observation o WHERE {plausible} ORDER BY o.local_date DESC LIMIT 1)
+            AS last_on
 ) AS record
 CROSS JOIN LATERAL (
-    SELECT o.value, o.at, o.local_date, o.by_caregiver FROM records_observation o
-    WHERE {counted} AND o.local_date >= record.last_on - %(apart)s
+    SELECT o.value, o.at, o.local_date, o.by_caregiver FROM {counted_last_days} AS o
     ORDER BY o.at DESC, o.source_id DESC LIMIT 1
 ) AS last
 CROSS JOIN LATERAL (
     SELECT avg(day.mean ORDER BY day.local_date) AS mean, count(*) AS n,
         count(*) FILTER (WHERE day.by_caregiver) AS by_caregiver
     FROM (
-        SELECT o.local_date, {of_day} AS mean, bool_or(o.by_caregiver) AS by_caregiver FROM records_observation o
-        WHERE {counted} AND o.local_date > record.last_on - 7
+        SELECT o.local_date, {of_day} AS mean, bool_or(o.by_caregiver) AS by_caregiver
+        FROM {counted_last_week} AS o
         GROUP BY o.local_date
     ) AS day
 ) AS week
 LEFT JOIN LATERAL (
     SELECT avg(day.mean ORDER BY day.local_date) AS value, count(*) AS n, max(day.local_date) AS until FROM (
-        SELECT o.local_date, {of_day} AS mean FROM records_observation o
-        WHERE NOT wanted.is_form AND {counted}
-          AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
-          AND o.local_date < coalesce(anchor.first_session, record.first_on + 14)
+        SELECT o.local_date, {of_day} AS mean FROM {counted_before} AS o
         GROUP BY o.local_date
     ) AS day
     HAVING count(*) > 0
     UNION ALL
-    (SELECT o.value, 1, o.local_date FROM records_observation o
-     WHERE wanted.is_form AND {counted}
-       AND o.local_date >= coalesce(anchor.first_session - 14, record.first_on)
-       AND o.local_date <= coalesce(anchor.first_session, record.first_on)
-       AND (anchor.dosed_at IS NULL OR o.at < anchor.dosed_at)
+    (SELECT o.value, 1, o.local_date FROM {counted_forms_before} AS o
+     WHERE anchor.dosed_at IS NULL OR o.at < anchor.dosed_at
      ORDER BY CASE WHEN anchor.dosed_at IS NULL THEN o.at END, CASE WHEN anchor.dosed_at IS NULL THEN o.source_id END,
               o.local_date DESC, o.at DESC, o.source_id DESC LIMIT 1)
 ) AS baseline ON true
@@ -89,15 +90,27 @@ ON CONFLICT (patient_id, measure) DO UPDATE SET category = EXCLUDED.category,
 # of what is added, and without one each plan has its own: the same entries must give the same bits.
 _OF_DAY = """CASE WHEN wanted.is_sum THEN sum(o.value ORDER BY o.at, o.source_id)
         ELSE avg(o.value ORDER BY o.at, o.source_id) END"""
-_REFRESH = _REFRESH.replace("{of_day}", _OF_DAY)
-_REFRESH = _REFRESH.replace("{counted}", _COUNTED)
+_SINCE = "o.local_date >= coalesce(anchor.first_session - 14, record.first_on)"
+_REFRESH = _REFRESH.format(
+    of_day=_OF_DAY,
+    # A day whose observations may be believed has one that counts: the bounds need no source.
+    plausible=f"{_OF_MEASURE} AND {reading_source.plausible_sql('o', _EARLIEST)}",
+    counted_last_days=_counted("o.local_date >= record.last_on - %(apart)s"),
+    counted_last_week=_counted("o.local_date > record.last_on - 7"),
+    counted_before=_counted(
+        f"NOT wanted.is_form AND {_SINCE} AND o.local_date < coalesce(anchor.first_session, record.first_on + 14)"
+    ),
+    counted_forms_before=_counted(
+        f"wanted.is_form AND {_SINCE} AND o.local_date <= coalesce(anchor.first_session, record.first_on)"
+    ),
+)
 
 _DELETE_EMPTY = f"""
 DELETE FROM records_measurestate c WHERE c.patient_id = %(patient)s AND c.measure = ANY (%(measures)s)
 AND NOT EXISTS (
     SELECT 1 FROM records_observation o JOIN clinics_patient p ON p.id = o.patient_id
     WHERE o.patient_id = %(patient)s AND o.measure = c.measure
-      AND {reading_source.counted_sql("o", "p.enrolled_on - %(before)s")}
+      AND {reading_source.plausible_sql("o", "p.enrolled_on - %(before)s")}
 )
 """
 

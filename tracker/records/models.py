@@ -1,10 +1,6 @@
 """Tables beside those of the record kinds: change counter, epoch, history, observations, measure state, dosing."""
 
-from datetime import date
-from typing import Self
-
 from django.db import models
-from django.db.models.expressions import RawSQL
 
 from tracker.access.policy import Category
 from tracker.access.rls import SHARED_BY_ROW, by_category, derived_by_row_category
@@ -13,7 +9,6 @@ from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of
 from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
-from tracker.records import clocks, reading_source
 from tracker.records.kinds import KINDS
 from tracker.records.patient_record import ClockSkew, PatientRecord
 from tracker.records.reading_source import Origin
@@ -91,20 +86,6 @@ class FormerVersion(PatientOwned):
         return f"former-version/{self.pk}"
 
 
-class ObservationQuerySet(models.QuerySet["Observation"]):
-    """Observations, narrowed in words of the domain."""
-
-    def counted(self, enrolled_on: date) -> Self:
-        """Those of a patient enrolled on that day that count (``reading_source.counted_sql``)."""
-        return self.with_counted(enrolled_on).filter(is_counted=True)
-
-    def with_counted(self, enrolled_on: date) -> Self:
-        """Say of each whether it counts (``is_counted``)."""
-        condition = reading_source.counted_sql("records_observation", "%s")
-        counted = RawSQL(condition, [clocks.earliest(enrolled_on)] * 2, output_field=models.BooleanField())
-        return self.annotate(is_counted=counted)
-
-
 class Observation(PatientOwned):
     """
     One number of one measure (``records.measures`` names unit, range and direction), from one record.
@@ -116,7 +97,6 @@ class Observation(PatientOwned):
     ``by_caregiver``: a caregiver gave the reading.
     """
 
-    objects = ObservationQuerySet.as_manager()
     db_rights = TableRights(delete="derived: made anew with its record")
     pk = models.CompositePrimaryKey("patient_id", "source_id", "measure")
     source_id = models.UUIDField()

@@ -11,6 +11,7 @@ which she says nothing, and is marked. What adds up to a day's total (doses, min
 tablet that a caregiver gave is one more.
 """
 
+from datetime import date
 from typing import Annotated
 
 from django.db import models
@@ -89,18 +90,30 @@ def order(source: Source | None, *, adds_up: bool = False) -> str:
     return f"{_ORDER[source.device or SourceDevice.OTHER.value]} {source.app or ''}"
 
 
-def counted_sql(row: str, earliest: str) -> str:
+def plausible_sql(row: str, earliest: str) -> str:
     """
-    SQL: whether an observation, called ``row``, counts in numbers. ``earliest`` is the first day that may (SQL, twice).
+    SQL: whether the clock of an observation, called ``row``, may be believed. ``earliest`` is the first day that may.
 
-    Not where the clock is known to be wrong, save for what is marked as imported; nor where another source of the same
-    measure and day comes first.
+    Not where it is known to be wrong, save for what is marked as imported.
+    """
+    return f"({row}.clock_skew <> 'ahead' AND ({row}.local_date >= {earliest} OR {row}.origin = 'imported'))"
+
+
+def is_plausible(clock_skew: str, origin: str, local_date: date, earliest: date) -> bool:
+    """Whether the clock of an observation may be believed, as ``plausible_sql`` says."""
+    return clock_skew != "ahead" and (local_date >= earliest or origin == Origin.IMPORTED)
+
+
+def counted_sql(where: str, earliest: str) -> str:
+    """
+    SQL: a subquery of those observations, called ``o`` in ``where``, that count in numbers.
+
+    Of each measure and day those of the first source whose clock may be believed. ``where`` names one patient, and
+    measures and whole days: a source that it left out would let a later one count. The first source is looked for once
+    a day and not once a reading, since a watch makes thousands of them.
     """
     return (
-        f"{row}.clock_skew <> 'ahead' AND ({row}.local_date >= {earliest} OR {row}.origin = 'imported')"
-        f" AND ({row}.source_order = '' OR NOT EXISTS (SELECT 1 FROM records_observation AS before"
-        f" WHERE before.patient_id = {row}.patient_id AND before.measure = {row}.measure"
-        f" AND before.local_date = {row}.local_date AND before.clock_skew <> 'ahead'"
-        f" AND (before.local_date >= {earliest} OR before.origin = 'imported')"
-        f" AND before.source_order < {row}.source_order))"
+        "(SELECT * FROM (SELECT o.*, min(o.source_order) OVER (PARTITION BY o.measure, o.local_date) AS first_order"
+        f" FROM records_observation AS o WHERE {where} AND {plausible_sql('o', earliest)}) AS o"
+        " WHERE o.source_order = o.first_order)"
     )

@@ -24,7 +24,7 @@ from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.clinics.invitations import TooManyInvitations
 from tracker.lib import codes
 from tracker.lib.strict_model import Id, Instant, StrictModel
-from tracker.lib.strict_text import STORABLE
+from tracker.lib.strict_text import Name
 from tracker.outbox import sharing_notices
 
 
@@ -58,7 +58,7 @@ class CaregiverIn(StrictModel):
     With ``email`` the code is mailed there too, in a link, whether or not the address has an account.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=120), STORABLE]
+    name: Name
     categories: Annotated[list[Named], Field(min_length=1, max_length=len(Category))]
     ends_at: Instant | None = None
     email: Email | None = None

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -20,7 +21,7 @@ from tracker.lib import codes, days
 from tracker.lib.cursors import CursorCipher
 from tracker.lib.strict_model import StrictModel, code_from
 from tracker.records import categories, daily_statistics
-from tracker.records.models import MeasureState, Observation, ObservationQuerySet
+from tracker.records.models import MeasureState, Observation
 from tracker.records.patient_record import ClockSkew
 from tracker.records.reading_source import Origin
 
@@ -134,20 +135,20 @@ class Observations(ClinicalAPIView):
         code = query.measure.code
         patient = patient_of(request, query.patient, "api/observations", {categories.of_measure(code)})
         of = (principal_of(request).user_id, patient.pk, code, query.first, query.last)
-        found = _rows(patient.pk, query, of).with_counted(patient.enrolled_on)
-        rows = list(found[: query.limit + 1])
+        rows = list(_rows(patient.pk, query, of)[: query.limit + 1])
         page = rows[: query.limit]
+        counted = daily_statistics.counted(patient, code, page)
         return Response(
             {
                 "measure": measure_out(query.measure),
                 "current": _current(patient.pk, code),
-                "observations": [_observation_out(row) for row in page],
+                "observations": [_observation_out(row, row.source_id in counted) for row in page],
                 "next": _cursor_after(page[-1], of) if len(rows) > len(page) else None,
             }
         )
 
 
-def _rows(patient_id: UUID, query: ObservationsQuery, of: tuple[object, ...]) -> ObservationQuerySet:
+def _rows(patient_id: UUID, query: ObservationsQuery, of: tuple[object, ...]) -> QuerySet[Observation]:
     rows = Observation.objects.filter(patient_id=patient_id, measure=query.measure.code)
     rows = rows.filter(local_date__gte=query.first) if query.first else rows
     rows = rows.filter(local_date__lte=query.last) if query.last else rows
@@ -197,10 +198,10 @@ class DailyObservations(ClinicalAPIView):
         return Response({"measure": measure_out(query.measure), "days": statistics})
 
 
-def _observation_out(row: Any) -> dict[str, Any]:
+def _observation_out(row: Observation, is_counted: bool) -> dict[str, Any]:
     return {
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
-        "clock_skew": row.clock_skew, "counted": row.is_counted,
+        "clock_skew": row.clock_skew, "counted": is_counted,
         "imported": row.origin == Origin.IMPORTED, "by_caregiver": row.by_caregiver,
         "source": row.source_id,
     }  # fmt: skip

@@ -10,8 +10,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Max, Min, Sum
-
 from tracker.access import consent_texts, policy, profile
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
@@ -27,14 +25,16 @@ from tracker.instruments.measures import Measure
 from tracker.lib import days
 from tracker.progress import summaries
 from tracker.progress.summaries import Summary
-from tracker.records import measures
-from tracker.records.models import MeasureState, Observation
+from tracker.records import daily_statistics, measures
+from tracker.records.models import MeasureState
 from tracker.reminders.models import CheckIn
 
 RANGES = {"4w": ("4 weeks", 28), "3m": ("3 months", 91), "all": ("All", None)}
 DEFAULT_RANGE = "3m"
 # A record that ended longer ago than this is drawn up to its end, and the page says so.
 ENDED_DAYS = 28
+# The list of medications is open: of more than these, the ones logged last are read.
+MOST_DOSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def patient_page(
     today = days.local_day(at, patient.time_zone)
     alerts = alerts_page.alert_box(principal, at, patient.pk)
     happened = recent_entries_page.recent_entries(patient.pk, today)
-    tallies, drawn_to = _tallies(patient, RANGES[chosen][1], today)
+    tallies, drawn_to, more = _tallies(patient, RANGES[chosen][1], today)
     last_on = happened.last_on
     if week is None and last_on and _end(last_on, today) != today:
         # The weeks after the end of a record hold nothing; its last one does.
@@ -127,7 +127,7 @@ def patient_page(
         alerts=alerts,
         range=chosen,
         ranges=[(key, label) for key, (label, _) in RANGES.items()],
-        timeline=_timeline(tallies, happened.marks, figures, chosen, drawn_to, today),
+        timeline=_timeline(tallies, more, happened.marks, figures, chosen, drawn_to, today),
         summary=summary_page.read(figures) if figures else None,
         summary_is_newest=position == 0,
         weeks=[
@@ -166,22 +166,25 @@ def _may(principal: Principal, patient_id: UUID, action: Action, category: Categ
 
 def _tallies(
     patient: Patient, range_days: int | None, today: date
-) -> tuple[list[timeline_panels.Tally], date | None]:
-    """Return what each measure came to on each day of the range, and the last day of the whole record."""
-    kept = list(MeasureState.objects.filter(patient=patient).values_list("measure", "last_on"))
+) -> tuple[list[timeline_panels.Tally], date | None, int]:
+    """
+    Return what each measure came to on each day of the range, and the last day of the whole record.
+
+    And how many medications are left out, beyond ``MOST_DOSES``.
+    """
+    kept = list(
+        MeasureState.objects.filter(patient=patient)
+        .order_by("-last_on", "measure")
+        .values_list("measure", "last_on")
+    )
     last_on = max((on for _, on in kept), default=None)
     if last_on is None:
-        return [], None
-    rows = Observation.objects.counted(patient.enrolled_on).filter(
-        patient=patient, measure__in=timeline_panels.drawable(_known(code for code, _ in kept).values())
-    )
-    if range_days:
-        # Six days more than are drawn, so that the first seven-day means have their days.
-        rows = rows.filter(local_date__gt=_end(last_on, today) - timedelta(days=range_days + 6))
-    found = rows.values_list("measure", "local_date").annotate(
-        Count("value"), Avg("value"), Sum("value"), Min("value"), Max("value")
-    )
-    return [timeline_panels.Tally._make(row) for row in found.order_by("measure", "local_date")], last_on
+        return [], None, 0
+    drawable, more = timeline_panels.drawable(_known(code for code, _ in kept).values(), MOST_DOSES)
+    # Six days more than are drawn, so that the first seven-day means have their days.
+    after = _end(last_on, today) - timedelta(days=range_days + 6) if range_days else None
+    rows = daily_statistics.tallies(patient, drawable, after)
+    return [timeline_panels.Tally._make(row) for row in rows], last_on, more
 
 
 def _known(codes: Iterable[str]) -> dict[str, Measure]:
@@ -196,6 +199,7 @@ def _end(last_on: date, today: date) -> date:
 
 def _timeline(
     tallies: Sequence[timeline_panels.Tally],
+    more: int,
     marks: Sequence[Mark],
     figures: Mapping[str, Any] | None,
     chosen: str,
@@ -220,7 +224,7 @@ def _timeline(
             )
             for panel in panels
         ],
-        left_out=left_out,
+        left_out=[*left_out, formatting.count(more, "more medication")] if more else left_out,
         axis=charts.axis(frame),
         span=f"{formatting.day(first)} to {formatting.day(end)}",
         ended="" if end == today else formatting.days_ago((today - end).days),

@@ -9,6 +9,8 @@ from tracker.dashboard import formatting
 from tracker.dashboard.chart_model import Baseline
 from tracker.records.kinds import KINDS
 
+# The list of medications is open: of more than these in a week, the ones logged most are shown.
+MOST_MEDICATIONS = 50
 _BASIS = {
     "before_treatment": "the 14 days before the first session",
     "first_days": "the first 14 days of the measure",
@@ -58,6 +60,7 @@ class SummaryView:
     changes: Sequence[ChangeRow]
     basis: str
     medication: Sequence[MedicationRow]
+    more_medication: str
     sessions: Sequence[str]
     alerts: int | None
     algorithm: str
@@ -66,6 +69,7 @@ class SummaryView:
 def read(figures: Mapping[str, Any]) -> SummaryView:
     """Return the figures of a week (``progress.summaries``) as a page shows them."""
     week, logged = figures["week"], figures["logged"]
+    medication, more = _most_logged(figures["medication"])
     starts_on, ends_on = date.fromisoformat(week["starts_on"]), date.fromisoformat(week["ends_on"])
     return SummaryView(
         week_start=starts_on,
@@ -78,7 +82,8 @@ def read(figures: Mapping[str, Any]) -> SummaryView:
         entered_late=logged["entered_late"],
         changes=[_change(measure) for measure in figures["measures"]],
         basis=_bases(figures["measures"]),
-        medication=[_medication(item, logged["days_expected"]) for item in figures["medication"]],
+        medication=[_medication(item, logged["days_expected"]) for item in medication],
+        more_medication=formatting.count(more, "more medication") if more else "",
         sessions=[_session(session) for session in figures["sessions"]],
         alerts=figures["alerts"]["raised"],
         algorithm=figures["algorithm"],
@@ -139,6 +144,13 @@ def _bases(measures: Sequence[Mapping[str, Any]]) -> str:
     """Return how the baselines of a table were built, each way once."""
     codes = {m["baseline"]["basis"] for m in measures if m["baseline"]}
     return " or ".join(_BASIS.get(code, code) for code in sorted(codes))
+
+
+def _most_logged(items: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the medications of a week that are shown, in their order, and how many more there are."""
+    ranked = sorted(items, key=lambda item: -(item["taken"] + item["skipped"] + item["as_needed"]))
+    shown = {item["medication"] for item in ranked[:MOST_MEDICATIONS]}
+    return [item for item in items if item["medication"] in shown], len(items) - len(shown)
 
 
 def _medication(item: Mapping[str, Any], days_expected: int) -> MedicationRow:

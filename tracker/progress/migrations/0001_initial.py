@@ -98,6 +98,8 @@ class Migration(migrations.Migration):
                 ("through_sequence", models.BigIntegerField()),
                 ("through_on", models.DateField(help_text="the patient's local day of the last run")),
                 ("algorithm", models.CharField(max_length=32)),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField(null=True)),
                 (
                     "patient",
                     models.ForeignKey(

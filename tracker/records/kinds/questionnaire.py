@@ -122,7 +122,15 @@ class Score(PatientOwned):
 
 
 AnswerKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{1,80}$")]
-Answer = int | float | bool | Annotated[str, Field(max_length=80), STORABLE] | None
+# Up to where floating-point numbers tell all integers apart: jsonb gives 1e300 back as an integer of 301 digits.
+_BOUNDED = Field(ge=-(2**53 - 1), le=2**53 - 1)
+Answer = (
+    Annotated[int, _BOUNDED]
+    | Annotated[float, _BOUNDED]
+    | bool
+    | Annotated[str, Field(max_length=80), STORABLE]
+    | None
+)
 
 
 class ResponseData(Payload):
