@@ -16,7 +16,7 @@ from tests.servers import ROOT
 from tracker.demo import simulate
 from tracker.instruments import alert_rules, catalogue, scoring
 from tracker.records.kinds import KINDS, RECORD
-from tracker.records.models import Route
+from tracker.treatment.products import Route
 
 # Six months across the last Sunday of March, when clocks go forward.
 ENROLLED = date(2026, 1, 5)
@@ -176,7 +176,7 @@ def test_every_kind_of_record_is_logged_and_the_same_patient_gets_several_routes
     assert sessions["quick responder"] == {
         ("IV_INFUSION", 35), ("IV_INFUSION", 40), ("NASAL_ESKETAMINE", 56), ("NASAL_ESKETAMINE", 84),
     }  # fmt: skip
-    assert {route for each in sessions.values() for route, _ in each} <= set(Route.values)
+    assert {route for each in sessions.values() for route, _ in each} <= set(Route)
 
 
 def test_only_one_who_gets_worse_ever_logs_a_side_effect_that_needs_attention(everybody):
