@@ -2,14 +2,18 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.sync.test_docs import agrees
 from tests.treatment.sessions import calm, dose, event, minute, plan, pressure
 from tracker.treatment import events
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "treatment.md"
 
 
 def instant(number: float) -> str:
@@ -193,3 +197,11 @@ def test_sessions_come_from_standard_input_and_a_file_that_is_not_there_is_one_s
     assert json.loads(out.getvalue())["state"] == "planned"
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         call_command("session_check", str(tmp_path / "none.jsonl"))
+
+
+def test_the_example_of_the_documentation_is_answered_as_the_page_tells(tmp_path):
+    blocks = dict(re.findall(r"```json (line|answer)\n(.*?)```", PAGE.read_text(), re.DOTALL))
+
+    (answer,) = check(tmp_path, json.loads(blocks["line"]))
+
+    assert agrees(json.loads(blocks["answer"]), answer), json.dumps(answer, indent=1)
