@@ -22,6 +22,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
+TABLET = {"width": 1180, "height": 820}
+# Whose treatment session is under way when the demo has been loaded just now (tracker/demo/treatment_sessions.py).
+UNDER_WAY, TREATED_BY = "Gijs de Groot", "ben@"
 
 
 def sign_in(browser: Browser, url: str, who: dict[str, Any], **look: Any) -> Page:
@@ -69,6 +72,14 @@ def open_patient(page: Page, name: str) -> None:
     page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
 
 
+def open_session(page: Page, name: str) -> None:
+    """Open the newest treatment session of a patient."""
+    page.get_by_role("rowheader", name=name, exact=True).get_by_role("link").click()
+    page.get_by_role("link", name="Treatment sessions", exact=True).click()
+    page.get_by_role("rowheader").get_by_role("link").first.click()
+    page.locator("#live").wait_for()
+
+
 def down_to(page: Page, selector: str) -> Any:
     """The part of the page from its top to the end of an element."""
     box = page.locator(selector).bounding_box()
@@ -90,6 +101,11 @@ def take(browser: Browser, url: str, people: list[dict[str, Any]], out: Path) ->
     open_patient(page, diarist)
     page.evaluate("() => document.querySelector('#timeline').scrollIntoView()")
     page.screenshot(path=out / "patient-narrow-dark.png")
+
+    nurse = next(each for each in people if each["email"].startswith(TREATED_BY))
+    page = sign_in(browser, url, nurse, viewport=TABLET, color_scheme="light", has_touch=True)
+    open_session(page, UNDER_WAY)
+    page.screenshot(path=out / "treatment-session.png")
 
 
 def main() -> None:

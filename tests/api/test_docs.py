@@ -13,7 +13,11 @@ from tests.phone import Phone
 from tests.rls_context import as_user
 from tests.sync.test_docs import agrees, examples
 from tracker.clinics import invitations
+from tracker.clinics.models import Patient
 from tracker.records.kinds import KINDS
+from tracker.treatment import actions as treatment
+from tracker.treatment.events import PlanEvent, Setting
+from tracker.treatment.products import Route
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 _SMALLEST = re.compile(r"^\| `(\w+)` \| `(\{.*\})` \|$", re.MULTILINE)
@@ -28,6 +32,18 @@ def invited(world: factories.World) -> str:
         )[1]  # fmt: skip
 
 
+def planned_at_home(world: factories.World) -> str:
+    """The session at home that Ben plans for Robin, who shows treatment by now."""
+    at = timezone.now()
+    plan = PlanEvent(id=uuid4(), kind="plan", at=at, starts_at=at, route=Route.TROCHE, setting=Setting.HOME)
+    with as_user(world.ben) as ben:
+        robin = Patient.objects.get(name="Robin", pk__in=ben.patients)
+        session, _ = treatment.plan_session(
+            principal=ben, patient=robin, session_id=uuid4(), plan=plan, sent_at=at, at=at
+        )
+    return str(session.pk)
+
+
 def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, client):
     said = {"{device}": str(uuid4()), "{code}": invited(world), "{team}": str(world.team.pk)}
     headers = {"X-Device": said["{device}"]}
@@ -40,7 +56,9 @@ def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, c
 
     steps = examples(PAGE)
     for step in steps:
-        path = "/" + step.path if step.path.startswith("_") else step.path
+        if step.path.startswith("sessions") and "{session}" not in said:
+            said["{session}"] = planned_at_home(world)
+        path = filled("/" + step.path if step.path.startswith("_") else step.path)
         path = path if path.startswith("/") else f"/api/v1/{path}"
         body = b"" if step.body is None else json.dumps(filled(step.body)).encode()
         answer = client.generic(step.method, path, body, content_type="application/json", headers=headers)
@@ -54,7 +72,7 @@ def test_every_example_of_the_quick_start_is_answered_as_the_page_tells(world, c
             headers["X-Session-Token"] = token
 
     assert {step.path.partition("?")[0].rpartition("/")[2] for step in steps} >= {
-        "accept", "login", "devices", "consents", "push", "pull", "reauthenticate", "session",
+        "accept", "login", "devices", "consents", "push", "pull", "reauthenticate", "session", "sessions", "events",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from tracker.demo import clinic_work, loading, people, simulate
 from tracker.outbox import actions as outbox
 from tracker.progress import actions as progress
 from tracker.records.kinds import KINDS
+from tracker.treatment.models import TreatmentSession
 
 NOW = datetime(2026, 7, 20, 12, tzinfo=UTC)
 QUICK, WORSE = 0, 5
@@ -43,6 +44,11 @@ PAGES_SHOW = {
     "GET alerts/<uuid:alert_id>/answers/": ("ben", "1 answer of one alert"),
     "GET patients/<uuid:patient_id>/": ("ben", "nasal spray, esketamine, 84 mg"),
     "GET patients/discharged/": ("ben", "Chantal Smit"),
+    "GET monitoring-limits/": ("ben", "140"),
+    "GET patients/<uuid:patient_id>/sessions/": ("ben", "nasal spray, esketamine"),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/": ("ben", "dizziness"),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/live/": ("ben", "84 mg"),
+    "GET patients/<uuid:patient_id>/sessions/<uuid:session_id>/esketamine-form/": ("ben", "84 mg"),
 }
 
 
@@ -94,6 +100,12 @@ def red_flag(patients: Mapping[int, Patient]) -> Alert:
         return Alert.objects.get(patient=patients[WORSE], rule="side_effect_urinary_urgency_or_pain")
 
 
+def esketamine_session(patient: Patient) -> str:
+    """The last session of the nasal spray, which was recorded as it went."""
+    with as_clinic(patient.clinic_id):
+        return str(TreatmentSession.objects.dosed().filter(patient=patient).latest("starts_at").pk)
+
+
 def asked(name: str, row: Row, patient: Patient, ids: Mapping[str, str]) -> str:
     path = re.sub(
         r"<\w+:(\w+)>", lambda found: {**FIXED_IN_PATH, **ids}[found[1]], name.removeprefix("GET api/v1/")
@@ -109,6 +121,7 @@ def test_every_route_that_reads_answers_something_to_somebody_of_the_demo(patien
     summaries = phones[0].get("summaries?limit=1").json()["summaries"]
     ids = {
         "record_id": records[0]["id"], "summary_id": summaries[0]["id"], "alert_id": str(red_flag(patients).pk),
+        "session_id": esketamine_session(anouk),
     }  # fmt: skip
 
     empty = []
@@ -140,7 +153,10 @@ def test_every_page_shows_something_of_the_demo(patients):
     browsers = {name: browser(name) for name in {who for who, _ in PAGES_SHOW.values()}}
 
     assert {name for name in PAGES if name.startswith("GET ")} == PAGES_SHOW.keys()
-    ids = {"patient_id": str(patients[QUICK].pk), "alert_id": str(red_flag(patients).pk)}
+    ids = {
+        "patient_id": str(patients[QUICK].pk), "alert_id": str(red_flag(patients).pk),
+        "session_id": esketamine_session(patients[QUICK]),
+    }  # fmt: skip
     missing = []
     for name, (who, wanted) in PAGES_SHOW.items():
         path = "/" + re.sub(r"<\w+:(\w+)>", lambda found: ids[found[1]], name.removeprefix("GET "))

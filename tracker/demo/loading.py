@@ -6,27 +6,21 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.db import transaction
 
-from tracker.access.chart import open_chart
 from tracker.access.principal import Principal, load_principal
 from tracker.accounts.models import User
 from tracker.alerts import acknowledgement
 from tracker.alerts.models import Alert
 from tracker.clinics.models import Patient
-from tracker.demo import clinic_work, diary, people, simulate
-from tracker.lib import days
+from tracker.demo import clinic_work, diary, people, simulate, treatment_sessions
 from tracker.sync import ingest, receipts
 from tracker.sync.batch import BatchKey
-from tracker.treatment import actions as treatment
-from tracker.treatment.models import TreatmentSession
-from tracker.treatment.products import Route
 
 Say = Callable[[str], None]
 # The phone is no part of the product: it shows what the protocol asks of an app, and tests use it too.
@@ -95,7 +89,7 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
         enrolled_on = Patient.objects.get(pk=principal.own_patient_id).enrolled_on
         if receipts.exists(principal, _sent(who, simulate.WEEKS - 1)):
             return False
-    _sessions(who, enrolled_on)
+    treatment_sessions.load(who, _clinician_of(who), enrolled_on, now)
     for week, batch in enumerate(simulate.weeks(who, enrolled_on)):
         with transaction.atomic():
             at = simulate.sent_at(who, enrolled_on, week)
@@ -112,22 +106,6 @@ def _simulate(who: simulate.Simulated, now: datetime) -> bool:
 
 def _sent(who: simulate.Simulated, week: int) -> BatchKey:
     return BatchKey(uuid.UUID(who.id("device")), f"demo-week-{week:02d}")
-
-
-@transaction.atomic
-def _sessions(who: simulate.Simulated, enrolled_on: date) -> None:
-    """Record the treatment sessions, first ones first."""
-    at = simulate.sent_at(who, enrolled_on, 0)
-    principal = _enter(_clinician_of(who), at)
-    patient = open_chart(principal, clinic_work.patient_id_of(who, principal), purpose="demo", at=at)
-    held = set(TreatmentSession.objects.filter(patient=patient).values_list("local_date", flat=True))
-    for on, session in simulate.sessions(who, enrolled_on):
-        if on not in held:
-            starts_at = days.instant(on, time(10), patient.time_zone)
-            treatment.record_past_session(
-                principal=principal, patient=patient, starts_at=starts_at, route=Route(session.route),
-                dose_mg=Decimal(session.dose_mg), at=starts_at,
-            )  # fmt: skip
 
 
 @transaction.atomic

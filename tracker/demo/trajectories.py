@@ -51,6 +51,11 @@ _CHANGED = (
     *_sessions("NASAL_ESKETAMINE", 56, 28),
     *_sessions("NASAL_ESKETAMINE", 84, 56, 98, 140),
 )
+# Acute treatment by infusion, what follows by lozenges at home, and never on a journey.
+_AT_HOME = (
+    *_sessions("IV_INFUSION", 35, 0, 3, 7, 10, 14, 21),
+    *_sessions("TROCHE", 150, 35, 42, 84, 126, 140),
+)
 # The urinary ones are asked monthly under repeated dosing (the checklist in the catalogue); the newest answer is new.
 _RED_FLAGS = ((77, "shortness_of_breath", 1), (181, "urinary_urgency_or_pain", 2))
 
@@ -95,6 +100,7 @@ TRAJECTORIES = (
     Trajectory("opioid taper", "oxycodone tapered to none", _falls(0.55, 25), opioid_mg=60, tapers=True),
     Trajectory("logs little", "an entry now and then", _falls(0.6, 30), logs=0.2),
     Trajectory(
-        "travels", "three weeks in New York, two in Tokyo", _falls(0.5, 20), travels=True, habits=Habits(sleep=True)
+        "travels", "three weeks in New York, two in Tokyo", _falls(0.5, 20), travels=True, habits=Habits(sleep=True),
+        sessions=_AT_HOME,
     ),
 )  # fmt: skip

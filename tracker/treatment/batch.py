@@ -15,6 +15,7 @@ from tracker.treatment import acceptance, events, limits, overview, products
 from tracker.treatment.limits import Limits
 from tracker.treatment.session_state import PATIENT, Entry, SessionState, derive
 
+_FIELDS = ("events", "at", "limits", "patient", "by")
 Doses = dict[tuple[str, str], tuple[Decimal, int, bool]]
 
 
@@ -24,11 +25,12 @@ class BadLine(ValueError):
 
 def check_lines(lines: Iterable[bytes]) -> Iterator[str]:
     """
-    Yield a line of JSON for each line of ``{"events": [...], "at": instant, "limits": {...}, "patient": text}``.
+    Yield a line of JSON for each line of ``{"events": [...]}``, with ``at``, ``limits``, ``patient`` and ``by`` or not.
 
     Events are those of ``POST /api/v1/sessions/{id}/events``, in the order of their receipt, the plan first; ``at`` is
     the moment that is asked about (without it that of the last event), ``limits`` those that differ from the defaults.
-    ``cumulative`` adds up the sessions of one ``patient`` (without it: of all lines), by product and route.
+    ``by`` is staff, or patient where the patient enters the events. ``cumulative`` adds up the sessions of one
+    ``patient`` (without it: of all lines), by product and route.
     """
     cumulative: dict[Any, Doses] = {}
     for number, line in enumerate(lines, start=1):
@@ -48,6 +50,7 @@ def _check(line: bytes, cumulative: dict[Any, Doses]) -> dict[str, Any]:
         raise BadLine(CODES[problem.code].detail if problem.code in CODES else "not JSON") from None
     if not isinstance(body, dict) or not isinstance(body.get("events"), list) or not body["events"]:
         raise BadLine("a session is an object with a list of events, the plan first")
+    _check_fields(body)
     clinic = _limits(body.get("limits", {}))
     session, rejected = _session(body["events"], clinic, by_patient=body.get("by") == PATIENT)
     at = _instant(body["at"]) if "at" in body else max(each.occurred_at for each in session.entries)
@@ -64,6 +67,16 @@ def _check(line: bytes, cumulative: dict[Any, Doses]) -> dict[str, Any]:
             for (product, route), (mg, count, incomplete) in sorted(doses.items())
         ],
     }  # fmt: skip
+
+
+def _check_fields(body: dict[str, Any]) -> None:
+    """What is misspelt would be left out of the answer without a word."""
+    if body.keys() - set(_FIELDS):
+        raise BadLine(f"a line has {', '.join(_FIELDS)}, and nothing else")
+    if body.get("by", PATIENT) not in ("staff", PATIENT):
+        raise BadLine("by is staff or patient")
+    if not isinstance(body.get("patient", ""), str):
+        raise BadLine("patient is a text")
 
 
 def _limits(wanted: Any) -> Limits:
