@@ -126,5 +126,7 @@ def _entry_flags(session: SessionState) -> Iterator[tuple[Flag, str | None]]:
             continue
         if entry.received_at - entry.occurred_at > _LATE_ENTRY:
             yield Flag.ENTERED_LATE, event_id
-        if session.ended_at is not None and entry.occurred_at > session.ended_at:
+        # The form is handed in afterwards; what is taken back, too.
+        is_observation = entry.event.kind not in ("form_submitted", "retract", "note")
+        if is_observation and session.ended_at is not None and entry.occurred_at > session.ended_at:
             yield Flag.AFTER_CLOSING, event_id

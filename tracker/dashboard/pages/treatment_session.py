@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tracker.access import policy
@@ -30,6 +30,7 @@ class Line:
 
     id: str
     kind: str
+    day: str
     time: str
     minute: str
     what: str
@@ -64,6 +65,7 @@ class Live:
     is_esketamine: bool
     now: datetime
     first_dosed_at: datetime | None
+    since: str
     next_due: DueLine | None
     due: Sequence[DueLine]
     pressure: str
@@ -125,6 +127,7 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         is_esketamine=state.product == products.Product.ESKETAMINE,
         now=at,
         first_dosed_at=shown.first_dosed_at,
+        since=_span(shown.first_dosed_at, shown.ended_at or at),
         next_due=waiting[0] if waiting and state.state not in CLOSED else None,
         due=due,
         pressure=words(shown.pressure_before_dose),
@@ -136,7 +139,10 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         is_ready=shown.discharge.is_ready,
         missing=[words(each) for each in shown.discharge.missing] if state.is_dosed else [],
         flags=list(dict.fromkeys(words(each.code) for each in shown.flags if each.code not in _OF_ENTRIES)),
-        lines=[_line(state, entry, texts, names, clock, noted) for entry in _newest_first(state)],
+        lines=[
+            _line(state, entry, texts, names, clock, noted, zone, session.local_date)
+            for entry in _newest_first(state)
+        ],
         pressed=" ".join(
             [f"{item}={'yes' if is_met else 'no'}" for item, is_met in shown.checklist.items()]
             + ([] if shown.escort is None else [f"escort={shown.escort.lower()}"])
@@ -163,6 +169,17 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
 
 # The changes of state that take one tap; closing has a card of its own.
 _STEPS = (("check_in", "Has arrived"), ("start", "Begin"), ("miss", "Did not come"))
+
+
+_DAY_MINUTES = 24 * 60
+
+
+def _span(start: datetime | None, end: datetime) -> str:
+    """Return ``1:05``: hours and minutes."""
+    if start is None:
+        return ""
+    minutes = max(int((end - start).total_seconds() // 60), 0)
+    return f"{minutes // 60}:{minutes % 60:02d}"
 
 
 def _newest_first(state: SessionState) -> list[Entry]:
@@ -194,12 +211,15 @@ def _line(
     names: Mapping[str, str],
     clock: Any,
     noted: Mapping[str, list[str]],
+    zone: str,
+    of_day: date,
 ) -> Line:
     event, first = entry.event, state.first_dosed_at
     minute = ""
     if first is not None:
         minutes = int((entry.occurred_at - first).total_seconds() // 60)
-        minute = f"{minutes:+d} min" if minutes else "0 min"
+        # Of what is days away its day says more.
+        minute = "" if abs(minutes) >= _DAY_MINUTES else f"{minutes:+d} min" if minutes else "0 min"
     text = texts.get(event.id, "")
     status = ""
     if event.id in state.replaced_by:
@@ -209,6 +229,7 @@ def _line(
     return Line(
         id=str(event.id),
         kind=event.kind,
+        day="" if (on := days.local_day(entry.occurred_at, zone)) == of_day else formatting.short_day(on),
         time=clock(entry.occurred_at),
         minute=minute,
         what=session_text.line(event, names),
@@ -239,7 +260,7 @@ class Choices:
 
 _ITEMS = events.ChecklistItem
 _BEFORE = (_ITEMS.FASTING, _ITEMS.NO_CONTRAINDICATION, _ITEMS.NOT_DRIVING)
-_BEFORE_AT_HOME = (_ITEMS.SITTER_PRESENT, _ITEMS.PHONE_AT_HAND, _ITEMS.NOT_DRIVING)
+_BEFORE_AT_HOME = (*_BEFORE, _ITEMS.SITTER_PRESENT, _ITEMS.PHONE_AT_HAND)
 _LEAVING = (_ITEMS.WALKS_STEADILY, _ITEMS.ORIENTED, _ITEMS.INSTRUCTIONS_GIVEN)
 
 
