@@ -81,7 +81,7 @@ def chart(world: factories.World, phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("act", [push, summaries, by_day, timeline, chart])
-def test_twice_as_many_readings_of_a_day_by_one_source_cost_twice_as_much(world, act):
+def test_four_times_as_many_readings_of_a_day_by_one_source_cost_no_square(world, act):
     phone = Phone(world.ada.user)
     phone.push(*readings(100))
     first = rows_visited(lambda: act(world, phone))
@@ -89,4 +89,5 @@ def test_twice_as_many_readings_of_a_day_by_one_source_cost_twice_as_much(world,
     phone.push(*readings(300))
     second = rows_visited(lambda: act(world, phone))
 
-    assert second <= 5 * first, (first, second)
+    # Four times as many; a plan may have a node more, and the square is sixteen times as many.
+    assert second <= 8 * first, (first, second)

@@ -13,6 +13,7 @@ from tests.rls_context import as_clinic
 from tracker.alerts import actions as alerts
 from tracker.alerts.models import Alert, UnreadWrites
 from tracker.api.exceptions import CRISIS_TEXT
+from tracker.audit.models import AuditEvent
 from tracker.records import store
 from tracker.sync import safety
 
@@ -58,6 +59,9 @@ def test_a_positive_answer_in_a_write_that_fails_each_time_alerts_once(
     assert all(answer.json()["alerted"] for answer in answers)
     assert answers[0].json()["guidance"]["crisis_text"] == world.clinic.crisis_text
     assert raised(world) == [("phq9_item9", False)]
+    with as_clinic(world.clinic.pk):
+        events = AuditEvent.objects.filter(action="refuse", patient=world.ada.pk)
+        assert [(event.result, event.detail) for event in events] == [("REFUSED", {"status": status})] * 2
 
 
 def test_the_answer_of_a_write_that_failed_and_is_sent_again_is_stored_under_the_same_alert(

@@ -34,7 +34,10 @@ from tracker.api import guidance
 from tracker.api.authentication import SessionToken
 from tracker.api.exceptions import is_api, problem_response
 from tracker.api.renderers import JSONRenderer
+from tracker.audit import actions as audit
+from tracker.audit.models import Result
 from tracker.lib import lenient_json, logs
+from tracker.lib.error_codes import CODES
 from tracker.outbox.tasks import wake_delivery
 from tracker.sync import ingest, safety
 
@@ -149,7 +152,26 @@ def _alert(request: HttpRequest, sender: Principal, role_id: UUID | None, code: 
         )
         if alerted:
             transaction.on_commit(wake_delivery)
+        if alerted and CODES[code].status >= 500:
+            # A refusal has its event already, of the view; of what failed nothing was noted.
+            _record(request, sender, code, at)
         return {"guidance": guidance.of_refusal(sender, alerted=alerted), "alerted": alerted}
+
+
+def _record(request: HttpRequest, sender: Principal, code: str, at: datetime) -> None:
+    """Write that a write failed and alerted; if that cannot be written, nothing of it is."""
+    route = request.resolver_match
+    audit.record_event(
+        actor=sender.actor,
+        action="refuse",
+        subject=route.url_name or "" if route else "",
+        clinic_id=sender.clinic_id,
+        patient_id=sender.own_patient_id,
+        purpose=f"{request.method} /{route.route}" if route else "",
+        result=Result.REFUSED,
+        detail={"status": CODES[code].status},
+        at=at,
+    )
 
 
 def _sender(request: HttpRequest) -> Principal | None:
