@@ -207,7 +207,7 @@ def test_baselines_follow_the_first_dose_and_go_back_when_it_never_was(world):
 
     assert baseline() == (7, "FIRST_DAYS")
     with as_user(world.ben) as ben:
-        session = planned(ben, chart(ben, world))
+        session = planned(ben, chart(ben, world), starts_at=MONDAY - timedelta(days=4))
         dose = sent("dose", MONDAY - timedelta(days=4), amount=40.0, unit="mg")
         add(ben, world.ada, session, dose)
     before = baseline()
@@ -240,3 +240,24 @@ def test_session_leaves_audit_events_without_what_was_written(world):
             ("session.plan", {}),
             ("session.record", {"kinds": ["note", "start"]}),
         ]
+
+
+def test_correction_that_would_end_a_session_before_it_began_is_refused_and_nothing_is_lost(world):
+    closing = {"discharge": "not_monitored", "text": "Recorded afterwards."}
+    first = sent("dose", MONDAY - timedelta(hours=1), amount=40.0, unit="mg")
+    with as_user(world.ben) as ben:
+        session = planned(ben, chart(ben, world))
+        add(ben, world.ada, session, first, sent("complete", MONDAY - timedelta(minutes=30), **closing))
+
+        moved = sent("dose", MONDAY, amount=40.0, unit="mg", replaces=str(first.id))
+        assert add(ben, world.ada, session, moved) == ["ends_before_start"]
+        assert TreatmentSession.objects.get(pk=session).total_mg == 40
+
+
+def test_doses_that_can_only_be_slips_have_no_total(world):
+    doses = [sent("dose", amount=5000.0, unit="mg") for _ in range(21)]
+    with as_user(world.ben) as ben:
+        session = planned(ben, chart(ben, world))
+
+        assert set(add(ben, world.ada, session, *doses)) == {"stored"}
+        assert TreatmentSession.objects.get(pk=session).total_mg is None

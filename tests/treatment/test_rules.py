@@ -334,6 +334,10 @@ def test_session_goes_from_planned_to_completed() -> None:
         assert derive([entry(each) for each, _ in steps[: number + 1]]).state == state
 
 
+def weighed() -> Any:
+    return event("weight", 0, weight_kg=80.0, measured_on="2026-03-02")
+
+
 def closed() -> Any:
     return event("complete", 100, discharge="not_monitored", text="-")
 
@@ -350,13 +354,25 @@ def closed() -> Any:
         ([], event("reopen", 10, text="-"), "session_not_closed"),
         ([], event("infusion", 10, change="stop"), "no_infusion"),
         ([dose(0), *calm(10)], event("complete", 12), "discharge_not_ready"),
+        ([], dose(-2 * 24 * 60 - 1), "far_from_session"),
+        ([], dose(7 * 24 * 60 + 121), "far_from_session"),
+        ([], event("infusion", -9999, change="start"), "far_from_session"),
+        ([], event("dose", 0, amount=5000.0, unit="mg_per_kg", name="much"), ""),
+        ([weighed()], event("dose", 5, amount=126.0, unit="mg_per_kg"), "out_of_range"),
+        ([weighed()], event("infusion", 5, change="start", rate=63.0, rate_unit="mg_per_kg_per_h"), "out_of_range"),
     ],
 )  # fmt: skip
 def test_change_of_state_that_cannot_be_is_refused(before: list[Any], then: Any, code: str) -> None:
     refused = acceptance.refusal(session(*before), then, DEFAULTS, occurred_at=then.at, is_patient=False)
 
-    assert refused is not None
-    assert refused.code == code
+    assert (refused.code if refused else "") == code
+
+
+def test_correction_that_makes_a_session_end_before_it_began_is_a_contradiction() -> None:
+    first = dose(0)
+    later = event("dose", 110, amount=40.0, unit="mg", replaces=str(first.id))
+
+    assert acceptance.contradiction(session(first, closed(), later)) is not None
 
 
 def test_patient_who_leaves_against_advice_is_recorded_so() -> None:

@@ -373,6 +373,10 @@ SESSION = (
     _field("answers_or_total", "The project's own check has five answers, the CADSS its total."),
     _field("reason_missing", "Say why, in `text`."),
     _field("ends_before_start", "It ends before it began."),
+    _field(
+        "far_from_session",
+        "The time is days away from that of the session: mend it, or plan the session anew.",
+    ),
     _field("unknown_staff_member", "There is no such member of staff."),
     _field("unknown_event", "The session has no such event.", _SHOW_SESSION),
     _field(

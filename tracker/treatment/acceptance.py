@@ -5,8 +5,9 @@ What cannot be is refused; what is only unusual is taken and flagged (``treatmen
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from tracker.treatment import discharge, events, products
 from tracker.treatment.events import Event
@@ -28,6 +29,20 @@ _CODES_OF_STATE = {
     "plan": "session_already_closed",
     "reopen": "session_not_closed",
 }
+
+
+# No session gives as much at once, or in an hour: a slip of the finger or of the unit.
+MOST_MG = 10_000
+MOST_MG_PER_H = 5_000
+# A dose is told of near the time that the session was planned for: else a slip in the date would move every baseline.
+EARLIEST, LATEST = timedelta(days=2), timedelta(days=7)
+
+
+# No session gives as much at once, or in an hour: a slip of the finger or of the unit.
+MOST_MG = 10_000
+MOST_MG_PER_H = 5_000
+# A dose is told of near the time that the session was planned for: else a slip in the date would move every baseline.
+EARLIEST, LATEST = timedelta(days=2), timedelta(days=7)
 
 
 class Refusal(NamedTuple):
@@ -92,7 +107,30 @@ def _dose(session: SessionState, event: events.DoseEvent, clinic: Limits, at: da
         )
     if event.given_as == events.GivenAs.INFUSION and not rule.rate_units:
         return Refusal("unit_not_for_route", "given_as")
-    return None
+    mg = products.dose_mg(
+        _exact(event.amount),
+        event.unit,
+        weight_kg=_weight(session, at),
+        mg_per_spray=_exact(event.mg_per_spray),
+    )
+    if mg is not None and mg > MOST_MG:
+        return Refusal("out_of_range", "amount")
+    return _far_away(session, at)
+
+
+def _exact(value: float | None) -> Any:
+    return None if value is None else Decimal(str(value))
+
+
+def _weight(session: SessionState, at: datetime) -> Decimal | None:
+    weight = session.weight_at(at)
+    return None if weight is None else _exact(weight.weight_kg)
+
+
+def _far_away(session: SessionState, at: datetime) -> Refusal | None:
+    starts_at = session.plan.starts_at
+    ends_at = starts_at + timedelta(minutes=session.plan.minutes)
+    return None if starts_at - EARLIEST <= at <= ends_at + LATEST else Refusal("far_from_session", "at")
 
 
 def _plan(session: SessionState, event: events.PlanEvent, clinic: Limits, at: datetime) -> Refusal | None:
@@ -120,10 +158,14 @@ def _infusion(
     rule = products.ROUTES[session.route]
     if not rule.rate_units:
         return Refusal("unit_not_for_route", "kind")
+    if event.rate is not None and event.rate_unit is not None:
+        mg_per_h = products.rate_mg_per_h(_exact(event.rate), event.rate_unit, _weight(session, at))
+        if mg_per_h is not None and mg_per_h > MOST_MG_PER_H:
+            return Refusal("out_of_range", "rate")
     if event.replaces is not None:
-        return None
+        return _far_away(session, at)
     if event.change == events.InfusionChange.START:
-        return Refusal("infusion_runs", "change") if session.infusion_runs else None
+        return Refusal("infusion_runs", "change") if session.infusion_runs else _far_away(session, at)
     if not session.infusion_runs:
         return Refusal("no_infusion", "change")
     return Refusal("ends_before_start", "at") if at < session.infusions[-1].started_at else None
@@ -156,6 +198,17 @@ def _complete(
 def _cancel(session: SessionState, event: events.CancelEvent, clinic: Limits, at: datetime) -> Refusal | None:
     if session.is_dosed and event.cause != events.Cause.ENTERED_IN_ERROR:
         return Refusal("session_dosed", "cause")
+    return None
+
+
+def contradiction(session: SessionState) -> Refusal | None:
+    """Return why a session cannot be as its events would have it: it ends before it began."""
+    if (
+        session.started_at is not None
+        and session.ended_at is not None
+        and session.ended_at < session.started_at
+    ):
+        return Refusal("ends_before_start", "at")
     return None
 
 

@@ -31,6 +31,8 @@ MAX_EVENTS = 100
 PAST_MINUTES = 60
 # No session has more; a clinician's hand makes a few dozen.
 MAX_EVENTS_OF_SESSION = 2_000
+# What can only be a row of slips is not stored as a total; its events stand as they were entered.
+MOST_TOTAL_MG = 100_000
 
 
 class RefusedEvent(Exception):
@@ -250,9 +252,11 @@ def _refusal(
     if refusal is None:
         refusal = _unknown_staff(event)
     if refusal is None:
-        begins = derive([*state.entries, entry]).state in IN_PROGRESS and state.state not in IN_PROGRESS
+        after = derive([*state.entries, entry])
+        refusal = acceptance.contradiction(after)
+        begins = after.state in IN_PROGRESS and state.state not in IN_PROGRESS
         others = TreatmentSession.objects.in_progress().filter(patient=patient).exclude(pk=session.pk)
-        if begins and others.exists():
+        if refusal is None and begins and others.exists():
             refusal = Refusal("session_in_progress", "kind")
     return refusal
 
@@ -320,6 +324,8 @@ def _save(
 def columns(state: SessionState, time_zone: str, clinic: Limits, at: datetime) -> dict[str, Any]:
     """Return the columns of a session that follow from its events."""
     total = state.total_mg(at) if state.is_dosed and not state.infusion_runs else None
+    if total is not None and total > MOST_TOTAL_MG:
+        total = None
     per_kg = state.mg_per_kg(at) if total is not None else None
     first = state.first_dosed_at
     return {

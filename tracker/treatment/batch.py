@@ -13,6 +13,7 @@ from tracker.lib.error_codes import CODES
 from tracker.lib.strict_model import as_instant
 from tracker.treatment import acceptance, events, limits, overview, products
 from tracker.treatment.limits import Limits
+from tracker.treatment.products import Route
 from tracker.treatment.session_state import PATIENT, Entry, SessionState, derive
 
 _FIELDS = ("events", "at", "limits", "patient", "by")
@@ -80,11 +81,17 @@ def _check_fields(body: dict[str, Any]) -> None:
 
 
 def _limits(wanted: Any) -> Limits:
-    if not isinstance(wanted, dict) or wanted.keys() - limits.BOUNDS.keys():
-        raise BadLine(f"limits are among {', '.join(limits.BOUNDS)}")
-    if any(type(value) is not int for value in wanted.values()):
+    names = (*limits.BOUNDS, "observation_minutes")
+    if not isinstance(wanted, dict) or wanted.keys() - set(names):
+        raise BadLine(f"limits are among {', '.join(names)}")
+    minutes = wanted.get("observation_minutes", {})
+    routes = {codes.to_wire(route): route for route in Route}
+    if not isinstance(minutes, dict) or minutes.keys() - routes.keys():
+        raise BadLine(f"observation_minutes are by route: {', '.join(routes)}")
+    own = {name: value for name, value in wanted.items() if name in limits.BOUNDS}
+    if any(type(value) is not int for value in (*own.values(), *minutes.values())):
         raise BadLine("a limit is a whole number")
-    chosen = Limits(**wanted)
+    chosen = Limits(**own, observation_minutes={routes[name]: value for name, value in minutes.items()})
     try:
         limits.check(chosen)
     except limits.OutOfBounds as wrong:
