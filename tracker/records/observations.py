@@ -43,6 +43,7 @@ class _Row(NamedTuple):
     clock_skew: str
     origin: str
     source_order: str
+    is_in_capacity_guard: bool
     value: float
     band: str
 
@@ -130,6 +131,7 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             clock_skew=clock.clock_skew,
             origin=record.origin or Origin.ENTERED.value,
             source_order=reading_source.order(record.source),
+            is_in_capacity_guard=item.is_in_capacity_guard,
             value=number.value,
             band=number.band,
         )

@@ -77,14 +77,16 @@ def counted_sql(row: str, earliest: str) -> str:
     """
     SQL: whether an observation, called ``row``, counts in numbers. ``earliest`` is the first day that may (SQL, twice).
 
-    Not where the clock is known to be wrong, save for what is marked as imported; nor where another source of the same
-    measure and day comes first.
+    Not where the clock is known to be wrong, save for what is marked as imported; not within the capacity guard
+    (``capacity_guard``); nor where another source of the same measure and day comes first.
     """
     return (
         f"{row}.clock_skew <> 'ahead' AND ({row}.local_date >= {earliest} OR {row}.origin = 'imported')"
+        f" AND NOT {row}.is_in_capacity_guard"
         f" AND ({row}.source_order = '' OR NOT EXISTS (SELECT 1 FROM records_observation AS before"
         f" WHERE before.patient_id = {row}.patient_id AND before.measure = {row}.measure"
         f" AND before.local_date = {row}.local_date AND before.clock_skew <> 'ahead'"
+        f" AND NOT before.is_in_capacity_guard"
         f" AND (before.local_date >= {earliest} OR before.origin = 'imported')"
         f" AND before.source_order < {row}.source_order))"
     )

@@ -33,7 +33,8 @@ class ObservationOut(BaseModel):
 
     ``counted`` is false where the phone's clock is known to be wrong: ``clock_skew`` is ``ahead``, or the day is more
     than 90 days before the enrolment and the record not ``imported``; and where another source of the same measure and
-    local day comes first. Such a number is in no mean, baseline, last value, chart or summary.
+    local day comes first; and where ``capacity_guard`` is true: the answers were given too soon after a dose. Such a
+    number is in no mean, baseline, last value, chart or summary.
 
     ``source`` is the id of the record that the number is of, not the record's own ``source``, which says what made it.
     """
@@ -44,6 +45,7 @@ class ObservationOut(BaseModel):
     band: str
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     imported: bool
+    capacity_guard: bool
     counted: bool
     source: UUID
 
@@ -189,5 +191,6 @@ def _observation_out(row: Any) -> dict[str, Any]:
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
         "clock_skew": row.clock_skew, "counted": row.is_counted,
         "imported": row.origin == Origin.IMPORTED,
+        "capacity_guard": row.is_in_capacity_guard,
         "source": row.source_id,
     }  # fmt: skip

@@ -1267,6 +1267,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("source_order", models.CharField(blank=True, max_length=80)),
+                ("is_in_capacity_guard", models.BooleanField(default=False)),
                 ("value", models.FloatField()),
                 ("band", models.CharField(blank=True, max_length=80)),
                 (
@@ -1284,7 +1285,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         fields=["patient", "measure", "local_date", "at"],
-                        include=("value", "clock_skew", "origin", "source_order"),
+                        include=("value", "clock_skew", "origin", "source_order", "is_in_capacity_guard"),
                         name="observation_by_day",
                     )
                 ],
@@ -2283,6 +2284,7 @@ class Migration(migrations.Migration):
                         help_text="that of the instrument, as its catalogue file says", max_length=12
                     ),
                 ),
+                ("is_in_capacity_guard", models.BooleanField(default=False)),
                 (
                     "author",
                     models.ForeignKey(
