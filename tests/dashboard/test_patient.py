@@ -266,6 +266,25 @@ def test_answers_without_a_score_and_a_stated_total_that_differs_are_read_at_a_g
     )
 
 
+def test_answers_given_too_soon_after_a_dose_say_so_and_are_not_drawn(ben, path, world, send):
+    soon = factories.phq9([2] * 8 + [0], recorded_at=at(1 - 1.5 / 24))
+    send(world.ada, factories.phq9([1] * 8 + [0], recorded_at=at(20)), soon)
+    with as_user(world.ben, NOW) as principal:
+        treatment.record_past_session(
+            principal=principal, patient=world.ada, starts_at=NOW - timedelta(days=1), route=Route.IM,
+            dose_mg=Decimal(35), at=NOW,
+        )  # fmt: skip
+
+    shown = text(ben.get(path))
+    factories.share(world.ada, world.team, set(Category) - {Category.TREATMENT}, NOW)
+    without_sessions = text(ben.get(path))
+
+    assert "9-item: 16 (moderately severe); answered within 2 h after a dose, does not count" in shown
+    assert "PHQ-9: 1 day with entries, from 8 to 8" in shown
+    # Who does not see the sessions sees that the answers do not count.
+    assert "9-item: 16 (moderately severe); answered soon after a dose, does not count" in without_sessions
+
+
 def test_an_imported_entry_says_so_and_is_drawn(ben, path, world, send):
     send(world.ada, factories.pain(7, recorded_at=at(200), origin="imported"))
 

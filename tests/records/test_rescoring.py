@@ -17,6 +17,7 @@ from django.db import transaction
 
 from tests import factories
 from tests.phone import Phone
+from tests.records.test_capacity_guard import give_dose
 from tests.rls_context import as_clinic
 from tests.servers import ROOT, wait_until
 from tracker.audit.models import AuditEvent
@@ -333,3 +334,24 @@ def test_rederiving_counts_unscored_answers_and_finds_no_difference_in_them(worl
 
     assert "1 responses to versions of instruments that are not known, or were not" in out.getvalue()
     assert "No difference." in out.getvalue()
+
+
+def test_answers_within_a_capacity_guard_stay_marked_when_they_are_scored_again(world, correct):
+    give_dose(world)
+    soon = (factories.MONDAY + timedelta(hours=1)).isoformat()
+    phone, scored, unscored = Phone(world.ada.user), *({**filled(n), "recorded_at": soon} for n in (6, 4))
+    unscored["data"]["version"] = "1999-2"
+    phone.push(scored, unscored)
+    correct({'version: "1999"': 'version: "1999-2"'})
+    rescore("--apply")
+
+    rows = phone.get("observations?measure=phq-9").json()["observations"]
+    assert {(row["capacity_guard"], row["counted"]) for row in rows} == {(True, False)}
+    assert len(rows) == 2
+    assert "No difference." in _rederived()
+
+
+def _rederived() -> str:
+    out = io.StringIO()
+    call_command("rederive", stdout=out)
+    return out.getvalue()

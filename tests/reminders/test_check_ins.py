@@ -13,10 +13,11 @@ from tracker.access.chart import open_chart
 from tracker.audit.models import AuditEvent
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
-from tracker.lib import days
+from tracker.lib import days, rls
 from tracker.outbox import actions as outbox
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
+from tracker.records import actions as records
 from tracker.reminders import actions, timing
 from tracker.reminders.models import CheckIn
 
@@ -50,6 +51,18 @@ def messages(world: factories.World, words: str = "check-in") -> list[Message]:
 def move(world: factories.World, time_zone: str) -> None:
     with as_clinic(world.clinic.pk):
         Patient.objects.filter(pk=world.ada.pk).update(time_zone=time_zone)
+
+
+def set_dosing(world: factories.World, dosed_at: datetime | None, hours: float = 4) -> None:
+    """The doses of Ada's one session, as they stand: None if there are none any more."""
+    dosing = None
+    if dosed_at is not None:
+        ends_at = dosed_at + timedelta(hours=hours)
+        dosing = records.Dosing(dosed_at, days.local_day(dosed_at, factories.ZONE), ends_at)
+    with transaction.atomic(), rls.as_patient(world.clinic.pk, world.ada.pk):
+        records.set_dosing(
+            clinic_id=world.clinic.pk, patient_id=world.ada.pk, session_id=uuid.UUID(int=13), dosing=dosing
+        )
 
 
 def test_planning_tells_the_patient_and_leaves_a_trace(world):
@@ -354,3 +367,52 @@ def test_a_check_in_does_not_move_onto_another_one(world):
     with as_clinic(world.clinic.pk):
         check_in.refresh_from_db()
     assert (check_in.starts_at, check_in.zone_rules) == (STARTS + timedelta(hours=1), "2020a")
+
+
+def test_a_reminder_within_a_capacity_guard_goes_out_at_its_end_and_once(world):
+    plan(world.ben, world.ada)
+    hour = timedelta(hours=1)
+    set_dosing(world, DUE - hour)
+
+    assert [plan_due(DUE + n * hour) for n in (0, 1, 2)] == [0, 0, 0]
+    sent = plan_due(DUE + 3 * hour)
+    assert sent == len(TEXTS["check-in"].channels)
+    assert {row.due_at for row in messages(world)} == {DUE + 3 * hour}
+    assert plan_due(DUE + 3 * hour + timedelta(minutes=1)) == 0
+
+
+def test_a_reminder_that_waits_for_the_end_of_a_guard_waits_for_that_of_a_second_dose_too(world):
+    plan(world.ben, world.ada)
+    hour = timedelta(hours=1)
+    set_dosing(world, DUE - hour)
+    assert plan_due(DUE) == 0
+    set_dosing(world, DUE - hour, hours=6)
+
+    assert plan_due(DUE + 3 * hour) == 0
+    assert plan_due(DUE + 5 * hour) == len(TEXTS["check-in"].channels)
+
+
+def test_a_reminder_that_waits_is_not_missed_when_the_dose_is_taken_back_meanwhile(world):
+    plan(world.ben, world.ada)
+    hour = timedelta(hours=1)
+    set_dosing(world, DUE - hour, hours=7)
+    assert plan_due(DUE) == 0
+    set_dosing(world, None)
+
+    # By now the hour that it was due at is more than two hours ago.
+    assert plan_due(DUE + 3 * hour) == 0
+    assert plan_due(DUE + 6 * hour) == len(TEXTS["check-in"].channels)
+
+
+def test_a_reminder_stays_where_a_guard_ends_no_sooner_than_the_check_in_begins(world):
+    plan(world.ben, world.ada)
+    set_dosing(world, DUE - timedelta(hours=1), hours=25)
+
+    assert plan_due(DUE) == len(TEXTS["check-in"].channels)
+
+
+def test_a_guard_of_another_patient_moves_no_reminder(world):
+    plan(world.cleo, world.bea)
+    set_dosing(world, DUE - timedelta(hours=1))
+
+    assert plan_due(DUE) > 0

@@ -77,6 +77,52 @@ def test_a_reminder_missed_by_two_hours_is_dropped(late, due):
     assert timing.is_due(moment, moment + late) is due
 
 
+@pytest.mark.parametrize(
+    ("remind_at", "guards", "expected"),
+    [
+        # From the dose on, up to the end, without it.
+        ("2026-03-11T13:00:00+01:00", [("10:00", "14:00")], "2026-03-11T14:00:00+01:00"),
+        ("2026-03-11T10:00:00+01:00", [("10:00", "14:00")], "2026-03-11T14:00:00+01:00"),
+        ("2026-03-11T09:59:59+01:00", [("10:00", "14:00")], "2026-03-11T09:59:59+01:00"),
+        ("2026-03-11T14:00:00+01:00", [("10:00", "14:00")], "2026-03-11T14:00:00+01:00"),
+        ("2026-03-11T13:00:00+01:00", [], "2026-03-11T13:00:00+01:00"),
+        # Guards that follow upon each other or lie across each other, in whatever order they are told.
+        ("2026-03-11T11:00:00+01:00", [("13:00", "17:00"), ("10:00", "14:00")], "2026-03-11T17:00:00+01:00"),
+        ("2026-03-11T11:00:00+01:00", [("14:00", "18:00"), ("10:00", "14:00")], "2026-03-11T18:00:00+01:00"),
+        ("2026-03-11T11:00:00+01:00", [("09:00", "19:00"), ("10:00", "12:00")], "2026-03-11T19:00:00+01:00"),
+        # An end in the quiet hours waits for the morning.
+        ("2026-03-11T18:00:00+01:00", [("17:00", "20:59")], "2026-03-11T20:59:00+01:00"),
+        ("2026-03-11T18:00:00+01:00", [("17:30", "21:00")], "2026-03-12T08:00:00+01:00"),
+        ("2026-03-11T18:00:00+01:00", [("17:30", "23:30")], "2026-03-12T08:00:00+01:00"),
+    ],
+)
+def test_a_reminder_within_a_capacity_guard_moves_to_its_end(remind_at, guards, expected):
+    spans = [
+        (at(f"2026-03-11T{begins}:00+01:00"), at(f"2026-03-11T{ends}:00+01:00")) for begins, ends in guards
+    ]
+    starts_at = at("2026-03-12T14:00:00+01:00")
+
+    assert timing.after_guards(at(remind_at), starts_at, AMSTERDAM, spans) == at(expected)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "expected"),
+    [
+        ("2026-03-12T08:59:59+01:00", "2026-03-12T08:59:59+01:00"),
+        # Not before the start: it stays where it was, rather than not at all.
+        ("2026-03-12T09:00:00+01:00", "2026-03-11T09:00:00+01:00"),
+        ("2026-03-13T09:00:00+01:00", "2026-03-11T09:00:00+01:00"),
+        ("2026-03-12T02:00:00+01:00", "2026-03-12T08:00:00+01:00"),
+    ],
+)
+def test_a_reminder_moves_only_to_before_the_start(ends_at, expected):
+    starts_at, due = at("2026-03-12T09:00:00+01:00"), at("2026-03-11T09:00:00+01:00")
+
+    moved = timing.after_guards(due, starts_at, AMSTERDAM, [(due - timedelta(hours=1), at(ends_at))])
+
+    assert moved == at(expected)
+
+
 def test_an_instant_without_an_offset_and_an_unknown_zone_are_refused():
     with pytest.raises(ValueError, match="offset"):
         timing.day_before(datetime(2026, 3, 12, 14), AMSTERDAM)

@@ -25,15 +25,25 @@ def by_category(category: Category) -> list[TableConstraint]:
 
 
 def derived_by_row_category() -> list[TableConstraint]:
-    """
-    Each row says in ``category`` what it is of what a patient shares, and is derived: of the patient's whole record.
+    """Each row says in ``category`` what it is of what a patient shares, and is derived (``_derived``)."""
+    return _derived(SHARED_BY_ROW)
 
-    So the patient's own requests write it, and jobs on their record; nobody with whom a part of it is shared.
+
+def derived_by_category(category: Category) -> list[TableConstraint]:
+    """Rows are all of one category of what a patient shares, and are derived (``_derived``)."""
+    return _derived(shared(category))
+
+
+def _derived(read: str) -> list[TableConstraint]:
+    """
+    Rows are derived from the patient's whole record.
+
+    So the patient's own requests write them, and jobs on their record; nobody with whom a part of it is shared.
     """
     written = f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {IS_OWN})"
     security = RowLevelSecurity(
         name="%(class)s_rls",
-        read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {SHARED_BY_ROW})",
+        read=f"{rls.IN_CLINIC} AND ({rls.CLINIC_SCOPE} OR {read})",
         insert=written,
         update=written,
         delete=written,

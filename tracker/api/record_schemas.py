@@ -58,8 +58,20 @@ class VersionEnvelope(HeldEnvelope):
     overwritten: dict[str, Any] | None = None
 
 
+_CAPACITY_GUARD = (
+    "true of answers that were given too soon after a dose: kept, scored and scanned for safety, they count in no "
+    "number. When a dose is entered, corrected or taken back later, this changes without a new revision, and the "
+    "record is pulled again"
+)
+
+
 def _scored(envelope: type[BaseModel]) -> type[BaseModel]:
-    return create_model(f"Scored{envelope.__name__}", __base__=envelope, scoring=(Scoring | None, None))
+    return create_model(
+        f"Scored{envelope.__name__}",
+        __base__=envelope,
+        scoring=(Scoring | None, None),
+        capacity_guard=(bool | None, Field(default=None, description=_CAPACITY_GUARD)),
+    )
 
 
 def _of_each_kind(envelope: type[BaseModel], name: str) -> Any:

@@ -75,6 +75,12 @@ def counted(patient: Patient, measure: str, rows: Sequence[Observation]) -> set[
     return {
         row.source_id
         for row in rows
-        if reading_source.is_plausible(row.clock_skew, row.origin, row.local_date, earliest)
+        if reading_source.is_plausible(
+            row.clock_skew,
+            row.origin,
+            row.local_date,
+            earliest,
+            is_in_capacity_guard=row.is_in_capacity_guard,
+        )
         and row.source_order == first_sources[row.local_date]
     }

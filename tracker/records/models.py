@@ -3,12 +3,13 @@
 from django.db import models
 
 from tracker.access.policy import Category
-from tracker.access.rls import SHARED_BY_ROW, by_category, derived_by_row_category
+from tracker.access.rls import SHARED_BY_ROW, derived_by_row_category
 from tracker.audit.append_only import append_only
 from tracker.clinics.models import PatientOwned
 from tracker.clinics.rls import IS_OWN, patient_only, visible_to
 from tracker.lib.constraints import one_of
 from tracker.lib.table_rights import APPEND_ONLY, READ_ONLY, TableRights
+from tracker.records.dosing_period import DosingPeriod
 from tracker.records.kinds import KINDS
 from tracker.records.patient_record import ClockSkew, PatientRecord
 from tracker.records.reading_source import Origin
@@ -94,7 +95,8 @@ class Observation(PatientOwned):
     invents numbers. ``at`` and ``local_date`` are the instant and the day that the record is about; by a clock that is
     known to be wrong (``clock_skew`` ahead, or long before the enrolment and not imported) it is kept, and counts in no
     number. ``source_order`` is the place of the record's source among those of a day (``records.reading_source``);
-    ``by_caregiver``: a caregiver gave the reading.
+    ``by_caregiver``: a caregiver gave the reading. ``is_in_capacity_guard``: of answers given too soon after a dose
+    (``records.capacity_guard``); in no number either.
     """
 
     db_rights = TableRights(delete="derived: made anew with its record")
@@ -109,6 +111,7 @@ class Observation(PatientOwned):
     origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.ENTERED)
     source_order = models.CharField(max_length=80, blank=True)
     by_caregiver = models.BooleanField(default=False)
+    is_in_capacity_guard = models.BooleanField(default=False)
     value = models.FloatField()
     band = models.CharField(max_length=80, blank=True)
 
@@ -122,7 +125,14 @@ class Observation(PatientOwned):
         indexes = [
             models.Index(
                 fields=["patient", "measure", "local_date", "at"],
-                include=["value", "clock_skew", "origin", "source_order", "by_caregiver"],
+                include=[
+                    "value",
+                    "clock_skew",
+                    "origin",
+                    "source_order",
+                    "by_caregiver",
+                    "is_in_capacity_guard",
+                ],
                 name="observation_by_day",
             )
         ]
@@ -165,32 +175,3 @@ class MeasureState(PatientOwned):
             one_of("baseline_basis", Basis, name="measure_state_basis_is_known"),
             one_of("category", Category, name="measure_state_category_is_known"),
         ]
-
-
-class DosingPeriod(PatientOwned):
-    """
-    The dosing of a treatment session, as far as other records depend on it. The app of the sessions keeps it current.
-
-    ``dosed_at`` and ``local_date`` are of the first dose: baselines count back from the first one of the patient's. Up
-    to ``capacity_ends_at`` no answer to a questionnaire counts.
-    """
-
-    db_rights = TableRights(delete="derived: made anew with its session")
-    pk = models.CompositePrimaryKey("patient_id", "session_id")
-    session_id = models.UUIDField()
-    dosed_at = models.DateTimeField()
-    local_date = models.DateField()
-    capacity_ends_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            *by_category(Category.TREATMENT),
-            models.CheckConstraint(
-                condition=models.Q(capacity_ends_at__gt=models.F("dosed_at")),
-                name="dosing_period_ends_after_the_dose",
-            ),
-        ]
-        indexes = [models.Index(fields=["patient", "dosed_at"], name="dosing_period_in_order")]
-
-    def __str__(self) -> str:
-        return f"dosing-period/{self.session_id}"

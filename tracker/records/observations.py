@@ -44,6 +44,7 @@ class _Row(NamedTuple):
     origin: str
     source_order: str
     by_caregiver: bool
+    is_in_capacity_guard: bool
     value: float
     band: str
 
@@ -137,6 +138,7 @@ def _rows(provenance: "Provenance", item: "AcceptedRecord") -> list[_Row]:
             origin=record.origin or Origin.ENTERED.value,
             source_order=source_order(number.measure, source),
             by_caregiver=reading_source.is_by_caregiver(source),
+            is_in_capacity_guard=item.is_in_capacity_guard,
             value=number.value,
             band=number.band,
         )

@@ -131,10 +131,16 @@ def envelope(
         **({} if row.origin == Origin.ENTERED else {"origin": row.origin}),
         **({"source": of} if (of := source(row)) else {}),
         **({} if author is None else {"author": author}),
+        **({"capacity_guard": True} if data is not None and _is_in_capacity_guard(row) else {}),
         **({"unreadable": True} if unreadable else {}),
         **({} if data is None else {"data": data}),
         **({} if scoring is None else {"scoring": scoring}),
     }
+
+
+def _is_in_capacity_guard(row: Any) -> bool:
+    """Whether the answers of a row were given too soon after a dose to count; no other kind of record has the mark."""
+    return getattr(row, "is_in_capacity_guard", False)
 
 
 def source(row: PatientRecord) -> dict[str, str]:

@@ -92,25 +92,32 @@ def order(source: Source | None, *, adds_up: bool = False) -> str:
 
 def plausible_sql(row: str, earliest: str) -> str:
     """
-    SQL: whether the clock of an observation, called ``row``, may be believed. ``earliest`` is the first day that may.
+    SQL: whether an observation, called ``row``, may count. ``earliest`` is the first day that may.
 
-    Not where it is known to be wrong, save for what is marked as imported.
+    Not where the clock is known to be wrong, save for what is marked as imported; and not within the capacity guard
+    (``capacity_guard``).
     """
-    return f"({row}.clock_skew <> 'ahead' AND ({row}.local_date >= {earliest} OR {row}.origin = 'imported'))"
+    return (
+        f"({row}.clock_skew <> 'ahead' AND ({row}.local_date >= {earliest} OR {row}.origin = 'imported')"
+        f" AND NOT {row}.is_in_capacity_guard)"
+    )
 
 
-def is_plausible(clock_skew: str, origin: str, local_date: date, earliest: date) -> bool:
-    """Whether the clock of an observation may be believed, as ``plausible_sql`` says."""
-    return clock_skew != "ahead" and (local_date >= earliest or origin == Origin.IMPORTED)
+def is_plausible(
+    clock_skew: str, origin: str, local_date: date, earliest: date, *, is_in_capacity_guard: bool
+) -> bool:
+    """Whether an observation may count, as ``plausible_sql`` says."""
+    is_believed = clock_skew != "ahead" and (local_date >= earliest or origin == Origin.IMPORTED)
+    return is_believed and not is_in_capacity_guard
 
 
 def counted_sql(where: str, earliest: str) -> str:
     """
     SQL: a subquery of those observations, called ``o`` in ``where``, that count in numbers.
 
-    Of each measure and day those of the first source whose clock may be believed. ``where`` names one patient, and
-    measures and whole days: a source that it left out would let a later one count. The first source is looked for once
-    a day and not once a reading, since a watch makes thousands of them.
+    Of each measure and day those of the first source that may count (``plausible_sql``). ``where`` names one patient,
+    and measures and whole days: a source that it left out would let a later one count. The first source is looked for
+    once a day and not once a reading, since a watch makes thousands of them.
     """
     return (
         "(SELECT * FROM (SELECT o.*, min(o.source_order) OVER (PARTITION BY o.measure, o.local_date) AS first_order"

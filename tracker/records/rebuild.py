@@ -16,6 +16,7 @@ from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import catalogue
 from tracker.lib import days, rls
 from tracker.records import (
+    capacity_guard,
     categories,
     change_counter,
     clocks,
@@ -75,6 +76,7 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
             row.origin,
             row.source_order,
             row.by_caregiver,
+            row.is_in_capacity_guard,
             row.value,
             row.band,
         )
@@ -87,14 +89,21 @@ def _one(clinic_id: UUID, patient_id: UUID, report: Report, *, repair: bool) -> 
             what = "missing" if key not in held else "not derived" if key not in wanted else "differs"
             report.differences.append((patient_id, f"{source_id} {measure}", what))
     if repair and len(report.differences) > before:
+        capacity_guard.mark_again(clinic_id, patient_id)
         _write(clinic_id, patient_id, wanted)
     _compare_current(clinic_id, patient_id, report, repair=repair)
 
 
 def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any, ...]]]:
+    guards = capacity_guard.spans(patient_id)
     for kind in KINDS.values():
         for row in kind.rows(patient_id).filter(removed_at__isnull=True):
             report.records += 1
+            is_guarded = kind.scored and capacity_guard.holds(
+                row.instrument, row.version, row.recorded_at, guards
+            )
+            if kind.scored and row.is_in_capacity_guard != is_guarded:
+                report.differences.append((patient_id, f"{row.id} {kind.name}", "capacity guard differs"))
             if getattr(row, "status", None) == Status.UNSCORED:
                 report.unknown += 1
                 continue
@@ -109,7 +118,7 @@ def _wanted(patient_id: UUID, report: Report) -> Iterator[tuple[_Key, tuple[Any,
                 yield (row.id, measure), (
                     category, row.local_date, at, row.clock_skew, row.origin,
                     observations.source_order(measure, item.record.source),
-                    reading_source.is_by_caregiver(item.record.source), value, band,
+                    reading_source.is_by_caregiver(item.record.source), is_guarded, value, band,
                 )  # fmt: skip
 
 
@@ -132,7 +141,10 @@ def accepted(kind: Kind, row: PatientRecord) -> store.AcceptedRecord:
         }
     )
     result = store.score(record.data) if kind.scored else None
-    return store.AcceptedRecord(record, row.sequence, bytes(row.fingerprint), result, replaces=True)
+    return store.AcceptedRecord(
+        record, row.sequence, bytes(row.fingerprint), result, replaces=True,
+        is_in_capacity_guard=getattr(row, "is_in_capacity_guard", False),
+    )  # fmt: skip
 
 
 def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]]) -> None:
@@ -143,10 +155,11 @@ def _write(clinic_id: UUID, patient_id: UUID, wanted: dict[_Key, tuple[Any, ...]
             Observation(
                 clinic_id=clinic_id, patient_id=patient_id, source_id=source_id, source_kind=kinds[source_id],
                 measure=measure, category=category, local_date=local_date, at=at, clock_skew=clock_skew, origin=origin,
-                source_order=source_order, by_caregiver=by_caregiver, value=value, band=band,
+                source_order=source_order, by_caregiver=by_caregiver, is_in_capacity_guard=is_guarded, value=value,
+                band=band,
             )
             for (source_id, measure), (
-                category, local_date, at, clock_skew, origin, source_order, by_caregiver, value, band,
+                category, local_date, at, clock_skew, origin, source_order, by_caregiver, is_guarded, value, band,
             ) in wanted.items()
         ],
         batch_size=1000,

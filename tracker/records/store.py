@@ -59,7 +59,8 @@ class AcceptedRecord:
     A record that is to be stored, with its number in the patient's changes and its score if it has one: none of a
     version of an instrument that is not known here.
 
-    ``keeps_ahead``: it keeps an instant that came of a clock which was ahead.
+    ``keeps_ahead``: it keeps an instant that came of a clock which was ahead. ``is_in_capacity_guard``: answered too
+    soon after a dose to count.
     """
 
     record: Record
@@ -69,6 +70,7 @@ class AcceptedRecord:
     replaces: bool
     amends: bool = False
     keeps_ahead: bool = False
+    is_in_capacity_guard: bool = False
 
     @property
     def status(self) -> Status:
@@ -148,6 +150,7 @@ def _row(provenance: Provenance, kind: Kind, item: AcceptedRecord) -> Any:
     if kind.scored:
         columns["status"] = item.status.value
         columns["reported_total_check"] = questionnaire.total_check_of(record.data, item.result)
+        columns["is_in_capacity_guard"] = item.is_in_capacity_guard
     clock = clocks.read(record, provenance.received_at, keeps_ahead=item.keeps_ahead)
     return kind.row_type(
         clinic_id=provenance.clinic_id,

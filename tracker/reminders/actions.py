@@ -1,6 +1,6 @@
 """Planning telehealth check-ins, and their reminders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Clinic, Patient, StaffMember
 from tracker.lib import days, logs, rls
 from tracker.outbox import actions as outbox
+from tracker.records.models import DosingPeriod
 from tracker.reminders import timing
 from tracker.reminders.models import CheckIn
 
@@ -124,7 +125,8 @@ def plan_reminders(*, at: datetime) -> int:
     Put the reminders that fall due into the outbox; return how many are new.
 
     A reminder is planned when it is due, by the zone the patient lives in then, and once: its key is
-    the check-in, so a second run of beat, a restart or a zone change never sends a second one.
+    the check-in, so a second run of beat, a restart or a zone change never sends a second one. One that falls into the
+    hours after a dose waits until they are over.
     """
     return sum(_plan_clinic(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True)))
 
@@ -140,13 +142,43 @@ def _plan_clinic(clinic_id: UUID, at: datetime) -> int:
         # Locked, so that a check-in is not cancelled between our look at it and the reminder. One that is
         # being cancelled, or is in a colleague's hands, is looked at again at the next run.
         locked = coming.select_for_update(skip_locked=True, of=("self",))
-        for check_in in locked.select_related("patient").order_by("starts_at", "id"):
-            due = timing.remind_at(check_in.starts_at, check_in.patient.time_zone, check_in.planned_at)
+        check_ins = list(locked.select_related("patient").order_by("starts_at", "id"))
+        guards = _guards(clinic_id, {check_in.patient_id for check_in in check_ins}, at)
+        for check_in in check_ins:
+            due = _remind_at(check_in, guards.get(check_in.patient_id, ()), at)
             if due is not None and timing.is_due(due, at):
                 planned += _notify(
                     check_in, check_in.patient, words="check-in", due_at=due, expires_at=due + timing.LATEST
                 )
     return planned
+
+
+def _guards(
+    clinic_id: UUID, patients: Collection[UUID], at: datetime
+) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    """The capacity guards of patients that a reminder may still have to wait for."""
+    rows = DosingPeriod.objects.filter(
+        clinic_id=clinic_id, patient_id__in=patients, capacity_ends_at__gt=at - LOOKAHEAD
+    )
+    found: dict[UUID, list[tuple[datetime, datetime]]] = {}
+    for patient_id, *span in rows.values_list("patient_id", "dosed_at", "capacity_ends_at"):
+        found.setdefault(patient_id, []).append((span[0], span[1]))
+    return found
+
+
+def _remind_at(
+    check_in: CheckIn, guards: Collection[tuple[datetime, datetime]], at: datetime
+) -> datetime | None:
+    """When to remind of a check-in; that a reminder which had fallen due has to wait is written down."""
+    zone_name = check_in.patient.time_zone
+    first = timing.remind_at(check_in.starts_at, zone_name, check_in.planned_at)
+    due = first if check_in.reminder_moved_to is None or first is None else check_in.reminder_moved_to
+    if due is None or due > at:
+        return due
+    moved = timing.after_guards(due, check_in.starts_at, zone_name, guards)
+    if moved != due:
+        CheckIn.objects.filter(pk=check_in.pk).update(reminder_moved_to=moved)
+    return moved
 
 
 def _apply_zone_rules(clinic_id: UUID, at: datetime) -> None:

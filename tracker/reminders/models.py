@@ -35,6 +35,9 @@ class CheckIn(PatientOwned):
     It was planned for the wall clock: ``local_date`` and ``local_time`` in ``time_zone``, the patient's zone at that
     time. ``starts_at`` is the instant that this is by ``zone_rules``, a version of the zones' rules; by a later version
     it is derived again.
+
+    ``reminder_moved_to`` is when the reminder goes out, of one that fell within a capacity guard. It stays so when the
+    dose is corrected meanwhile: going back to an hour that has passed, the reminder would count as missed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,6 +49,7 @@ class CheckIn(PatientOwned):
     zone_rules = models.CharField(max_length=16)
     minutes = models.SmallIntegerField(default=20)
     planned_at = models.DateTimeField()
+    reminder_moved_to = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
 
     objects = CheckInQuerySet.as_manager()

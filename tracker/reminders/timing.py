@@ -1,5 +1,6 @@
 """When the next nudge falls, in the patient's own time zone. Pure."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
 from tracker.lib import days
@@ -32,6 +33,30 @@ def remind_at(starts_at: datetime, zone_name: str, planned_at: datetime) -> date
     """
     at = day_before(starts_at, zone_name)
     return at if at > planned_at else None
+
+
+def after_guards(
+    remind_at: datetime, starts_at: datetime, zone_name: str, guards: Iterable[tuple[datetime, datetime]]
+) -> datetime:
+    """
+    Return when to remind of something that starts at ``starts_at``, if ``remind_at`` may lie within a capacity guard.
+
+    Each guard lasts from a dose up to when capacity is back. A reminder within one moves to its end, and from an end in
+    the quiet hours to 08:00; where that is not before the start, it stays: a reminder is not dropped for a guard.
+    """
+    moved = remind_at
+    for begins_at, ends_at in sorted(guards):
+        if begins_at <= moved < ends_at:
+            moved = _after_quiet_hours(ends_at, zone_name)
+    return moved if moved < starts_at else remind_at
+
+
+def _after_quiet_hours(at: datetime, zone_name: str) -> datetime:
+    local = days.local(at, zone_name)
+    if QUIET_TO <= local.time() < QUIET_FROM:
+        return at
+    day = local.date() + timedelta(days=1 if local.time() >= QUIET_FROM else 0)
+    return days.instant(day, QUIET_TO, zone_name)
 
 
 # A reminder that could not be sent in time is dropped, not sent at night.

@@ -25,7 +25,8 @@ class ItemResult:
     """
     What the phone is told of one item: of several ``errors`` the first, and then all.
 
-    ``local_date`` is the day of a record that is held as it was sent.
+    ``local_date`` is the day of a record that is held as it was sent. ``capacity_guard``: it is of answers that do not
+    count, given too soon after a dose.
     """
 
     id: str | None
@@ -37,12 +38,14 @@ class ItemResult:
     detail: str = ""
     server: dict[str, Any] | None = None
     scoring: dict[str, Any] | None = None
+    capacity_guard: bool = False
     errors: tuple[FieldError, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         optional = {
             "revision": self.revision, "local_date": self.local_date, "code": self.code,
             "pointer": self.pointer, "detail": self.detail, "server": self.server, "scoring": self.scoring,
+            "capacity_guard": self.capacity_guard,
         }  # fmt: skip
         present: dict[str, Any] = {name: value for name, value in optional.items() if value}
         if len(self.errors) > 1:

@@ -15,7 +15,7 @@ from tracker.instruments import catalogue, scoring
 from tracker.lib import validation_errors
 from tracker.lib.error_codes import CODES
 from tracker.lib.validation_errors import FieldError
-from tracker.records import clocks
+from tracker.records import capacity_guard, clocks
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.plans import Versions
@@ -94,6 +94,7 @@ class _RefusedError(Exception):
 MOST_ERRORS = 20
 Round = Sequence[SentRecord]
 Current = Mapping[UUID, CurrentVersion]
+Guards = Sequence[capacity_guard.Span]
 
 
 def sent_records(items: Sequence[Record | InvalidItem], *, first: int, key: bytes) -> list[SentRecord]:
@@ -133,8 +134,12 @@ def decide_all(
     has_space: bool,
     key: bytes,
     caregiver_id: UUID | None = None,
+    guards: Guards = (),
 ) -> dict[int, Decision]:
-    """Return the decision on each record of a round, by its place. ``edits`` are those that can be merged."""
+    """
+    Return the decision on each record of a round, by its place. ``edits`` are those that can be merged, ``guards`` the
+    patient's capacity guards.
+    """
     return {
         item.place: decide(
             item,
@@ -143,6 +148,7 @@ def decide_all(
             has_space=has_space,
             key=key,
             caregiver_id=caregiver_id,
+            guards=guards,
         )
         for item in current_round
     }
@@ -156,12 +162,14 @@ def decide(
     has_space: bool,
     key: bytes,
     caregiver_id: UUID | None = None,
+    guards: Guards = (),
 ) -> Decision:
     """
     Return what becomes of ``sent`` when ``current`` is what is held under its id.
 
     ``has_space`` says whether the account may store more; ``key`` makes the fingerprint of a merge. ``caregiver_id`` is
-    the user who sends it, where that is not the patient.
+    the user who sends it, where that is not the patient. Answers within one of the capacity ``guards`` are stored as
+    any others and marked.
     """
     try:
         _check_caregiver(sent.record, caregiver_id)
@@ -171,11 +179,17 @@ def decide(
     if version.status == Status.CONFLICT and current is not None and edit is not None:
         return _decide_edit(sent, current, edit, has_space=has_space, key=key)
     if version.status != Status.STORED:
-        again = records.scoring_again(sent.record) if version.status == Status.REPLAYED else None
-        return Decision(replace(sent.result(version.status, version.code), scoring=again))
+        result = sent.result(version.status, version.code)
+        if version.status == Status.REPLAYED:
+            again, is_held = (
+                records.scoring_again(sent.record),
+                capacity_guard.holds_record(sent.record, guards),
+            )
+            result = replace(result, scoring=again, capacity_guard=is_held)
+        return Decision(result)
     if caregiver_id is not None and current is not None and current.author_id != caregiver_id:
         return Decision(sent.result(Status.CONFLICT, "written_by_another"))
-    return _accept(sent, current, has_space=has_space)
+    return _accept(sent, current, has_space=has_space, guards=guards)
 
 
 def _check_caregiver(record: Record, caregiver_id: UUID | None) -> None:
@@ -209,7 +223,14 @@ def _decide_edit(
     return replace(decision, merged=MergedPlan(sent, revision, overwritten)) if decision.store else decision
 
 
-def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool, code: str = "") -> Decision:
+def _accept(
+    sent: SentRecord,
+    current: CurrentVersion | None,
+    *,
+    has_space: bool,
+    code: str = "",
+    guards: Guards = (),
+) -> Decision:
     try:
         _check(sent.record, current, has_space=has_space)
         result = _score(sent.record)
@@ -219,12 +240,20 @@ def _accept(sent: SentRecord, current: CurrentVersion | None, *, has_space: bool
     amends = current is not None and current.is_finished
     # An amendment that keeps the instant of a wrong clock does not set that clock right.
     keeps_ahead = current is not None and current.ahead_at == sent.record.recorded_at
+    is_held = capacity_guard.holds_record(sent.record, guards)
     accepted = records.AcceptedRecord(
-        sent.record, sent.sequence, sent.fingerprint, result, current is not None, amends, keeps_ahead
+        sent.record,
+        sent.sequence,
+        sent.fingerprint,
+        result,
+        current is not None,
+        amends,
+        keeps_ahead,
+        is_held,
     )
+    scoring = records.shown_scoring(sent.record, result)
     return Decision(
-        replace(sent.result(Status.STORED, code), scoring=records.shown_scoring(sent.record, result)),
-        accepted,
+        replace(sent.result(Status.STORED, code), scoring=scoring, capacity_guard=is_held), accepted
     )
 
 

@@ -24,14 +24,14 @@ from tracker.alerts import unread_writes
 from tracker.alerts.escalation import Finding
 from tracker.audit import actions as audit
 from tracker.lib import bulk, logs
-from tracker.records import change_counter, plans, queries
+from tracker.records import capacity_guard, change_counter, plans, queries
 from tracker.records import store as records
 from tracker.records.kinds import KINDS, Record
 from tracker.records.kinds.base import Kind
 from tracker.records.patient_record import PatientRecord
 from tracker.sync import decisions, merge, parsing, receipts, safety
 from tracker.sync.batch import BatchKey, Receipt
-from tracker.sync.decisions import Current, Decision, PlanEdit, Round
+from tracker.sync.decisions import Current, Decision, PlanEdit, Round, SentRecord
 from tracker.sync.merge import CurrentVersion, Status
 from tracker.sync.parsing import InvalidItem
 from tracker.sync.writer import Writer
@@ -161,17 +161,30 @@ def _decide_and_store(
     key, has_space = settings.LOOKUP_KEY, _has_space(reserved)
     sent = decisions.sent_records(items, first=reserved.first, key=key)
     current = _load_current(provenance.patient_id, {(item.record.id, item.record.revision) for item in sent})
+    guards = _guards(provenance.patient_id, sent)
     decided = decisions.refuse_invalid(items)
     for current_round in decisions.rounds(sent):
         edits = _load_edits(provenance.patient_id, current_round, current)
         of_round = decisions.decide_all(
-            current_round, current, edits, has_space=has_space, key=key, caregiver_id=writer.caregiver_id
+            current_round,
+            current,
+            edits,
+            has_space=has_space,
+            key=key,
+            caregiver_id=writer.caregiver_id,
+            guards=guards,
         )
         of_round = _store(provenance, of_round)
         current = decisions.after(current, of_round.values(), provenance.author_id)
         decided |= of_round
     with writer.own_rights():
         return _with_server_copies(writer, items, [decided[n] for n in range(len(items))])
+
+
+def _guards(patient_id: UUID, sent: Iterable[SentRecord]) -> Sequence[capacity_guard.Span]:
+    """The patient's capacity guards, if there are answers among the records that they may hold."""
+    has_answers = any(KINDS[item.record.kind].scored for item in sent)
+    return capacity_guard.spans(patient_id) if has_answers else ()
 
 
 def _has_space(reserved: change_counter.Reservation) -> bool:

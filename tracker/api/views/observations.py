@@ -34,7 +34,8 @@ class ObservationOut(BaseModel):
 
     ``counted`` is false where the phone's clock is known to be wrong: ``clock_skew`` is ``ahead``, or the day is more
     than 90 days before the enrolment and the record not ``imported``; and where another source of the same measure and
-    local day comes first. Such a number is in no mean, baseline, last value, chart or summary.
+    local day comes first; and where ``capacity_guard`` is true: the answers were given too soon after a dose. Such a
+    number is in no mean, baseline, last value, chart or summary.
 
     ``by_caregiver``: a caregiver gave it; of what is no day's total it counts only where the patient says nothing.
 
@@ -47,6 +48,7 @@ class ObservationOut(BaseModel):
     band: str
     clock_skew: code_from("ClockSkew", ClockSkew.values)  # type: ignore[valid-type]
     imported: bool
+    capacity_guard: bool
     counted: bool
     by_caregiver: bool
     source: UUID
@@ -203,5 +205,6 @@ def _observation_out(row: Observation, is_counted: bool) -> dict[str, Any]:
         "at": row.at, "local_date": row.local_date, "value": row.value, "band": row.band,
         "clock_skew": row.clock_skew, "counted": is_counted,
         "imported": row.origin == Origin.IMPORTED, "by_caregiver": row.by_caregiver,
+        "capacity_guard": row.is_in_capacity_guard,
         "source": row.source_id,
     }  # fmt: skip

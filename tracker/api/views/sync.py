@@ -85,6 +85,11 @@ class PushResult(BaseModel):
         default=None,
         description="of a questionnaire response that is stored",
     )
+    capacity_guard: bool | None = Field(
+        default=None,
+        description="true of answers that are kept and do not count, since they were given too soon after a dose: "
+        "tell the person",
+    )
 
 
 class PushReceipt(BaseModel):

@@ -1,7 +1,7 @@
 """Questionnaire: the answers to one version of an instrument, and the scores that the server computes from them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from tracker.lib.constraints import one_of, one_of_or_null
 from tracker.lib.formatting import number
 from tracker.lib.strict_model import Code, Instant, Version, code_from
 from tracker.lib.strict_text import STORABLE
+from tracker.records.dosing_period import DosingPeriod
 from tracker.records.kinds.base import Kind, Payload
 from tracker.records.patient_record import PatientRecord
 from tracker.records.row_security import record_table
@@ -61,7 +62,8 @@ class Response(PatientRecord):
     The raw answers to one version of an instrument, keyed by linkId; never updated in place.
 
     ``reported_total`` is what the client believes the total is: kept as reported, compared with ours
-    (``reported_total_check``), never used.
+    (``reported_total_check``), never used. ``is_in_capacity_guard``: answered too soon after a dose to count
+    (``records.capacity_guard``); derived, and no version of the answers.
     """
 
     instrument = models.CharField(max_length=64)
@@ -73,6 +75,7 @@ class Response(PatientRecord):
     reported_total = models.FloatField(null=True)
     reported_total_check = models.CharField(max_length=16, choices=TotalCheck.choices, null=True)  # noqa: DJ001 - NULL: none stated
     category = models.CharField(max_length=12, help_text="that of the instrument, as its catalogue file says")
+    is_in_capacity_guard = models.BooleanField(default=False)
 
     class Meta(PatientRecord.Meta):
         constraints = [
@@ -160,6 +163,7 @@ def to_columns(data: ResponseData) -> dict[str, Any]:
     """Return the columns: the answers without words, the category of the instrument, and no score as yet."""
     return data.__dict__ | {
         "reported_total_check": None,
+        "is_in_capacity_guard": False,
         "answers": {item: WITHHELD if isinstance(answer, str) else answer for item, answer in data.answers.items()},
         "category": category_of_instrument(data.instrument),
     }  # fmt: skip
@@ -333,13 +337,19 @@ def load_scoring(patient_id: UUID, rows: Sequence[Any]) -> dict[tuple[UUID, int]
     }
 
 
-def _newest_score() -> Mapping[str, Any]:
-    """The total that was computed for the revision that stands, and its band."""
+def _beside_answers() -> Mapping[str, Any]:
+    """The total that was computed for the revision that stands, its band, and the dose that was shortly before."""
     total = Score.objects.filter(
         patient=OuterRef("patient"), response_id=OuterRef("id"), revision=OuterRef("revision"),
         measure=OuterRef("instrument"),
     ).order_by("-made_at")  # fmt: skip
-    return {"total": Subquery(total.values("value")[:1]), "band": Subquery(total.values("band")[:1])}
+    # Read by those alone with whom the treatment is shared; the mark is everybody's who reads the answers.
+    dose = DosingPeriod.objects.around("recorded_at").order_by("-dosed_at")
+    return {
+        "total": Subquery(total.values("value")[:1]),
+        "band": Subquery(total.values("band")[:1]),
+        "dosed_at": Subquery(dose.values("dosed_at")[:1]),
+    }
 
 
 _STATED = {
@@ -353,10 +363,20 @@ def line(row: Any) -> str:
     stated = _STATED.get(row.reported_total_check, "")
     if stated:
         stated = f"; the app stated {number(row.reported_total)}, {stated}"
+    stated += _too_soon(row) if row.is_in_capacity_guard else ""
     if row.total is None:
         return f"{_title(row.instrument)}, {_STATUS_LABELS[row.status]}{stated}"
     band = f" ({row.band})" if row.band else ""
     return f"{_title(row.instrument)}: {number(row.total)}{band}{stated}"
+
+
+def _too_soon(row: Any) -> str:
+    if row.dosed_at is None:
+        return "; answered soon after a dose, does not count"
+    since = datetime.fromisoformat(row.recorded_at) - datetime.fromisoformat(row.dosed_at)
+    # Answered at the minute of the dose is within the first hour too.
+    hours = int(max(since, timedelta(seconds=1)) / timedelta(hours=1) + 1 - 1e-9)
+    return f"; answered within {hours} h after a dose, does not count"
 
 
 def _title(instrument: str) -> str:
@@ -380,8 +400,10 @@ KIND = Kind(
     from_row=from_row,
     store_beside=store_scores,
     load_scoring=load_scoring,
-    line_columns=("instrument", "status", "reported_total", "reported_total_check"),
-    line_expressions=_newest_score,
+    line_columns=(
+        "instrument", "status", "reported_total", "reported_total_check", "is_in_capacity_guard", "recorded_at",
+    ),
+    line_expressions=_beside_answers,
     example={
         "instrument": "phq-9",
         "version": "1999",

@@ -4,9 +4,10 @@
 CREATE FUNCTION records_keep_former_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- What a new scoring rule makes of the same answers is no version of theirs: the scores are kept beside each other.
+    -- Nor is what a dose, entered later, makes of them.
     IF TG_OP = 'UPDATE' AND TG_ARGV[0] = 'response'
-       AND to_jsonb(OLD) - ARRAY['sequence', 'status', 'reported_total_check']
-         = to_jsonb(NEW) - ARRAY['sequence', 'status', 'reported_total_check'] THEN
+       AND to_jsonb(OLD) - ARRAY['sequence', 'status', 'reported_total_check', 'is_in_capacity_guard']
+         = to_jsonb(NEW) - ARRAY['sequence', 'status', 'reported_total_check', 'is_in_capacity_guard'] THEN
         RETURN NULL;
     END IF;
     INSERT INTO records_formerversion

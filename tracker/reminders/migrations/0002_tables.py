@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ("zone_rules", models.CharField(max_length=16)),
                 ("minutes", models.SmallIntegerField(default=20)),
                 ("planned_at", models.DateTimeField()),
+                ("reminder_moved_to", models.DateTimeField(null=True)),
                 ("cancelled_at", models.DateTimeField(null=True)),
                 (
                     "patient",
