@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
-from tracker.accounts import passwords
+from tracker.accounts import addresses, passwords
 from tracker.clinics.models import Role
 from tracker.lib import days
 from tracker.records.models import Route
@@ -170,6 +171,13 @@ class AcceptForm(forms.Form):
         super().__init__(*args, **kwargs)
         if has_account:
             del self.fields["email"], self.fields["password"]
+
+    def clean_email(self) -> str:
+        """Refuse one that no mail can be sent to."""
+        email: str = self.cleaned_data["email"]
+        if not addresses.is_mailable(email):
+            raise ValidationError("Enter a valid email address.", code="invalid")
+        return email
 
     def clean_password(self) -> str:
         """Refuse one that is too short or too common."""
