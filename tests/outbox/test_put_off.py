@@ -69,6 +69,7 @@ def test_urgent_mail_that_is_put_off_is_late_whatever_else_went_out_and_is_tried
 
     assert is_late()
     (mail,) = rows(world, channel=EMAIL, sent_at=None)
+    assert mail.claimed_until
     assert mail.claimed_until <= timezone.now() + actions.LEASE
 
 
@@ -91,6 +92,7 @@ def test_mail_that_is_put_off_waits_longer_after_each_try_and_goes_out_at_last(w
     for _ in range(9):
         deliver()
         (mail,) = rows(world, channel=EMAIL)
+        assert mail.claimed_until
         waits.append(round((mail.claimed_until - timezone.now()) / A_MINUTE))
         end_leases(world)
 

@@ -159,6 +159,18 @@ class StaffForm(forms.Form):
         self.fields["team"].choices = [("", "none"), *teams]  # type: ignore[attr-defined]
 
 
+class RecoverSignInForm(forms.Form):
+    """When the account had the address that is the patient's, where it was changed lately."""
+
+    address_at = forms.DateTimeField(required=False)
+
+
+class UndoEmailForm(forms.Form):
+    """The code by which a former address takes the account back."""
+
+    code = forms.CharField(label="Code", max_length=60)
+
+
 class AcceptForm(forms.Form):
     """Invitation of a member of staff, accepted: the code, and the account to make."""
 

@@ -15,6 +15,7 @@ from django.db.models import Avg, Count, Max, Min, Sum
 from tracker.access import consent_texts, policy, profile
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
+from tracker.accounts import former_emails
 from tracker.clinics.models import Patient
 from tracker.dashboard import chart_text, charts, formatting, timeline_panels
 from tracker.dashboard.chart_model import Frame, Mark
@@ -95,6 +96,7 @@ class PatientPage:
     discharged: str
     may_close_sign_in: bool
     sign_in_closed: bool
+    addresses: Sequence[tuple[datetime, str]]
     session_form: TreatmentSessionForm | None
 
 
@@ -146,8 +148,25 @@ def patient_page(
         may_close_sign_in=patient.user_id is not None
         and _may(principal, patient.pk, Action.DISABLE_PATIENT_ACCOUNT),
         sign_in_closed=patient.sign_in_disabled_at is not None,
+        addresses=_addresses(patient, at),
         session_form=_session_form(principal, patient.pk, today),
     )
+
+
+def _addresses(patient: Patient, at: datetime) -> list[tuple[datetime, str]]:
+    """
+    Return the addresses that a closed account had within the last month: an instant of each, and until when it had it.
+
+    Empty if there was but one. No address itself is shown: patients know when they have changed theirs.
+    """
+    if patient.user_id is None or patient.sign_in_disabled_at is None:
+        return []
+    untils = [row.replaced_at for row in former_emails.of(patient.user_id, at)]
+    former = [
+        (until, f"The one until {formatting.moment(days.local(until, patient.time_zone))}")
+        for until in untils
+    ]
+    return [*former, (at, "The one that it has now")] if former else []
 
 
 def _session_form(principal: Principal, patient_id: UUID, today: date) -> TreatmentSessionForm | None:
