@@ -200,6 +200,9 @@ def test_the_care_team_says_which_address_is_right(world, thief, owner, which):
 
     assert reopen(close(world), world, address_at) == 204
 
+    with as_clinic(world.clinic.pk):
+        events = AuditEvent.objects.filter(action="email.put_back", patient=world.ada.pk)
+        assert events.exists() is (which != "now")
     assert address_of(world) == {"before": owner, "between": "ada.second@example.org", "now": THIEF}[which]
 
 

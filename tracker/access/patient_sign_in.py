@@ -78,7 +78,8 @@ def recover(
     user.set_unusable_password()
     user.save(update_fields=["password"])
     sessions.delete_all(user.pk)
-    _put_back_address(user, address_at, at)
+    if _put_back_address(user, address_at, at):
+        principal.audit("email.put_back", f"user/{user.pk}", patient_id=patient_id, at=at)
     with rls.as_clinic(principal.clinic_id):
         EmailChange.objects.filter(patient_id=patient_id).delete()
     removed = 0 if is_staff(user) else Authenticator.objects.filter(user_id=user.pk).delete()[0]
@@ -88,12 +89,15 @@ def recover(
     return user.pk, bool(removed)
 
 
-def _put_back_address(user: User, address_at: datetime | None, at: datetime) -> None:
+def _put_back_address(user: User, address_at: datetime | None, at: datetime) -> bool:
+    """Return whether the address is another one now."""
     rows = former_emails.of(user.pk, at)
     before = next((row for row in rows if address_at is None or row.replaced_at >= address_at), None)
     FormerEmail.objects.filter(user=user).update(code=None)
-    if before is not None and before.email != user.email and not isinstance(before.email, UnreadableAddress):
-        former_emails.replace(user=user, address=before.email, code=None, at=at)
+    if before is None or before.email == user.email or isinstance(before.email, UnreadableAddress):
+        return False
+    former_emails.replace(user=user, address=before.email, code=None, at=at)
+    return True
 
 
 def is_staff(user: User) -> bool:
