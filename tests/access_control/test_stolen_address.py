@@ -219,6 +219,17 @@ def test_an_address_that_was_put_away_can_be_chosen_the_next_time(world, thief, 
     assert undo(code) == 422
 
 
+def test_an_address_that_was_put_back_is_offered_once(world, thief, owner):
+    confirm(thief, begun(thief, THIEF))
+    undo(undo_code(owner))
+    close(world)
+
+    first, *others = former_emails.others_until(world.ada.user_id, timezone.now())
+
+    assert FormerEmail.objects.get(replaced_at=first).email == THIEF
+    assert others == []
+
+
 def test_after_a_month_the_address_stays_as_it_is(world, thief, owner):
     confirm(thief, begun(thief, THIEF))
     with time_machine.travel(timezone.now() + 31 * A_DAY):
@@ -237,7 +248,7 @@ def test_the_page_of_a_patient_lets_the_care_team_choose_the_address(world, thie
 
     shown = browser.get(page).content.decode()
 
-    choices = re.findall(r'name="address_at" value="([^"]+)"', shown)
+    choices = re.findall(r'<option value="(\d[^"]+)">', shown)
     assert len(choices) == 2
     assert owner not in shown
     assert THIEF not in shown

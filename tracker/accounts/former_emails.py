@@ -61,6 +61,15 @@ def of(user_id: UUID, at: datetime) -> list[FormerEmail]:
     )
 
 
+def others_until(user_id: UUID, at: datetime) -> list[datetime]:
+    """Return until when an account first had each address of the last month that it has no more."""
+    has_now = User.objects.values_list("email", flat=True).get(pk=user_id)
+    first: dict[str, datetime] = {}
+    for row in of(user_id, at):
+        first.setdefault(row.email, row.replaced_at)
+    return [until for email, until in first.items() if email != has_now]
+
+
 def delete_expired(*, at: datetime) -> int:
     """Remove addresses that were replaced more than a month ago; return how many."""
     return int(FormerEmail.objects.filter(replaced_at__lte=at - KEPT).delete()[0])

@@ -155,18 +155,16 @@ def patient_page(
 
 def _addresses(patient: Patient, at: datetime) -> list[tuple[datetime, str]]:
     """
-    Return the addresses that a closed account had within the last month: an instant of each, and until when it had it.
+    Return the addresses of a closed account within the last month, the oldest first: an instant of each, and a label.
 
     Empty if there was but one. No address itself is shown: patients know when they have changed theirs.
     """
     if patient.user_id is None or patient.sign_in_disabled_at is None:
         return []
-    untils = [row.replaced_at for row in former_emails.of(patient.user_id, at)]
-    former = [
-        (until, f"The one until {formatting.moment(days.local(until, patient.time_zone))}")
-        for until in untils
-    ]
-    return [*former, (at, "The one that it has now")] if former else []
+    untils = former_emails.others_until(patient.user_id, at)
+    labels = [f"until {formatting.moment(days.local(until, patient.time_zone))}" for until in untils]
+    numbered = [f"{number}. {label}" for number, label in enumerate([*labels, "the one that it has now"], 1)]
+    return list(zip([*untils, at], numbered, strict=True)) if untils else []
 
 
 def _session_form(principal: Principal, patient_id: UUID, today: date) -> TreatmentSessionForm | None:
