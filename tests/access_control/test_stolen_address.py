@@ -14,12 +14,14 @@ from tests import authenticator, factories
 from tests.access_control.phones import date_back
 from tests.access_control.test_stolen_sign_in import NEW_PASSWORD, account, caregivers_code
 from tests.api.test_email_change import begun, confirm, mailed
+from tests.concurrency import run_during
 from tests.phone import Phone, token_of
 from tests.rls_context import as_clinic
 from tracker.access.models import EmailChange
 from tracker.accounts import email_encryption, former_emails
-from tracker.accounts.models import FormerEmail, Session, User
+from tracker.accounts.models import AccountKind, FormerEmail, Session, User
 from tracker.audit.models import SYSTEM, AuditEvent
+from tracker.clinics import invitations
 
 THIEF, LATER = "thief@example.com", "thief.two@example.com"
 LINK = re.compile(r"https?://[^/\s]+(/accounts/email/undo/)#(\S+)")
@@ -160,6 +162,19 @@ def test_a_former_address_is_nobody_elses_for_a_month(world, thief, owner):
     assert former_emails.delete_expired(at=timezone.now() + 29 * A_DAY) == 0
     assert former_emails.delete_expired(at=timezone.now() + 31 * A_DAY) == 1
     assert Client().post("/api/v1/invitations/accept", joining, "application/json").status_code == 201
+
+
+def test_an_address_that_is_being_left_is_not_given_to_an_account_that_waits_for_it(live):
+    user = live.world.ada.user
+    owner = user.email
+
+    def leave() -> None:
+        former_emails.replace(user=user, address=THIEF, code=None, at=timezone.now())
+
+    made = run_during(leave, lambda: invitations.new_account(owner, NEW_PASSWORD, AccountKind.CAREGIVER))
+
+    assert made is None
+    assert not User.objects.filter(email=owner).exists()
 
 
 @pytest.mark.parametrize(("age", "stays"), [(2 * A_DAY, False), (60 * A_DAY, True)])
