@@ -39,7 +39,8 @@ class _Comparison:
             yield f"{name}: needs a sign-in"
         yield from self._parameters(name, old, new)
         old_body, new_body = self._body(self.old, old), self._body(self.new, new)
-        if new_body is not None and old_body is None:
+        takes_body = old_body is None and new_body is not None
+        if takes_body and self._resolved(self.new, new["requestBody"]).get("required"):
             yield f"{name}: needs a body"
         for kind, content in (old_body or {}).items():
             if kind not in (new_body or {}):

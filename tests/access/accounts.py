@@ -35,6 +35,7 @@ ACCOUNTS: Mapping[str, Own] = {
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": same(200, 200),
     "accounts/invitation/": Own((200, 200), (200, 200), (302, 302)),
     "accounts/invitation/accept/": Own((200, 200), (200, 200), (302, 302)),
+    "accounts/email/undo/": same(200, 200),
     "accounts/second-factor/": same(302, 302),
     "accounts/2fa/": Own(_TO_SIGN_IN, (200, 405), (302, 302)),
     "accounts/2fa/authenticate/": same(302, 302),

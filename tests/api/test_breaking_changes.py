@@ -91,6 +91,12 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
         ),
         "GET /api/v1/me: needs X-New in header",
     ),
+    "a required body": (
+        lambda it: it["paths"]["/api/v1/me"]["get"].update(
+            requestBody={"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
+        ),
+        "GET /api/v1/me: needs a body",
+    ),
     "a sign-in": (
         lambda it: it["paths"]["/api/v1/invitations/accept"]["post"].update(security=[{"SessionToken": []}]),
         "POST /api/v1/invitations/accept: needs a sign-in",
@@ -115,5 +121,7 @@ def test_a_new_path_field_or_code_of_an_answer_and_a_wider_limit_are_no_breaking
     schemas(new)["PainQuality"]["enum"].append("new")
     schemas(new)["PainData"]["properties"]["new"] = {"type": "string"}
     schemas(new)["JournalData"]["properties"]["text"]["maxLength"] *= 2
+    body = {"content": {"application/json": {"schema": {"type": "object"}}}}
+    new["paths"]["/api/v1/me"]["get"]["requestBody"] = body
 
     assert breaking_changes(API, new) == []

@@ -26,6 +26,7 @@ SHARED = {
     "alerts_heartbeat": "whether worker and watch are at work: no person, asked before anybody is known",
     "access_consenttext": "the words in which consent is asked, the same for all",
     "accounts_user": "who can sign in, asked before anybody is known; names stand behind row-level security",
+    "accounts_formeremail": "addresses of who can sign in, encrypted; asked before anybody is known",
     "accounts_throttlecount": "sign-in: keyed hashes of who tried, counted before anybody is known",
     "accounts_knowndevice": "sign-in: keyed hashes of account and device, asked before anybody is known",
     "keys_keyfingerprint": "keyed hashes of the keys in the settings: no person; asked when a process starts",

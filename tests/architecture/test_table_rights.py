@@ -36,6 +36,7 @@ READ_ONLY = {
 # Everything else stays: alerts, audit, receipts, records and their history, consent, messages, people.
 REMOVABLE = {
     "access_emailchange",
+    "accounts_formeremail",
     "accounts_knowndevice",
     "accounts_session",
     "accounts_throttlecount",

@@ -16,6 +16,8 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Talk)
         self.received: list[tuple[str, str]] = []
         self.refuses = False
+        # Status at RCPT of single addresses; of None, of every one.
+        self.statuses: dict[str | None, int] = {}
         self.slow_s = 0.0
 
     @property
@@ -36,6 +38,12 @@ class _Talk(socketserver.StreamRequestHandler):
             verb = line.split(" ")[0].split(":")[0].upper()
             if verb == "RCPT":
                 address = line.split("<")[1].split(">")[0]
+                statuses = self.server.statuses
+                status = statuses.get(address, statuses.get(None, 250))
+                self.say(f"{status} said of the address")
+                if status == 421:
+                    return
+                continue
             if verb == "QUIT":
                 self.say("221 bye")
                 return

@@ -34,7 +34,8 @@ def leaving(words: str, world: factories.World, settings) -> str:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PUBLIC_URL = "https://app.invalid"
     message = Message(pk=REFERENCE, words=words)
-    message.code = CODE if words in (letters.WORDS, letters.EMAIL_CODE) else ""
+    with_code = (letters.WORDS, letters.EMAIL_CODE, letters.EMAIL_UNDO)
+    message.code = CODE if words in with_code else ""
     Email().send(world.ben.user.email, message)
     (sent,) = mail.outbox
     text = sent.message().as_string()
@@ -72,8 +73,9 @@ def test_a_message_text_holds_no_name_and_no_time(sent, world):
 
 def test_a_mail_leads_to_the_sign_in_and_to_nothing_behind_it(sent):
     (link,) = re.findall(r"https?://\S+", sent)
-    # A letter's opens the page that makes an account.
-    assert link in {"https://app.invalid", f"https://app.invalid/accounts/invitation/accept/#{CODE}"}
+    # A letter's opens the page that makes an account, or the one that takes it back.
+    pages = {f"https://app.invalid/accounts/{page}/#{CODE}" for page in ("invitation/accept", "email/undo")}
+    assert link in {"https://app.invalid", *pages}
     assert str(REFERENCE) in sent
 
 
@@ -82,7 +84,7 @@ def test_every_mail_is_the_same_but_for_its_reference_save_a_security_notice_an_
 
     subjects = {subject for subject, _ in mails}
     assert subjects == {"You have a new message", "A change to your account", "You are invited", "Your code"}
-    assert len(set(mails)) == 4
+    assert len(set(mails)) == 5
 
 
 @pytest.mark.parametrize("words", sorted(TEXTS))

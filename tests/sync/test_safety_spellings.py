@@ -166,3 +166,17 @@ def test_the_safety_scan_takes_no_other_form_for_one_with_a_safety_item(name):
     record = {"data": {"instrument": name, "version": "1", "answers": {"9": 3, "q1": 2}}}
 
     assert found(record) == set()
+
+
+@pytest.mark.parametrize("depth", [40, 20_000])
+def test_version_that_is_nested_without_end_hides_no_positive_answer(depth):
+    nested: Any = []
+    for _ in range(depth):
+        nested = [nested]
+    data = {"instrument": "phq-9", "version": nested, "answers": dict.fromkeys(factories.PHQ9_ITEMS, 0)}
+    data["answers"] |= {factories.PHQ9_ITEMS[8]: 2}
+    item = {"kind": "response", "id": "0196f0a1-0000-7000-8000-000000000001", "data": data}
+
+    findings = safety.scan(item, factories.MONDAY, safety.Deadline())
+
+    assert "phq9_item9" in {finding.rule for finding in findings}

@@ -7,11 +7,12 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from tracker.access import policy, recent_sharing
-from tracker.access.models import Device
+from tracker.access.models import Device, EmailChange
 from tracker.access.policy import Action
 from tracker.access.principal import Principal
-from tracker.accounts import sessions
-from tracker.accounts.models import User
+from tracker.accounts import former_emails, sessions
+from tracker.accounts.fields import UnreadableAddress
+from tracker.accounts.models import FormerEmail, User
 from tracker.clinics import patient_lock
 from tracker.clinics.errors import NotFoundOrHidden
 from tracker.clinics.models import Patient, StaffMember
@@ -22,6 +23,8 @@ from tracker.lib import rls
 def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UUID, bool]:
     """
     Close a patient's sign-in at once; return the account, and whether something that was shared ended with it.
+
+    A change of the address that waits for its code ends.
 
     In one transaction the sessions of the account end, the phones are retired, and the password and every link of a
     password reset die; so do every caregiver, and what was lately shown to a team (``recent_sharing``). Nothing of the
@@ -38,6 +41,7 @@ def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UU
         Patient.objects.filter(pk=patient_id, sign_in_disabled_at__isnull=True).update(sign_in_disabled_at=at)
         own = Device.objects.filter(patient_id=patient_id, retired_at__isnull=True)
         own.update(retired_at=at, retires_at=None)
+        EmailChange.objects.filter(patient_id=patient_id).delete()
     principal.audit("patient.disable_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
     has_ended = recent_sharing.end(
         clinic_id=principal.clinic_id,
@@ -50,9 +54,14 @@ def disable(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UU
 
 
 @transaction.atomic
-def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UUID, bool]:
+def recover(
+    *, principal: Principal, patient_id: UUID, at: datetime, address_at: datetime | None = None
+) -> tuple[UUID, bool]:
     """
     Open a patient's sign-in again; return the account, and whether second factors of it were removed.
+
+    Its address is the one that it had at ``address_at``, within the last month: whoever had the sign-in may have
+    changed it. Without that instant it is the one before all changes of the month. No code undoes them any more.
 
     Its owner chooses a new password by a link to its address. Second factors and recovery codes go, since they may be
     the thief's or lost, whatever else the patient was. Those of staff stay: an administrator resets them
@@ -69,14 +78,29 @@ def recover(*, principal: Principal, patient_id: UUID, at: datetime) -> tuple[UU
     user.set_unusable_password()
     user.save(update_fields=["password"])
     sessions.delete_all(user.pk)
-    removed = 0 if _is_staff(user) else Authenticator.objects.filter(user_id=user.pk).delete()[0]
+    if _put_back_address(user, address_at, at):
+        principal.audit("email.put_back", f"user/{user.pk}", patient_id=patient_id, at=at)
+    with rls.as_clinic(principal.clinic_id):
+        EmailChange.objects.filter(patient_id=patient_id).delete()
+    removed = 0 if is_staff(user) else Authenticator.objects.filter(user_id=user.pk).delete()[0]
     principal.audit("patient.recover_sign_in", f"user/{user.pk}", patient_id=patient_id, at=at)
     if removed:
         principal.audit("account.reset_second_factor", f"user/{user.pk}", patient_id=patient_id, at=at)
     return user.pk, bool(removed)
 
 
-def _is_staff(user: User) -> bool:
+def _put_back_address(user: User, address_at: datetime | None, at: datetime) -> bool:
+    """Return whether the address is another one now."""
+    rows = former_emails.of(user.pk, at)
+    before = next((row for row in rows if address_at is None or row.replaced_at >= address_at), None)
+    FormerEmail.objects.filter(user=user).update(code=None)
+    if before is None or before.email == user.email or isinstance(before.email, UnreadableAddress):
+        return False
+    former_emails.replace(user=user, address=before.email, code=None, at=at)
+    return True
+
+
+def is_staff(user: User) -> bool:
     """Whether somebody works at a clinic, whichever it is; who was staff, or asked to be, does not."""
     with rls.context(person=str(user.pk)):
         return StaffMember.objects.at_work().filter(user_id=user.pk).exists()

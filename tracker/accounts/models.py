@@ -76,6 +76,31 @@ class User(AbstractBaseUser):
         return any(super(User, self).check_password(form) for form in passwords.forms(raw_password))
 
 
+class FormerEmail(models.Model):
+    """
+    An address that an account had until ``replaced_at`` (``accounts.former_emails``).
+
+    ``code`` is a keyed hash of what was mailed there, which undoes the change; None once it undoes no more. No
+    row-level security: it is asked for before anybody is known.
+    """
+
+    db_rights = TableRights(delete="replaced more than a month ago", fixed=("id", "user", "replaced_at"))
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    email = EncryptedEmailField(max_length=254, db_index=True)
+    replaced_at = models.DateTimeField(db_index=True)
+    code = models.BinaryField(max_length=32, null=True)
+
+    class Meta:
+        constraints = [
+            sql_check("email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'", name="former_email_is_encrypted"),
+            models.UniqueConstraint(fields=["code"], name="former_email_code_is_given_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"former-email/{self.pk}"
+
+
 class ThrottleCount(models.Model):
     """
     How often something was tried within a window, by a keyed hash (``accounts.throttle``).

@@ -9,6 +9,7 @@ TRIES = (
     "/accounts/reauthenticate/",
     "/accounts/password/",
     "/accounts/invitation/",
+    "/accounts/email/",
     "/accounts/2fa/",
     "/_allauth/app/v1/auth/login",
     "/_allauth/app/v1/auth/reauthenticate",

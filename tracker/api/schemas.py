@@ -7,6 +7,7 @@ from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
+from tracker.accounts import addresses
 from tracker.api.consent_schemas import Consents
 from tracker.api.record_schemas import HeldRecord
 from tracker.clinics.models import Role
@@ -19,11 +20,13 @@ UserRole = code_from("UserRole", codes.all_to_wire((*Role.values, "PATIENT", "CA
 
 
 def _email(text: str) -> str:
-    """An address that sign-in takes too: by the same rule, without the blanks that keyboards write at its ends."""
+    """An address that sign-in takes and mail can be sent to, without the blanks that keyboards write at its ends."""
     try:
         validate_email(text.strip())
     except ValidationError:
         raise PydanticCustomError("bad_format", "must be an e-mail address") from None
+    if not addresses.is_mailable(text):
+        raise PydanticCustomError("bad_format", "must be an e-mail address")
     return text.strip()
 
 

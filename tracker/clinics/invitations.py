@@ -14,6 +14,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from tracker.accounts import former_emails
 from tracker.accounts.models import AccountKind, User
 from tracker.audit import actions as audit
 from tracker.clinics import active_account, approvals, invitation_codes, patient_lock
@@ -190,11 +191,17 @@ def accept_with_account(
 
 
 def new_account(email: str, password: str, kind: AccountKind) -> User | None:
-    """Return a new account, None where somebody has the address: they sign in and accept with what they have."""
+    """
+    Return a new account, None where somebody has the address: they sign in and accept with what they have.
+
+    Nor is it given where somebody had it lately (``former_emails``).
+    """
     try:
         with transaction.atomic():
-            return User.objects.create_user(email, password, kind=kind)
-    except IntegrityError:
+            user = User.objects.create_user(email, password, kind=kind)
+            former_emails.require_free(user.email, user.pk)
+            return user
+    except (IntegrityError, former_emails.AddressTaken):
         return None
 
 

@@ -38,7 +38,7 @@ from tracker.accounts.decorators import (
 )
 from tracker.accounts.throttle import Throttle, form_field, pending_user, session_user
 from tracker.clinics import invitation_codes
-from tracker.dashboard import invitation_pages
+from tracker.dashboard import email_pages, invitation_pages
 
 PUBLIC = "allauth's own sign-in and the security of one's own account: it asks by itself who it is"
 
@@ -199,6 +199,7 @@ THROTTLES = {
     "account_reset_password_from_key": Throttle("reset", session_user),
     "accept_invitation": _INVITATION,
     "accept_caregiver_invitation": _INVITATION,
+    "undo_email_change": _INVITATION,
 }
 urlpatterns = [
     path("login/", account.login, name="account_login"),
@@ -225,6 +226,7 @@ urlpatterns = [
         shows_factor(invitation_pages.accept_as_caregiver),
         name="accept_caregiver_invitation",
     ),
+    path("email/undo/", email_pages.undo_email_change, name="undo_email_change"),
     path("second-factor/", choose_factor, name="second_factor"),
     path("2fa/", guarded(mfa.index), name="mfa_index"),
     path("2fa/authenticate/", decrypted(steady(mfa.authenticate)), name="mfa_authenticate"),

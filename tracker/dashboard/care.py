@@ -16,7 +16,7 @@ from tracker.clinics import actions as clinics
 from tracker.clinics.models import Patient
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
-from tracker.dashboard.forms import TreatmentSessionForm
+from tracker.dashboard.forms import RecoverSignInForm, TreatmentSessionForm
 from tracker.outbox import patient_sign_in
 from tracker.treatment import actions as treatment
 from tracker.treatment.products import Route
@@ -97,11 +97,23 @@ disable_sign_in = _patient_change(
     patient_sign_in.disable_and_notify,
     "The sign-in is closed: every phone is signed out. The record stays as it is.",
 )
-recover_sign_in = _patient_change(
-    Action.DISABLE_PATIENT_ACCOUNT,
-    patient_sign_in.recover_and_notify,
-    "Open again. The patient's address was told where to choose a new password.",
-)
+
+
+@require_POST
+@clinical_page(Action.DISABLE_PATIENT_ACCOUNT)
+def recover_sign_in(
+    request: HttpRequest, principal: Principal, at: datetime, patient_id: UUID
+) -> HttpResponse:
+    """Open a patient's sign-in again, with the address that the patient says is theirs."""
+    form = RecoverSignInForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose one of the addresses.")
+        return redirect("dashboard:patient", patient_id)
+    patient_sign_in.recover_and_notify(
+        principal=principal, patient_id=patient_id, at=at, address_at=form.cleaned_data["address_at"]
+    )
+    messages.success(request, "Open again. The patient's address was told where to choose a new password.")
+    return redirect("dashboard:patient", patient_id)
 
 
 @require_GET

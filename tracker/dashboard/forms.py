@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from tracker.accounts import passwords
+from tracker.accounts import addresses, passwords
 from tracker.clinics.models import Role
 from tracker.dashboard.session_text import LIMIT_LABELS
 from tracker.lib import days, strict_text
@@ -254,6 +255,18 @@ class StaffForm(forms.Form):
         self.fields["team"].choices = [("", "none"), *teams]  # type: ignore[attr-defined]
 
 
+class RecoverSignInForm(forms.Form):
+    """When the account had the address that is the patient's, where it was changed lately."""
+
+    address_at = forms.DateTimeField(required=False)
+
+
+class UndoEmailForm(forms.Form):
+    """The code by which a former address takes the account back."""
+
+    code = forms.CharField(label="Code", max_length=60)
+
+
 class AcceptForm(forms.Form):
     """Invitation of a member of staff, accepted: the code, and the account to make."""
 
@@ -266,6 +279,13 @@ class AcceptForm(forms.Form):
         super().__init__(*args, **kwargs)
         if has_account:
             del self.fields["email"], self.fields["password"]
+
+    def clean_email(self) -> str:
+        """Refuse one that no mail can be sent to."""
+        email: str = self.cleaned_data["email"]
+        if not addresses.is_mailable(email):
+            raise ValidationError("Enter a valid email address.", code="invalid")
+        return email
 
     def clean_password(self) -> str:
         """Refuse one that is too short or too common."""

@@ -11,14 +11,25 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import transaction
-from django.db.models import CharField, F, Func, IntegerField, Min, UUIDField, Value, Window
+from django.db.models import (
+    CharField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Min,
+    OuterRef,
+    UUIDField,
+    Value,
+    Window,
+)
 from django.db.models.functions import Cast, Coalesce, Greatest, Least, Now, RowNumber
 from django.utils import timezone
 
 from tracker.clinics.models import Clinic
 from tracker.lib import bulk, logs, rls
 from tracker.outbox import letters
-from tracker.outbox.channels import CHANNELS, EMAIL, AddressRefusedError, Channel
+from tracker.outbox.channels import CHANNELS, EMAIL, AddressPutOffError, AddressRefusedError, Channel
 from tracker.outbox.message_texts import TEXTS
 from tracker.outbox.models import Message
 
@@ -29,6 +40,8 @@ AT_ONCE = 50
 CANDIDATES = 4 * AT_ONCE
 # A message that cannot be sent stops after this many tries and stays visible; an urgent one never stops.
 MOST_ATTEMPTS = 20
+# An address that is put off waits twice as long after each try, up to this: twenty tries take more than a day.
+LONGEST_WAIT = timedelta(hours=2)
 # Where the count of tries stands still: the column ends there, an urgent message does not.
 MOST_COUNTED = 32_000
 
@@ -153,6 +166,9 @@ def oldest_due_at(*, at: datetime) -> datetime | None:
     Return since when the oldest unsent message could have been sent, over all clinics; None if nothing waits.
 
     That is since it was due, or since it was written, where that was later: nobody could send it before.
+
+    What the provider puts off for its address alone (``AddressPutOffError``) and is not urgent does not count: not if
+    other mail of the clinic went out since, nor if it is that of one recipient.
     """
     oldest = [
         _oldest_due_at(clinic_id, at) for clinic_id in list(Clinic.objects.values_list("pk", flat=True))
@@ -167,8 +183,17 @@ def _oldest_due_at(clinic_id: UUID, at: datetime) -> datetime | None:
         # What was given up stays visible as unsent; it would hide what waits from now on. And an address that a patient
         # has typed says nothing of how delivery fares.
         waiting = waiting.exclude(urgent=False, attempts__gte=MOST_ATTEMPTS).exclude(recipient__isnull=True)
+        put_off = waiting.exclude(urgent=True).exclude(put_off_at__isnull=True)
+        went_out = Message.objects.filter(
+            clinic_id=clinic_id, channel=OuterRef("channel"), sent_at__gt=OuterRef("put_off_at")
+        ).exclude(recipient=OuterRef("recipient"))
+        doubtful = put_off.exclude(Exists(went_out))
+        if doubtful.values("recipient").distinct().count() > 1:
+            put_off = put_off.filter(Exists(went_out))
         since = Min(Greatest("due_at", "queued_at"))
-        oldest: datetime | None = waiting.aggregate(oldest=since)["oldest"]
+        oldest: datetime | None = waiting.exclude(pk__in=put_off.values("pk")).aggregate(oldest=since)[
+            "oldest"
+        ]
         return oldest
 
 
@@ -243,13 +268,16 @@ def _deliver(message: Message) -> int:
     """
     if not _is_still_due(message):
         return 0
+    problem: str | None = None
     try:
-        problem = _send(message)
+        _send(message)
     # Whatever is wrong with one message, the others are not to wait for it.
     except Exception as error:
         problem = type(error).__name__
         if isinstance(error, AddressRefusedError):
             _give_up(message)
+        elif isinstance(error, AddressPutOffError):
+            _put_off(message)
         if _is_hang(error):
             log.warning(
                 "provider hangs", channel=message.channel, attempt=message.attempts + 1, error=problem
@@ -271,6 +299,18 @@ def _give_up(message: Message) -> None:
         letters.remove(message)
 
 
+@transaction.atomic
+def _put_off(message: Message) -> None:
+    """Wait longer after each try of what the address cannot receive now. What is urgent is tried at each lease."""
+    if message.urgent:
+        return
+    with rls.as_clinic(message.clinic_id):
+        Message.objects.filter(pk=message.pk).update(
+            put_off_at=Coalesce("put_off_at", Value(timezone.now())),
+            claimed_until=Now() + Value(min(LEASE * 2**message.attempts, LONGEST_WAIT)),
+        )
+
+
 def _is_hang(error: BaseException) -> bool:
     """Return whether a send ended by a time-out; ``smtplib`` wraps that of a reply in an error of its own."""
     return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
@@ -286,17 +326,20 @@ def _is_still_due(message: Message) -> bool:
         return still.deliverable().exists()
 
 
-def _send(message: Message) -> str | None:
-    """Send by the message's channel; return None, or why nobody can be reached by it."""
+def _send(message: Message) -> None:
+    """
+    Send by the message's channel.
+
+    :raises AddressPutOffError: also if nobody can be reached by it, for an address may be readable again.
+    """
     channel = CHANNELS[message.channel]
     address = channel.address(message.recipient) if message.recipient else letters.open_for_sending(message)
     if address is None:
-        return "no address"
+        raise AddressPutOffError
     if channel.uses_network:
         _send_in_time(channel, address, message)
     else:
         channel.send(address, message)
-    return None
 
 
 def _send_in_time(channel: Channel, address: str, message: Message) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from tracker.accounts import addresses
 from tracker.accounts.fields import UnreadableAddress
 from tracker.accounts.models import User
 
@@ -14,10 +15,15 @@ if TYPE_CHECKING:
 
 INBOX = "INBOX"
 EMAIL = "EMAIL"
+_SERVER_GOES = 421
 
 
 class AddressRefusedError(Exception):
-    """The provider says for good that there is no such address: another try changes nothing."""
+    """There is no such address, for good, or no message can be made for it: another try changes nothing."""
+
+
+class AddressPutOffError(Exception):
+    """The provider takes nothing for this address now; it says nothing of other addresses."""
 
 
 class Channel(Protocol):
@@ -29,6 +35,7 @@ class Channel(Protocol):
     ``uses_network`` go after those of one that does not.
 
     :raises AddressRefusedError: if no further try would help.
+    :raises AddressPutOffError: if a later one may, and the provider is otherwise at work.
     """
 
     code: ClassVar[str]
@@ -62,6 +69,8 @@ class Email:
         return None if isinstance(user.email, UnreadableAddress) else user.email or None
 
     def send(self, address: str, message: "Message") -> None:
+        if not addresses.is_mailable(address):
+            raise AddressRefusedError
         text = message.text
         mail = EmailMessage(
             subject=text.mail_subject,
@@ -73,8 +82,12 @@ class Email:
         try:
             mail.send()
         except SMTPRecipientsRefused as problem:
-            if all(code >= 500 for code, _ in problem.recipients.values()):
+            (code, _) = problem.recipients[address]
+            if code >= 500:
                 raise AddressRefusedError from problem
+            # The server itself goes away with 421, whoever was named.
+            if code != _SERVER_GOES:
+                raise AddressPutOffError from problem
             raise
 
 

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from tracker.access import email_change
 from tracker.access.principal import Principal
-from tracker.accounts.fields import UnreadableAddress
 from tracker.outbox import letters, security_notices
 
 
@@ -17,11 +18,23 @@ def begin_and_mail(*, principal: Principal, address: str, at: datetime) -> datet
 
 def confirm_and_notify(*, principal: Principal, code: str, at: datetime) -> None:
     """Do ``access.email_change.confirm``, which says what it raises; tell the owner, at the former address too."""
-    former = email_change.confirm(principal=principal, code=code, at=at)
+    former, undo_code = email_change.confirm(principal=principal, code=code, at=at)
     security_notices.notify(
         clinic_id=principal.clinic_id, user_id=principal.user_id, words=letters.EMAIL_CHANGED, at=at
     )
-    if not isinstance(former, UnreadableAddress):
-        letters.enqueue_to_former(
-            clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, address=former, at=at
-        )
+    letters.enqueue_to_former(
+        clinic_id=principal.clinic_id, patient_id=principal.own_patient_id, address=former,
+        words=letters.EMAIL_UNDO if undo_code else letters.EMAIL_CHANGED, at=at, code=undo_code,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def undo_and_notify(*, code: str, at: datetime) -> None:
+    """Do ``access.email_change.undo``, which says what it raises; tell the owner, and the address that is put away."""
+    undone = email_change.undo(code=code, at=at)
+    for words in (letters.EMAIL_CHANGED, *(["second-factor-removed"] if undone.has_removed else [])):
+        security_notices.notify(clinic_id=undone.clinic_id, user_id=undone.user_id, words=words, at=at)
+    letters.enqueue_to_former(
+        clinic_id=undone.clinic_id, patient_id=undone.patient_id, address=undone.replaced,
+        words=letters.EMAIL_CHANGED, at=at,
+    )  # fmt: skip

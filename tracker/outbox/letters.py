@@ -13,14 +13,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from tracker.access.models import Caregiver, EmailChange
+from tracker.accounts import former_emails
+from tracker.accounts.fields import UnreadableAddress
 from tracker.clinics.models import Clinic
 from tracker.keys import data_keys
 from tracker.lib import encryption, rls
 from tracker.outbox.channels import EMAIL
 from tracker.outbox.models import Letter, Message
 
-WORDS, EMAIL_CODE, EMAIL_CHANGED = "caregiver-letter", "email-change", "email-changed"
-# How long the news of another address is tried to be sent to the former one.
+WORDS, EMAIL_CODE = "caregiver-letter", "email-change"
+EMAIL_CHANGED, EMAIL_UNDO = "email-changed", "email-undo"
+# How long news is tried to be sent to a former address.
 _NEWS_LASTS = timedelta(days=7)
 
 
@@ -40,9 +43,13 @@ def enqueue_code(*, change: EmailChange, address: str, code: str, at: datetime) 
     )  # fmt: skip
 
 
-def enqueue_to_former(*, clinic_id: UUID, patient_id: UUID, address: str, at: datetime) -> None:
-    """Write the news of another address to the former one, in the transaction of the change."""
-    _write(clinic_id, patient_id, EMAIL_CHANGED, f"former/{uuid4()}", address, "", at, at + _NEWS_LASTS)
+def enqueue_to_former(
+    *, clinic_id: UUID, patient_id: UUID, address: str, words: str, at: datetime, code: str = ""
+) -> None:
+    """Write news of the account to an address that it had, in the transaction of the change; or how to undo it."""
+    lasts = former_emails.UNDO_LASTS if code else _NEWS_LASTS
+    if not isinstance(address, UnreadableAddress):
+        _write(clinic_id, patient_id, words, f"former/{uuid4()}", address, code, at, at + lasts)
 
 
 def _write(
@@ -50,10 +57,10 @@ def _write(
     expires_at: datetime,
 ) -> None:  # fmt: skip
     message_id = uuid4()
-    key_id, key = data_keys.data_key_for(clinic_id, patient_id, at)
     text = json.dumps({"address": address, "code": code})
-    bound = Letter.associated_data((message_id,), patient_id, key_id)
     with rls.as_clinic(clinic_id):
+        key_id, key = data_keys.data_key_for(clinic_id, patient_id, at)
+        bound = Letter.associated_data((message_id,), patient_id, key_id)
         Message.objects.create(
             id=message_id, clinic_id=clinic_id, channel=EMAIL, words=words, subject=subject,
             key=f"{words}/{subject.partition('/')[2]}", patient=patient_id, due_at=at, expires_at=expires_at,

@@ -93,6 +93,14 @@ TEXTS = {
     ),
     "email-changed": _security("The e-mail address of your account was changed."),
     "name-changed": _security("The name of your account was changed."),
+    "email-undo": MessageText(
+        inbox="",
+        channels=(EMAIL,),
+        mail_subject="A change to your account",
+        mail_body="Your account was given another e-mail address.\n\nIf that was not you, take it back within three "
+        "days: {url}/accounts/email/undo/#{code}\nThis ends every sign-in, and you choose a new password. Or call "
+        "those who invited you.\nReference: {reference}\n",
+    ),
     "phone-changed": _security("The telephone number of your account was changed."),
     "session-ended": _security("One of your sign-ins was ended from another one."),
     "caregiver-invited": _security(f"Somebody was invited to read a part of your record. {_WHERE}"),

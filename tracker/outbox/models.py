@@ -77,6 +77,9 @@ class Message(ClinicOwned):
     claimed_until = models.DateTimeField(null=True)
     attempts = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
+    put_off_at = models.DateTimeField(
+        null=True, help_text="since when the provider takes nothing for the address"
+    )
     withdrawn_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
@@ -108,6 +111,12 @@ class Message(ClinicOwned):
                 fields=["clinic_id", "due_at"],
                 condition=Q(sent_at__isnull=True, withdrawn_at__isnull=True),
                 name="message_waiting",
+            ),
+            # Whether other mail went out since one was put off (``actions.oldest_due_at``).
+            models.Index(
+                fields=["clinic_id", "channel", "sent_at"],
+                condition=Q(sent_at__isnull=False) & ~Q(channel=INBOX),
+                name="message_sent",
             ),
             models.Index(fields=["recipient", "-due_at"], name="message_by_recipient"),
         ]

@@ -58,7 +58,7 @@ def form_of(data: Mapping[str, Any]) -> InstrumentDefinition | None:
     if code is None:
         return None
     try:
-        return catalogue.get(code, str(version))
+        return catalogue.get(code, _version(version))
     except catalogue.UnknownInstrumentError:
         pass
     return catalogue.latest(code)
@@ -70,10 +70,18 @@ def names_known_version(form: InstrumentDefinition, data: Mapping[str, Any]) -> 
     if version is None:
         return True
     try:
-        catalogue.get(form.code, str(version))
+        catalogue.get(form.code, _version(version))
     except catalogue.UnknownInstrumentError:
         return False
     return True
+
+
+def _version(value: Any) -> str:
+    """The name of a version; empty for what names none, such as an object nested as deep as a decoder allows."""
+    if isinstance(value, str):
+        return value[:_LONGEST_NAME]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return str(value) if is_number else ""
 
 
 def _code(name: Any) -> str | None:

@@ -18,6 +18,7 @@ DROP FUNCTION access_apply_consent_change();
 """
 RECORD_CREDENTIAL_CHANGE_UNDO = """
 DROP TRIGGER user_records_credential_change ON accounts_user;
+DROP TRIGGER former_email_records_credential_change ON accounts_formeremail;
 DROP TRIGGER authenticator_records_credential_change ON mfa_authenticator;
 DROP FUNCTION access_record_credential_change();
 """

@@ -23,5 +23,8 @@ BEGIN
 END $$;
 CREATE TRIGGER user_records_credential_change AFTER UPDATE ON accounts_user
     FOR EACH ROW EXECUTE FUNCTION access_record_credential_change();
+-- What is removed is only of no use any more.
+CREATE TRIGGER former_email_records_credential_change AFTER INSERT OR UPDATE ON accounts_formeremail
+    FOR EACH ROW EXECUTE FUNCTION access_record_credential_change();
 CREATE TRIGGER authenticator_records_credential_change AFTER INSERT OR UPDATE OR DELETE ON mfa_authenticator
     FOR EACH ROW EXECUTE FUNCTION access_record_credential_change();

@@ -101,4 +101,37 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="FormerEmail",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("email", tracker.accounts.fields.EncryptedEmailField(db_index=True, max_length=254)),
+                ("replaced_at", models.DateTimeField(db_index=True)),
+                ("code", models.BinaryField(max_length=32, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=django.db.models.expressions.RawSQL(
+                            "email ~ '^[^:@]{1,32}:[A-Za-z0-9+/]{24,}=*$'",
+                            (),
+                            output_field=models.BooleanField(),
+                        ),
+                        name="former_email_is_encrypted",
+                    ),
+                    models.UniqueConstraint(fields=("code",), name="former_email_code_is_given_once"),
+                ],
+            },
+        ),
     ]

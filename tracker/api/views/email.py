@@ -73,7 +73,11 @@ class OwnEmail(ClinicalAPIView):
 
 
 class OwnEmailConfirmation(ClinicalAPIView):
-    """Confirm a change of my e-mail address with the code of the mail, within an hour. The former address is told."""
+    """
+    Confirm a change of my e-mail address with the code of the mail, within an hour.
+
+    The former address is told, and takes the account back for 72 hours by a link that needs no sign-in.
+    """
 
     actions = {"POST": Action.CHANGE_PROFILE}
     throttle = Throttle("email-code", session_user)

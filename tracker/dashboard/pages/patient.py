@@ -13,6 +13,7 @@ from uuid import UUID
 from tracker.access import consent_texts, policy, profile
 from tracker.access.policy import Action, Category
 from tracker.access.principal import Principal
+from tracker.accounts import former_emails
 from tracker.clinics.models import Patient
 from tracker.dashboard import chart_text, charts, formatting, timeline_panels
 from tracker.dashboard.chart_model import Frame, Mark
@@ -95,6 +96,7 @@ class PatientPage:
     may_close_sign_in: bool
     sign_in_closed: bool
     sees_sessions: bool
+    addresses: Sequence[tuple[datetime, str]]
 
 
 def patient_page(
@@ -145,8 +147,23 @@ def patient_page(
         may_close_sign_in=patient.user_id is not None
         and _may(principal, patient.pk, Action.DISABLE_PATIENT_ACCOUNT),
         sign_in_closed=patient.sign_in_disabled_at is not None,
+        addresses=_addresses(patient, at),
         sees_sessions=_may(principal, patient.pk, Action.SEE_TREATMENT_SESSIONS, Category.TREATMENT),
     )
+
+
+def _addresses(patient: Patient, at: datetime) -> list[tuple[datetime, str]]:
+    """
+    Return the addresses of a closed account within the last month, the oldest first: an instant of each, and a label.
+
+    Empty if there was but one. No address itself is shown: patients know when they have changed theirs.
+    """
+    if patient.user_id is None or patient.sign_in_disabled_at is None:
+        return []
+    untils = former_emails.others_until(patient.user_id, at)
+    labels = [f"until {formatting.moment(days.local(until, patient.time_zone))}" for until in untils]
+    numbered = [f"{number}. {label}" for number, label in enumerate([*labels, "the one that it has now"], 1)]
+    return list(zip([*untils, at], numbered, strict=True)) if untils else []
 
 
 def _not_shared(principal: Principal, patient_id: UUID) -> str:
