@@ -261,3 +261,16 @@ def test_doses_that_can_only_be_slips_have_no_total(world):
 
         assert set(add(ben, world.ada, session, *doses)) == {"stored"}
         assert TreatmentSession.objects.get(pk=session).total_mg is None
+
+
+def test_patient_takes_back_what_they_have_entered_and_nothing_of_staff(world):
+    of_staff, own = sent("vitals", systolic=120, diastolic=80), sent("vitals", systolic=130, diastolic=85)
+    with as_user(world.ben) as ben:
+        home = planned(ben, chart(ben, world), route="troche", setting="home")
+        add(ben, world.ada, home, of_staff)
+    with as_user(world.ada) as ada:
+        assert add(
+            ada, world.ada, home, own, sent("retract", target=str(of_staff.id), text="No."),
+            sent("vitals", systolic=110, diastolic=70, replaces=str(of_staff.id)),
+            sent("retract", target=str(own.id), text="Another cuff."),
+        ) == ["stored", "session_staff_only", "session_staff_only", "stored"]  # fmt: skip

@@ -14,12 +14,11 @@ from tracker.treatment.events import Event
 from tracker.treatment.limits import Limits
 from tracker.treatment.session_state import CLOSED, SessionState
 
-# What a patient enters of a session at home.
+# What a patient enters of a session at home, its end too: whether it was observed is for the team to see.
 BY_PATIENT = frozenset(
     {"check_in", "start", "weight", "dose", "vitals", "dissociation", "adverse_event", "adverse_event_end"}
     | {"escort", "checklist", "note", "complete", "retract"}
 )
-# A session at home is closed by the patient, too; whether it was observed is for the team to see.
 _CODES_OF_STATE = {
     "complete": "session_already_closed",
     "cancel": "session_already_closed",
@@ -59,6 +58,8 @@ def refusal(
     """Return why ``event`` cannot be taken into ``session``; None if it can."""
     if is_patient and not (session.is_at_home and event.kind in BY_PATIENT):
         return Refusal("session_staff_only", "kind")
+    if is_patient and (theirs := _of_staff(session, event)):
+        return Refusal("session_staff_only", theirs)
     reference = _refused_reference(session, event)
     if reference is not None:
         return reference
@@ -66,6 +67,14 @@ def refusal(
         return Refusal(_state_code(session, event), "kind")
     check = _CHECKS.get(type(event))
     return None if check is None else check(session, event, clinic, occurred_at)
+
+
+def _of_staff(session: SessionState, event: Event) -> str:
+    """The field by which an event corrects or takes back what staff have entered; empty if it does not."""
+    staff = {entry.event.id for entry in session.entries if not entry.is_by_patient}
+    if event.replaces in staff:
+        return "replaces"
+    return "target" if isinstance(event, events.RetractEvent) and event.target in staff else ""
 
 
 def _state_code(session: SessionState, event: Event) -> str:
