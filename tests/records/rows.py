@@ -10,7 +10,7 @@ from django.db import models
 
 from tests import factories
 from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
-from tracker.accounts.models import Session, User
+from tracker.accounts.models import FormerEmail, Session, User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import (
     CareTeam,
@@ -57,6 +57,13 @@ def record(world: factories.World, **data: Any) -> Values:
 
 def of_user(world: factories.World) -> Values:
     return {"email": f"{uuid.uuid4().hex}@example.org", "kind": "staff"}
+
+
+def of_former_email(world: factories.World) -> Values:
+    return {
+        "id": uuid.uuid4(), "user_id": world.ben.user_id, "email": "ben@former.example.org",
+        "replaced_at": factories.MONDAY, "code": uuid.uuid4().bytes * 2,
+    }  # fmt: skip
 
 
 def of_staff_member(world: factories.World) -> Values:
@@ -225,6 +232,7 @@ def of_merged_edit(world: factories.World) -> Values:
 IN_HER_NAME = (Caregiver, ConsentChange)
 MAKERS: Mapping[type[models.Model], Callable[[factories.World], Values]] = {
     User: of_user,
+    FormerEmail: of_former_email,
     Clinic: of_clinic,
     DutyPeriod: of_duty,
     ConsentChange: of_consent_change,

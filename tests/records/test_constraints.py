@@ -16,7 +16,7 @@ from tests.records import rows
 from tests.records.cases import NEWER, Case, codes, scale
 from tracker.access.models import BreakGlassAccess, Caregiver, ConsentChange
 from tracker.access.policy import Category
-from tracker.accounts.models import AccountKind, Session, User
+from tracker.accounts.models import AccountKind, FormerEmail, Session, User
 from tracker.alerts.models import Alert
 from tracker.clinics.models import (
     CareTeam,
@@ -78,6 +78,9 @@ CHECKS: dict[str, Case] = (
     | {
         "user_email_is_encrypted": Case(
             User, ({"email": "ada@b.org"},), ({"email": Value("ada@b.org", TextField())},)
+        ),
+        "former_email_is_encrypted": Case(
+            FormerEmail, ({"email": "ada@b.org"},), ({"email": Value("ada@b.org", TextField())},)
         ),
         "user_kind_is_known": codes(User, "kind", tuple(AccountKind)),
         "data_key_under_an_open_master_key": Case(
@@ -278,6 +281,7 @@ ONCE: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "caregiver_once_at_a_time": (Caregiver, ("patient_id", "user_id")),
     "caregiver_code_is_given_once": (Caregiver, ("code",)),
     "invitation_code_is_given_once": (Invitation, ("code",)),
+    "former_email_code_is_given_once": (FormerEmail, ("code",)),
     "data_key_once_per_patient": (DataKey, ("patient_id",)),
     "data_key_of_clinic": (DataKey, ("clinic_id", "patient_id", "id")),
     "master_key_open_or_closed": (MasterKey, ("id", "is_open")),

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from tracker.lib import codes
 from tracker.lib.codes import LowerCase
 from tracker.lib.strict_model import Day, Id, Instant, StrictModel, code_from, rounded_to
-from tracker.lib.strict_text import STORABLE
+from tracker.lib.strict_text import STORABLE, Text
 from tracker.records.value_sets import EFFECTS
 from tracker.treatment.products import KetamineUnit, RateUnit, Route
 
@@ -159,7 +159,7 @@ class Event(StrictModel):
     needs_text: ClassVar[bool] = False
 
     id: Id
-    kind: str
+    kind: Text
     at: Instant
     replaces: Id | None = None
     text: SessionText | None = None

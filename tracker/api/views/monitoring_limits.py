@@ -17,6 +17,7 @@ from tracker.api.views.base import ClinicalAPIView, principal_of
 from tracker.lib import codes
 from tracker.lib.codes import LowerCase
 from tracker.lib.strict_model import StrictModel
+from tracker.lib.strict_text import Text
 from tracker.lib.validation_errors import field_error
 from tracker.treatment import limit_settings
 from tracker.treatment.limits import BOUNDS, OutOfBounds
@@ -40,7 +41,7 @@ class MonitoringLimitsOut(BaseModel):
 class MonitoringLimitsIn(StrictModel):
     """The limits to be set, all of them; ``observation_minutes`` by route, which keep the default where not named."""
 
-    limits: dict[str, int]
+    limits: dict[Text, int]
     observation_minutes: dict[Annotated[Route, LowerCase()], int] = Field(default_factory=dict)
 
 
