@@ -1,6 +1,7 @@
 """Treatment sessions in the database: two at once, corrections, clocks, baselines, who may write."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from tracker.records import rebuild
 from tracker.records.models import DosingPeriod, MeasureState
 from tracker.treatment import actions, events, store
 from tracker.treatment.models import SessionText, TreatmentSession
+from tracker.treatment.products import Route
 from tracker.treatment.session_state import State
 
 TREAT = Action.RECORD_TREATMENT_SESSION
@@ -274,3 +276,46 @@ def test_patient_takes_back_what_they_have_entered_and_nothing_of_staff(world):
             sent("vitals", systolic=110, diastolic=70, replaces=str(of_staff.id)),
             sent("retract", target=str(own.id), text="Another cuff."),
         ) == ["stored", "session_staff_only", "session_staff_only", "stored"]  # fmt: skip
+
+
+def test_session_that_was_missed_does_not_take_the_time_of_another_one(world):
+    with as_user(world.ben) as ben:
+        ada = chart(ben, world)
+        first = planned(ben, ada)
+        add(ben, ada, first, sent("miss"))
+        second = planned(ben, ada)
+
+        assert add(ben, ada, first, sent("check_in")) == ["session_overlaps"]
+        assert add(ben, ada, second, sent("dose", amount=40.0, unit="mg")) == ["stored"]
+
+
+def test_session_that_is_full_can_be_closed_and_a_dose_given_is_taken(world, monkeypatch):
+    monkeypatch.setattr(actions, "MAX_EVENTS_OF_SESSION", 3)
+    monkeypatch.setattr(actions, "MAX_EVENTS_BY_PATIENT", 2)
+    with as_user(world.ben) as ben:
+        home = planned(ben, chart(ben, world), route="troche", setting="home")
+    with as_user(world.ada) as ada:
+        full = [sent("sedation", moaas=5), sent("vitals", spo2=97), sent("vitals", spo2=96)]
+        assert add(ada, world.ada, home, full[1], full[2]) == ["stored", "session_full"]
+    with as_user(world.ben) as ben:
+        assert add(
+            ben, world.ada, home, full[0], sent("sedation", moaas=4), sent("dose", amount=100.0, unit="mg"),
+            sent("complete"),
+        ) == ["stored", "session_full", "stored", "stored"]  # fmt: skip
+
+
+def test_past_session_that_was_cancelled_as_an_error_can_be_recorded_rightly(world):
+    with as_user(world.ben) as ben:
+        ada = chart(ben, world)
+        wrong = actions.record_past_session(
+            principal=ben, patient=ada, starts_at=MONDAY - timedelta(days=1), route=Route.IM, dose_mg=Decimal(400),
+            at=MONDAY,
+        )  # fmt: skip
+        add(ben, ada, wrong.pk, sent("cancel", cause="entered_in_error"))
+        right = actions.record_past_session(
+            principal=ben, patient=ada, starts_at=MONDAY - timedelta(days=1), route=Route.IM, dose_mg=Decimal(40),
+            at=MONDAY,
+        )  # fmt: skip
+
+    assert right.pk != wrong.pk
+    assert right.total_mg == 40

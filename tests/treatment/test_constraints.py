@@ -221,10 +221,32 @@ def test_constraint_of_a_session_refuses(world, name):
                 session(world, **changes)
 
 
+@pytest.mark.parametrize(("lower", "upper"), limits.ORDERED)
+def test_limits_that_cross_each_other_are_refused_by_the_database(world, lower, upper):
+    values = {each: getattr(limits.DEFAULTS, each) for each in limits.BOUNDS}
+    same = min(limits.BOUNDS[lower][1], limits.BOUNDS[upper][1])
+    common = {"clinic_id": world.clinic.pk, "set_by_id": world.ben.user_id, "set_at": MONDAY}
+    if not all(limits.BOUNDS[each][0] <= same <= limits.BOUNDS[each][1] for each in (lower, upper)):
+        # Their bounds keep them apart.
+        return
+    with (
+        as_clinic(world.clinic.pk),
+        pytest.raises(IntegrityError, match=f"monitoring_{upper}_above_{lower}"),
+        transaction.atomic(),
+    ):
+        MonitoringLimits.objects.create(**common, **values | {lower: same, upper: same})
+
+
 @pytest.mark.parametrize("name", sorted(limits.BOUNDS))
 def test_limits_of_a_clinic_are_held_within_their_bounds(world, name):
     low, high = limits.BOUNDS[name]
     values = {each: getattr(limits.DEFAULTS, each) for each in limits.BOUNDS}
+    # The one that it is held against stands out of the way.
+    for lower, upper in limits.ORDERED:
+        if name == lower:
+            values[upper] = limits.BOUNDS[upper][1]
+        if name == upper:
+            values[lower] = limits.BOUNDS[lower][0]
     common = {"clinic_id": world.clinic.pk, "set_by_id": world.ben.user_id, "set_at": MONDAY}
     with as_clinic(world.clinic.pk):
         for inside in (low, high):

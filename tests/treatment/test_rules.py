@@ -352,7 +352,6 @@ def closed() -> Any:
         ([dose(0)], event("cancel", 10, cause="patient_choice"), "session_dosed"),
         ([event("start", 0)], event("miss", 10), "session_not_planned"),
         ([], event("reopen", 10, text="-"), "session_not_closed"),
-        ([], event("infusion", 10, change="stop"), "no_infusion"),
         ([dose(0), *calm(10)], event("complete", 12), "discharge_not_ready"),
         ([], dose(-2 * 24 * 60 - 1), "far_from_session"),
         ([], dose(7 * 24 * 60 + 121), "far_from_session"),
@@ -368,11 +367,172 @@ def test_change_of_state_that_cannot_be_is_refused(before: list[Any], then: Any,
     assert (refused.code if refused else "") == code
 
 
+def refused_in_time(*before: Any, then: Any, route: str = "iv_infusion") -> str:
+    """The code by which an event contradicts those before it; empty if it does not."""
+    found = acceptance.contradiction(session(*before, route=route), session(*before, then, route=route), then)
+    return found.code if found else ""
+
+
 def test_correction_that_makes_a_session_end_before_it_began_is_a_contradiction() -> None:
     first = dose(0)
     later = event("dose", 110, amount=40.0, unit="mg", replaces=str(first.id))
 
-    assert acceptance.contradiction(session(first, closed(), later)) is not None
+    assert refused_in_time(first, closed(), then=later) == "ends_before_start"
+
+
+def rate(at: float, change: str = "start", **fields: Any) -> Any:
+    return event("infusion", at, change=change, **fields)
+
+
+PER_H: dict[str, Any] = {"rate": 20.0, "rate_unit": "mg_per_h"}
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "code"),
+    [
+        ([], rate(10, "stop"), "no_infusion"),
+        ([rate(10)], rate(20), "infusion_runs"),
+        # Two tablets start one infusion, and the earlier start arrives after its end.
+        ([rate(10), rate(50, "stop")], rate(8), "infusion_runs"),
+        ([rate(10), rate(50, "stop")], rate(60, "rate", **PER_H), "no_infusion"),
+        # A change of rate that a tablet kept while it was offline.
+        ([rate(10, **PER_H), rate(50, "stop")], rate(30, "rate", **PER_H), ""),
+        ([rate(10), rate(50, "stop")], rate(60), ""),
+    ],
+)
+def test_event_of_an_infusion_is_held_against_the_others_at_its_own_time(
+    before: list[Any], then: Any, code: str
+) -> None:
+    assert refused_in_time(*before, then=then) == code
+
+
+@pytest.mark.parametrize(
+    ("given", "mg"),
+    [
+        ([rate(0, **PER_H), rate(60, "stop"), rate(70), rate(90, "stop")], None),
+        ([dose(0, 10.0), rate(5), rate(45, "stop")], None),
+        ([rate(0), rate(30, "rate", **PER_H), rate(60, "stop")], None),
+        (
+            [
+                rate(0),
+                rate(60, "stop"),
+                dose(60, 25.0, given_as="infusion"),
+                rate(70, **PER_H),
+                rate(130, "stop"),
+            ],
+            45,
+        ),
+        ([dose(0, 10.0), rate(5, **PER_H), rate(65, "stop")], 30),
+        ([dose(0, 40.0, given_as="infusion"), rate(1), rate(41, "stop")], 40),
+    ],
+)
+def test_mg_of_infusions_add_up_or_are_not_known(given: list[Any], mg: int | None) -> None:
+    state = session(*given)
+
+    assert state.total_mg(minute(200)) == mg
+    is_flagged = Flag.INFUSION_WITHOUT_AMOUNT in dict(flags.of_session(state, DEFAULTS, minute(200)))
+    assert is_flagged is (mg is None)
+
+
+@pytest.mark.parametrize(
+    "looked_at",
+    [
+        # A minute after the dose and never again; at the instant of the dose; before it.
+        1, 0, -5,
+    ],
+)  # fmt: skip
+def test_discharge_takes_a_look_at_the_patient_as_they_are_now(looked_at: float) -> None:
+    given = session(pressure(-6), dose(0, 2.0, "device"), *calm(looked_at), route="nasal_esketamine")
+
+    missing = discharge.readiness(given, DEFAULTS, minute(121)).missing
+
+    assert {Missing.PRESSURE_MISSING, Missing.DISSOCIATION_MISSING, Missing.SEDATION_MISSING} <= {*missing}
+    assert Missing.NOT_STEADY in missing
+
+
+def test_discharge_waits_for_a_serious_adverse_event_whatever_its_severity() -> None:
+    given = session(
+        pressure(-5),
+        dose(0),
+        *calm(100),
+        event("adverse_event", 50, effect="nausea", severity=2, serious=True),
+    )
+
+    assert discharge.readiness(given, DEFAULTS, minute(120)).missing == (Missing.ADVERSE_EVENT_OPEN,)
+
+
+def test_pressure_of_a_crisis_stops_discharge_whatever_it_was_before() -> None:
+    given = session(pressure(-5, 178, 100), dose(0), *calm(100), pressure(110, 182, 100))
+
+    assert Missing.PRESSURE_RAISED in discharge.readiness(given, DEFAULTS, minute(120)).missing
+
+
+@pytest.mark.parametrize(
+    "crossed",
+    [
+        {"pre_dose_systolic": 160, "crisis_systolic": 160},
+        {"pre_dose_diastolic": 100, "crisis_diastolic": 100},
+        {"spo2_prompt": 90, "spo2_emergency": 90},
+    ],
+)
+def test_limits_that_cross_each_other_are_refused(crossed: dict[str, int]) -> None:
+    with pytest.raises(limits.OutOfBounds):
+        limits.check(replace(DEFAULTS, **crossed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"route": "iv_infusion"}, "unit_not_for_route"),
+        ({"route": "nasal_esketamine", "setting": "home"}, "reason_missing"),
+        ({"route": "nasal_esketamine", "setting": "home", "text": "It was at home."}, ""),
+        ({"route": "nasal_esketamine", "minutes": 90}, ""),
+    ],
+)
+def test_plan_of_a_dosed_session_changes_no_product_and_its_place_with_a_reason(
+    fields: dict[str, Any], code: str
+) -> None:
+    again = event("plan", 5, starts_at="2026-03-02T10:00:00Z", **fields)
+    found = acceptance.refusal(
+        session(dose(0, 56.0), route="nasal_esketamine"),
+        again,
+        DEFAULTS,
+        occurred_at=again.at,
+        is_patient=False,
+    )
+
+    assert (found.code if found else "") == code
+
+
+def test_dose_that_arrives_after_the_patient_was_found_ready_is_flagged() -> None:
+    parts = [plan("im"), pressure(-5), dose(0), *calm(100), event("complete", 105)]
+    late = entry(dose(85, 10.0, name="late"), received=130)
+
+    given = derive([*(entry(each) for each in parts), late])
+
+    assert Flag.DOSE_AFTER_READINESS in dict(flags.of_session(given, DEFAULTS, minute(140)))
+
+
+def test_dose_into_a_session_entered_in_error_is_refused() -> None:
+    given = session(event("cancel", 5, cause="entered_in_error"))
+    found = acceptance.refusal(given, dose(6), DEFAULTS, occurred_at=minute(6), is_patient=False)
+
+    assert found is not None
+    assert found.code == "session_in_error"
+
+
+def test_retracting_a_wrong_correction_lets_the_first_dose_count_again() -> None:
+    first = dose(0, 40.0)
+    wrong = event("dose", 1, amount=400.0, unit="mg", replaces=str(first.id))
+    given = session(first, wrong, event("retract", 2, target=str(wrong.id), text="A slip."))
+
+    assert given.total_mg(minute(60)) == 40
+
+
+def test_infusion_that_nobody_stops_is_not_looked_after_without_end() -> None:
+    given = session(pressure(-5), rate(0, **PER_H))
+
+    assert len(monitoring.observations_due(given, DEFAULTS, minute(60 * 24 * 400))) < 100
 
 
 def test_patient_who_leaves_against_advice_is_recorded_so() -> None:

@@ -69,6 +69,8 @@ _WORDS: Mapping[StrEnum, str] = {
     Flag.ENTERED_LATE: "Entered more than 30 minutes later.",
     Flag.AFTER_CLOSING: "Observed after the session was closed.",
     Flag.CLOCK_CORRECTED: "The clock of the device was wrong; the time is corrected.",
+    Flag.DOSE_AFTER_READINESS: "A dose was entered after the patient was found ready to leave.",
+    Flag.INFUSION_WITHOUT_AMOUNT: "An infusion has neither rates from its start nor a dose as its whole.",
     Flag.SITTER_MISSING: "Nobody confirmed that a sober adult was there.",
     State.CHECKED_IN: "here, not begun",
     State.MISSED: "did not come",

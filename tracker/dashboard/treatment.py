@@ -31,6 +31,7 @@ from tracker.lib.error_codes import CODES
 from tracker.outbox.tasks import wake_delivery
 from tracker.treatment import actions, events, limit_settings
 from tracker.treatment.discharge import Missing
+from tracker.treatment.limits import OutOfBounds
 from tracker.treatment.models import TreatmentSession
 
 _TREATMENT = {Category.TREATMENT}
@@ -280,9 +281,13 @@ def monitoring_limits(request: HttpRequest, principal: Principal, at: datetime) 
             raise NotFoundOrHidden
         form = MonitoringLimitsForm(request.POST)
         if form.is_valid():
-            limit_settings.change(principal=principal, wanted=form.limits(), at=at)
-            messages.success(request, "Set. They count from now on.")
-            return redirect("dashboard:monitoring_limits")
+            try:
+                limit_settings.change(principal=principal, wanted=form.limits(), at=at)
+            except OutOfBounds as wrong:
+                form.add_error(wrong.name, f"From {wrong.low} to {wrong.high}, beside the limits below it.")
+            else:
+                messages.success(request, "Set. They count from now on.")
+                return redirect("dashboard:monitoring_limits")
     else:
         form = MonitoringLimitsForm(initial=MonitoringLimitsForm.values_of(current))
     row = limit_settings.newest(principal.clinic_id)

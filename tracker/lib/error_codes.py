@@ -392,8 +392,13 @@ SESSION = (
     _field("session_not_planned", "The session has begun already, or is closed.", _SHOW_SESSION),
     _field("session_without_dose", "No dose was given: cancel the session instead.", _SHOW_SESSION),
     _field("session_dosed", "A dose was given: close the session, or cancel it as entered in error."),
+    _field(
+        "session_in_error",
+        "The session was cancelled as entered in error: open it again first.",
+        _SHOW_SESSION,
+    ),
     _field("session_staff_only", "Only staff enter this of the session."),
-    _field("session_full", "The session has 2,000 events: no more are taken."),
+    _field("session_full", "The session has as many events as are taken: close it."),
     ErrorCode(
         "discharge_not_ready",
         409,

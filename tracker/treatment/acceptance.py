@@ -93,7 +93,7 @@ def _refused_reference(session: SessionState, event: Event) -> Refusal | None:
     if event.replaces is not None:
         if kinds.get(event.replaces) != event.kind:
             return Refusal("unknown_event", "replaces")
-        if event.replaces in session.replaced_by or event.replaces in session.retracted_by:
+        if event.replaces in session.ever_replaced or event.replaces in session.retracted_by:
             return Refusal("event_already_replaced", "replaces")
     if isinstance(event, events.RetractEvent):
         if event.target not in kinds or kinds[event.target] in events.NOT_RETRACTED:
@@ -106,6 +106,8 @@ def _refused_reference(session: SessionState, event: Event) -> Refusal | None:
 
 
 def _dose(session: SessionState, event: events.DoseEvent, clinic: Limits, at: datetime) -> Refusal | None:
+    if session.is_in_error:
+        return Refusal("session_in_error", "kind")
     rule = products.ROUTES[session.route]
     if event.unit not in rule.units:
         return Refusal("unit_not_for_route", "unit")
@@ -154,8 +156,13 @@ def refused_plan(event: events.PlanEvent) -> Refusal | None:
 
 
 def _refused_by_doses(session: SessionState, event: events.PlanEvent) -> Refusal | None:
-    """What was given stays what it was: no route in which it could not have been given."""
+    """What was given stays what it was: another route or place takes a reason, and another product there is not."""
     rule = products.ROUTES[event.route]
+    if session.is_dosed:
+        if rule.product != session.product:
+            return Refusal("unit_not_for_route", "route")
+        if (event.route, event.setting) != (session.route, session.plan.setting) and event.text is None:
+            return Refusal("reason_missing", "text")
     if any(given.dose.unit not in rule.units for given in session.doses):
         return Refusal("unit_not_for_route", "route")
     return Refusal("unit_not_for_route", "route") if session.infusions and not rule.rate_units else None
@@ -164,6 +171,8 @@ def _refused_by_doses(session: SessionState, event: events.PlanEvent) -> Refusal
 def _infusion(
     session: SessionState, event: events.InfusionEvent, clinic: Limits, at: datetime
 ) -> Refusal | None:
+    if session.is_in_error:
+        return Refusal("session_in_error", "kind")
     rule = products.ROUTES[session.route]
     if not rule.rate_units:
         return Refusal("unit_not_for_route", "kind")
@@ -171,13 +180,7 @@ def _infusion(
         mg_per_h = products.rate_mg_per_h(_exact(event.rate), event.rate_unit, _weight(session, at))
         if mg_per_h is not None and mg_per_h > MOST_MG_PER_H:
             return Refusal("out_of_range", "rate")
-    if event.replaces is not None:
-        return _far_away(session, at)
-    if event.change == events.InfusionChange.START:
-        return Refusal("infusion_runs", "change") if session.infusion_runs else _far_away(session, at)
-    if not session.infusion_runs:
-        return Refusal("no_infusion", "change")
-    return Refusal("ends_before_start", "at") if at < session.infusions[-1].started_at else None
+    return _far_away(session, at)
 
 
 def _end(
@@ -210,14 +213,13 @@ def _cancel(session: SessionState, event: events.CancelEvent, clinic: Limits, at
     return None
 
 
-def contradiction(session: SessionState) -> Refusal | None:
-    """Return why a session cannot be as its events would have it: it ends before it began."""
-    if (
-        session.started_at is not None
-        and session.ended_at is not None
-        and session.ended_at < session.started_at
-    ):
+def contradiction(before: SessionState, after: SessionState, event: Event) -> Refusal | None:
+    """Return why a session cannot be as it would be ``after`` an event: its parts contradict each other in time."""
+    if after.started_at is not None and after.ended_at is not None and after.ended_at < after.started_at:
         return Refusal("ends_before_start", "at")
+    faults = after.infusion_faults()
+    if isinstance(event, events.InfusionEvent) and len(faults) > len(before.infusion_faults()):
+        return Refusal(dict(faults).get(event.id, faults[-1][1]), "change")
     return None
 
 

@@ -29,8 +29,13 @@ from tracker.treatment.session_state import IN_PROGRESS, PATIENT, Entry, Session
 MAX_EVENTS = 100
 # Of a session that was recorded afterwards, how long it took is not asked.
 PAST_MINUTES = 60
-# No session has more; a clinician's hand makes a few dozen.
+# A clinician's hand makes a few dozen. What closes a session, or was given, is taken beyond these.
 MAX_EVENTS_OF_SESSION = 2_000
+MAX_EVENTS_BY_PATIENT = 500
+_RESERVE = 500
+_ALWAYS = events.CHANGES_OF_STATE | {"dose", "infusion", "retract"}
+# They keep no other session from being planned for their time.
+_FREE = (State.CANCELLED, State.MISSED)
 # What can only be a row of slips is not stored as a total; its events stand as they were entered.
 MOST_TOTAL_MG = 100_000
 
@@ -180,7 +185,9 @@ def record_past_session(
     """
     if starts_at > at:
         raise InTheFuture
-    session_id = uuid5(patient.pk, starts_at.isoformat())
+    # One that was cancelled as an error does not stand in the way of the right one.
+    in_error = TreatmentSession.objects.filter(patient=patient, starts_at=starts_at, is_in_error=True).count()
+    session_id = uuid5(patient.pk, f"{starts_at.isoformat()} {in_error}")
 
     def envelope(kind: str, moment: datetime) -> dict[str, Any]:
         return {"id": uuid5(session_id, kind), "kind": kind, "at": moment}
@@ -242,7 +249,7 @@ def _refusal(
     clinic: Limits,
 ) -> Refusal | None:
     event = entry.event
-    if len(state.entries) >= MAX_EVENTS_OF_SESSION:
+    if len(state.entries) >= _most_events(event, is_patient=principal.is_patient):
         return Refusal("session_full")
     refusal = acceptance.refusal(
         state, event, clinic, occurred_at=entry.occurred_at, is_patient=principal.is_patient
@@ -253,7 +260,10 @@ def _refusal(
         refusal = _unknown_staff(event)
     if refusal is None:
         after = derive([*state.entries, entry])
-        refusal = acceptance.contradiction(after)
+        refusal = acceptance.contradiction(state, after, event)
+        if refusal is None and state.state in _FREE and after.state not in _FREE:
+            # What was missed or cancelled takes its time again, in which another may have been planned since.
+            refusal = _overlap(patient, session.pk, after.plan)
         begins = after.state in IN_PROGRESS and state.state not in IN_PROGRESS
         others = TreatmentSession.objects.in_progress().filter(patient=patient).exclude(pk=session.pk)
         if refusal is None and begins and others.exists():
@@ -261,11 +271,18 @@ def _refusal(
     return refusal
 
 
+def _most_events(event: Event, *, is_patient: bool) -> int:
+    """Return how many events a session may have before this one."""
+    if is_patient:
+        return MAX_EVENTS_BY_PATIENT
+    return MAX_EVENTS_OF_SESSION + (_RESERVE if event.kind in _ALWAYS else 0)
+
+
 def _overlap(patient: Patient, session_id: UUID, plan: PlanEvent) -> Refusal | None:
     """The database keeps this too (``session_patient_is_free``); under the lock it is asked in time."""
     others = TreatmentSession.objects.filter(
         patient=patient, starts_at__lt=_ends_at(plan), ends_at__gt=plan.starts_at
-    ).exclude(state__in=(State.CANCELLED, State.MISSED))
+    ).exclude(state__in=_FREE)
     return Refusal("session_overlaps", "starts_at") if others.exclude(pk=session_id).exists() else None
 
 

@@ -143,7 +143,9 @@ def _refusal(
         return acceptance.refused_plan(event)
     if any(entry.event.id == event.id for entry in entries):
         return acceptance.Refusal("id_reused", "id")
-    return acceptance.refusal(derive(entries), event, clinic, occurred_at=event.at, is_patient=by_patient)
+    refusal = acceptance.refusal(derive(entries), event, clinic, occurred_at=event.at, is_patient=by_patient)
+    after = [*entries, Entry(event, event.at, event.at, PATIENT if by_patient else "staff")]
+    return refusal or acceptance.contradiction(derive(entries), derive(after), event)
 
 
 def _add(doses: Doses, session: SessionState, at: datetime) -> None:

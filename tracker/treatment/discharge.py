@@ -6,7 +6,7 @@ A clinician decides; the rules say what was not yet entered, or is not yet as it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tracker.treatment import events, monitoring
@@ -34,6 +34,16 @@ class Missing(StrEnum):
     NO_ESCORT = "NO_ESCORT"
 
 
+# Whether a patient may leave is judged by how they are now: a look longer ago does not count.
+ASSESSED_WITHIN = timedelta(minutes=30)
+SEVERE = 3
+_ITEMS = {
+    events.ChecklistItem.WALKS_STEADILY: Missing.NOT_STEADY,
+    events.ChecklistItem.ORIENTED: Missing.NOT_ORIENTED,
+    events.ChecklistItem.INSTRUCTIONS_GIVEN: Missing.NO_INSTRUCTIONS,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """Whether a patient may leave by the clinic's rules, why not, and from when on the time of observation is over."""
@@ -47,8 +57,9 @@ def readiness(session: SessionState, clinic: Limits, at: datetime) -> Readiness:
     """
     Return whether the patient may leave at ``at``, by what was entered up to then.
 
-    Blood pressure, dissociation and sedation count from the last reading after the last dose; the readings before the
-    dose are what they are compared with.
+    Blood pressure, dissociation, sedation and gait count from the last look after the last dose, if that is at most
+    ``ASSESSED_WITHIN`` ago. Escort and instructions count from after the last dose. The readings before the first dose
+    are what the others are compared with.
     """
     earliest = monitoring.earliest_discharge(session, clinic)
     missing = tuple(dict.fromkeys(_missing(session, clinic, at, earliest)))
@@ -71,33 +82,54 @@ def _missing(
     sedation = [
         check.moaas
         for entry, check in session.each(events.SedationEvent)
-        if last_dose <= entry.occurred_at <= at
+        if _is_recent(entry.occurred_at, last_dose, at)
     ]
     if not sedation:
         yield Missing.SEDATION_MISSING
     elif sedation[-1] < clinic.moaas_awake:
         yield Missing.SEDATED
-    if any(ended is None and event.severity == 3 for _, event, ended in session.adverse_events()):
+    if any(
+        ended is None and (event.severity == SEVERE or event.serious)
+        for _, event, ended in session.adverse_events()
+    ):
         yield Missing.ADVERSE_EVENT_OPEN
-    items = (
-        (events.ChecklistItem.WALKS_STEADILY, Missing.NOT_STEADY),
-        (events.ChecklistItem.ORIENTED, Missing.NOT_ORIENTED),
-        (events.ChecklistItem.INSTRUCTIONS_GIVEN, Missing.NO_INSTRUCTIONS),
-    )
-    yield from (missing for item, missing in items if not session.checklist.get(item))
-    if session.escort != events.Escort.PRESENT:
+    for item, missing in _ITEMS.items():
+        met = [
+            check.is_met
+            for entry, check in session.each(events.ChecklistEvent)
+            if check.item == item
+            and last_dose < entry.occurred_at <= at
+            and (
+                item == events.ChecklistItem.INSTRUCTIONS_GIVEN
+                or _is_recent(entry.occurred_at, last_dose, at)
+            )
+        ]
+        if not met or not met[-1]:
+            yield missing
+    escorts = [
+        event.escort
+        for entry, event in session.each(events.EscortEvent)
+        if last_dose < entry.occurred_at <= at
+    ]
+    if not escorts or escorts[-1] != events.Escort.PRESENT:
         yield Missing.NO_ESCORT
+
+
+def _is_recent(moment: datetime, last_dose: datetime, at: datetime) -> bool:
+    """Whether a look at the patient was after the last dose, and lately before leaving."""
+    return last_dose < moment <= at and at - moment <= ASSESSED_WITHIN
 
 
 def _missing_signs(
     session: SessionState, clinic: Limits, last_dose: datetime, at: datetime
 ) -> Iterator[Missing]:
-    after = monitoring.readings(session, last_dose, at)
+    taken = monitoring.readings(session, last_dose, at)
+    after = [each for each in taken if _is_recent(each[0], last_dose, at)]
     pressures = [signs for _, signs in after if signs.systolic is not None]
     if not pressures:
         yield Missing.PRESSURE_MISSING
-    elif monitoring.is_raised(pressures[-1], clinic) and not _is_near_baseline(
-        session, clinic, pressures[-1]
+    elif monitoring.is_crisis(pressures[-1], clinic) or (
+        monitoring.is_raised(pressures[-1], clinic) and not _is_near_baseline(session, clinic, pressures[-1])
     ):
         yield Missing.PRESSURE_RAISED
     saturations = [signs.spo2 for _, signs in after if signs.spo2 is not None]
@@ -131,7 +163,7 @@ def _missing_dissociation(
         for entry, check in session.each(events.DissociationEvent)
         if entry.occurred_at <= at
     ]
-    after = [check for when, check in checks if when >= last_dose]
+    after = [check for when, check in checks if _is_recent(when, last_dose, at)]
     if not after:
         yield Missing.DISSOCIATION_MISSING
         return

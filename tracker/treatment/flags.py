@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from tracker.treatment import events, monitoring
@@ -34,6 +35,8 @@ class Flag(StrEnum):
     AFTER_CLOSING = "AFTER_CLOSING"
     CLOCK_CORRECTED = "CLOCK_CORRECTED"
     SITTER_MISSING = "SITTER_MISSING"
+    DOSE_AFTER_READINESS = "DOSE_AFTER_READINESS"
+    INFUSION_WITHOUT_AMOUNT = "INFUSION_WITHOUT_AMOUNT"
 
 
 # Beyond these a weight is more often a slip than not.
@@ -71,7 +74,7 @@ def _dose_flags(session: SessionState, clinic: Limits, at: datetime) -> Iterator
 
 
 def _amount_flags(session: SessionState, at: datetime) -> Iterator[tuple[Flag, str | None]]:
-    plan, total, by_rate = session.plan, session.total_mg(at), session.rate_mg(at)
+    plan, total = session.plan, session.total_mg(at)
     if plan.planned_amount is not None and plan.planned_unit == KetamineUnit.MG and total is not None:
         if float(total) > plan.planned_amount * (1 + _DIFFERS):
             yield Flag.DOSE_ABOVE_PLAN, None
@@ -79,11 +82,19 @@ def _amount_flags(session: SessionState, at: datetime) -> Iterator[tuple[Flag, s
         per_kg = session.mg_per_kg(at)
         if per_kg is not None and float(per_kg) > plan.planned_amount * (1 + _DIFFERS):
             yield Flag.DOSE_ABOVE_PLAN, None
-    by_dose = [given.mg for given in session.doses if given.dose.given_as == events.GivenAs.INFUSION]
-    if by_rate and by_dose and None not in by_dose and not session.infusion_runs:
-        entered = float(sum(mg for mg in by_dose if mg is not None))
-        if abs(entered - float(by_rate)) > _DIFFERS * max(entered, float(by_rate)):
-            yield Flag.DOSE_AND_RATE_DIFFER, None
+    for period, given in session.whole_doses:
+        rates = period.mg_until(at)
+        if not rates or given.mg is None or period.stopped_at is None:
+            continue
+        if abs(given.mg - rates) > Decimal(str(_DIFFERS)) * max(given.mg, rates):
+            yield Flag.DOSE_AND_RATE_DIFFER, str(given.dose.id)
+    if any(each.mg_until(at) is None for each in session.infusions_by_rate()):
+        yield Flag.INFUSION_WITHOUT_AMOUNT, None
+    closings = [entry.received_at for entry, _ in session.each(events.CompleteEvent)]
+    if session.discharge == events.Discharge.READY and closings:
+        for given in session.doses:
+            if given.entry.received_at > closings[-1]:
+                yield Flag.DOSE_AFTER_READINESS, str(given.dose.id)
 
 
 def _sign_flags(session: SessionState, clinic: Limits) -> Iterator[tuple[Flag, str | None]]:

@@ -107,6 +107,13 @@ BOUNDS: Mapping[str, tuple[int, int]] = MappingProxyType(
     }
 )
 OBSERVATION_BOUNDS = (15, 480)
+# Of each pair the first is below the second.
+ORDERED = (
+    ("pre_dose_systolic", "crisis_systolic"),
+    ("pre_dose_diastolic", "crisis_diastolic"),
+    ("spo2_emergency", "spo2_prompt"),
+    ("heart_rate_low", "heart_rate_high"),
+)
 
 
 class OutOfBounds(ValueError):
@@ -126,6 +133,9 @@ def check(wanted: Limits) -> None:
     for name, (low, high) in BOUNDS.items():
         if not low <= getattr(wanted, name) <= high:
             raise OutOfBounds(name, low, high)
+    for lower, upper in ORDERED:
+        if getattr(wanted, lower) >= getattr(wanted, upper):
+            raise OutOfBounds(upper, getattr(wanted, lower) + 1, BOUNDS[upper][1])
     for route, minutes in wanted.observation_minutes.items():
         low, high = SHORTEST_OBSERVATION.get(route, OBSERVATION_BOUNDS[0]), OBSERVATION_BOUNDS[1]
         if not low <= minutes <= high:

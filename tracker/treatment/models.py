@@ -384,6 +384,12 @@ class MonitoringLimits(ClinicOwned):
                 within(name, low, high, name=f"monitoring_limit_{name}_{low}_to_{high}")
                 for name, (low, high) in limits.BOUNDS.items()
             ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{upper}__gt": F(lower)}), name=f"monitoring_{upper}_above_{lower}"
+                )
+                for lower, upper in limits.ORDERED
+            ),
         ]
         indexes = [models.Index(fields=["clinic_id", "id"], name="monitoring_limits_newest")]
 

@@ -18,6 +18,8 @@ from tracker.treatment.session_state import SessionState, State
 EARLY = timedelta(minutes=5)
 # What is not entered by then is overdue.
 LATE = timedelta(minutes=5)
+# An infusion that nobody has stopped for longer is no longer looked after minute by minute.
+LONGEST_OVERRUN = timedelta(hours=12)
 # A clock that differs by less makes no difference to a time of observation.
 CLOCK_TOLERANCE = timedelta(minutes=2)
 
@@ -157,7 +159,8 @@ def _times(
 ) -> Iterator[tuple[datetime, Point, int | None]]:
     for period in session.infusions:
         # One that runs is looked at for as long as it was planned, and on.
-        end = period.stopped_at or max(at, period.started_at + timedelta(minutes=session.plan.minutes))
+        planned = period.started_at + timedelta(minutes=session.plan.minutes)
+        end = min(period.stopped_at or max(at, planned), planned + LONGEST_OVERRUN)
         time = period.started_at + timedelta(minutes=limits.DURING_INFUSION)
         while time < end:
             yield time, Point.DURING_INFUSION, None

@@ -92,8 +92,12 @@ class InfusionPeriod:
     rates: tuple[tuple[datetime, Decimal | None], ...]
 
     def mg_until(self, at: datetime) -> Decimal | None:
-        """Return what its rates come to; None where one of them is not known, or none was entered."""
-        if not self.rates or any(rate is None for _, rate in self.rates):
+        """Return what its rates come to; None where one is not known, or a part of it has none."""
+        if (
+            not self.rates
+            or self.rates[0][0] > self.started_at
+            or any(rate is None for _, rate in self.rates)
+        ):
             return None
         end = min(self.stopped_at or at, at)
         starts = [start for start, _ in self.rates]
@@ -102,6 +106,12 @@ class InfusionPeriod:
             seconds = max((min(stop, end) - start) / timedelta(seconds=1), 0)
             total += (rate or Decimal(0)) * Decimal(str(seconds)) / 3600
         return total
+
+    def distance(self, at: datetime) -> timedelta:
+        """Return how far an instant is from the infusion; nothing within it."""
+        if at < self.started_at:
+            return self.started_at - at
+        return max(at - self.stopped_at, timedelta(0)) if self.stopped_at else timedelta(0)
 
 
 @dataclass
@@ -118,6 +128,8 @@ class SessionState:
     cause: events.Cause | None = None
     replaced_by: dict[UUID, UUID] = field(default_factory=dict)
     retracted_by: dict[UUID, UUID] = field(default_factory=dict)
+    # Also by a correction that was retracted: the database allows one.
+    ever_replaced: set[UUID] = field(default_factory=set)
 
     @cached_property
     def current(self) -> list[Entry]:
@@ -204,6 +216,16 @@ class SessionState:
         kg = None if weight is None else _exact(weight.weight_kg)
         return entry.occurred_at, products.rate_mg_per_h(_exact(change.rate), change.rate_unit, kg)
 
+    def infusion_faults(self) -> list[tuple[UUID, str]]:
+        """Events of infusions that do not fit those before them in time: a second start, a rate or end of none."""
+        faults, is_open = [], False
+        for _, change in self.each(events.InfusionEvent):
+            starts = change.change == events.InfusionChange.START
+            if starts == is_open:
+                faults.append((change.id, "infusion_runs" if is_open else "no_infusion"))
+            is_open = starts or (is_open and change.change != events.InfusionChange.STOP)
+        return faults
+
     @property
     def infusion_runs(self) -> bool:
         return bool(self.infusions) and self.infusions[-1].stopped_at is None
@@ -226,23 +248,30 @@ class SessionState:
         ends += [period.stopped_at or period.started_at for period in self.infusions]
         return max(ends, default=None)
 
-    def rate_mg(self, at: datetime) -> Decimal | None:
-        """The mg that the rates of the infusions come to up to ``at``; None if there are none, or one is not known."""
-        known = [period.mg_until(at) for period in self.infusions if period.rates]
-        return (
-            sum((mg for mg in known if mg is not None), Decimal(0)) if known and None not in known else None
-        )
+    @cached_property
+    def whole_doses(self) -> list[tuple[InfusionPeriod, GivenDose]]:
+        """The infusions whose whole was entered as a dose: of each such dose the nearest infusion that has none yet."""
+        free, pairs = list(self.infusions), []
+        for dose in self.doses:
+            if dose.dose.given_as == events.GivenAs.INFUSION and free:
+                at = dose.at
+                period = min(free, key=lambda each: each.distance(at))
+                free.remove(period)
+                pairs.append((period, dose))
+        return pairs
+
+    def infusions_by_rate(self) -> list[InfusionPeriod]:
+        """The infusions that count by their rates, since their whole was not entered as a dose."""
+        whole = [period for period, _ in self.whole_doses]
+        return [period for period in self.infusions if period not in whole]
 
     def total_mg(self, at: datetime) -> Decimal | None:
         """
         The mg given up to ``at``; None where a part is not known, and where nothing was given.
 
-        Where the whole of an infusion was entered as a dose, its rates are not added to it.
+        An infusion counts by the dose that was entered as its whole, else by its rates; without either it is not known.
         """
-        parts = [dose.mg for dose in self.doses]
-        by_dose = any(dose.dose.given_as == events.GivenAs.INFUSION for dose in self.doses)
-        if not by_dose and any(period.rates for period in self.infusions):
-            parts.append(self.rate_mg(at))
+        parts = [dose.mg for dose in self.doses] + [each.mg_until(at) for each in self.infusions_by_rate()]
         if not parts or None in parts:
             return None
         return sum((mg for mg in parts if mg is not None), Decimal(0))
@@ -305,11 +334,15 @@ def derive(entries: Sequence[Entry]) -> SessionState:
     """Return the session that ``entries``, in the order of their receipt, tell of. The first one is its plan."""
     session = SessionState(entries)
     for entry in entries:
+        if isinstance(entry.event, events.RetractEvent):
+            session.retracted_by[entry.event.target] = entry.event.id
+    for entry in entries:
         event = entry.event
         if event.replaces is not None:
-            session.replaced_by[event.replaces] = event.id
-        if isinstance(event, events.RetractEvent):
-            session.retracted_by[event.target] = event.id
+            session.ever_replaced.add(event.replaces)
+            # What was corrected wrongly counts again once the correction is taken back.
+            if event.id not in session.retracted_by:
+                session.replaced_by[event.replaces] = event.id
     for entry in _by_receipt(session):
         _apply(session, entry)
     return session
