@@ -275,3 +275,102 @@ def test_no_effect_is_no_alert(world):
     answer = add(ada, session, event("adverse_event", effect="nausea", severity=9)).json()
 
     assert answer["alerted"] is False
+
+
+def home_session(world: Any, *, days: int = 0) -> str:
+    starts_at = (now() + timedelta(days=days)).isoformat()
+    return plan(Phone(world.ben.user), world, route="troche", setting="home", starts_at=starts_at)
+
+
+def acknowledge_all(world: Any) -> None:
+    ben = Phone(world.ben.user)
+    for alert in open_alerts(world):
+        answer = ben.post(
+            f"alerts/{alert.pk}/acknowledge?answers={alert.answer_count}&base_version={alert.version}", {}
+        )
+        assert answer.status_code == 200, answer.content
+
+
+def open_alerts(world: Any) -> list[Alert]:
+    with as_clinic(world.clinic.pk):
+        return list(Alert.objects.open().filter(patient=world.ada))
+
+
+SELF_HARM: dict[str, Any] = {"kind": "adverse_event", "effect": "suicidal_thoughts", "severity": 3}
+
+
+@pytest.mark.parametrize("grave", [SELF_HARM, {"kind": "vitals", "spo2": 80}])
+def test_grave_event_beside_the_replay_of_another_with_its_id_alerts(world, grave):
+    ada = Phone(world.ada.user)
+    session = home_session(world)
+    note = event("note", text="Calm.")
+    add(ada, session, note)
+
+    answer = add(ada, session, note, event(**grave) | {"id": note["id"]})
+
+    assert statuses(answer) == ["replayed", "id_reused"]
+    assert answer.json()["alerted"] is True
+    assert answer.json()["guidance"]["crisis_text"]
+    assert [alert.answer_stored for alert in open_alerts(world)] == [False]
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"severity": "3"}])
+def test_grave_event_under_the_id_of_one_in_an_earlier_session_alerts_after_acknowledgement(world, spoilt):
+    ada = Phone(world.ada.user)
+    first, second = home_session(world), home_session(world, days=1)
+    sent = event(**SELF_HARM) | spoilt
+    add(ada, first, sent)
+    acknowledge_all(world)
+
+    assert add(ada, second, sent).json()["alerted"] is True
+
+    assert len(open_alerts(world)) == 1
+
+
+def test_grave_event_with_other_content_under_its_id_alerts_after_acknowledgement(world):
+    ada = Phone(world.ada.user)
+    session = home_session(world)
+    sent = event(**SELF_HARM)
+    add(ada, session, sent)
+    acknowledge_all(world)
+
+    answer = add(ada, session, sent | {"severity": 2})
+
+    assert statuses(answer) == ["id_reused"]
+    assert answer.json()["alerted"] is True
+    assert len(open_alerts(world)) == 1
+
+
+def test_replay_of_a_grave_event_brings_the_crisis_text_and_raises_no_acknowledged_alert_again(world):
+    ada = Phone(world.ada.user)
+    session = home_session(world)
+    sent = event(**SELF_HARM)
+    add(ada, session, sent)
+    acknowledge_all(world)
+
+    answer = add(ada, session, sent, sent)
+
+    assert statuses(answer) == ["replayed", "replayed"]
+    assert answer.json()["guidance"]["crisis_text"]
+    assert open_alerts(world) == []
+
+
+@pytest.mark.parametrize("severity", [{}, {"severity": None}, {"severity": []}, {"grade": 3}])
+@pytest.mark.parametrize("effect", ["suicidal_thoughts", "chest_pain"])
+def test_grave_effect_without_a_severity_alerts_as_unreadable(world, effect, severity):
+    ada = Phone(world.ada.user)
+    session = home_session(world)
+
+    answer = add(ada, session, event("adverse_event", effect=effect, **severity))
+
+    assert answer.json()["results"][0]["status"] == "rejected"
+    assert answer.json()["alerted"] is True
+    assert [(alert.rule, alert.level) for alert in open_alerts(world)] == [
+        ("unreadable_safety_answer", "URGENT")
+    ]
+
+
+def test_harmless_effect_without_a_severity_is_no_alert(world):
+    answer = add(Phone(world.ada.user), home_session(world), event("adverse_event", effect="nausea"))
+
+    assert answer.json()["alerted"] is False

@@ -1,9 +1,11 @@
 """Alerts of treatment sessions: what is entered at home, where nobody looks on; and a session that nobody closes."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from tracker.access.principal import Principal
@@ -12,7 +14,7 @@ from tracker.alerts.escalation import Finding
 from tracker.clinics.models import Clinic, Patient
 from tracker.instruments import alert_rules, catalogue
 from tracker.instruments.alert_rules import AlertRule
-from tracker.lib import rls
+from tracker.lib import encryption, rls
 from tracker.records import change_counter
 from tracker.records.kinds import side_effects
 from tracker.treatment import actions, events, flags, limit_settings
@@ -58,26 +60,25 @@ def record_events(
     Take in events of a session (``treatment.actions.add_events``) and raise the alerts that they ask for, or neither.
 
     Whatever became of an event, what it says is looked at: of the patient's own events each, of those of staff an
-    adverse event that is an answer about self-harm. ``unread`` was found in what is no event. The last value says
-    whether anything was found.
+    adverse event that is an answer about self-harm. The same event again in the same session raises no alert again;
+    other content under its id does, and so does its id in another session. ``unread`` was found in what is no event.
+    The last value says whether anything was found.
 
     :raises NotFoundOrHidden: if the patient has no such session.
     """
     session, state, outcomes = actions.add_events(
         principal=principal, session_id=session_id, patient=patient, sent=sent, sent_at=sent_at, at=at
     )
-    refused = {outcome.event_id for outcome in outcomes if outcome.refusal is not None}
-    known = {outcome.event_id for outcome in outcomes if outcome.was_known}
     clinic = limit_settings.of_clinic(patient.clinic_id)
+    # By place and not by id: of several events with one id each is looked at.
     findings = [
         finding
-        for event in sent
-        if event.id not in known
+        for event, outcome in zip(sent, outcomes, strict=True)
         for finding in _findings(
-            session, event, clinic, is_patient=principal.is_patient, stored=event.id not in refused
+            session, event, clinic, is_patient=principal.is_patient, stored=outcome.refusal is None
         )
     ]
-    findings += unread
+    findings += [replace(finding, version=_version(session, finding.version.encode())) for finding in unread]
     with rls.as_patient(patient.clinic_id, patient.pk):
         found = alerts.assess(clinic_id=patient.clinic_id, patient_id=patient.pk, findings=findings, at=at)
     return session, state, outcomes, found
@@ -99,11 +100,17 @@ def _findings(
         and _GRAVE_SIGNS & {*flags.sign_flags(event, clinic)}
     ):
         met.append((VITAL_SIGNS, float(event.systolic or event.spo2 or event.respiratory_rate or 0)))
+    version = _version(session, actions.fingerprint(event)) if met else ""
     for rule, value in met:
         yield Finding(
             rule=rule.id, level=rule.level.upper(), source_kind=SOURCE, source_id=event.id, answered_at=event.at,
-            answered_on=session.local_date, value=value, stored=stored, rule_version=rule.version,
+            answered_on=session.local_date, value=value, stored=stored, rule_version=rule.version, version=version,
         )  # fmt: skip
+
+
+def _version(session: TreatmentSession, content: bytes) -> str:
+    """What is the same for the same content in the same session: an id may come again in another one."""
+    return encryption.keyed_hash(settings.LOOKUP_KEY, session.pk.bytes + content)[:8].hex()
 
 
 def raise_unclosed(*, at: datetime) -> int:

@@ -175,9 +175,26 @@ def _met_by_coded(data: Mapping[str, Any]) -> _Met:
     items = item_names.safety_items(catalogue.all())
     named = [text for name, part in data.items() if item_names.fold(name) in _NAMING for text in _texts(part)]
     for text in dict.fromkeys(map(item_names.item_name, named)):
+        answer = _answer_beside(data)
         for code in sorted(items.get(text, ())):
             form = catalogue.latest(code)
-            yield from _met_by_answers(form, {text: _answer_beside(data)})
+            if answer is None and _is_adverse_event(data):
+                yield from alert_rules.met(form, [text])
+            else:
+                yield from _met_by_answers(form, {text: answer})
+
+
+def _is_adverse_event(data: Mapping[str, Any]) -> bool:
+    """Whether ``data`` says that an effect was there: without a severity that is no question left unasked."""
+    return any(
+        item_names.fold(name) == "effect"
+        or (
+            item_names.fold(name) == "kind"
+            and isinstance(part, str)
+            and item_names.fold(part) == "adverseevent"
+        )
+        for name, part in data.items()
+    )
 
 
 def _answer_beside(data: Mapping[str, Any]) -> Any:
