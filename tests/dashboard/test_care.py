@@ -1,6 +1,7 @@
 """Treatment sessions, discharge and readmission from a patient's page, by the team and by nobody else."""
 
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -71,6 +72,27 @@ def test_a_treatment_session_with_a_mistake_is_refused_in_a_sentence(world, ben,
     assert answer.status_code == 422
     assert "Not recorded." in text(answer)
     assert sessions(world.ada) == []
+
+
+def test_past_session_of_another_route_at_the_same_time_is_refused_in_a_sentence(world, ben):
+    post(ben, world.ada, "treatment-sessions", SESSION)
+    answer = post(ben, world.ada, "treatment-sessions", SESSION | {"route": "SC"})
+
+    assert answer.status_code == 422
+    assert "There is a treatment session at that time already." in text(answer)
+    assert sessions(world.ada) == [(date(2026, 2, 20), "IM", 42.5)]
+
+
+def test_past_session_while_another_is_in_progress_is_refused_in_a_sentence(world, ben):
+    plan = {"on": "2026-03-02", "time": "20:00", "minutes": "60", "route": "IM", "setting": "CLINIC"}
+    page = post(ben, world.ada, "sessions/plan", plan)["Location"]
+    ben.post(f"{page}events/", {"id": str(uuid4()), "kind": "check_in"})
+
+    answer = post(ben, world.ada, "treatment-sessions", SESSION)
+
+    assert answer.status_code == 422
+    assert "Another session of the patient is in progress: close it first." in text(answer)
+    assert len(sessions(world.ada)) == 1
 
 
 def test_a_stranger_to_the_patient_records_no_treatment_session_and_discharges_nobody(world, cleo):

@@ -1,5 +1,6 @@
 """Every code of a treatment session has words, and every kind of event a line."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import uuid4
 
@@ -77,6 +78,10 @@ def test_number_with_a_comma_is_read_as_one():
         ("vitals", {"systolic": ["310"]}, "systolic: The value is out of range: at most 300."),
         ("vitals", {"systolic": ["high"]}, "systolic: The value has the wrong type: a whole number."),
         ("dose", {"amount": [""]}, "amount: This field is required."),
+        ("weight", {"weight_kg": ["inf"]}, "weight kg: The value has the wrong type: a number."),
+        ("weight", {"weight_kg": ["nan"]}, "weight kg: The value has the wrong type: a number."),
+        ("weight", {"weight_kg": ["1e999"]}, "weight kg: The value has the wrong type: a number."),
+        ("sedation", {"moaas": ["-inf"]}, "moaas: The value has the wrong type: a whole number."),
         ("dance", {}, "This is no event of a session."),
     ],
 )
@@ -85,3 +90,38 @@ def test_form_with_a_mistake_comes_back_in_a_sentence(kind, changes, sentence):
         of_form(kind, **changes)
 
     assert bad.value.sentences[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("now", "typed", "meant"),
+    [
+        ("2026-03-02T21:21:30Z", "", "2026-03-02T21:21:30+00:00"),
+        ("2026-03-02T21:21:30Z", "22:21", "2026-03-02T21:21:00+00:00"),
+        # The clock on the wall is ahead of the server's: never a day back.
+        ("2026-03-02T21:21:30Z", "22:22", "2026-03-02T21:22:00+00:00"),
+        ("2026-03-02T21:21:00Z", "22:36", "2026-03-02T21:36:00+00:00"),
+        ("2026-03-02T22:58:00Z", "00:05", "2026-03-02T23:05:00+00:00"),
+        # After midnight an entry of the evening before.
+        ("2026-03-02T23:05:00Z", "23:50", "2026-03-02T22:50:00+00:00"),
+        ("2026-03-02T23:05:00Z", "12:06", "2026-03-02T11:06:00+00:00"),
+        ("2026-03-02T21:21:30Z", "00:05", "2026-03-01T23:05:00+00:00"),
+        # The night in which clocks go forward.
+        ("2026-03-29T00:59:30Z", "03:00", "2026-03-29T01:00:00+00:00"),
+    ],
+)
+def test_local_time_of_an_event_is_the_nearest_that_can_be_meant(now, typed, meant):
+    assert session_forms.instant_of(typed, datetime.fromisoformat(now), "Europe/Amsterdam") == meant
+
+
+@pytest.mark.parametrize("typed", ["22:37", "23:59"])
+def test_time_that_has_not_come_yet_is_refused_and_not_taken_for_yesterdays(typed):
+    now = datetime(2026, 3, 2, 21, 21, tzinfo=UTC)
+
+    with pytest.raises(session_forms.BadForm, match="That time has not come yet"):
+        session_forms.instant_of(typed, now, "Europe/Amsterdam")
+
+
+@pytest.mark.parametrize("typed", ["soon", "25:00", "22:22+05:00"])
+def test_what_is_no_time_is_refused(typed):
+    with pytest.raises(session_forms.BadForm, match="That is no time"):
+        session_forms.instant_of(typed, datetime(2026, 3, 2, 21, 21, tzinfo=UTC), "Europe/Amsterdam")

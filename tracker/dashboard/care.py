@@ -17,6 +17,7 @@ from tracker.clinics.models import Patient
 from tracker.dashboard import formatting
 from tracker.dashboard.decorators import clinical_page
 from tracker.dashboard.forms import RecoverSignInForm, TreatmentSessionForm
+from tracker.lib.error_codes import CODES
 from tracker.outbox import patient_sign_in
 from tracker.treatment import actions as treatment
 from tracker.treatment.products import Route
@@ -50,6 +51,14 @@ def _record(form: TreatmentSessionForm, principal: Principal, patient: Patient, 
         form.add_error("on", "That time has not come yet where the patient lives.")
     except treatment.AlreadyRecorded:
         form.add_error("time", "There is a treatment session at that time already.")
+    except treatment.RefusedEvent as refused:
+        refusal = refused.refusal
+        field = {"amount": "dose_mg", "starts_at": "time"}.get(refusal.field, "on")
+        # The id is made of the instant: another session began then.
+        if refusal.code == "id_reused":
+            form.add_error("time", "There is a treatment session at that time already.")
+        else:
+            form.add_error(field, CODES[refusal.code].detail)
     return not form.errors
 
 

@@ -1,7 +1,8 @@
 """Events of a treatment session from a form: the texts that a browser sends, as the schema of a kind has them."""
 
+import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,11 @@ from tracker.lib import days, validation_errors
 from tracker.treatment import events
 
 Fields = Mapping[str, Sequence[str]]
+
+# A clock on the wall is ahead of ours by so much at most. static/dashboard/session.js has the same two spans.
+AHEAD = timedelta(minutes=15)
+# A time that is further ahead can only be yesterday's; what lies between is a slip.
+YESTERDAY = timedelta(hours=12)
 
 
 class BadForm(Exception):
@@ -36,6 +42,9 @@ def _number(text: str) -> Any:
     try:
         value = float(text.replace(",", "."))
     except ValueError:
+        return text
+    # "inf" and "nan" are floats to Python, and no number that anybody has measured.
+    if not math.isfinite(value):
         return text
     return int(value) if value == int(value) and abs(value) < 1e9 else value
 
@@ -83,9 +92,9 @@ def _sentence(error: validation_errors.FieldError) -> str:
 
 def instant_of(local_time: str, now: datetime, time_zone: str) -> str:
     """
-    Return the instant of a local time of the last 24 hours; now, if none was entered.
+    Return the instant of a local time of the last 24 hours, or up to ``AHEAD``; now, if none was entered.
 
-    :raises BadForm: if it is no time.
+    :raises BadForm: if it is no time, or one that has not come yet.
     """
     if not local_time:
         return now.isoformat()
@@ -93,8 +102,17 @@ def instant_of(local_time: str, now: datetime, time_zone: str) -> str:
         wanted = time.fromisoformat(local_time)
     except ValueError:
         raise BadForm(["That is no time."]) from None
-    today: date = days.local_day(now, time_zone)
-    at = days.instant(today, wanted, time_zone)
-    if at > now:
-        at = days.instant(date.fromordinal(today.toordinal() - 1), wanted, time_zone)
-    return at.isoformat()
+    if wanted.tzinfo is not None:
+        raise BadForm(["That is no time."])
+    day, a_day = days.local_day(now, time_zone), timedelta(days=1)
+    yesterday, today, tomorrow = (
+        days.instant(each, wanted, time_zone) for each in (day - a_day, day, day + a_day)
+    )
+    if tomorrow - now <= AHEAD:
+        # Shortly before midnight.
+        return tomorrow.isoformat()
+    if today - now <= AHEAD:
+        return today.isoformat()
+    if today - now > YESTERDAY:
+        return yesterday.isoformat()
+    raise BadForm(["That time has not come yet."])

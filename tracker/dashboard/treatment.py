@@ -1,7 +1,7 @@
 """Pages of treatment sessions: a patient's list, the session itself, the esketamine form, the clinic's limits."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,6 +36,8 @@ from tracker.treatment.models import TreatmentSession
 
 _TREATMENT = {Category.TREATMENT}
 _MAX_BODY = 256 * 1024
+# A device whose clock is further from ours says nothing of when something was.
+_FURTHEST_CLOCK = timedelta(days=400)
 
 
 def _open(principal: Principal, patient_id: UUID, at: datetime, action: Action, purpose: str) -> Patient:
@@ -169,7 +171,8 @@ def add_events(
     """
     Enter events of a session: one as a form, or those that the page's script kept while the line was cut, as JSON.
 
-    As JSON the answer says of each whether it is stored, and holds what changed of the page.
+    As JSON the answer says of each whether it is stored, and holds what changed of the page; events that another
+    user than the one signed in has entered are refused together (409).
     """
     patient = _open(principal, patient_id, at, Action.PLAN_TREATMENT_SESSION, "session_events")
     row = _session(patient, session_id)
@@ -212,12 +215,18 @@ def _queued(
 ) -> HttpResponse:
     try:
         body = strict_json.decode(request.read(_MAX_BODY))
+        user = str(body["user"])
         sent_at = datetime.fromisoformat(body["sent_at"])
         queued = [(str(each["id"]), str(each["at"]), _fields(each["fields"])) for each in body["events"]]
-    except (strict_json.BadJSON, KeyError, TypeError, ValueError):
-        return JsonResponse({"error": "The page sent what cannot be read. Reload it."}, status=400)
+    except (strict_json.BadJSON, AttributeError, KeyError, TypeError, ValueError):
+        return _unread("It cannot be read. Enter it again.")
     if sent_at.tzinfo is None or not 0 < len(queued) <= actions.MAX_EVENTS:
-        return JsonResponse({"error": "The page sent what cannot be read. Reload it."}, status=400)
+        return _unread("It cannot be read. Enter it again.")
+    if abs(sent_at - at) > _FURTHEST_CLOCK:
+        return _unread("The clock of this device is wrong by more than a year. Set it, and enter it again.")
+    # Whoever entered an event is who answers for it: nobody else's session sends it.
+    if user != str(principal.user_id):
+        return JsonResponse({"error": "Another person is signed in."}, status=409)
     results: list[dict[str, Any]] = []
     parsed: list[events.Event] = []
     for event_id, when, fields in queued:
@@ -243,12 +252,13 @@ def _queued(
     return JsonResponse({"results": results, "live": _live_html(request, principal, patient, row, at)})
 
 
+def _unread(sentence: str) -> JsonResponse:
+    return JsonResponse({"error": sentence}, status=400)
+
+
 def _fields(sent: Any) -> dict[str, list[str]]:
     """The fields of a form as the script sends them: each a list of texts."""
-    fields = {str(name): [str(text) for text in texts] for name, texts in sent.items()}
-    if any(len(text) > events.MAX_TEXT for texts in fields.values() for text in texts):
-        raise ValueError
-    return fields
+    return {str(name): [str(text) for text in texts] for name, texts in sent.items()}
 
 
 @require_GET
