@@ -49,6 +49,13 @@ def test_a_treatment_session_recorded_on_the_page_moves_the_baseline_before_it(w
     assert "intramuscular, 42.5 mg" in text(ben.get(f"/patients/{world.ada.pk}/"))
 
 
+def test_the_limits_of_monitoring_are_reached_from_a_patients_sessions(world, ben):
+    page = ben.get(f"/patients/{world.ada.pk}/sessions/").content.decode()
+
+    assert 'href="/monitoring-limits/"' in page
+    assert "Highest systolic before a dose" in text(ben.get("/monitoring-limits/"))
+
+
 def test_a_treatment_session_that_is_sent_twice_is_recorded_once(world, ben):
     post(ben, world.ada, "treatment-sessions", SESSION)
     answer = post(ben, world.ada, "treatment-sessions", SESSION)

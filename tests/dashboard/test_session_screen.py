@@ -111,6 +111,9 @@ def test_session_from_a_raised_pressure_to_discharge_by_touch(site, browser):
     card(page, "Adverse event").get_by_label("What").select_option("nausea")
     card(page, "Adverse event").get_by_role("button", name="Moderate").tap()
     expect(live).to_contain_text("nausea (moderate)")
+    page.get_by_role("button", name="Nausea is over").tap()
+    expect(live).to_contain_text("Adverse event is over")
+    expect(page.get_by_role("button", name="Nausea is over")).to_have_count(0)
 
     page.get_by_role("button", name="Ready to leave: close the session").tap()
 

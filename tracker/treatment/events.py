@@ -92,6 +92,8 @@ class StaffRole(StrEnum):
 
 
 class Presence(StrEnum):
+    """Whether a member of staff joins a session or leaves it."""
+
     JOINED = "JOINED"
     LEFT = "LEFT"
 
