@@ -263,7 +263,8 @@ def test_session_page_works_by_keyboard_and_without_script(site, browser):
 
 
 def test_session_is_closed_once_the_time_of_observation_is_over(site, browser):
-    page = browser.new_context(**TABLET).new_page()
+    # Its clock is right, and it thinks that it is in New York.
+    page = browser.new_context(**TABLET | {"timezone_id": "America/New_York"}).new_page()
     plan(page, site, minutes_ago=60)
     live = page.locator("#live")
 

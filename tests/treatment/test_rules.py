@@ -484,14 +484,12 @@ def test_limits_that_cross_each_other_are_refused(crossed: dict[str, int]) -> No
     ("fields", "code"),
     [
         ({"route": "iv_infusion"}, "unit_not_for_route"),
-        ({"route": "nasal_esketamine", "setting": "home"}, "reason_missing"),
-        ({"route": "nasal_esketamine", "setting": "home", "text": "It was at home."}, ""),
+        ({"route": "nasal_esketamine", "setting": "home"}, "session_dosed"),
+        ({"route": "nasal_esketamine", "setting": "home", "text": "It was at home."}, "session_dosed"),
         ({"route": "nasal_esketamine", "minutes": 90}, ""),
     ],
 )
-def test_plan_of_a_dosed_session_changes_no_product_and_its_place_with_a_reason(
-    fields: dict[str, Any], code: str
-) -> None:
+def test_plan_of_a_dosed_session_changes_neither_product_nor_place(fields: dict[str, Any], code: str) -> None:
     again = event("plan", 5, starts_at="2026-03-02T10:00:00Z", **fields)
     found = acceptance.refusal(
         session(dose(0, 56.0), route="nasal_esketamine"),
@@ -644,3 +642,80 @@ def test_event_that_cannot_be_is_refused_by_its_field(kind: str, fields: dict[st
         event(kind, 0, **fields)
 
     assert any(where in error["loc"] or not where for error in refused.value.errors())
+
+
+# What a look at one instant must not let pass ---------------------------------------------------------------------
+
+
+def test_low_saturation_stays_low_until_it_is_measured_again() -> None:
+    low = event("vitals", 70, spo2=82)
+    calm_ = [each for each in calm(99) if each.kind != "vitals"]
+    given = session(pressure(-5), dose(0), low, *calm_, pressure(99))
+
+    assert discharge.readiness(given, DEFAULTS, minute(101)).missing == (Missing.OXYGEN_LOW,)
+
+
+@pytest.mark.parametrize(("diastolic", "is_ready"), [(98, True), (99, False)])
+def test_diastolic_pressure_at_discharge_is_within_half_of_what_the_systolic_may_be_above(
+    diastolic: int, is_ready: bool
+) -> None:
+    given = session(pressure(-5, 138, 88), dose(0), *calm(100), pressure(101, 150, diastolic))
+
+    assert discharge.readiness(given, DEFAULTS, minute(120)).is_ready is is_ready
+
+
+def test_severe_event_that_ends_later_is_open_at_discharge() -> None:
+    began = event("adverse_event", 50, effect="chest_pain", severity=3)
+    given = session(
+        pressure(-5), dose(0), began, *calm(100), event("adverse_event_end", 300, target=str(began.id))
+    )
+
+    assert Missing.ADVERSE_EVENT_OPEN in discharge.readiness(given, DEFAULTS, minute(120)).missing
+    assert Missing.ADVERSE_EVENT_OPEN not in discharge.readiness(given, DEFAULTS, minute(301)).missing
+
+
+def test_adverse_event_that_was_corrected_twice_keeps_its_end() -> None:
+    first = event("adverse_event", 50, effect="nausea", severity=1)
+    second = event("adverse_event", 50, name="2", effect="nausea", severity=2, replaces=str(first.id))
+    end = event("adverse_event_end", 60, target=str(second.id))
+    third = event("adverse_event", 50, name="3", effect="nausea", severity=3, replaces=str(second.id))
+
+    ((_, current, ended_at),) = session(dose(0), first, second, end, third).adverse_events()
+
+    assert (current.severity, ended_at) == (3, minute(60))
+
+
+def test_doses_of_later_are_not_given_yet() -> None:
+    assert session(dose(0, 50.0), dose(30, 30.0), route="im").total_mg(minute(10)) == 50
+
+
+@pytest.mark.parametrize(
+    "then", [rate(100), event("retract", 110, target=str(rate(40, "stop").id), text="-")]
+)
+def test_closed_session_has_no_infusion_that_goes_on(then: Any) -> None:
+    parts = [rate(0, **PER_H), rate(40, "stop"), closed()]
+
+    assert refused_in_time(*parts, then=then) == "infusion_runs"
+
+
+def test_patient_ends_no_adverse_event_of_staff() -> None:
+    of_staff = event("adverse_event", 50, effect="chest_pain", severity=3)
+    given = session(dose(0, 100.0), of_staff, route="troche", setting="home")
+    end = event("adverse_event_end", 60, target=str(of_staff.id))
+
+    refused = acceptance.refusal(given, end, DEFAULTS, occurred_at=end.at, is_patient=True)
+
+    assert refused is not None
+    assert refused.code == "session_staff_only"
+
+
+def test_esketamine_form_takes_no_reading_from_after_the_patient_left() -> None:
+    kept = [each for each in whole_form() if not (each.kind == "vitals" and each.at > minute(60))]
+    left = [each for each in kept if each.kind != "complete"]
+    leaves = event("complete", 122, discharge="against_advice", text="-")
+    form = esketamine_form.monitoring_form(
+        session(*left, leaves, pressure(30 * 60), route="nasal_esketamine")
+    )
+
+    assert form is not None
+    assert esketamine_form.FormField.PRESSURE_BEFORE_LEAVING in form.missing

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tracker.treatment import discharge, events, products
 from tracker.treatment.events import Event
 from tracker.treatment.limits import Limits
-from tracker.treatment.session_state import CLOSED, SessionState
+from tracker.treatment.session_state import CLOSED, SessionState, State
 
 # What a patient enters of a session at home, its end too: whether it was observed is for the team to see.
 BY_PATIENT = frozenset(
@@ -28,13 +28,6 @@ _CODES_OF_STATE = {
     "plan": "session_already_closed",
     "reopen": "session_not_closed",
 }
-
-
-# No session gives as much at once, or in an hour: a slip of the finger or of the unit.
-MOST_MG = 10_000
-MOST_MG_PER_H = 5_000
-# A dose is told of near the time that the session was planned for: else a slip in the date would move every baseline.
-EARLIEST, LATEST = timedelta(days=2), timedelta(days=7)
 
 
 # No session gives as much at once, or in an hour: a slip of the finger or of the unit.
@@ -74,7 +67,11 @@ def _of_staff(session: SessionState, event: Event) -> str:
     staff = {entry.event.id for entry in session.entries if not entry.is_by_patient}
     if event.replaces in staff:
         return "replaces"
-    return "target" if isinstance(event, events.RetractEvent) and event.target in staff else ""
+    return (
+        "target"
+        if isinstance(event, events.RetractEvent | events.AdverseEventEndEvent) and event.target in staff
+        else ""
+    )
 
 
 def _state_code(session: SessionState, event: Event) -> str:
@@ -156,12 +153,14 @@ def refused_plan(event: events.PlanEvent) -> Refusal | None:
 
 
 def _refused_by_doses(session: SessionState, event: events.PlanEvent) -> Refusal | None:
-    """What was given stays what it was: another route or place takes a reason, and another product there is not."""
+    """What was given stays what it was: another route takes a reason, another product or place there is not."""
     rule = products.ROUTES[event.route]
     if session.is_dosed:
         if rule.product != session.product:
             return Refusal("unit_not_for_route", "route")
-        if (event.route, event.setting) != (session.route, session.plan.setting) and event.text is None:
+        if event.setting != session.plan.setting:
+            return Refusal("session_dosed", "setting")
+        if event.route != session.route and event.text is None:
             return Refusal("reason_missing", "text")
     if any(given.dose.unit not in rule.units for given in session.doses):
         return Refusal("unit_not_for_route", "route")
@@ -217,6 +216,10 @@ def contradiction(before: SessionState, after: SessionState, event: Event) -> Re
     """Return why a session cannot be as it would be ``after`` an event: its parts contradict each other in time."""
     if after.started_at is not None and after.ended_at is not None and after.ended_at < after.started_at:
         return Refusal("ends_before_start", "at")
+    # Whatever was told of: what is closed has no infusion that goes on, or its mg would grow without end.
+    runs_closed = after.state == State.COMPLETED and after.infusion_runs
+    if runs_closed and not (before.state == State.COMPLETED and before.infusion_runs):
+        return Refusal("infusion_runs", "kind")
     faults = after.infusion_faults()
     if isinstance(event, events.InfusionEvent) and len(faults) > len(before.infusion_faults()):
         return Refusal(dict(faults).get(event.id, faults[-1][1]), "change")

@@ -89,8 +89,10 @@ def _missing(
     elif sedation[-1] < clinic.moaas_awake:
         yield Missing.SEDATED
     if any(
-        ended is None and (event.severity == SEVERE or event.serious)
-        for _, event, ended in session.adverse_events()
+        entry.occurred_at <= at
+        and (ended is None or ended > at)
+        and (event.severity == SEVERE or event.serious)
+        for entry, event, ended in session.adverse_events()
     ):
         yield Missing.ADVERSE_EVENT_OPEN
     for item, missing in _ITEMS.items():
@@ -123,7 +125,7 @@ def _is_recent(moment: datetime, last_dose: datetime, at: datetime) -> bool:
 def _missing_signs(
     session: SessionState, clinic: Limits, last_dose: datetime, at: datetime
 ) -> Iterator[Missing]:
-    taken = monitoring.readings(session, last_dose, at)
+    taken = monitoring.readings(session, session.first_dosed_at, at)
     after = [each for each in taken if _is_recent(each[0], last_dose, at)]
     pressures = [signs for _, signs in after if signs.systolic is not None]
     if not pressures:
@@ -132,7 +134,8 @@ def _missing_signs(
         monitoring.is_raised(pressures[-1], clinic) and not _is_near_baseline(session, clinic, pressures[-1])
     ):
         yield Missing.PRESSURE_RAISED
-    saturations = [signs.spo2 for _, signs in after if signs.spo2 is not None]
+    # A low saturation stays low until it was measured again, however long ago it was.
+    saturations = [signs.spo2 for _, signs in taken if signs.spo2 is not None]
     if saturations and saturations[-1] < clinic.spo2_prompt:
         yield Missing.OXYGEN_LOW
 
@@ -152,7 +155,8 @@ def _is_near_baseline(session: SessionState, clinic: Limits, signs: events.Vital
     assert base.systolic is not None
     assert base.diastolic is not None
     most = clinic.pressure_above_baseline
-    return signs.systolic <= base.systolic + most and signs.diastolic <= base.diastolic + most
+    # Half as much of the diastolic pressure, which moves less.
+    return signs.systolic <= base.systolic + most and signs.diastolic <= base.diastolic + most // 2
 
 
 def _missing_dissociation(

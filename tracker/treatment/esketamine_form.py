@@ -8,7 +8,7 @@ later), and a form of the session is handed in within 7 days. The layout of the 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from tracker.treatment import events, monitoring
@@ -82,6 +82,8 @@ def _form_gaps(session: SessionState, first: datetime, observed: timedelta | Non
         time for time, signs in monitoring.readings(session, None, None) if signs.systolic is not None
     ]
     last_dose = session.last_dosed_at or first
+    # What is told of after the patient has left is no reading before it.
+    end = session.ended_at or datetime.max.replace(tzinfo=UTC)
     checks: Sequence[tuple[FormField, bool]] = (
         (FormField.DOSE, all(dose.mg is not None for dose in session.doses)),
         (FormField.PRESSURE_BEFORE, any(time <= first for time in pressures)),
@@ -89,14 +91,14 @@ def _form_gaps(session: SessionState, first: datetime, observed: timedelta | Non
             FormField.PRESSURE_AT_40,
             any(last_dose + _AT_40[0] <= time <= last_dose + _AT_40[1] for time in pressures),
         ),
-        (FormField.PRESSURE_BEFORE_LEAVING, any(time > last_dose + _AT_40[1] for time in pressures)),
+        (FormField.PRESSURE_BEFORE_LEAVING, any(last_dose + _AT_40[1] < time <= end for time in pressures)),
         (
             FormField.SEDATION,
-            any(entry.occurred_at >= first for entry, _ in session.each(events.SedationEvent)),
+            any(last_dose < entry.occurred_at <= end for entry, _ in session.each(events.SedationEvent)),
         ),
         (
             FormField.DISSOCIATION,
-            any(entry.occurred_at >= first for entry, _ in session.each(events.DissociationEvent)),
+            any(last_dose < entry.occurred_at <= end for entry, _ in session.each(events.DissociationEvent)),
         ),
         (FormField.OBSERVED_TWO_HOURS, observed is not None and observed >= TWO_HOURS),
         (FormField.MEDICINES_BESIDE, all(item in session.checklist for item in MEDICINES_BESIDE)),

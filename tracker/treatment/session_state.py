@@ -271,7 +271,8 @@ class SessionState:
 
         An infusion counts by the dose that was entered as its whole, else by its rates; without either it is not known.
         """
-        parts = [dose.mg for dose in self.doses] + [each.mg_until(at) for each in self.infusions_by_rate()]
+        parts = [dose.mg for dose in self.doses if dose.at <= at]
+        parts += [each.mg_until(at) for each in self.infusions_by_rate() if each.started_at <= at]
         if not parts or None in parts:
             return None
         return sum((mg for mg in parts if mg is not None), Decimal(0))
@@ -293,16 +294,17 @@ class SessionState:
 
     def adverse_events(self) -> Iterator[tuple[Entry, events.AdverseEventEvent, datetime | None]]:
         """The adverse events, and when each was over (None: it goes on)."""
-        ends = {end.target: entry.occurred_at for entry, end in self.each(events.AdverseEventEndEvent)}
+        ends = {
+            self._latest(end.target): entry.occurred_at
+            for entry, end in self.each(events.AdverseEventEndEvent)
+        }
         for entry, event in self.each(events.AdverseEventEvent):
-            original = self._original(event.id)
-            yield entry, event, ends.get(event.id) or ends.get(original)
+            yield entry, event, ends.get(event.id)
 
-    def _original(self, event_id: UUID) -> UUID:
-        """The event that was corrected into this one, at the beginning of the chain."""
-        before = {replacement: replaced for replaced, replacement in self.replaced_by.items()}
-        while event_id in before:
-            event_id = before[event_id]
+    def _latest(self, event_id: UUID) -> UUID:
+        """The event that an event was corrected into, at the end of the chain."""
+        while event_id in self.replaced_by:
+            event_id = self.replaced_by[event_id]
         return event_id
 
     @property

@@ -64,6 +64,7 @@ class Live:
     is_at_home: bool
     is_esketamine: bool
     now: datetime
+    offset_minutes: int
     first_dosed_at: datetime | None
     since: str
     next_due: DueLine | None
@@ -126,6 +127,7 @@ def live(session: TreatmentSession, patient: Patient, at: datetime) -> Live:
         is_at_home=state.is_at_home,
         is_esketamine=state.product == products.Product.ESKETAMINE,
         now=at,
+        offset_minutes=days.offset_minutes(days.local(at, zone)) or 0,
         first_dosed_at=shown.first_dosed_at,
         since=_span(shown.first_dosed_at, shown.ended_at or at),
         next_due=waiting[0] if waiting and state.state not in CLOSED else None,

@@ -25,13 +25,17 @@ function token() { return document.querySelector("[name=csrfmiddlewaretoken]").v
 // What waits is kept here: nobody has to be asked.
 function reload() { leaving = true; location.reload(); }
 
+const zoneShift = () => Number(document.getElementById("live").dataset.offset) * 60_000;
+
 // The instant of a time as it was typed; null if it has not come yet.
 function instantOf(time) {
   const now = new Date(Date.now());
   if (!time) return now;
   const [hours, minutes] = time.split(":").map(Number);
+  // Times are read as they stand on the page: in the session's zone, wherever the device thinks that it is.
+  const shift = zoneShift(), there = new Date(now.getTime() + shift);
   const [yesterday, today, tomorrow] = [-1, 0, 1].map((days) => {
-    return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hours, minutes);
+    return new Date(Date.UTC(there.getUTCFullYear(), there.getUTCMonth(), there.getUTCDate() + days, hours, minutes) - shift);
   });
   if (tomorrow - now <= AHEAD_MS) return tomorrow;
   if (today - now <= AHEAD_MS) return today;
@@ -50,7 +54,7 @@ function keep(form, submitter, at) {
 
 function lineOf(entry) {
   const line = document.createElement("li"), said = document.createElement("span");
-  const time = new Date(entry.at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const time = new Date(new Date(entry.at).getTime() + zoneShift()).toISOString().slice(11, 16);
   said.textContent = `${time} ${entry.words}`
     + (entry.refused ? `. Not stored: ${entry.refused}` : entry.failed ? `. Not stored yet: ${entry.failed}` : "");
   line.append(said);
