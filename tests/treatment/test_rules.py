@@ -719,3 +719,10 @@ def test_esketamine_form_takes_no_reading_from_after_the_patient_left() -> None:
 
     assert form is not None
     assert esketamine_form.FormField.PRESSURE_BEFORE_LEAVING in form.missing
+
+
+@pytest.mark.parametrize(("taken", "found"), [(-120, Pressure.WITHIN_LIMITS), (-121, Pressure.MISSING)])
+def test_pressure_of_long_ago_is_not_the_one_before_the_dose(taken: float, found: Pressure) -> None:
+    given = session(pressure(taken), dose(0))
+
+    assert monitoring.pressure_before_dose(given, DEFAULTS, minute(0)) == found

@@ -86,7 +86,10 @@ def _form_gaps(session: SessionState, first: datetime, observed: timedelta | Non
     end = session.ended_at or datetime.max.replace(tzinfo=UTC)
     checks: Sequence[tuple[FormField, bool]] = (
         (FormField.DOSE, all(dose.mg is not None for dose in session.doses)),
-        (FormField.PRESSURE_BEFORE, any(time <= first for time in pressures)),
+        (
+            FormField.PRESSURE_BEFORE,
+            any(first - monitoring.BEFORE_DOSE_WITHIN <= time <= first for time in pressures),
+        ),
         (
             FormField.PRESSURE_AT_40,
             any(last_dose + _AT_40[0] <= time <= last_dose + _AT_40[1] for time in pressures),

@@ -18,6 +18,8 @@ from tracker.treatment.session_state import SessionState, State
 EARLY = timedelta(minutes=5)
 # What is not entered by then is overdue.
 LATE = timedelta(minutes=5)
+# A blood pressure is the one before a dose if it was taken so shortly before it (general practice).
+BEFORE_DOSE_WITHIN = timedelta(hours=2)
 # An infusion that nobody has stopped for longer is no longer looked after minute by minute.
 LONGEST_OVERRUN = timedelta(hours=12)
 # A clock that differs by less makes no difference to a time of observation.
@@ -88,7 +90,9 @@ def pressure_before_dose(session: SessionState, clinic: Limits, at: datetime) ->
     A raised one is measured again; what is still raised takes a decision, made after that reading.
     """
     pressures = [
-        (taken_at, signs) for taken_at, signs in readings(session, None, at) if signs.systolic is not None
+        (taken_at, signs)
+        for taken_at, signs in readings(session, at - BEFORE_DOSE_WITHIN, at)
+        if signs.systolic is not None
     ]
     if not pressures:
         return Pressure.MISSING
@@ -125,7 +129,7 @@ def observations_due(session: SessionState, clinic: Limits, at: datetime) -> lis
         done = any(time - EARLY <= moment and (until is None or moment < until) for moment in taken)
         point, minutes = points[time]
         due.append(Due(point, time, _status(time, until, done, at, end), minutes))
-    had_one = bool(readings(session, None, first))
+    had_one = bool(readings(session, first - BEFORE_DOSE_WITHIN, first))
     before = Due(Point.BEFORE_DOSE, first, DueStatus.DONE if had_one else DueStatus.MISSED)
     return [before, *due, *_closing(session, clinic, at)]
 
